@@ -1,0 +1,113 @@
+# Everything a developer types. `make` alone lists the targets; each says what it does beside its name.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.SUFFIXES:
+
+# The interpreter that makes the venv: the newest found that is new enough and can make one. Override: make PYTHON=...
+PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3; do \
+	"$$name" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$name" && break; done)
+VENV := .venv/bin
+STAMP := .venv/foresight-setup
+# What the venv was made for: the lock, the project's own metadata, and this folder (a venv does not survive a move).
+SETUP_KEY = $$(cat requirements-dev.lock pyproject.toml | cksum) $(CURDIR)
+# Test workers. Tests that measure time run last and alone, whatever the number (tests/conftest.py).
+WORKERS ?= 2
+ARGS ?=
+# uv takes its certificates from the system, as pip does.
+export UV_SYSTEM_CERTS := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
+
+.PHONY: setup
+setup: ## make .venv with everything at the versions of requirements-dev.lock (does nothing if it is there)
+	@test "$$(cat $(STAMP) 2>/dev/null)" = "$(SETUP_KEY)" || $(MAKE) --no-print-directory .venv-prerequisites .venv-build
+
+.PHONY: .venv-prerequisites
+.venv-prerequisites:
+	@command -v git >/dev/null || { echo "setup: git is missing: install git (Debian, Ubuntu: apt install git)" >&2; exit 2; }
+	@test -n '$(PYTHON)' || { echo "setup: no Python >= 3.11 with venv and pip: install it (Debian, Ubuntu: apt install python3 python3-venv; or make setup PYTHON=/path/to/python3)" >&2; exit 2; }
+	@'$(PYTHON)' -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "setup: $(PYTHON) is older than 3.11 or lacks venv and pip: install python3-venv or name another with PYTHON=" >&2; exit 2; }
+
+.PHONY: .venv-build
+.venv-build:
+	@rm -f $(STAMP)
+	@$(VENV)/python -m pip --version >/dev/null 2>&1 || '$(PYTHON)' -m venv --clear .venv
+	@awk '/^[a-z]/ {wanted = /^uv==/} wanted' requirements-dev.lock > .venv/requirements-uv.txt
+	@echo "setup: installing the locked requirements (about a minute)"
+	@{ $(VENV)/python -m pip install --quiet --no-deps --require-hashes -r .venv/requirements-uv.txt && \
+	   $(VENV)/uv pip install --quiet --python $(VENV)/python --require-hashes --compile-bytecode -r requirements-dev.lock; } || \
+	   { echo "setup: uv did not manage; pip does the same, more slowly" >&2; \
+	     $(VENV)/python -m pip install --quiet --require-hashes -r requirements-dev.lock; }
+	@$(VENV)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@for package in state handoff deploy foresight; do test ! -d "$$package" || $(VENV)/python -m compileall -q "$$package"; done
+	@echo "$(SETUP_KEY)" > $(STAMP)
+
+.PHONY: run
+run: setup ## start Foresight with its demonstration market, dashboard included
+	@$(VENV)/foresight up $(ARGS)
+
+.PHONY: demo
+demo: setup ## show deploys under load and what they did not disturb (REPLAY=file shows a recorded one)
+	@$(VENV)/python -m foresight.demo $(if $(REPLAY),--replay "$(REPLAY)") $(ARGS)
+
+.PHONY: test
+test: setup ## run the tests (ARGS="-k name" narrows, WORKERS=0 runs them in one process)
+	@$(VENV)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
+
+.PHONY: lint
+lint: setup ## check style, formatting, types and layers
+	@$(VENV)/ruff check .
+	@$(VENV)/ruff format --check .
+	@$(VENV)/mypy
+	@$(VENV)/lint-imports
+
+.PHONY: sim
+sim: setup ## search the simulated world for a broken guarantee (SEED=n replays one run)
+	@$(VENV)/python -m tests.sim $(if $(SEED),--seed "$(SEED)") $(ARGS)
+
+.PHONY: crash
+crash: setup ## kill the store at every system call and look at what is left
+	@$(VENV)/python -m tests.crash $(ARGS)
+
+.PHONY: soak
+soak: setup ## run for hours with deploys and faults, then prove the journal
+	@$(VENV)/python -m bench.soak $(ARGS)
+
+.PHONY: drill
+drill: setup ## inject faults into a running demonstration and prove the guarantees on this machine
+	@$(VENV)/foresight drill $(ARGS)
+
+.PHONY: bench
+bench: setup ## measure medians and tails; a baseline, never a gate
+	@$(VENV)/python -m bench $(ARGS)
+
+.PHONY: docs
+docs: setup ## draw the parts of the docs that come from the code
+	@$(VENV)/python docs/build.py $(ARGS)
+
+.PHONY: deploy
+deploy: setup ## replace the running release by REF (default: HEAD)
+	@$(VENV)/foresight deploy $(if $(REF),"$(REF)") $(ARGS)
+
+.PHONY: rollback
+rollback: setup ## go back to the previous release, or to RELEASE
+	@$(VENV)/foresight rollback $(if $(RELEASE),"$(RELEASE)") $(ARGS)
+
+.PHONY: status
+status: setup ## show owner, release, cycle, positions and guards
+	@$(VENV)/foresight status $(ARGS)
+
+.PHONY: mutants
+mutants: setup ## break the pure modules one rule at a time and see a test fail for each
+	@$(VENV)/python -m tests.mutants $(ARGS)
+
+# Both locks without any address, so that every machine installs from where it is used to.
+LOCK = env -u PIP_FIND_LINKS UV_NO_CONFIG=1 UV_CUSTOM_COMPILE_COMMAND="make lock" $(VENV)/uv pip compile --quiet --universal \
+	--generate-hashes --python-version 3.11 --fork-strategy fewest --no-emit-index-url --all-extras $(if $(UPGRADE),--upgrade) pyproject.toml
+.PHONY: lock
+lock: setup ## write both lock files from pyproject.toml (UPGRADE=1 takes newer versions)
+	@$(LOCK) --group install -o requirements.lock
+	@$(LOCK) --group dev -c requirements.lock -o requirements-dev.lock
