@@ -1,0 +1,179 @@
+"""What can go wrong with fenced state, split by who has to act next.
+
+Owns every exception of this package. Leaves carry facts as attributes; the text is
+derived from them. No I/O and no decision enters here.
+
+- `Refused`: a rule said no and nothing changed. The caller looks again.
+- `StateUnusable`: what is on disk cannot be used as it is. An operator decides.
+- `WriteFailed`: the medium refused a write. The old state stands; try again later.
+- `OutcomeUnknown`: the write may have landed. Read before doing anything else.
+"""
+
+from __future__ import annotations
+
+import enum
+
+
+class StateError(Exception):
+    """Base of every error of this package.
+
+    Attributes:
+        hint: What the operator can do, or an empty string.
+    """
+
+    hint = ""
+
+
+class Refusal(enum.Enum):
+    """Why a transition refused; the record is unchanged in every case."""
+
+    NOT_OWNER = "not_owner"  # the epoch or the worker in the record is another one
+    EVIDENCE_STALE = "evidence_stale"  # the record moved on since the caller looked
+    NOT_SETTLED = "not_settled"  # the cycle in hand is decided, its effects are not final
+    NOT_DECIDED = "not_decided"  # there is no decided cycle to settle
+    OUT_OF_ORDER = "out_of_order"  # the cycle is not the next one
+    EFFECT_PENDING = "effect_pending"  # an effect is planned and has no fate yet
+    EFFECT_UNKNOWN = "effect_unknown"  # a fate was given for an effect nobody planned
+    EFFECT_REPEATED = "effect_repeated"  # an effect id is in the outbox already
+    TOO_LATE = "too_late"  # the next boundary is nearer than the take margin
+    BAKING = "baking"  # another release is in its first cycles
+    OWNER_ALIVE = "owner_alive"  # nothing proves that the owner is dead or overdue
+    HALTED = "halted"  # the kill switch is on and the decision has effects
+    ALREADY_OWNER = "already_owner"  # the caller owns the record already
+
+
+class Refused(StateError):  # noqa: N818 - a refusal is an answer, not a fault
+    """A transition is not allowed on this record; nothing changed.
+
+    Attributes:
+        refusal: The rule that said no.
+        detail: The two facts that disagree, in words.
+    """
+
+    def __init__(self, refusal: Refusal, detail: str) -> None:
+        """Keep the rule and the facts."""
+        super().__init__(f"{refusal.value}: {detail}")
+        self.refusal = refusal
+        self.detail = detail
+
+
+class StateUnusable(StateError):
+    """The stored state cannot be used as it is; an operator has to decide."""
+
+
+class RecordMissing(StateUnusable):
+    """There is no record here, and none may be invented."""
+
+    hint = "start with `up` (or `run`) to create one, or check the home directory"
+
+
+class RecordDamaged(StateUnusable):
+    """The record does not match its own digest or shape."""
+
+    hint = "run `state verify`; `state restore` brings back an exported copy"
+
+    def __init__(self, where: str, reason: str) -> None:
+        """Keep where the record is and what is wrong with it."""
+        super().__init__(f"{where} is damaged: {reason}")
+        self.where = where
+        self.reason = reason
+
+
+class RecordForeign(StateUnusable):
+    """The record belongs to another app, another timeline or a newer format."""
+
+    hint = "choose another home directory, or run the program that owns this one"
+
+    def __init__(self, field: str, *, found: str, expected: str) -> None:
+        """Keep which field disagrees and both of its values."""
+        super().__init__(f"the record's {field} is {found}, this program expects {expected}")
+        self.field = field
+        self.found = found
+        self.expected = expected
+
+
+class SchemaMismatch(StateUnusable):
+    """The body cannot be brought to the schema that this code knows."""
+
+    hint = "deploy a release that knows this schema, or add the missing migration step"
+
+    def __init__(self, schema: str, *, found: int, known: int, reason: str) -> None:
+        """Keep both versions and why no path leads from one to the other."""
+        super().__init__(f"schema {schema}: stored version {found}, known {known}: {reason}")
+        self.schema = schema
+        self.found = found
+        self.known = known
+        self.reason = reason
+
+
+class ValueUnstorable(StateError):
+    """A value cannot be stored without changing its meaning (NaN, infinity)."""
+
+    hint = "keep numbers finite; store a missing number as None"
+
+
+class JournalBroken(StateUnusable):
+    """The journal's chain does not hold: a line was removed, repeated or changed.
+
+    Attributes:
+        segment: File name of the segment.
+        line: Number of the first line, counted from 1, at which the chain breaks.
+        cycle: The cycle that line speaks of, or None where it cannot be read.
+    """
+
+    hint = "run `cycles --check` for the place; restore the segment from a backup"
+
+    def __init__(self, segment: str, line: int, *, cycle: int | None, reason: str) -> None:
+        """Keep the place and the reason."""
+        place = f"{segment} line {line}" + ("" if cycle is None else f" (cycle {cycle})")
+        super().__init__(f"journal {place}: {reason}")
+        self.segment = segment
+        self.line = line
+        self.cycle = cycle
+        self.reason = reason
+
+
+class HomeUnsuitable(StateUnusable):
+    """The directory cannot carry state: not writable, a network or a volatile file system."""
+
+    def __init__(self, path: str, reason: str, hint: str) -> None:
+        """Keep the path, the reason and the remedy."""
+        super().__init__(f"{path}: {reason}")
+        self.path = path
+        self.reason = reason
+        self.hint = hint
+
+
+class LockTimeout(StateError):
+    """The record's lock was not free within the bound; nothing was done."""
+
+    hint = "another process holds the lock for too long; `doctor` names it"
+
+
+class WriteFailed(StateError):
+    """The medium refused a write; the old record stands, whole.
+
+    Attributes:
+        errno: The operating system's error number.
+    """
+
+    def __init__(self, path: str, cause: OSError) -> None:
+        """Keep the path and the operating system's word."""
+        super().__init__(f"cannot write {path}: {cause.strerror or cause}")
+        self.path = path
+        self.errno = cause.errno
+
+
+class DiskFull(WriteFailed):
+    """No room is left for the write; the old record stands, whole."""
+
+    hint = "free disk space; the bot goes on by itself with the next cycle"
+
+
+class OutcomeUnknown(StateError):
+    """The write may have landed: read the record and compare the attempt id."""
+
+    def __init__(self, attempt: str) -> None:
+        """Keep the attempt id to look for."""
+        super().__init__(f"the outcome of write {attempt} is unknown")
+        self.attempt = attempt

@@ -1,0 +1,62 @@
+"""A struct that keeps the fields it does not know.
+
+Owns the round trip of unknown fields: a release that reads a record written by a newer
+one writes back what it did not understand (etcd and msgspec both lose such fields by
+default: https://github.com/msgspec/msgspec/issues/490). No meaning of any field enters.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+
+UNKNOWN = "unknown_fields"
+
+
+class OpenStruct(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of every persisted struct.
+
+    Attributes:
+        unknown_fields: Raw JSON of the members that this code has no field for.
+    """
+
+    unknown_fields: dict[str, msgspec.Raw] = {}
+
+
+StructT = TypeVar("StructT", bound=OpenStruct)
+
+
+def encode_open(value: OpenStruct) -> bytes:
+    """Encode a struct and everything unknown that came with it as JSON."""
+    return msgspec.json.encode(_plain(value))
+
+
+def decode_open(data: bytes | msgspec.Raw, kind: type[StructT]) -> StructT:
+    """Decode a struct and keep its unknown members, at every depth.
+
+    Raises:
+        msgspec.DecodeError: The data is not JSON of this shape.
+    """
+    return _with_unknown(msgspec.json.decode(data, type=kind), data)
+
+
+def _plain(value: object) -> Any:  # noqa: ANN401 - JSON builtins have no narrower type
+    if isinstance(value, OpenStruct):
+        names = (name for name in value.__struct_fields__ if name != UNKNOWN)
+        return {name: _plain(getattr(value, name)) for name in names} | value.unknown_fields
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _with_unknown(value: Any, raw: bytes | msgspec.Raw) -> Any:  # noqa: ANN401 - as _plain
+    if isinstance(value, OpenStruct):
+        members = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+        known = [name for name in value.__struct_fields__ if name in members]
+        changes = {name: _with_unknown(getattr(value, name), members.pop(name)) for name in known}
+        return msgspec.structs.replace(value, **changes, unknown_fields=members)
+    if isinstance(value, tuple) and value and isinstance(value[0], OpenStruct):
+        items = msgspec.json.decode(raw, type=list[msgspec.Raw])
+        return tuple(_with_unknown(item, part) for item, part in zip(value, items, strict=True))
+    return value

@@ -1,0 +1,138 @@
+"""How an application's types become stored JSON, and how stored JSON changes shape.
+
+Owns the schema of a body, of inputs, and of effect and receipt payloads: type, version,
+fingerprint, and the named steps between versions. What the fields mean is the
+application's matter; where the bytes live is a store's.
+
+A step works on plain JSON values (dicts, lists), never on a type: the type of an old
+version is gone from the code by then. Steps run in fixed order, one version at a time.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from state.errors import SchemaMismatch, ValueUnstorable
+from state.record import SchemaId
+from state.seal import digest_of
+
+T = TypeVar("T")
+Step = Callable[[Any], Any]
+
+_ENCODER = msgspec.json.Encoder(order="deterministic")
+
+
+class Schema(Generic[T]):
+    """A type that is stored, its version, and the way to and from its neighbours.
+
+    Args:
+        name: Stable name of the schema, e.g. `"news.body"`.
+        version: Version of the shape, from 1; rises with every change of shape.
+        kind: The type; anything msgspec can encode and decode.
+        initial: Makes the first value; defaults to `kind` without arguments.
+        up: For a version v, the step from v to v + 1.
+        down: For a version v, the step from v to v - 1.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        version: int,
+        kind: type[T],
+        *,
+        initial: Callable[[], T] | None = None,
+        up: Mapping[int, Step] | None = None,
+        down: Mapping[int, Step] | None = None,
+    ) -> None:
+        """Keep the parts; compute the fingerprint once."""
+        assert version >= 1, "schema versions count from 1"
+        self.kind = kind
+        self.initial: Callable[[], T] = initial or kind
+        self.up = dict(up or {})
+        self.down = dict(down or {})
+        self.schema_id = SchemaId(name=name, version=version, fingerprint=fingerprint(kind))
+
+    def encode(self, value: T) -> msgspec.Raw:
+        """Return the value as JSON with a fixed order of keys.
+
+        Raises:
+            ValueUnstorable: A number in it is not finite.
+        """
+        data = _ENCODER.encode(value)
+        # msgspec writes NaN and infinity as null; a body must not change meaning silently.
+        if b"null" in data:
+            _require_finite(value, self.schema_id.name)
+        return msgspec.Raw(data)
+
+    def decode(self, data: bytes | msgspec.Raw, stored: SchemaId | None) -> T:
+        """Return the stored value, brought up to this version.
+
+        Args:
+            data: The stored JSON.
+            stored: The schema it was stored with; None means nothing is stored yet.
+
+        Raises:
+            SchemaMismatch: It is newer than this code, or a step up is missing or fails.
+        """
+        if stored is None:
+            return self.initial()
+        known = self.schema_id
+        if stored.name != known.name:
+            raise self._mismatch(stored.version, f"it is of schema {stored.name}")
+        if stored.version > known.version:
+            raise self._mismatch(stored.version, "it is newer than this code")
+        try:
+            if stored.version == known.version:
+                return msgspec.json.decode(data, type=self.kind)
+            value = msgspec.json.decode(data)
+            for version in range(stored.version, known.version):
+                value = self._step(self.up, version, "up", stored.version)(value)
+            return msgspec.convert(value, type=self.kind)
+        except (msgspec.DecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
+            raise self._mismatch(stored.version, f"{type(error).__name__}: {error}") from error
+
+    def encode_down(self, value: T, target: SchemaId) -> msgspec.Raw:
+        """Return the value as JSON in the shape of an older version.
+
+        Raises:
+            SchemaMismatch: A step down is missing or fails.
+            ValueUnstorable: A number in it is not finite.
+        """
+        data = self.encode(value)
+        if target.version == self.schema_id.version:
+            return data
+        if target.version > self.schema_id.version or target.name != self.schema_id.name:
+            raise self._mismatch(target.version, "no step leads there from here")
+        plain = msgspec.json.decode(data)
+        try:
+            for version in range(self.schema_id.version, target.version, -1):
+                plain = self._step(self.down, version, "down", target.version)(plain)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise self._mismatch(target.version, f"{type(error).__name__}: {error}") from error
+        return msgspec.Raw(_ENCODER.encode(plain))
+
+    def _step(self, steps: Mapping[int, Step], version: int, way: str, other: int) -> Step:
+        if version not in steps:
+            raise self._mismatch(other, f"there is no step {way} from version {version}")
+        return steps[version]
+
+    def _mismatch(self, found: int, reason: str) -> SchemaMismatch:
+        known = self.schema_id
+        return SchemaMismatch(known.name, found=found, known=known.version, reason=reason)
+
+
+def fingerprint(kind: Any) -> str:  # noqa: ANN401 - anything msgspec has a JSON schema for
+    """Return a digest of a type's shape: its JSON schema with sorted keys, 16 characters."""
+    shape = msgspec.json.schema(kind)
+    return digest_of(json.dumps(shape, sort_keys=True, default=str).encode())[:16]
+
+
+def _require_finite(value: object, name: str) -> None:
+    try:
+        json.dumps(msgspec.to_builtins(value, str_keys=True), allow_nan=False)
+    except ValueError as error:
+        raise ValueUnstorable(f"{name}: {error}") from error
