@@ -1,0 +1,102 @@
+"""Cycle numbers and boundaries: integer arithmetic on nanoseconds, UTC, nothing else.
+
+Owns the mapping between wall-clock time, the application's time (the same, or faster by
+a whole factor) and cycle numbers, and the catch-up rule. It never reads a clock: the
+cycle number is the one that was waited for, never derived from the time of waking.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+
+from handoff.limits import NS, Bounds, bounds_for
+from state.record import Timeline
+
+
+class Cadence(msgspec.Struct, frozen=True, kw_only=True):
+    """How often an application decides.
+
+    Attributes:
+        period_ns: Length of a cycle in application time; at least 0.5 s of wall-clock
+            time once divided by the timeline's speed.
+        offset_ns: Application time of a boundary, modulo the period.
+        budget_ns: Longest time a healthy cycle needs between two commits, wall-clock;
+            None means half a period, 10 s at most.
+        catch_up_ns: A cycle whose boundary is further in the past than this, in
+            application time, is missed; None means that every cycle is run.
+    """
+
+    period_ns: int
+    offset_ns: int = 0
+    budget_ns: int | None = None
+    catch_up_ns: int | None = None
+
+
+def every(seconds: float, *, catch_up_s: float | None = None) -> Cadence:
+    """Return a cadence of so many seconds, aligned to UTC."""
+    limit = None if catch_up_s is None else round(catch_up_s * NS)
+    return Cadence(period_ns=round(seconds * NS), catch_up_ns=limit)
+
+
+def app_time_ns(timeline: Timeline, wall_ns: int) -> int:
+    """Return the application's time at a wall-clock instant."""
+    return timeline.origin_ns + (wall_ns - timeline.origin_ns) * timeline.speed
+
+
+def wall_time_ns(timeline: Timeline, app_ns: int) -> int:
+    """Return the first wall-clock nanosecond at which application time is reached."""
+    return timeline.origin_ns + -((timeline.origin_ns - app_ns) // timeline.speed)
+
+
+class Schedule:
+    """A cadence on a timeline: boundaries in wall-clock time.
+
+    Attributes:
+        bounds: The engine's bounds for this period, wall-clock nanoseconds.
+    """
+
+    def __init__(self, cadence: Cadence, timeline: Timeline) -> None:
+        """Derive the bounds.
+
+        Raises:
+            ValueError: The period or the budget leaves no room for a handoff.
+        """
+        self.cadence = cadence
+        self.timeline = timeline
+        self.bounds: Bounds = bounds_for(cadence.period_ns // timeline.speed, cadence.budget_ns)
+
+    def cycle_at(self, wall_ns: int) -> int:
+        """Return the number of the cycle that contains a wall-clock instant."""
+        app_ns = app_time_ns(self.timeline, wall_ns)
+        return (app_ns - self.cadence.offset_ns) // self.cadence.period_ns
+
+    def app_boundary_ns(self, cycle: int) -> int:
+        """Return the application time at which a cycle begins."""
+        return cycle * self.cadence.period_ns + self.cadence.offset_ns
+
+    def boundary_ns(self, cycle: int) -> int:
+        """Return the wall-clock instant at which a cycle begins."""
+        return wall_time_ns(self.timeline, self.app_boundary_ns(cycle))
+
+    def take_deadline_ns(self, cycle: int) -> int:
+        """Return the last moment, exclusive, to take ownership of a cycle in time."""
+        return self.boundary_ns(cycle) - self.bounds.take_margin_ns
+
+    def overdue_at_ns(self, cycle: int) -> int:
+        """Return the instant from which a cycle that nobody decided is overdue."""
+        return self.boundary_ns(cycle) + self.bounds.overdue_ns
+
+    def too_old(self, cycle: int, now_ns: int) -> bool:
+        """Tell whether the catch-up policy gives a cycle up."""
+        limit = self.cadence.catch_up_ns
+        if limit is None:
+            return False
+        return app_time_ns(self.timeline, now_ns) - self.app_boundary_ns(cycle) > limit
+
+
+def seed_of(app: str, timeline: Timeline, cycle: int) -> int:
+    """Return the 64-bit seed of a cycle: the only randomness a decision may use."""
+    text = f"{app}:{timeline.origin_ns}:{timeline.speed}:{cycle}"
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")

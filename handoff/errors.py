@@ -1,0 +1,58 @@
+"""What can go wrong in a handoff, split by who is at fault.
+
+Owns every exception of this package; standard library only, so that the launcher can
+load it. Leaves carry facts; the text is derived.
+"""
+
+from __future__ import annotations
+
+
+class HandoffError(Exception):
+    """Base of every error of this package; `hint` says what to do next."""
+
+    hint = ""
+
+
+class NotRunning(HandoffError):
+    """No launcher answers under this home directory."""
+
+    hint = "start it with `up` (or `python -m handoff run`)"
+
+
+class AnotherInCharge(HandoffError):
+    """A living launcher holds this home directory already."""
+
+    hint = "use `status` to see it, `down` to stop it"
+
+
+class WireBroken(HandoffError):
+    """A peer said something that is not a message of this protocol."""
+
+
+class ReleaseUnusable(HandoffError):
+    """A release directory lacks what is needed to start it."""
+
+    hint = "deploy it again; its directory is rebuilt from the source"
+
+
+class WorkloadFaulty(HandoffError):
+    """The application broke a rule of the engine: its own fault, not the world's.
+
+    Attributes:
+        reason: What it did, in words for the deploy history.
+    """
+
+    def __init__(self, reason: str) -> None:
+        """Keep the reason."""
+        super().__init__(reason)
+        self.reason = reason
+
+
+class InvalidTransition(HandoffError):
+    """An event came in a phase that has no rule for it; nothing changed."""
+
+
+class PathTooLong(HandoffError):
+    """A path does not fit where the operating system wants it."""
+
+    hint = "choose a shorter home directory"

@@ -1,0 +1,103 @@
+"""Every bound of the engine, with its unit and its reason, and their relations.
+
+Owns numbers only. Standard library only: the launcher loads it. A number that a test or
+a measurement suggested says so; the rest are stated choices. Safety never rests on any of
+them: too small costs punctuality or a needless restart, too large costs time to notice.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+NS: Final = 1_000_000_000  # nanoseconds in a second
+MS: Final = 1_000_000  # nanoseconds in a millisecond
+
+PERIOD_NS_MIN: Final = NS // 2  # below it two fsynced commits and a handoff do not fit
+
+BUDGET_NS_MAX: Final = 10 * NS  # a cycle that works longer is better split
+TAKE_MARGIN_NS_MAX: Final = 200 * MS  # worst transact seen on a busy ext4 disk was 90 ms
+OVERDUE_GRACE_NS_MIN: Final = 2 * NS  # a loaded machine pauses a process for a second
+
+READY_TIMEOUT_S: Final = 120.0  # import, connections and gates of a candidate
+CANDIDATE_LIFE_S_MAX: Final = 1800.0  # a candidate nobody approves is stopped
+DRIVER_ABSENCE_S_MAX: Final = 60.0  # a deployer may be restarted once in this time
+DRAIN_TIMEOUT_S: Final = 30.0  # then an old worker that owns nothing is killed
+LAUNCHER_REPLY_S_MAX: Final = 10.0  # a launcher that does not answer is hung
+
+FOLLOW_POLL_S: Final = 0.02  # how often a follower looks at the record's token
+OWNER_POLL_S: Final = 0.1  # how often an owner that waits looks at the record's token
+YIELD_NS: Final = 500 * MS  # a busy owner steps aside this long for a waiting candidate
+YIELD_CYCLES_MIN: Final = 8  # and not again for this many cycles
+
+DECIDE_ATTEMPTS_MAX: Final = 3  # fresh inputs may heal what failed; then the cycle is missed
+RESOLVE_ATTEMPTS_MAX: Final = 4  # per effect and cycle; then it is doubtful and carried
+RESOLVE_PAUSE_S: Final = 0.05
+LANES_MAX: Final = 16  # effects in flight at once
+OUTBOX_MAX: Final = 1024  # effects pending; a decision that plans more is refused
+IN_FLIGHT_NS: Final = 30 * NS  # how long a request of a dead owner may still arrive
+
+WIRE_LINE_BYTES_MAX: Final = 1 << 20
+WIRE_QUEUE_MAX: Final = 1000  # messages to a peer that does not read; then it is dropped
+RECONNECT_PAUSE_S: Final = 0.25
+CONNECTIONS_MAX: Final = 64
+
+RESTART_BACKOFF_S: Final = (0.0, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+RESTART_WINDOW_S: Final = 300.0  # failures older than this are forgotten
+FAILED_STARTS_MAX: Final = 3  # during a bake; then the previous release is started
+SOCKET_PATH_BYTES_MAX: Final = 107  # sun_path of Linux is 108 with its terminator
+
+
+class Bounds(NamedTuple):
+    """The bounds of one cadence, all in wall-clock nanoseconds.
+
+    Attributes:
+        period_ns: Length of a cycle.
+        budget_ns: Longest time between two commits of a healthy owner.
+        transact_ns: Longest commit that is planned for.
+        wake_up_ns: Latest wake-up that is planned for.
+        take_margin_ns: A take later than boundary minus this goes for the next one.
+        overdue_ns: Record unchanged this long after a due boundary: the owner hangs.
+    """
+
+    period_ns: int
+    budget_ns: int
+    transact_ns: int
+    wake_up_ns: int
+    take_margin_ns: int
+    overdue_ns: int
+
+
+def bounds_for(period_ns: int, budget_ns: int | None = None) -> Bounds:
+    """Derive the bounds of a cadence and check that they fit together.
+
+    Args:
+        period_ns: Wall-clock length of a cycle, at least `PERIOD_NS_MIN`.
+        budget_ns: The application's own budget; by default half a period, 10 s at most.
+
+    Raises:
+        ValueError: The period or the budget leaves no room; the text says which.
+    """
+    if period_ns < PERIOD_NS_MIN:
+        raise ValueError(f"a cycle of {period_ns / MS:.0f} ms is shorter than 500 ms")
+    margin_ns = min(TAKE_MARGIN_NS_MAX, period_ns // 10)
+    transact_ns = margin_ns // 2
+    budget = budget_ns or min(period_ns // 2, BUDGET_NS_MAX)
+    bounds = Bounds(
+        period_ns=period_ns,
+        budget_ns=budget,
+        transact_ns=transact_ns,
+        wake_up_ns=margin_ns // 4,
+        take_margin_ns=margin_ns,
+        overdue_ns=budget + max(OVERDUE_GRACE_NS_MIN, budget // 2),
+    )
+    if budget > period_ns - margin_ns - transact_ns:
+        room_ms = (period_ns - margin_ns - transact_ns) / MS
+        raise ValueError(f"a budget of {budget / MS:.0f} ms exceeds the {room_ms:.0f} ms there are")
+    assert bounds.overdue_ns > bounds.budget_ns + bounds.wake_up_ns
+    assert bounds.take_margin_ns >= bounds.transact_ns + bounds.wake_up_ns
+    return bounds
+
+
+assert DRIVER_ABSENCE_S_MAX < CANDIDATE_LIFE_S_MAX
+assert READY_TIMEOUT_S < CANDIDATE_LIFE_S_MAX
+assert YIELD_NS < OVERDUE_GRACE_NS_MIN, "a yielding owner must not look overdue"

@@ -1,0 +1,209 @@
+"""What an application implements, and the values that pass between it and the engine.
+
+Owns the contract. The first five members are mandatory, the rest have defaults.
+`decide` is pure: it gets everything through its arguments and returns everything in its
+result, so the same code serves live, paper, backtest, replay, shadow and verification.
+No process, file, clock or ownership rule enters here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Generic, TypeVar
+
+import msgspec
+
+from handoff.cadence import Cadence
+from state.record import Control, Delivery, Effect, Outcome, Receipt
+from state.schema import Schema
+
+BodyT = TypeVar("BodyT")
+InputsT = TypeVar("InputsT")
+PayloadT = TypeVar("PayloadT")
+
+
+class Cycle(msgspec.Struct, frozen=True, kw_only=True):
+    """One cycle as the application sees it; all of it is recorded or derived.
+
+    Attributes:
+        number: The cycle's number.
+        now_ns: Application time of its boundary, nanoseconds UTC; stands in for a clock.
+        seed: 64 bits; stands in for randomness.
+        control: What the operator asked for (paused, halted).
+        epoch: Epoch of the owner that decides it.
+        release: Release of the owner that decides it.
+    """
+
+    number: int
+    now_ns: int
+    seed: int
+    control: Control = Control()
+    epoch: int = 0
+    release: str = ""
+
+
+class Unavailable(msgspec.Struct, frozen=True):
+    """The outside world gave no inputs; the cycle is decided without them.
+
+    It counts neither for nor against a release that bakes.
+    """
+
+    reason: str
+
+
+class Decision(msgspec.Struct, Generic[BodyT], frozen=True, kw_only=True):
+    """What a cycle decided: the body from now on, and the effects it wants."""
+
+    body: BodyT
+    effects: Sequence[Effect] = ()
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """The follower could run the next cycle: its streams and caches cover it."""
+
+
+class NotReady(msgspec.Struct, frozen=True):
+    """The follower could not run the next cycle yet."""
+
+    reason: str
+
+
+class Reconciliation(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the outside world agrees with the body; differences keep a worker out."""
+
+    differences: tuple[str, ...] = ()
+
+
+class Pending(msgspec.Struct, frozen=True):
+    """The effect was accepted; its outcome is asked for in a later cycle."""
+
+    reason: str = ""
+
+
+class Absent(msgspec.Struct, frozen=True, kw_only=True):
+    """The outside world never saw the effect.
+
+    Attributes:
+        enforced: The venue itself refuses the effect from now on (`not_after` passed
+            there), so that absence is final even if a request is still under way.
+    """
+
+    enforced: bool = False
+
+
+class Unknown(msgspec.Struct, frozen=True):
+    """The outside world could not be asked, or gave no clear answer."""
+
+    reason: str = ""
+
+
+class Violation(msgspec.Struct, frozen=True):
+    """A body that must not be: it is never committed."""
+
+    reason: str
+
+
+class Workload(Generic[BodyT, InputsT]):
+    """Base class of an application; one instance lives in one worker."""
+
+    body: ClassVar[Schema[Any]]
+    inputs: ClassVar[Schema[Any]]
+    cadence: Cadence
+    effect_kinds: ClassVar[Mapping[str, Schema[Any]]] = {}
+
+    async def observe(self, cycle: Cycle, body: BodyT) -> InputsT | Unavailable:
+        """Return all input of a cycle; the engine records it and bounds its time."""
+        raise NotImplementedError
+
+    def decide(
+        self,
+        cycle: Cycle,
+        body: BodyT,
+        inputs: InputsT | Unavailable,
+        receipts: Sequence[Receipt],
+    ) -> Decision[BodyT]:
+        """Return the next body and the effects wanted. Pure."""
+        raise NotImplementedError
+
+    async def warm(self, body: BodyT) -> None:
+        """Open connections, load rules and caches; raise to refuse the release."""
+
+    async def follow(self, cycle: Cycle, body: BodyT) -> Ready | NotReady:
+        """Say, once per committed cycle, whether this worker could run the next one."""
+        return Ready()
+
+    async def reconcile(self, body: BodyT, pending: Sequence[Effect]) -> Reconciliation:
+        """Compare the body with the outside world, read-only."""
+        return Reconciliation()
+
+    async def perform(self, effect: Effect) -> Receipt | Pending:
+        """Do the effect. Any exception means that the outcome is unknown, never refused."""
+        raise NotImplementedError
+
+    async def resolve(self, effect: Effect) -> Receipt | Absent | Unknown:
+        """Ask the outside world what became of an effect."""
+        return Unknown("this application cannot ask")
+
+    def invariants(self, body: BodyT) -> Sequence[Violation]:
+        """Return what is wrong with a body; a body with violations is never committed."""
+        return ()
+
+    async def close(self) -> None:
+        """Give back connections."""
+
+
+def effect(
+    kind: str,
+    *,
+    effect_id: str,
+    payload: object,
+    delivery: Delivery = Delivery.BY_ID,
+    lane: str = "",
+    after: str = "",
+    not_after_ns: int | None = None,
+    schema_version: int = 1,
+) -> Effect:
+    """Return a planned effect whose payload is encoded as JSON.
+
+    Args:
+        kind: Which effect it is; `perform` tells them apart by it.
+        effect_id: Deterministic id, unique for ever within the application.
+        payload: Everything needed to perform it again, identically.
+        delivery: What an unknown outcome allows.
+        lane: Effects of one lane run in order; by default each effect has its own.
+        after: Id of an effect that must be final first.
+        not_after_ns: Wall-clock UTC nanoseconds after which it must not be sent.
+        schema_version: Version of the payload's schema.
+    """
+    return Effect(
+        effect_id=effect_id,
+        kind=kind,
+        payload=msgspec.Raw(msgspec.json.encode(payload)),
+        delivery=delivery,
+        lane=lane or effect_id,
+        after=after,
+        not_after_ns=not_after_ns,
+        schema_version=schema_version,
+    )
+
+
+def receipt(
+    effect: Effect, outcome: Outcome, *, payload: object = None, reason: str = ""
+) -> Receipt:
+    """Return how an effect ended, with what the application wants to know of it."""
+    return Receipt(
+        effect_id=effect.effect_id,
+        kind=effect.kind,
+        outcome=outcome,
+        payload=msgspec.Raw(msgspec.json.encode(payload)),
+        reason=reason,
+    )
+
+
+def payload_of(source: Effect | Receipt, kind: type[PayloadT]) -> PayloadT:
+    """Decode the payload of an effect or a receipt.
+
+    Raises:
+        msgspec.ValidationError: It is not of this type.
+    """
+    return msgspec.json.decode(source.payload, type=kind)
