@@ -1,0 +1,223 @@
+"""The rules of the house that no linter knows.
+
+Each rule is a function from text to complaints, so that it is tried on a bad example beside the
+real tree: a rule that cannot fail proves nothing.
+"""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("state", "handoff", "deploy", "foresight")
+
+MODULE_LINES_MAX = 600
+# Above this a module needs a reason here; a reader's patience, not a machine's limit.
+MODULE_LINES_ASK = 450
+LONG_MODULES: dict[str, str] = {}
+FUNCTION_LINES_MAX = 70
+
+VAGUE_NAMES = {"common", "helper", "helpers", "misc", "util", "utilities", "utils"}
+# Absolute paths that exist on one machine only.
+MACHINE_PATH = re.compile(r"(?<![\w.}])/(?:work|root|home/[a-z][\w-]*|Users/[A-Za-z][\w.-]*)/")
+LEFTOVER = re.compile(r"\b(?:TODO|FIXME|XXX|HACK)\b")
+ADDRESS = re.compile(r"(?:https?|file)://|--(?:extra-)?index-url|--find-links")
+TARGETS = {
+    *("setup", "run", "demo", "test", "lint", "sim", "crash", "soak"),
+    *("drill", "bench", "docs", "deploy", "rollback", "status", "mutants"),
+}
+SWALLOWED = {"", "Exception", "BaseException"}
+
+
+def tracked_files() -> list[Path]:
+    """List what git keeps or would keep: ignored files are nobody's work."""
+    command = ["git", "-C", str(ROOT), "ls-files", "-z", "-co", "--exclude-standard"]
+    listing = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - fixed words
+    paths = [ROOT / name for name in listing.stdout.split("\0") if name]
+    return sorted(path for path in paths if path.is_file() and not path.is_symlink())
+
+
+def texts() -> Iterator[tuple[str, str]]:
+    """Yield every text file as (path in the tree, text)."""
+    for path in tracked_files():
+        try:
+            yield path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue  # a picture or an archive
+
+
+def modules() -> Iterator[tuple[str, str]]:
+    return ((name, text) for name, text in texts() if name.endswith(".py"))
+
+
+def lines_matching(pattern: re.Pattern[str], name: str, text: str) -> list[str]:
+    """Say where a pattern stands, as file:line: what stands there."""
+    numbered = enumerate(text.splitlines(), start=1)
+    hits = ((number, pattern.search(line)) for number, line in numbered)
+    return [f"{name}:{number}: {hit.group()}" for number, hit in hits if hit]
+
+
+def long_functions(name: str, text: str) -> list[str]:
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    found = [node for node in ast.walk(ast.parse(text)) if isinstance(node, functions)]
+    sized = [(node, (node.end_lineno or node.lineno) - node.lineno + 1) for node in found]
+    return [
+        f"{name}:{node.lineno}: {node.name} has {size} lines"
+        for node, size in sized
+        if size > FUNCTION_LINES_MAX
+    ]
+
+
+def swallowed_exceptions(name: str, text: str) -> list[str]:
+    """Find handlers that catch everything and do nothing, whatever way they spell it."""
+    return [
+        f"{name}:{node.lineno}: swallows every error"
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.ExceptHandler)
+        and SWALLOWED & _caught(node.type)
+        and all(_does_nothing(statement) for statement in node.body)
+    ]
+
+
+def _caught(kind: ast.expr | None) -> set[str]:
+    if kind is None:
+        return {""}
+    return {ast.unparse(part) for part in (kind.elts if isinstance(kind, ast.Tuple) else [kind])}
+
+
+def _does_nothing(statement: ast.stmt) -> bool:
+    if isinstance(statement, ast.Expr):
+        return isinstance(statement.value, ast.Constant)
+    return isinstance(statement, ast.Pass | ast.Continue)
+
+
+def silent_tests(name: str, text: str) -> list[str]:
+    """Find tests that assert nothing, by themselves or through a named check."""
+    tests = [
+        node
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.name.startswith("test_")
+    ]
+    return [f"{name}:{node.lineno}: {node.name} asserts nothing" for node in tests if _silent(node)]
+
+
+def _silent(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    checks = ("assert", "check_", "expect_", "raises", "run_", "verify_", "warns")
+    for node in ast.walk(function):
+        if isinstance(node, ast.Assert):
+            return False
+        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1].startswith(checks):
+            return False
+    return True
+
+
+def vague_name(name: str) -> bool:
+    return not VAGUE_NAMES.isdisjoint(part.removesuffix(".py") for part in name.split("/"))
+
+
+def documented_targets(makefile: str) -> set[str]:
+    return set(re.findall(r"^([a-z]+):.*## \S", makefile, flags=re.MULTILINE))
+
+
+def all_targets(makefile: str) -> set[str]:
+    return set(re.findall(r"^([a-z]+):(?!=)", makefile, flags=re.MULTILINE))
+
+
+def test_no_file_names_a_path_of_one_machine() -> None:
+    """What works in one place only is found out by a stranger otherwise."""
+    place = f"{Path('/work')}/"
+    assert lines_matching(MACHINE_PATH, "bad", f"cd {place}main") == [f"bad:1: {place}"]
+    assert [hit for name, text in texts() for hit in lines_matching(MACHINE_PATH, name, text)] == []
+
+
+def test_no_lock_file_names_an_address() -> None:
+    """A lock with an address installs from that index only, or from nowhere."""
+    assert lines_matching(ADDRESS, "bad", "--index-url https://index.example/simple") != []
+    locks = [(name, text) for name, text in texts() if name.endswith(".lock")]
+    assert {"requirements.lock", "requirements-dev.lock"} <= {name for name, _ in locks}
+    assert [hit for name, text in locks for hit in lines_matching(ADDRESS, name, text)] == []
+
+
+def test_no_leftover_marks() -> None:
+    """A mark for later belongs into the tracker, where somebody looks."""
+    assert lines_matching(LEFTOVER, "bad", "# TO" + "DO: later") != []
+    code = [(name, text) for name, text in modules() if name != "tests/test_house_rules.py"]
+    assert [hit for name, text in code for hit in lines_matching(LEFTOVER, name, text)] == []
+
+
+def test_modules_stay_readable() -> None:
+    """Past 600 lines a module is two; past 450 somebody says why it is not."""
+    sizes = {name: text.count("\n") for name, text in modules()}
+    assert {name: size for name, size in sizes.items() if size > MODULE_LINES_MAX} == {}
+    assert {name for name, size in sizes.items() if size > MODULE_LINES_ASK} == set(LONG_MODULES)
+
+
+def test_functions_fit_on_a_page() -> None:
+    """What does not fit on a page is not read as a whole."""
+    body = "\n".join(f"    a{number} = {number}" for number in range(FUNCTION_LINES_MAX))
+    assert long_functions("bad", f"def long() -> None:\n{body}\n") == ["bad:1: long has 71 lines"]
+    assert [hit for name, text in modules() for hit in long_functions(name, text)] == []
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        "except Exception:\n    pass",
+        "except:\n    ...",
+        "except (OSError, BaseException):\n    pass",
+    ],
+)
+def test_an_empty_handler_of_everything_is_noticed(handler: str) -> None:
+    assert swallowed_exceptions("bad", f"try:\n    work()\n{handler}\n") != []
+
+
+def test_no_error_is_swallowed() -> None:
+    """An error nobody hears of is the one that costs money."""
+    assert [hit for name, text in modules() for hit in swallowed_exceptions(name, text)] == []
+
+
+def test_every_test_asserts_something() -> None:
+    """A test that only runs code is green whatever the code does."""
+    assert silent_tests("bad", "def test_x() -> None:\n    work()\n") != []
+    tests = [(name, text) for name, text in modules() if Path(name).name.startswith("test_")]
+    assert [hit for name, text in tests for hit in silent_tests(name, text)] == []
+
+
+def test_no_module_has_a_vague_name() -> None:
+    """A name that fits everything finds nothing."""
+    assert vague_name("state/utils.py")
+    assert vague_name("foresight/helpers/clock.py")
+    assert [name for name, _ in modules() if vague_name(name)] == []
+
+
+def test_every_module_of_a_package_opens_with_what_it_owns() -> None:
+    """The first lines say whether this is the right file."""
+    own = [(name, text) for name, text in modules() if name.split("/")[0] in PACKAGES]
+    assert [name for name, text in own if not ast.get_docstring(ast.parse(text))] == []
+
+
+def test_every_make_target_has_a_line_of_help() -> None:
+    """`make` alone is the first thing a stranger types."""
+    assert all_targets("run: setup\n\ttrue\n") - documented_targets("run: setup\n\ttrue\n") == {
+        "run"
+    }
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert all_targets(makefile) - documented_targets(makefile) == set()
+    assert documented_targets(makefile) >= TARGETS
+
+
+@pytest.mark.parametrize(
+    "program", [name for name in PACKAGES if (ROOT / name / "__main__.py").is_file()]
+)
+def test_programs_refuse_to_run_without_asserts(program: str) -> None:
+    """Our asserts hold the rules of ownership; `python -O` would drop them in silence."""
+    command = [sys.executable, "-O", "-m", program, "--help"]
+    done = subprocess.run(command, check=False, capture_output=True, cwd=ROOT, text=True)  # noqa: S603 - our own program
+    assert done.returncode != 0
+    assert "-O" in done.stderr

@@ -1,0 +1,130 @@
+"""What is installed is what is in the tree, and nothing more is asked of a machine than it says."""
+
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("foresight", "deploy", "handoff", "state")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PINNED = re.compile(r"^([a-z0-9][a-z0-9._-]*)==([^ ;\\]+)", re.MULTILINE)
+REQUIRED = re.compile(r"^([a-z0-9][a-z0-9._-]*)(.*)$")
+
+
+def pins(lock: str) -> dict[str, str]:
+    return dict(PINNED.findall((ROOT / lock).read_text(encoding="utf-8")))
+
+
+def unmet(requirements: list[str], locked: dict[str, str]) -> list[str]:
+    """List exact requirements that the lock does not meet, and any it does not know."""
+    parts = [found.groups() for found in map(REQUIRED.match, requirements) if found]
+    return [
+        f"{name}{wanted}, locked {locked.get(name)}"
+        for name, wanted in parts
+        if name not in locked or (wanted.startswith("==") and wanted != f"=={locked[name]}")
+    ]
+
+
+def unreasoned(toml: str) -> list[str]:
+    """List requirements and ignores in pyproject.toml that carry no reason on their line."""
+    entry = re.compile(r'^ +"[A-Za-z][\w.-]*[<>=]=[^"]*",$|^ +"[A-Z]+\d*",$')
+    return [line.strip() for line in toml.splitlines() if entry.match(line)]
+
+
+def wheel_names(folder: Path) -> list[str]:
+    """Build the wheel the way an installer does, without a network, and list its files."""
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    subprocess.run(build, check=True, capture_output=True, cwd=ROOT)
+    (wheel,) = folder.glob("foresight_engine-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        return archive.namelist()
+
+
+def test_the_locks_meet_what_the_project_asks_for() -> None:
+    """A requirement that was added and not locked fails at a stranger's, not here."""
+    assert unmet(["ccxt==1.0"], {"ccxt": "2.0"}) == ["ccxt==1.0, locked 2.0"]
+    asked = [*PROJECT["project"]["dependencies"], *PROJECT["dependency-groups"]["install"]]
+    for extra in PROJECT["project"]["optional-dependencies"].values():
+        asked += extra
+    assert unmet(asked, pins("requirements.lock")) == []
+    tools = [tool for tool in PROJECT["dependency-groups"]["dev"] if isinstance(tool, str)]
+    assert unmet(tools, pins("requirements-dev.lock")) == []
+
+
+def test_development_runs_on_the_versions_that_run_live() -> None:
+    """Two locks that drift apart would test one thing and trade with another."""
+    assert pins("requirements.lock").items() <= pins("requirements-dev.lock").items()
+
+
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+def test_every_locked_requirement_carries_a_hash(lock: str) -> None:
+    """One without a hash makes the installer refuse them all."""
+    blocks = re.split(
+        r"^(?=[a-z0-9])", (ROOT / lock).read_text(encoding="utf-8"), flags=re.MULTILINE
+    )
+    assert [block.split("==")[0] for block in blocks[1:] if "--hash=sha256:" not in block] == []
+
+
+def test_every_requirement_and_ignore_has_its_reason_beside_it() -> None:
+    """Without its reason nobody dares to drop one."""
+    assert unreasoned('    "rich>=1,<2",\n    "S101",\n') == ['"rich>=1,<2",', '"S101",']
+    assert unreasoned((ROOT / "pyproject.toml").read_text(encoding="utf-8")) == []
+
+
+def test_the_distribution_cannot_be_uploaded_by_accident() -> None:
+    """The import names belong to strangers on public indexes; so must not the distribution."""
+    assert PROJECT["project"]["name"] == "foresight-engine"
+    assert "Private :: Do Not Upload" in PROJECT["project"]["classifiers"]
+
+
+def test_nobody_is_told_to_install_by_the_import_name() -> None:
+    """Whoever follows such a line installs a stranger's package."""
+    wrong = re.compile(r"pip install (?:-\S+ )*(?:foresight|deploy|handoff|state)(?![\w-])")
+    assert wrong.search("pip install -U foresight")
+    assert not wrong.search("pip install foresight-engine")
+    documents = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")]
+    texts = {path.name: path.read_text(encoding="utf-8") for path in documents}
+    assert [name for name, text in texts.items() if wrong.search(text)] == []
+
+
+def test_the_wheel_holds_the_four_packages_and_nothing_else(tmp_path: Path) -> None:
+    """A hook or a unit file left out of the wheel is missed on the day of the first deploy."""
+    names = wheel_names(tmp_path)
+    tops = {name.split("/")[0] for name in names}
+    assert {top for top in tops if not top.endswith(".dist-info")} == set(PACKAGES)
+    tracked = subprocess.run(
+        ["git", "-C", str(ROOT), "ls-files", "-z", "-co", "--exclude-standard", *PACKAGES],  # noqa: S607 - git from PATH
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.split("\0")
+    assert {name for name in tracked if name and (ROOT / name).is_file()} <= set(names)
+
+
+@pytest.mark.skipif(
+    not (ROOT / "foresight" / "__main__.py").is_file(), reason="there is no command yet"
+)
+def test_help_needs_none_of_the_extras() -> None:
+    """The launcher and a first look must not cost what trading costs, nor break without it."""
+    extras = [
+        found.group(1)
+        for extra in PROJECT["project"]["optional-dependencies"].values()
+        for found in map(REQUIRED.match, extra)
+        if found
+    ]
+    without = (
+        "import runpy, sys\n"
+        f"sys.modules.update(dict.fromkeys({extras!r}))\n"  # None there makes an import fail
+        "sys.argv[1:] = ['--help']\n"
+        "runpy.run_module('foresight', run_name='__main__')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", without], check=False, capture_output=True, cwd=ROOT, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Usage:" in done.stdout
