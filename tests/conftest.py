@@ -36,6 +36,7 @@ def _own_state_home() -> Iterator[None]:
         yield
 
 
+@pytest.hookimpl(tryfirst=True)  # the group has to stand before xdist reads it
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark tests by their folder and put those that measure time last, in one group."""
     for item in items:
