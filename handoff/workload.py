@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import msgspec
 
 from handoff.cadence import Cadence
-from state.record import Control, Delivery, Effect, Outcome, Receipt
+from state.record import Control, Delivery, Effect, Outcome, Receipt, Timeline
 from state.schema import Schema
 
 BodyT = TypeVar("BodyT")
@@ -101,6 +101,24 @@ class Violation(msgspec.Struct, frozen=True):
     """A body that must not be: it is never committed."""
 
     reason: str
+
+
+class Context(msgspec.Struct, frozen=True, kw_only=True):
+    """What an application's factory is told about where it runs.
+
+    Attributes:
+        app: Name of the application, as in the record.
+        release: Id of this release.
+        tree: Absolute path of the release's own, immutable code tree.
+        home: Absolute path of the state directory; read it, never write it.
+        timeline: How wall-clock time maps to application time.
+    """
+
+    app: str
+    release: str
+    tree: str
+    home: str
+    timeline: Timeline
 
 
 class Workload(Generic[BodyT, InputsT]):
