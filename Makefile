@@ -55,7 +55,7 @@ demo: setup ## show deploys under load and what they did not disturb (REPLAY=fil
 
 .PHONY: test
 test: setup ## run the tests (ARGS="-k name" narrows, WORKERS=0 runs them in one process)
-	@$(VENV)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
+	@$(VENV)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder $(ARGS)
 
 .PHONY: lint
 lint: setup ## check style, formatting, types and layers

@@ -10,9 +10,18 @@ from collections.abc import Iterator
 
 import hypothesis
 import pytest
+from typing_extensions import override
+from xdist.scheduler import LoadScopeScheduling
 
-# A folder under tests/ with one of these names marks all its tests; they run last, one at a time.
-ALONE = ("process", "crash", "demo", "browser")
+# The folders whose tests measure time or own the machine, and the mark each of them gives. These
+# tests run last and one at a time, so that two busy cores do not make them lie.
+ALONE = {
+    "crash": "crash",
+    "dashboard": "browser",
+    "demo": "demo",
+    "process": "process",
+    "upgrade": "process",
+}
 
 # Variables that would let a test reach a running bot, the developer's repository or his keys.
 # FORESIGHT_MARKET names read-only candle files and is the one that tests ask for.
@@ -36,17 +45,39 @@ def _own_state_home() -> Iterator[None]:
         yield
 
 
-@pytest.hookimpl(tryfirst=True)  # the group has to stand before xdist reads it
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by their folder and put those that measure time last, in one group."""
+    """Mark the tests that run alone and put them last."""
     for item in items:
-        folders = item.path.relative_to(item.config.rootpath).parent.parts
-        for name in set(ALONE).intersection(folders):
-            item.add_marker(name)
-        if _runs_alone(item):
-            item.add_marker(pytest.mark.xdist_group("alone"))
-    items.sort(key=_runs_alone)
+        folder = _folder_alone(item.nodeid)
+        if folder is not None:
+            item.add_marker(ALONE[folder])
+    items.sort(key=lambda item: _folder_alone(item.nodeid) is not None)
 
 
-def _runs_alone(item: pytest.Item) -> bool:
-    return any(item.get_closest_marker(name) is not None for name in ALONE)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Refuse a mark in the wrong folder: such a test would not run alone."""
+    marked = any(item.get_closest_marker(mark) for mark in ALONE.values())
+    if marked and _folder_alone(item.nodeid) is None:
+        pytest.fail(f"this mark belongs to tests in the folders {sorted(ALONE)}", pytrace=False)
+
+
+class _AloneScheduling(LoadScopeScheduling):
+    """Spread the tests over the workers one by one, but give all that run alone to one worker.
+
+    `--dist loadgroup` would be the ready-made way; xdist 3.8 ignores groups under pytest 9.2
+    (pytest-dev/pytest-xdist#1386), and says nothing.
+    """
+
+    @override
+    def _split_scope(self, nodeid: str) -> str:
+        return nodeid if _folder_alone(nodeid) is None else "alone"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling:
+    return _AloneScheduling(config, log)
+
+
+def _folder_alone(nodeid: str) -> str | None:
+    folders = nodeid.partition("::")[0].split("/")[:-1]
+    return next((folder for folder in folders if folder in ALONE), None)
