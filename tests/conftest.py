@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 from typing_extensions import override
+from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 # The folders whose tests measure time or own the machine, and the mark each of them gives. These
@@ -74,7 +75,7 @@ class _AloneScheduling(LoadScopeScheduling):
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
     return _AloneScheduling(config, log)
 
 
