@@ -1,17 +1,14 @@
-"""What a release looks like on disk, and how a plain directory becomes one.
+"""What a release looks like on disk: how a worker of it is started.
 
-Owns `releases/<id>/release.json` and the snapshot of a tree that is not under git.
-Standard library only: the launcher reads manifests. Building from git commits and with
-environments of their own is `deploy`'s matter; it writes the same manifest.
+Owns `releases/<id>/release.json`. Standard library only: the launcher reads manifests.
+How a release comes to be there is the matter of `tree_snapshot` (a plain directory) and
+of `deploy` (a git commit); both write this manifest.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import shutil
-import sys
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -19,7 +16,6 @@ from handoff.errors import ReleaseUnusable
 
 MANIFEST: Final = "release.json"
 MANIFEST_FORMAT: Final = 1
-IGNORED: Final = frozenset({".git", ".venv", "__pycache__", ".mypy_cache", ".ruff_cache"})
 
 
 class Manifest(NamedTuple):
@@ -82,47 +78,3 @@ def write_manifest(home: Path, manifest: Manifest) -> None:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-
-
-def snapshot_tree(home: Path, source: Path, entry: str) -> Manifest:
-    """Copy a directory into an immutable release and return how to start it.
-
-    The same content gives the same release: a snapshot that exists is used again.
-
-    Args:
-        home: The state directory.
-        source: The directory with the application's modules.
-        entry: `module:factory`.
-
-    Raises:
-        ReleaseUnusable: The source is not a directory.
-    """
-    if not source.is_dir():
-        raise ReleaseUnusable(f"{source} is not a directory")
-    release = f"tree-{tree_digest(source, entry)}"
-    target = release_directory(home, release)
-    manifest = Manifest(
-        release=release,
-        entry=entry,
-        python=sys.executable,
-        tree=str(target / "tree"),
-        paths=(str(target / "tree"), str(Path(__file__).resolve().parents[1])),
-    )
-    if (target / MANIFEST).exists():
-        return manifest
-    shutil.rmtree(target, ignore_errors=True)
-    target.mkdir(parents=True, mode=0o700)
-    shutil.copytree(source, target / "tree", ignore=shutil.ignore_patterns(*IGNORED))
-    write_manifest(home, manifest)
-    return manifest
-
-
-def tree_digest(source: Path, entry: str) -> str:
-    """Return 12 characters that differ when a file, its place or the entry differs."""
-    digest = hashlib.sha256(entry.encode())
-    for path in sorted(source.rglob("*")):
-        relative = path.relative_to(source)
-        if path.is_file() and not IGNORED.intersection(relative.parts):
-            content = hashlib.sha256(path.read_bytes()).hexdigest()
-            digest.update(f"{relative}\0{content}\n".encode())
-    return digest.hexdigest()[:12]

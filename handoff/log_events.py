@@ -1,0 +1,40 @@
+"""The closed list of log events; each line of a log names one of them.
+
+Owns names and constant messages. A log line is a constant message, a named event and
+fields; tests and alarms go by event and fields, never by prose. Standard library only.
+"""
+
+from __future__ import annotations
+
+import enum
+
+
+class LogEvent(enum.Enum):
+    """Event name and its constant message."""
+
+    LAUNCHER_STARTED = "launcher_started"
+    LAUNCHER_STOPPING = "launcher_stopping"
+    LAUNCHER_STOPPED = "launcher_stopped"
+    LAUNCHER_RELOADED = "launcher_reloaded"
+    LAUNCHER_REPLACED = "launcher_replaced"
+    CHILD_STARTED = "child_started"
+    CHILD_ADOPTED = "child_adopted"
+    CHILD_EXITED = "child_exited"
+    CHILD_KILLED = "child_killed"
+    START_FAILED = "start_failed"
+    OWNER_OVERDUE = "owner_overdue"
+    PEER_REFUSED = "peer_refused"
+    WORKER_WARM = "worker_warm"
+    WORKER_LEAVING = "worker_leaving"
+    GATE_FAILED = "gate_failed"
+    TAKE_REFUSED = "take_refused"
+    OWNERSHIP_TAKEN = "ownership_taken"
+    OWNERSHIP_SEIZED = "ownership_seized"
+    OWNERSHIP_LOST = "ownership_lost"
+    CYCLE_FAULTY = "cycle_faulty"
+    CYCLE_MISSED = "cycle_missed"
+    CYCLE_LATE = "cycle_late"
+    INPUTS_UNAVAILABLE = "inputs_unavailable"
+    EFFECT_DOUBTFUL = "effect_doubtful"
+    COMMIT_FAILED = "commit_failed"
+    BAKE_ENDED = "bake_ended"

@@ -1,0 +1,247 @@
+"""Processes of this host: who they are, whether they are gone, starting and ending them.
+
+Owns every call that makes, names or ends a process. Standard library only: it is all that
+the launcher needs. A process is its pid, start ticks, boot id and pid namespace together;
+what is not proven dead counts as alive. Signals go through a pidfd, so that they can never
+reach a stranger who got the same pid.
+
+On systems without pidfd (macOS, for development) a process is watched by asking for its
+pid; there, identity is pid and start time as `ps` tells it, and seizing takes up to a poll
+longer.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+HAS_PIDFD: Final = hasattr(os, "pidfd_open") and Path("/proc/self/stat").exists()
+_START_TICKS_FIELD: Final = 19  # of /proc/pid/stat after the command name; proc(5) field 22
+_STATE_FIELD: Final = 0
+
+
+class Identity(NamedTuple):
+    """One process, told apart from every other that ever lived."""
+
+    pid: int
+    start_ticks: int
+    boot_id: str
+    pid_namespace: str
+
+
+class Exit(NamedTuple):
+    """How a process ended: its exit status, or the signal that ended it."""
+
+    status: int
+    signal: int
+
+    def __str__(self) -> str:
+        """Return it in words."""
+        if self.signal:
+            return f"killed by {signal.Signals(self.signal).name}"
+        return f"exited with status {self.status}"
+
+
+def boot_id() -> str:
+    """Return the id of this boot, or an empty string where the system has none."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
+def pid_namespace() -> str:
+    """Return the pid namespace of this process, or an empty string."""
+    try:
+        return str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        return ""
+
+
+def identity_of(pid: int) -> Identity | None:
+    """Return the identity of a living process of this host, or None if it is gone."""
+    ticks = start_ticks(pid)
+    return None if ticks is None else Identity(pid, ticks, boot_id(), pid_namespace())
+
+
+def start_ticks(pid: int) -> int | None:
+    """Return when a process started, in clock ticks since boot; None if it is gone.
+
+    A zombie counts as gone: it can do nothing any more.
+    """
+    fields = _stat_fields(pid)
+    if fields is None or fields[_STATE_FIELD] in ("Z", "X"):
+        return None
+    return int(fields[_START_TICKS_FIELD])
+
+
+def _stat_fields(pid: int) -> list[str] | None:
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return _stat_fields_elsewhere(pid)
+    except ProcessLookupError:
+        return None
+    # The command name may hold spaces and parentheses; the last one closes it.
+    return text.rpartition(")")[2].split()
+
+
+def _stat_fields_elsewhere(pid: int) -> list[str] | None:
+    if HAS_PIDFD:
+        return None
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return None
+    except PermissionError:
+        pass
+    return ["S", *["0"] * _START_TICKS_FIELD]
+
+
+class Watched:
+    """A process that is watched until it is gone."""
+
+    def __init__(self, identity: Identity, pidfd: int | None) -> None:
+        """Keep the identity and its descriptor; use `watch` or `spawn` instead."""
+        self.identity = identity
+        self.pidfd = pidfd
+
+    def fileno(self) -> int:
+        """Return the pidfd: readable once the process is gone."""
+        assert self.pidfd is not None, "this system has no pidfd"
+        return self.pidfd
+
+    def gone(self) -> bool:
+        """Tell whether the process is proven gone."""
+        if self.pidfd is not None:
+            poll = select.poll()  # no limit on the descriptor's number, unlike select
+            poll.register(self.pidfd, select.POLLIN)
+            return bool(poll.poll(0))
+        return proven_dead(self.identity)
+
+    def send(self, number: int) -> bool:
+        """Send a signal; return False if the process is gone already."""
+        try:
+            if self.pidfd is not None:
+                signal.pidfd_send_signal(self.pidfd, number)
+            elif start_ticks(self.identity.pid) == self.identity.start_ticks:
+                os.kill(self.identity.pid, number)
+        except ProcessLookupError:
+            return False
+        return True
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until the process is gone; return whether it is."""
+        if self.pidfd is None:
+            return self.gone()
+        poll = select.poll()
+        poll.register(self.pidfd, select.POLLIN)
+        return bool(poll.poll(timeout_s * 1000))
+
+    def reap(self) -> Exit | None:
+        """Return how a child ended, or None if it is not our child or still lives."""
+        try:
+            if self.pidfd is not None:
+                result = os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED | os.WNOHANG)
+            else:
+                result = os.waitid(os.P_PID, self.identity.pid, os.WEXITED | os.WNOHANG)
+        except ChildProcessError:
+            return None
+        if result is None:
+            return None
+        if result.si_code == os.CLD_EXITED:
+            return Exit(result.si_status, 0)
+        return Exit(0, result.si_status)
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        if self.pidfd is not None:
+            os.close(self.pidfd)
+            self.pidfd = None
+
+
+def watch(identity: Identity) -> Watched | None:
+    """Watch a process of this host; return None if it is proven gone.
+
+    The descriptor is opened first and the start ticks are compared afterwards: it then
+    belongs to the process with these ticks and to no later one.
+    """
+    if identity.boot_id != boot_id() or identity.pid_namespace != pid_namespace():
+        # Another boot is proof of death; another namespace or host proves nothing.
+        return None if _other_boot(identity) else Watched(identity, None)
+    pidfd: int | None = None
+    if HAS_PIDFD:
+        try:
+            pidfd = os.pidfd_open(identity.pid)
+        except ProcessLookupError:
+            return None
+    watched = Watched(identity, pidfd)
+    if start_ticks(identity.pid) != identity.start_ticks:
+        watched.close()
+        return None
+    return watched
+
+
+def _other_boot(identity: Identity) -> bool:
+    return bool(identity.boot_id) and identity.boot_id != boot_id()
+
+
+def proven_dead(identity: Identity) -> bool:
+    """Tell whether a process is proven dead; anything unproven counts as alive.
+
+    Args:
+        identity: A process of this host. Whether it is of this host is the caller's to
+            know: a boot id of another host differs as well and proves nothing.
+    """
+    if _other_boot(identity):
+        return True
+    if identity.pid_namespace != pid_namespace():
+        return False
+    return start_ticks(identity.pid) != identity.start_ticks
+
+
+def spawn(
+    argv: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    output: int,
+    keep: Mapping[int, int] | None = None,
+) -> Watched:
+    """Start a program in a session of its own, with clean signals, and watch it.
+
+    Args:
+        argv: Program, absolute, and its arguments.
+        environment: All of its environment.
+        output: Descriptor that its standard output and error go to.
+        keep: For a number in the child, the descriptor of ours that it gets.
+
+    Raises:
+        OSError: It cannot be started.
+    """
+    null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        actions: list[tuple[int, ...]] = [
+            (os.POSIX_SPAWN_DUP2, null, 0),
+            (os.POSIX_SPAWN_DUP2, output, 1),
+            (os.POSIX_SPAWN_DUP2, output, 2),
+        ]
+        actions += [(os.POSIX_SPAWN_DUP2, ours, number) for number, ours in (keep or {}).items()]
+        pid = os.posix_spawn(
+            argv[0],
+            list(argv),
+            dict(environment),
+            file_actions=actions,
+            setsid=True,
+            setsigmask=[],
+            setsigdef=[signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE],
+        )
+    finally:
+        os.close(null)
+    # Our own child cannot be reaped by anybody else, so the pid is still this process.
+    ticks = start_ticks(pid) or 0
+    pidfd = os.pidfd_open(pid) if HAS_PIDFD else None
+    return Watched(Identity(pid, ticks, boot_id(), pid_namespace()), pidfd)
