@@ -1,0 +1,60 @@
+"""Durable, fenced JSON state: one record, one journal, one primitive to change both.
+
+Names are imported when they are first used, so that a program which needs one of them
+does not load them all.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from state.local_store import LocalStore, read_only_snapshot
+    from state.memory_store import MemoryStore
+    from state.record import Evidence, Record, Timeline, WorkerId, evidence_of
+    from state.schema import Schema
+    from state.store import Change, Note, Store
+
+__all__ = [
+    "Change",
+    "Evidence",
+    "LocalStore",
+    "MemoryStore",
+    "Note",
+    "Record",
+    "Schema",
+    "Store",
+    "Timeline",
+    "WorkerId",
+    "evidence_of",
+    "read_only_snapshot",
+]
+
+_HOME: Final = {
+    "Change": "state.store",
+    "Evidence": "state.record",
+    "LocalStore": "state.local_store",
+    "MemoryStore": "state.memory_store",
+    "Note": "state.store",
+    "Record": "state.record",
+    "Schema": "state.schema",
+    "Store": "state.store",
+    "Timeline": "state.record",
+    "WorkerId": "state.record",
+    "evidence_of": "state.record",
+    "read_only_snapshot": "state.local_store",
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
+    """Import a public name on first use (PEP 562)."""
+    if name not in _HOME:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return sorted(__all__)

@@ -152,9 +152,7 @@ def decide(
     if record.control.halted and effects:
         raise Refused(Refusal.HALTED, f"{len(effects)} effects planned while halted")
     planned = tuple(replace(effect, cycle=cycle, fate=Fate.PLANNED) for effect in effects)
-    progress = replace(
-        record.progress, cycle=cycle, phase=Phase.DECIDED, release=worker.release
-    )
+    progress = replace(record.progress, cycle=cycle, phase=Phase.DECIDED, release=worker.release)
     return replace(
         record,
         attempt=attempt,
@@ -273,9 +271,7 @@ def _count_clean(record: Record) -> Record:
     return replace(record, ownership=ownership, rollout=None, fallback=NO_FALLBACK)
 
 
-def _apply_fates(
-    record: Record, fates: Fates
-) -> tuple[tuple[Effect, ...], tuple[Receipt, ...]]:
+def _apply_fates(record: Record, fates: Fates) -> tuple[tuple[Effect, ...], tuple[Receipt, ...]]:
     unknown = set(fates) - {effect.effect_id for effect in record.outbox}
     if unknown:
         raise Refused(Refusal.EFFECT_UNKNOWN, f"nobody planned {sorted(unknown)}")

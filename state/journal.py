@@ -1,0 +1,264 @@
+"""The journal's files: appending under the store's lock, rotation, retention.
+
+Owns the directory of segments, each named by the number of its first line. A segment is
+only ever appended to; what a crash left behind its last newline never happened and is cut
+off by the next writer. What a line says is the matter of `commit`, how it is read back
+that of `journal_reader`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+from msgspec.structs import replace
+
+from state.atomic_file import NEW_FILE, Files, discard, replace_file, sync, write_all, write_new
+from state.errors import JournalBroken
+from state.journal_frames import (
+    Line,
+    chain_in,
+    chain_lines,
+    decode_first_line,
+    decode_line,
+    decode_unchecked,
+)
+from state.journal_reader import Tail, first_seq, read_tail, segment_path, segments
+from state.pruned import NAME, PrunedRange, encode_pruned, read_pruned, with_ranges
+from state.seal import SealBroken
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+BROKEN_LINES_MAX: Final = 8  # more than a torn sector's worth is not a matter for a program
+DAY_MS: Final = 86_400_000
+_APPEND: Final = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+class Retention(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of the journal is kept.
+
+    Attributes:
+        segment_bytes_max: A segment is closed before it grows beyond this.
+        total_bytes_max: Oldest segments go while the journal is larger: 1 GiB is two years
+            of a cycle every five minutes at 2.5 kB a line, two lines a cycle.
+        age_days_max: Segments go when their newest line is older: a year and a month, so
+            that a year can be reported on.
+    """
+
+    segment_bytes_max: int = 8 * 1024 * 1024
+    total_bytes_max: int = 1024 * 1024 * 1024
+    age_days_max: int = 400
+
+
+class Head(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the journal ends.
+
+    Attributes:
+        segment: The newest segment.
+        size: Its length in bytes.
+        lines: Its newest lines, at most two, oldest first; never empty. The last one holds.
+    """
+
+    segment: Path
+    size: int
+    lines: tuple[Line, ...]
+
+    @property
+    def last(self) -> Line:
+        """The newest line."""
+        return self.lines[-1]
+
+
+class Journal:
+    """The writer's side of one journal; every call is made under the store's lock.
+
+    Args:
+        directory: Where the segments are; must exist.
+        files: The system calls that change the disk.
+        retention: When a segment is closed, and when it goes.
+    """
+
+    def __init__(self, directory: Path, *, files: Files, retention: Retention) -> None:
+        """Keep the parts; nothing is read yet."""
+        self._directory = directory
+        self._files = files
+        self._retention = retention
+        self._head: Head | None = None
+
+    def head(self) -> Head | None:
+        """Return where the journal ends, after cutting off what never happened.
+
+        Raises:
+            JournalBroken: More lines at the end are broken than a crash explains.
+            OSError: The medium failed.
+        """
+        for segment in reversed(segments(self._directory)):
+            head = self._head_in(segment)
+            if head is not None:
+                self._head = head
+                return head
+            discard(self._files, segment)  # created by a writer that died before its first line
+        self._head = None
+        return None
+
+    def append(self, lines: Sequence[Line], *, opening: Callable[[], Line]) -> Line:
+        """Append lines durably, all in one write; return the last one, numbered and chained.
+
+        Args:
+            lines: What to append, oldest first.
+            opening: Makes the line that opens a new segment, if one is due.
+
+        Raises:
+            OSError: Nothing was appended.
+        """
+        head = self.head()
+        data, placed = chain_lines(lines, head.last if head else None)
+        if head is None:
+            self._create(placed, data)
+        elif head.size + len(data) <= self._retention.segment_bytes_max:
+            self._extend(head, placed, data)
+        else:
+            opened = replace(opening(), previous_chain=head.last.chain)
+            data, placed = chain_lines([opened, *lines], head.last)
+            self._create(placed, data)
+            # What was to be appended is; the next segment tries again to remove old ones.
+            with contextlib.suppress(OSError, JournalBroken):
+                self.prune(now_ms=placed[-1].at_ms)
+        return placed[-1]
+
+    def sync(self) -> None:
+        """Make durable what another process appended and may not have fsynced."""
+        if self._head is not None:
+            sync(self._files, self._head.segment)
+            sync(self._files, self._directory)
+
+    def prune(self, *, now_ms: float) -> int:
+        """Remove segments beyond the retention; return how many. The newest one always stays.
+
+        Raises:
+            OSError: Nothing was removed, or not all of it; the next call goes on.
+        """
+        pruned = read_pruned(self._directory)
+        found = segments(self._directory)
+        # Left over where a crash came between the two steps below.
+        leftover = [path for path in found if first_seq(path) <= pruned.last_seq]
+        kept = found[len(leftover) :]
+        surplus = self._surplus(kept, now_ms)
+        if surplus:
+            pruned = with_ranges(pruned, [_range_of(path) for path in surplus])
+            replace_file(self._files, self._directory / NAME, encode_pruned(pruned))
+        for path in [*leftover, *surplus]:
+            self._files.unlink(path)
+        return len(surplus)
+
+    def _head_in(self, segment: Path) -> Head | None:
+        for _ in range(BROKEN_LINES_MAX):
+            known = self._head
+            size = segment.stat().st_size
+            if known is not None and (known.segment, known.size) == (segment, size):
+                return known
+            tail = read_tail(segment)
+            if tail.torn:
+                self._cut(segment, tail.size)
+            if not tail.lines:
+                return None
+            try:
+                return Head(segment=segment, size=tail.size, lines=_sound_lines(tail))
+            except SealBroken:
+                self._put_aside(segment, tail)
+        reason = f"its last {BROKEN_LINES_MAX} lines are broken"
+        raise JournalBroken(segment.name, 1, cycle=None, reason=reason)
+
+    def _put_aside(self, segment: Path, tail: Tail) -> None:
+        # The record is the authority: it goes on, and the journal says what it lost.
+        whole = tail.size - len(tail.lines[-1]) - 1
+        aside = segment.with_name(f"{segment.stem}-{whole}.broken")
+        discard(self._files, aside)
+        write_new(self._files, aside, tail.lines[-1])
+        self._cut(segment, whole)
+
+    def _cut(self, segment: Path, size: int) -> None:
+        descriptor = self._files.open(segment, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            self._files.truncate(descriptor, size)
+        finally:
+            self._files.close(descriptor)
+
+    def _extend(self, head: Head, placed: tuple[Line, ...], data: bytes) -> None:
+        descriptor = self._files.open(head.segment, _APPEND)
+        try:
+            self._write(descriptor, data, undo_size=head.size)
+        finally:
+            self._files.close(descriptor)
+        self._remember(head.segment, head.size + len(data), (*head.lines, *placed))
+
+    def _create(self, placed: tuple[Line, ...], data: bytes) -> None:
+        segment = segment_path(self._directory, placed[0].seq)
+        descriptor = self._files.open(segment, NEW_FILE)
+        try:
+            self._write(descriptor, data, undo_size=0)
+            sync(self._files, self._directory)
+        except OSError:
+            discard(self._files, segment)
+            raise
+        finally:
+            self._files.close(descriptor)
+        self._remember(segment, len(data), placed)
+
+    def _write(self, descriptor: int, data: bytes, *, undo_size: int) -> None:
+        self._head = None
+        try:
+            write_all(self._files, descriptor, data)
+            self._files.fsync(descriptor)
+        except OSError:
+            # Pages whose fsync failed are dropped here, so that a later fsync cannot pass
+            # them off as written. Should this fail too, the line is one that never happened.
+            with contextlib.suppress(OSError):
+                self._files.truncate(descriptor, undo_size)
+            raise
+
+    def _remember(self, segment: Path, size: int, lines: tuple[Line, ...]) -> None:
+        self._head = Head(segment=segment, size=size, lines=lines[-2:])
+
+    def _surplus(self, kept: list[Path], now_ms: float) -> list[Path]:
+        sizes = [path.stat().st_size for path in kept]
+        oldest_ms = now_ms - self._retention.age_days_max * DAY_MS
+        total, count = sum(sizes), 0
+        for path, size in zip(kept[:-1], sizes, strict=False):
+            too_old = _newest_line(path).at_ms < oldest_ms
+            if total <= self._retention.total_bytes_max and not too_old:
+                break
+            total, count = total - size, count + 1
+        return kept[:count]
+
+
+def _sound_lines(tail: Tail) -> tuple[Line, ...]:
+    *before, last = tail.lines
+    if not before:
+        return (decode_first_line(last),)
+    newest = decode_line(last, previous_chain=chain_in(before[0]))
+    with contextlib.suppress(SealBroken):  # the line before is looked at for recovery only
+        return (decode_unchecked(before[0]), newest)
+    return (newest,)
+
+
+def _newest_line(segment: Path) -> Line:
+    return decode_unchecked(read_tail(segment).lines[-1])
+
+
+def _range_of(segment: Path) -> PrunedRange:
+    with segment.open("rb") as file:
+        first = decode_unchecked(file.readline())
+    last = _newest_line(segment)
+    return PrunedRange(
+        first_seq=first.seq,
+        last_seq=last.seq,
+        first_cycle=first.cycle,
+        last_cycle=last.cycle,
+        first_chain=first.chain,
+        last_chain=last.chain,
+    )

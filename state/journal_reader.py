@@ -1,0 +1,193 @@
+"""Reading the journal back: its newest lines from the end, or all of it as a checked chain.
+
+Owns the listing of segments and every read of them; takes no lock and writes nothing, so
+that `status`, a report or an auditor may read while the owner appends. A line that has no
+newline yet is not there yet.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from state.errors import JournalBroken
+from state.journal_frames import (
+    CHAIN_START,
+    SEGMENT,
+    Line,
+    blamed_cycle,
+    broken_rule,
+    decode_first_line,
+    decode_line,
+    peek,
+    why_broken,
+)
+from state.pruned import Pruned, read_pruned
+from state.seal import SealBroken
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SUFFIX: Final = ".jsonl"
+_NAME: Final = re.compile(r"\d{12,}\.jsonl")
+_BLOCK_BYTES: Final = 64 * 1024
+
+
+class Tail(msgspec.Struct, frozen=True, kw_only=True):
+    """The end of a segment.
+
+    Attributes:
+        lines: Its last complete lines, at most two, oldest first.
+        first: Whether the oldest of them is the segment's first line.
+        size: Length in bytes up to the last newline.
+        torn: Bytes behind the last newline: a line that never happened.
+    """
+
+    lines: tuple[bytes, ...]
+    first: bool
+    size: int
+    torn: int
+
+
+def segment_path(directory: Path, seq: int) -> Path:
+    """Return the name of the segment whose first line has this number."""
+    return directory / f"{seq:012d}{SUFFIX}"
+
+
+def first_seq(segment: Path) -> int:
+    """Return the number of a segment's first line, from its name."""
+    return int(segment.name.removesuffix(SUFFIX))
+
+
+def segments(directory: Path) -> list[Path]:
+    """Return the segments, oldest first; none where the directory is missing."""
+    if not directory.is_dir():
+        return []
+    found = (path for path in directory.iterdir() if _NAME.fullmatch(path.name))
+    return sorted(found, key=first_seq)
+
+
+def read_tail(segment: Path) -> Tail:
+    """Read a segment backwards until its last two complete lines are there."""
+    with segment.open("rb") as file:
+        start = file.seek(0, 2)
+        data = b""
+        # Three newlines: the end of the line before the two, and the end of each.
+        while start > 0 and data.count(b"\n") < 3:  # noqa: PLR2004 - counted in the line above
+            step = min(_BLOCK_BYTES, start)
+            start = file.seek(start - step)
+            data = file.read(step) + data
+    whole = data.rfind(b"\n") + 1
+    lines = data[:whole].split(b"\n")[:-1]
+    from_start = start == 0 and len(lines) <= 2  # noqa: PLR2004 - no line was left out
+    return Tail(
+        lines=tuple(lines[-2:]),
+        first=from_start,
+        size=start + whole,
+        torn=len(data) - whole,
+    )
+
+
+def read_lines(directory: Path, since_cycle: int | None = None) -> Iterator[Line]:
+    """Yield the journal's lines, oldest first, while the chain holds.
+
+    Args:
+        directory: The journal's directory.
+        since_cycle: First cycle wanted; reading starts at the segment that may hold it,
+            so the chain is proven from there on. None reads everything that is kept.
+
+    Raises:
+        JournalBroken: A line was removed, repeated or changed; says where.
+    """
+    for line in _checked(directory, since_cycle):
+        if since_cycle is None or line.cycle >= since_cycle:
+            yield line
+
+
+def verify_chain(
+    directory: Path, *, digest: str | None = None, cycle: int | None = None
+) -> Line | None:
+    """Check the whole chain; return its newest line, or None where there is no journal.
+
+    Args:
+        directory: The journal's directory.
+        digest: Digest of the record, read before this call: the journal must lead to it.
+            Without it, lines cut off at the very end cannot be noticed.
+        cycle: Newest cycle of that record, to be named if the journal does not.
+
+    Raises:
+        JournalBroken: A line was removed, repeated or changed; says where.
+    """
+    last: Line | None = None
+    reached = digest is None
+    for line in _checked(directory, None):
+        last = line
+        # A line ahead of the record speaks of a commit in flight, or of one that died.
+        reached = reached or digest in {line.result, line.parent}
+    if reached:
+        return last
+    names = [path.name for path in segments(directory)]
+    reason = "the newest lines are missing: nothing leads to the record as it is"
+    seq = last.seq + 1 if last else 1
+    place = names[-1] if names else segment_path(directory, 1).name
+    line_number = seq - int(place.removesuffix(SUFFIX)) + 1
+    raise JournalBroken(place, line_number, cycle=cycle, reason=reason)
+
+
+def _checked(directory: Path, since_cycle: int | None) -> Iterator[Line]:
+    pruned = read_pruned(directory)
+    kept = [path for path in segments(directory) if first_seq(path) > pruned.last_seq]
+    begin = 0 if since_cycle is None else _begin(kept, since_cycle)
+    previous: Line | None = None
+    for path in kept[begin:]:
+        for number, data in _complete_lines(path, newest=path == kept[-1]):
+            line = _follow(previous, data, path.name, number)
+            if previous is None and begin == 0:
+                _require_anchor(line, pruned, path.name)
+            previous = line
+            yield line
+
+
+def _follow(previous: Line | None, data: bytes, segment: str, number: int) -> Line:
+    try:
+        if previous is None:
+            return decode_first_line(data)
+        line = decode_line(data, previous_chain=previous.chain)
+    except SealBroken as error:
+        cycle, reason = blamed_cycle(previous, data), why_broken(previous, data, error)
+        raise JournalBroken(segment, number, cycle=cycle, reason=reason) from error
+    rule = broken_rule(previous, line)
+    if rule:
+        raise JournalBroken(segment, number, cycle=line.cycle, reason=rule)
+    return line
+
+
+def _require_anchor(line: Line, pruned: Pruned, segment: str) -> None:
+    # The first line names its own chain; what retention left behind says if that is true.
+    expected = pruned.last_chain
+    starts = line.previous_chain == expected and line.seq == pruned.last_seq + 1
+    if not starts or (line.kind == SEGMENT) != (expected != CHAIN_START):
+        reason = f"lines {pruned.last_seq + 1} to {line.seq - 1} before it are missing"
+        cycle = pruned.last_cycle + 1 if pruned.ranges else None
+        raise JournalBroken(segment, 1, cycle=cycle, reason=reason)
+
+
+def _begin(kept: list[Path], since_cycle: int) -> int:
+    for index in range(len(kept) - 1, 0, -1):
+        with kept[index].open("rb") as file:
+            cycle = peek(file.readline()).cycle
+        # Strictly before: the wanted cycle may have begun in the segment that ends with it.
+        if cycle is not None and cycle < since_cycle:
+            return index
+    return 0
+
+
+def _complete_lines(segment: Path, *, newest: bool) -> Iterator[tuple[int, bytes]]:
+    with segment.open("rb") as file:
+        for number, data in enumerate(file, start=1):
+            if not data.endswith(b"\n") and newest:
+                return
+            yield number, data

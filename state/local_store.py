@@ -1,0 +1,248 @@
+"""The record on a local disk: one file, one lock, one journal beside it.
+
+Owns the order of a commit: the journal line first, then the record, both under the lock,
+each durable before the next step. Which change is allowed is in `transitions`, what is
+written in `commit`, how the files are kept in `record_file` and `journal`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import msgspec
+
+from state.atomic_file import Files, SystemFiles, make_directory
+from state.commit import (
+    STARTING_KINDS,
+    Commit,
+    Generation,
+    plan_commit,
+    plan_genesis,
+    repair_line,
+    segment_line,
+)
+from state.errors import HomeUnsuitable, RecordDamaged, RecordMissing
+from state.journal import Journal, Retention
+from state.journal_frames import CHAIN_START, Line
+from state.medium import refuse_unsuitable
+from state.record import Record, Timeline, check_identity, encode_record
+from state.record_file import RECORD, Identity, RecordFile, is_full, read_generation, translated
+from state.record_lock import RecordLock
+from state.recovery import Rebuild, recover
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from state.store import Change, Note
+
+LOCK: Final = "record.lock"
+LOCK_TIMEOUT_NS: Final = 5_000_000_000  # far above a handful of slow fsyncs
+_SYSTEM_FILES: Final = SystemFiles()
+_RETENTION: Final = Retention()
+T = TypeVar("T")
+
+
+class _Loaded(msgspec.Struct, frozen=True, kw_only=True):
+    generation: Generation
+    identity: Identity | None
+    chain: str  # of the journal's newest line when the record was loaded
+    repair: Line | None = None  # brings the journal to the record; goes out with the next line
+
+
+class LocalStore:
+    """A `Store` in a local directory.
+
+    Args:
+        directory: Where the record is; created, mode 0700, if it is not there.
+        app: Name of the application; another one's record is refused.
+        timeline: Likewise.
+        now_ns: Reads the wall clock, nanoseconds UTC; for the journal's times only.
+        journal_directory: Where the journal is; by default `journal` beside `directory`.
+        lock_timeout_ns: The longest wait for the lock, nanoseconds.
+        force_filesystem: Accept a network or volatile file system.
+        rebuild: Decides a recorded cycle again, to bring back a damaged record.
+        files: The system calls that change the disk.
+        retention: How much of the journal is kept.
+    """
+
+    def __init__(  # noqa: PLR0913 - the last six are for the caller who needs another one
+        self,
+        directory: Path,
+        *,
+        app: str,
+        timeline: Timeline,
+        now_ns: Callable[[], int],
+        journal_directory: Path | None = None,
+        lock_timeout_ns: int = LOCK_TIMEOUT_NS,
+        force_filesystem: bool = False,
+        rebuild: Rebuild | None = None,
+        files: Files = _SYSTEM_FILES,
+        retention: Retention = _RETENTION,
+    ) -> None:
+        """Prepare the directories and open the lock file.
+
+        Raises:
+            HomeUnsuitable: A directory cannot be written, or cannot carry state.
+        """
+        journal_directory = journal_directory or directory.parent / "journal"
+        for each in (directory, journal_directory):
+            _prepare(files, each, force_filesystem=force_filesystem)
+        self._directory = directory
+        self._app = app
+        self._timeline = timeline
+        self._now_ns = now_ns
+        self._rebuild = rebuild
+        self._file = RecordFile(directory, files=files)
+        self._journal = Journal(journal_directory, files=files, retention=retention)
+        self._lock = RecordLock(directory / LOCK, timeout_ns=lock_timeout_ns)
+        self._loaded: _Loaded | None = None
+
+    def read(self) -> Record:
+        """See `Store.read`."""
+        with self._held():
+            return self._load().generation.record
+
+    def create(self, record: Record) -> Record:
+        """See `Store.create`."""
+        with self._held():
+            with contextlib.suppress(RecordMissing):
+                return self._load().generation.record
+            check_identity(record, app=self._app, timeline=self._timeline)
+            commit = plan_genesis(record, now_ns=self._now_ns())
+            self._file.reserve(len(commit.data))
+            self._write(commit, [commit.line], commit.generation, spend=False)
+            return record
+
+    def transact(self, change: Change, note: Note) -> Record:
+        """See `Store.transact`."""
+        with self._held():
+            loaded = self._load()
+            before = loaded.generation
+            record = change(before.record)
+            if record is before.record:
+                return record
+            commit = plan_commit(before, record, note, now_ns=self._now_ns())
+            starts = note.kind in STARTING_KINDS
+            if starts:
+                self._file.reserve(len(commit.data))
+            lines = [line for line in (loaded.repair, commit.line) if line is not None]
+            self._write(commit, lines, before, spend=not starts)
+            return record
+
+    def token(self) -> Identity | None:
+        """Return inode, time and size of the record's file; None where there is none."""
+        return self._file.identity()
+
+    def close(self) -> None:
+        """See `Store.close`."""
+        self._lock.close()
+        self._loaded = None
+
+    @contextlib.contextmanager
+    def _held(self) -> Iterator[None]:
+        with self._lock.held():
+            try:
+                yield
+            except OSError as error:
+                raise translated(self._directory, error) from error
+
+    def _load(self) -> _Loaded:
+        known, head = self._loaded, self._journal.head()
+        last = head.last if head else None
+        chain = last.chain if last else CHAIN_START
+        unchanged = known and (known.identity, known.chain) == (self._file.identity(), chain)
+        if known and unchanged and self._file.is_trusted():
+            return known
+        self._loaded = None
+        generation = self._read()
+        check_identity(generation.record, app=self._app, timeline=self._timeline)
+        self._loaded = _Loaded(
+            generation=generation,
+            identity=self._file.identity(),
+            chain=chain,
+            repair=repair_line(last, generation, now_ns=self._now_ns()),
+        )
+        return self._loaded
+
+    def _read(self) -> Generation:
+        try:
+            generation = self._file.read()
+        except RecordMissing as missing:
+            if self._journal.head() is None and self._file.read_previous() is None:
+                raise
+            reason = "it is missing, what came before it is not"
+            return self._recover(RecordDamaged(str(missing), reason))
+        except RecordDamaged as damaged:
+            return self._recover(damaged)
+        self._file.make_durable(generation)
+        return generation
+
+    def _recover(self, fault: RecordDamaged) -> Generation:
+        head, previous = self._journal.head(), self._file.read_previous()
+        lines = head.lines if head else ()
+        generation = recover(lines, previous, rebuild=self._rebuild, fault=fault)
+        # The line is now what proves the record; its writer may have died before its fsync.
+        self._journal.sync()
+        self._file.restore(encode_record(generation.record)[0])
+        return generation
+
+    def _write(
+        self, commit: Commit, lines: list[Line], current: Generation, *, spend: bool
+    ) -> None:
+        self._loaded = None  # until all of it is written, only the disk knows
+        attempt = commit.generation.record.attempt
+
+        def append() -> Line:
+            return self._journal.append(
+                lines, opening=lambda: segment_line(current, now_ns=self._now_ns())
+            )
+
+        line = self._with_spare(append, spend=spend)
+        self._with_spare(lambda: self._file.replace(commit.data, attempt=attempt), spend=spend)
+        self._loaded = _Loaded(
+            generation=commit.generation, identity=self._file.identity(), chain=line.chain
+        )
+
+    def _with_spare(self, write: Callable[[], T], *, spend: bool) -> T:
+        try:
+            return write()
+        except OSError as error:
+            # What ends something planned earlier may use the room kept for it, once.
+            if not (spend and is_full(error) and self._file.spend()):
+                raise
+        return write()
+
+
+def read_only_snapshot(directory: Path) -> Record:
+    """Return the newest record without a lock and without write access.
+
+    It is whole, but may be newer than what a power cut would leave, so nothing may be
+    done on the strength of it.
+
+    Args:
+        directory: Where the record is.
+
+    Raises:
+        RecordMissing: There is none.
+        RecordDamaged: It is not what was written.
+        RecordForeign: A newer format wrote it.
+        HomeUnsuitable: It cannot be read.
+    """
+    try:
+        return read_generation(directory / RECORD).record
+    except OSError as error:
+        hint = "run as the user who owns the home directory"
+        raise HomeUnsuitable(str(directory), f"cannot be read: {error.strerror}", hint) from error
+
+
+def _prepare(files: Files, directory: Path, *, force_filesystem: bool) -> None:
+    try:
+        make_directory(files, directory)
+        if not force_filesystem:
+            refuse_unsuitable(directory)
+    except OSError as error:
+        reason = f"cannot be prepared: {error.strerror}"
+        hint = "check who owns the home directory and whether its disk is read-only"
+        raise HomeUnsuitable(str(directory), reason, hint) from error

@@ -1,0 +1,114 @@
+"""The lock that makes one change of the record follow another.
+
+Owns one descriptor and the kernel's lock on it. The lock says nothing about who owns the
+record: that stands in the record. The file is never deleted, and no child inherits the
+descriptor.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from typing import TYPE_CHECKING, Final
+
+from filelock import lock_descriptor, unlock_descriptor
+
+from state.atomic_file import FILE_MODE
+from state.errors import HomeUnsuitable, LockTimeout
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PAUSE_FIRST_NS: Final = 200_000  # a holder needs a few fsyncs, so waiting starts short
+PAUSE_GROWTH: Final = 1.5
+PAUSE_MAX_NS: Final = 5_000_000  # far below any cadence's margin, and little work for the waiter
+REOPENS_MAX: Final = 5  # a lock file replaced more often is being fought over
+_FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+class RecordLock:
+    """An exclusive lock between processes, and between the threads of this one.
+
+    Args:
+        path: The lock file; created if it is not there.
+        timeout_ns: The longest wait for it, nanoseconds of the monotonic clock.
+    """
+
+    def __init__(self, path: Path, *, timeout_ns: int) -> None:
+        """Open the lock file.
+
+        Raises:
+            HomeUnsuitable: It cannot be opened for writing.
+        """
+        self._path = path
+        self._timeout_ns = timeout_ns
+        # The kernel's lock belongs to the descriptor: two threads would both hold it.
+        self._threads = threading.Lock()
+        self._descriptor = self._open()
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the lock for the length of a `with` block.
+
+        Raises:
+            LockTimeout: It was not free within the bound.
+        """
+        deadline_ns = time.monotonic_ns() + self._timeout_ns
+        if not self._threads.acquire(timeout=self._timeout_ns / 1e9):
+            raise self._timed_out()
+        try:
+            self._wait_acquired(deadline_ns)
+            try:
+                yield
+            finally:
+                unlock_descriptor(self._descriptor)
+        finally:
+            self._threads.release()
+
+    def close(self) -> None:
+        """Close the descriptor, and with it give up a lock that is held."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _wait_acquired(self, deadline_ns: int) -> None:
+        for _ in range(REOPENS_MAX):
+            self._wait_locked(deadline_ns)
+            if self._is_current():
+                return
+            self.close()  # somebody put another file there: a lock on ours excludes nobody
+            self._descriptor = self._open()
+        raise self._timed_out()
+
+    def _wait_locked(self, deadline_ns: int) -> None:
+        assert self._descriptor >= 0, "the store is closed"
+        pause_ns = PAUSE_FIRST_NS
+        while not lock_descriptor(self._descriptor, blocking=False):
+            remaining_ns = deadline_ns - time.monotonic_ns()
+            if remaining_ns <= 0:
+                raise self._timed_out()
+            # A blocking lock has no bound, and an alarm would need a signal.
+            time.sleep(min(pause_ns, remaining_ns) / 1e9)  # noqa: TID251 - bounded wait for a lock
+            pause_ns = min(int(pause_ns * PAUSE_GROWTH), PAUSE_MAX_NS)
+
+    def _is_current(self) -> bool:
+        try:
+            named = self._path.stat()
+        except FileNotFoundError:
+            return False
+        held = os.fstat(self._descriptor)
+        return (named.st_ino, named.st_dev) == (held.st_ino, held.st_dev)
+
+    def _open(self) -> int:
+        try:
+            return os.open(self._path, _FLAGS, FILE_MODE)
+        except OSError as error:
+            reason = f"cannot be opened for writing: {error.strerror}"
+            hint = "check who owns the home directory and whether its disk is read-only"
+            raise HomeUnsuitable(str(self._path), reason, hint) from error
+
+    def _timed_out(self) -> LockTimeout:
+        return LockTimeout(f"{self._path} was not free within {self._timeout_ns / 1e6:.0f} ms")

@@ -1,0 +1,100 @@
+"""How a damaged or missing record comes back from the journal.
+
+Owns the rule that decides which record a journal line describes: its header, with the
+bodies found in the line itself or in the generation before it, and nothing unless the
+result has exactly the digest that the line promised. What is read from where, and what
+is written, is a store's matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from state.commit import Generation
+from state.journal_frames import Line
+from state.open_struct import decode_open
+from state.record import Record, encode_record
+from state.seal import digest_of
+
+if TYPE_CHECKING:
+    import msgspec
+
+    from state.errors import RecordDamaged
+
+Rebuild = Callable[[Record, Line], Record]
+"""Decides a recorded cycle again: the record before it and its line give the record after it."""
+
+
+def recover(
+    lines: Sequence[Line],
+    previous: Generation | None,
+    *,
+    rebuild: Rebuild | None,
+    fault: RecordDamaged,
+) -> Generation:
+    """Return the newest record that the journal proves.
+
+    Args:
+        lines: The newest lines, oldest first.
+        previous: The generation before the damaged one, where it is intact.
+        rebuild: Decides a recorded cycle again; None where there is no application.
+        fault: What is wrong with the record; raised again where nothing can be proven.
+
+    Raises:
+        RecordDamaged: No line leads to a record with the digest it promised.
+    """
+    for line in reversed(lines):
+        found = _recovered(line, previous, rebuild)
+        if found is not None:
+            return found
+    raise fault
+
+
+def _recovered(
+    line: Line, previous: Generation | None, rebuild: Rebuild | None
+) -> Generation | None:
+    record = assemble(line, previous.record if previous else None)
+    if record is not None:
+        return Generation(record, line.result)
+    # Decided is decided: the same inputs once more, never new ones.
+    if rebuild is None or line.kind != "decide":
+        return None
+    if previous is None or previous.digest != line.parent:
+        return None
+    record = rebuild(previous.record, line)
+    return Generation(record, line.result) if encode_record(record)[1] == line.result else None
+
+
+def assemble(line: Line, previous: Record | None) -> Record | None:
+    """Return the record that a line describes, or None if its body is not at hand.
+
+    Args:
+        line: The line.
+        previous: A record whose bodies may be the ones that the line speaks of.
+    """
+    header = decode_open(line.header, Record)
+    body = _matching(line.body_digest, _bodies(line.body, previous))
+    if body is None:
+        return None
+    record = replace(header, body=body)
+    if header.fallback is not None:
+        fallback = _matching(line.fallback_digest, _bodies(line.fallback, previous))
+        if fallback is None:
+            return None
+        record = replace(record, fallback=replace(header.fallback, body=fallback))
+    return record if encode_record(record)[1] == line.result else None
+
+
+def _bodies(carried: msgspec.Raw, previous: Record | None) -> Iterator[msgspec.Raw]:
+    yield carried
+    if previous is not None:
+        yield previous.body
+        if previous.fallback is not None:
+            yield previous.fallback.body
+
+
+def _matching(digest: str, bodies: Iterator[msgspec.Raw]) -> msgspec.Raw | None:
+    return next((body for body in bodies if digest_of(bytes(body)) == digest), None)
