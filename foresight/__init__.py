@@ -1,0 +1,1 @@
+"""The trading system: slots, windows, strategies, venues, and the `foresight` command."""

@@ -1,0 +1,1 @@
+"""The local exchange: spot prices and an Up/Down prediction board behind real HTTP."""

@@ -1,0 +1,139 @@
+"""``python -m foresight.exchange``: run the local exchange until told to stop.
+
+Owns the command line, signals and exit codes. Prints one JSON line with its address when it
+listens. Must never enter: anything a caller inside the process would need.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from foresight.exchange.errors import LocalExchangeError, OptionError
+from foresight.exchange.faults import parse_option
+from foresight.exchange.prices import DEFAULT_ASSETS
+from foresight.exchange.replay import LEAD_MINUTES_DEFAULT
+from foresight.exchange.server import describe, loopback_socket, serving
+from foresight.exchange.venue import BALANCE_DEFAULT, Settings, Venue, open_venue
+
+EXIT_DONE: Final = 0
+EXIT_FAILED: Final = 1
+"""The port is taken or the disk refuses."""
+EXIT_USAGE: Final = 2
+"""An option is not understood."""
+EXIT_REFUSED: Final = 3
+"""The directory belongs to another timeline, is in use or damaged, or there are no recordings."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the exchange.
+
+    Args:
+        arguments: Command line without the program's name, or None for the real one.
+
+    Returns:
+        One of the exit codes above.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        settings = _settings(options)
+    except OptionError as error:
+        return _complain(error, EXIT_USAGE)
+    try:
+        venue = open_venue(settings, time.time_ns)
+    except LocalExchangeError as error:
+        return _complain(error, EXIT_REFUSED)
+    try:
+        listener = _listener(options)
+        asyncio.run(_run(venue, listener))
+    except OSError as error:
+        return _complain(error, EXIT_FAILED)
+    finally:
+        venue.close()
+    return EXIT_DONE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m foresight.exchange",
+        description="A local exchange: Binance spot and Polymarket wire formats, loopback only.",
+    )
+    parser.add_argument("--dir", type=Path, required=True, help="where the ledger lives")
+    parser.add_argument("--port", type=int, default=0, help="port; 0 takes a free one")
+    parser.add_argument("--fd", type=int, help="number of an inherited listening socket")
+    parser.add_argument("--seed", type=int, default=1, help="of the synthetic market")
+    parser.add_argument("--origin-ns", type=int, help="where wall and market time agree")
+    parser.add_argument("--speed", type=int, default=1, help="market time per wall time")
+    parser.add_argument("--replay", type=Path, help="folder of recorded candles")
+    parser.add_argument(
+        "--lead-minutes",
+        type=int,
+        default=LEAD_MINUTES_DEFAULT,
+        help="history of a replay before its origin",
+    )
+    parser.add_argument("--assets", default=",".join(DEFAULT_ASSETS), help="comma-separated")
+    parser.add_argument("--balance", type=int, default=BALANCE_DEFAULT, help="starting balance")
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="NAME=PROBABILITY[:COUNT][@SCOPE][~SECONDS]",
+        help="turn a fault on; may be repeated",
+    )
+    return parser
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    assets = tuple(name.strip().upper() for name in options.assets.split(",") if name.strip())
+    known = len(set(assets)) == len(assets) and all(
+        name.isascii() and name.isalnum() and len(name) <= 8  # noqa: PLR2004 - fits a token id
+        for name in assets
+    )
+    if not assets or not known or options.speed < 1:
+        message = "--assets are distinct names of 1 to 8 letters, --speed is 1 or more"
+        raise OptionError(message)
+    return Settings(
+        folder=options.dir,
+        seed=options.seed,
+        origin_ns=options.origin_ns,
+        speed=options.speed,
+        assets=assets,
+        replay=options.replay,
+        lead_minutes=options.lead_minutes,
+        balance=options.balance,
+        faults=tuple(parse_option(text) for text in options.fault),
+    )
+
+
+def _listener(options: argparse.Namespace) -> socket.socket:
+    if options.fd is not None:
+        return socket.socket(fileno=options.fd)
+    return loopback_socket(options.port)
+
+
+async def _run(venue: Venue, listener: socket.socket) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with serving(venue, listener, clock_ns=time.time_ns) as address:
+        line = {"address": address, "pid": os.getpid()} | describe(venue)
+        sys.stdout.write(json.dumps(line) + "\n")
+        sys.stdout.flush()
+        await stop.wait()
+
+
+def _complain(error: Exception, code: int) -> int:
+    sys.stderr.write(f"error: {error}\n")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

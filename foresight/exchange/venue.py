@@ -1,0 +1,190 @@
+"""One exchange put together: timeline, market, counters, ledger file, faults.
+
+Owns the assembly and the one `commit` that makes entries durable before they count. Must never
+enter: HTTP, wire formats, decisions about orders.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from foresight.exchange.candles import CandleSource
+from foresight.exchange.desk import Desk, Now, Ruling
+from foresight.exchange.fair_market import FairMarket
+from foresight.exchange.faults import Fault, FaultPlan, Switch
+from foresight.exchange.ledger import Entry, Ledger
+from foresight.exchange.ledger_file import (
+    AnyEntry,
+    Identity,
+    LedgerFile,
+    agree,
+    open_ledger,
+)
+from foresight.exchange.market_clock import NS_PER_SECOND, Timeline, minute_of
+from foresight.exchange.prices import DEFAULT_ASSETS, SyntheticPrices
+from foresight.exchange.recordings import load_recordings
+from foresight.exchange.replay import LEAD_MINUTES_DEFAULT, ReplayPrices
+from foresight.exchange.spot import ATOMS, SpotEntry, SpotLedger
+from foresight.exchange.spot_desk import SpotDesk
+from foresight.exchange.tape import Tape
+
+BALANCE_DEFAULT: Final = 10_000
+"""Starting balance: USDC of every prediction account, USDT of the spot account."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to start an exchange.
+
+    Attributes:
+        folder: Where its ledger lives; one exchange at a time.
+        seed: Of the synthetic market, the depth, the dice of the faults.
+        origin_ns: Where wall and market time agree; None means the ledger's, or now.
+        speed: Market time per wall time, >= 1.
+        assets: Board of a synthetic market; ignored with `replay`.
+        replay: Folder of recorded candles, or None for a synthetic market.
+        lead_minutes: History of a replay before the origin.
+        balance: Starting balance in whole units.
+        faults: Switches that are on from the start.
+    """
+
+    folder: Path
+    seed: int = 1
+    origin_ns: int | None = None
+    speed: int = 1
+    assets: tuple[str, ...] = DEFAULT_ASSETS
+    replay: Path | None = None
+    lead_minutes: int = LEAD_MINUTES_DEFAULT
+    balance: int = BALANCE_DEFAULT
+    faults: tuple[tuple[Fault, Switch], ...] = field(default=())
+
+
+class Venue:
+    """Everything behind the HTTP of one exchange."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        identity: Identity,
+        source: CandleSource,
+        file: LedgerFile,
+        clock_ns: Callable[[], int],
+    ) -> None:
+        """Use `open_venue` instead."""
+        self.identity = identity
+        self.seed = settings.seed
+        self.timeline = Timeline(identity.origin_ns, identity.speed)
+        self.faults = FaultPlan(seed=settings.seed)
+        for fault, switch in settings.faults:
+            self.faults.set(fault, switch)
+        self.tape = Tape(source, seed=settings.seed)
+        self.market = FairMarket(self.tape, seed=settings.seed)
+        self.ledger = Ledger()
+        self.spot_ledger = SpotLedger("USDT")
+        self._file = file
+        self._clock_ns = clock_ns
+        for entry in file.entries():
+            self._apply(entry)
+        self.desk = Desk(
+            self.ledger,
+            self.market,
+            commit=self._commit,
+            rule=self._rule,
+            balance_micro=settings.balance * 1_000_000,
+        )
+        self.spot = SpotDesk(
+            self.spot_ledger,
+            self.tape,
+            commit=self._commit_spot,
+            reuse_client_ids=lambda: self.faults.draw(Fault.CLIENT_ID_REUSE) is not None,
+        )
+        self.spot.fund(settings.balance * ATOMS)
+
+    def now(self) -> Now:
+        """Return this instant in both times."""
+        wall_ns = self._clock_ns()
+        return Now(wall_ns, self.timeline.market_ns(wall_ns))
+
+    def advance(self) -> None:
+        """Let time do its work on both counters."""
+        now = self.now()
+        self.desk.advance(now)
+        self.spot.advance(now)
+
+    def close(self) -> None:
+        """Release the directory."""
+        self._file.close()
+
+    def _rule(self, slug: str) -> Ruling | None:
+        del slug  # the dice do not care which window it is
+        void = self.faults.draw(Fault.VOID_SETTLEMENT)
+        delayed = self.faults.draw(Fault.DELAYED_SETTLEMENT)
+        if void is None and delayed is None:
+            return None
+        delay_s = (delayed.seconds or 0.0) if delayed is not None else 0.0
+        return Ruling(void is not None, round(delay_s * NS_PER_SECOND))
+
+    def _commit(self, entries: Sequence[Entry]) -> None:
+        self._file.append(entries)
+        for entry in entries:
+            self.ledger.apply(entry)
+
+    def _commit_spot(self, entries: Sequence[SpotEntry]) -> None:
+        self._file.append(entries)
+        for entry in entries:
+            self.spot_ledger.apply(entry)
+
+    def _apply(self, entry: AnyEntry) -> None:
+        if isinstance(entry, SpotEntry):
+            self.spot_ledger.apply(entry)
+        else:
+            self.ledger.apply(entry)
+
+
+def open_venue(settings: Settings, clock_ns: Callable[[], int]) -> Venue:
+    """Open a directory and put an exchange together on it.
+
+    Args:
+        settings: How.
+        clock_ns: Wall clock, nanoseconds since 1970 UTC.
+
+    Raises:
+        DirectoryInUseError: Another exchange runs on the directory.
+        TimelineMismatchError: The directory belongs to another timeline.
+        LedgerDamagedError: The ledger cannot be read.
+        RecordingError: The recordings cannot be used.
+    """
+    recordings = load_recordings(settings.replay) if settings.replay is not None else None
+    file = open_ledger(settings.folder)
+    try:
+        kept = file.identity()
+        origin_ns = settings.origin_ns
+        if origin_ns is None:
+            origin_ns = kept.origin_ns if kept is not None else clock_ns()
+        origin_minute = minute_of(origin_ns)
+        source: CandleSource
+        if recordings is None:
+            source = SyntheticPrices(
+                seed=settings.seed, origin_minute=origin_minute, assets=settings.assets
+            )
+        else:
+            source = ReplayPrices(
+                recordings, origin_minute=origin_minute, lead_minutes=settings.lead_minutes
+            )
+        identity = Identity(
+            seed=settings.seed,
+            origin_ns=origin_ns,
+            speed=settings.speed,
+            assets=tuple(source.assets),
+            source="synthetic" if settings.replay is None else settings.replay.name,
+        )
+        if kept is None:
+            file.begin(identity)
+        else:
+            agree(kept, identity)
+        return Venue(settings, identity=identity, source=source, file=file, clock_ns=clock_ns)
+    except BaseException:
+        file.close()
+        raise
