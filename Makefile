@@ -33,8 +33,9 @@ setup: ## make .venv with everything at the versions of requirements-dev.lock (d
 
 .PHONY: .venv-build
 .venv-build:
+	@{ $(VENV)/python -m pip --version >/dev/null 2>&1 && case "$$(cat $(STAMP) 2>/dev/null)" in ""|*" $(CURDIR)") ;; *) false ;; esac; } || \
+	   '$(PYTHON)' -m venv --clear .venv
 	@rm -f $(STAMP)
-	@$(VENV)/python -m pip --version >/dev/null 2>&1 || '$(PYTHON)' -m venv --clear .venv
 	@awk '/^[a-z]/ {wanted = /^uv==/} wanted' requirements-dev.lock > .venv/requirements-uv.txt
 	@echo "setup: installing the locked requirements (about a minute)"
 	@{ $(VENV)/python -m pip install --quiet --no-deps --require-hashes -r .venv/requirements-uv.txt && \
