@@ -1,0 +1,298 @@
+"""What `foresight.toml` may say: sections, keys, types and ranges.
+
+Owns the meaning of the configuration file and of the `FORESIGHT_SECTION_KEY` variables that
+override it. `[engine]` belongs to the running installation, everything else to the release.
+Parameters of strategies are typed beside each strategy. No environment is read here: it is an
+argument; `load` alone reads the one file it is given.
+"""
+
+import difflib
+import hashlib
+import tomllib
+from collections.abc import Collection, Mapping
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+from foresight.errors import ConfigError
+
+VARIABLE_PREFIX: Final = "FORESIGHT_"
+TIMEFRAMES: Final = ("5m", "15m")
+ASSETS: Final = ("BTC", "ETH", "SOL", "XRP", "DOGE", "BNB", "HYPE", "ZEC")
+
+Usdc = Annotated[float, Meta(ge=0, le=1e9)]
+Minutes = Annotated[float, Meta(ge=0, le=1e6)]
+Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
+Asset = Annotated[str, Meta(pattern=r"^[A-Z0-9]{1,8}$")]
+
+
+class _Section(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of every section."""
+
+
+class Engine(_Section, frozen=True, kw_only=True):
+    """`[engine]`: how this installation runs.
+
+    Attributes:
+        app: Name of the application; part of the record's identity.
+        home: State directory; empty means `$XDG_STATE_HOME/foresight/<app>`.
+        standby: Whether a second, warm worker follows the owner.
+        bake: Cycles after a take in which the way back stays warm.
+        speed: Application seconds per wall-clock second; above 1 for the local exchange only.
+        period_s: Length of a cycle in application seconds.
+        account: Name of the venue account; two installations must not share one.
+        page: Address of the dashboard, host:port.
+    """
+
+    app: Name = "foresight"
+    home: str = ""
+    standby: bool = True
+    bake: Annotated[int, Meta(ge=0, le=10_000)] = 5
+    speed: Annotated[int, Meta(ge=1, le=600)] = 1
+    period_s: Annotated[float, Meta(gt=0, le=3600)] = 60.0
+    account: str = ""
+    page: str = "127.0.0.1:8642"
+
+
+class Board(_Section, frozen=True, kw_only=True):
+    """`[board]`: which slots are traded: every asset in every timeframe."""
+
+    assets: Annotated[list[Asset], Meta(min_length=1, max_length=32)] = list(ASSETS)
+    timeframes: Annotated[list[Literal["5m", "15m"]], Meta(min_length=1)] = ["5m", "15m"]
+
+
+class Venue(_Section, frozen=True, kw_only=True):
+    """`[venue]`: where orders go and prices come from.
+
+    Attributes:
+        kind: `local` (our exchange server), `paper` (real prices, simulated fills) or `live`.
+        url: Address of the local exchange; `FORESIGHT_EXCHANGE_URL` comes first.
+        live: Must be true for kind `live`; the command has to say `--live` as well.
+        quote: Quote currency of the spot pairs that prices are read from.
+        wallet: Address that holds the funds (`live`).
+        key_file: File of mode 0600 with the private key (`live`).
+        timeout_s: Longest wait for one answer, wall-clock seconds.
+        requests_at_once: Requests under way at one time, at each of feed and venue.
+        positions_every: The venue's positions are compared with the book every so many cycles.
+    """
+
+    kind: Literal["local", "paper", "live"] = "local"
+    url: str = ""
+    live: bool = False
+    quote: str = "USDT"
+    wallet: str = ""
+    key_file: str = ""
+    timeout_s: Annotated[float, Meta(gt=0, le=60)] = 5.0
+    requests_at_once: Annotated[int, Meta(ge=1, le=64)] = 8
+    positions_every: Annotated[int, Meta(ge=1, le=1440)] = 5
+
+
+class Risk(_Section, frozen=True, kw_only=True):
+    """`[risk]`: what is denied before it is sent. Amounts in USDC, fees included.
+
+    Attributes:
+        capital_usdc: What Kelly's rule takes as the whole.
+        kelly_fraction: Part of Kelly's stake that is taken.
+        stake_floor_usdc: Smallest stake of an accepted signal; 0 leaves it to Kelly.
+        stake_window_usdc: Most in one window.
+        stake_asset_usdc: Most in all windows of one asset at a time.
+        stake_board_usdc: Most in all windows at a time.
+        stake_day_usdc: Most spent on one UTC day.
+        edge_min_cents: Least expectation per share after price and fee, in cents; negative
+            values trade at a loss on purpose and belong in demonstrations only.
+        slippage_cents: How far above the best offer an order may still buy.
+        cooldown_losses: So many losses of a slot in a row silence it; 0 never does.
+        cooldown_minutes: For so long, application time.
+        drawdown_usdc: A loss of so much within `drawdown_lookback_minutes` stops the board; 0
+            never does.
+        drawdown_lookback_minutes: How far back the loss is summed up.
+        drawdown_stop_minutes: How long the board stands still then.
+        feed_stale_minutes: A newest candle older than this silences the asset.
+        history_minutes_min: Fewer candles than this silence the asset.
+        reference_tolerance_sigmas: How far the market's price to beat may lie from our feed's,
+            in standard deviations of a minute.
+        reference_required: Whether a market that does not say its price to beat is refused.
+    """
+
+    capital_usdc: Usdc = 1000.0
+    kelly_fraction: Annotated[float, Meta(ge=0, le=1)] = 0.25
+    stake_floor_usdc: Usdc = 0.0
+    stake_window_usdc: Usdc = 25.0
+    stake_asset_usdc: Usdc = 50.0
+    stake_board_usdc: Usdc = 250.0
+    stake_day_usdc: Usdc = 2500.0
+    edge_min_cents: Annotated[float, Meta(ge=-100, le=100)] = 0.5
+    slippage_cents: Annotated[float, Meta(ge=0, le=50)] = 2.0
+    cooldown_losses: Annotated[int, Meta(ge=0, le=1000)] = 4
+    cooldown_minutes: Minutes = 60.0
+    drawdown_usdc: Usdc = 150.0
+    drawdown_lookback_minutes: Minutes = 720.0
+    drawdown_stop_minutes: Minutes = 120.0
+    feed_stale_minutes: Annotated[int, Meta(ge=0, le=60)] = 1
+    history_minutes_min: Annotated[int, Meta(ge=2, le=100)] = 20
+    reference_tolerance_sigmas: Annotated[float, Meta(gt=0, le=100)] = 1.0
+    reference_required: bool = True
+
+
+class Config(_Section, frozen=True, kw_only=True):
+    """The whole file. `strategy` maps a timeframe to its table: `name` and parameters."""
+
+    engine: Engine = Engine()
+    board: Board = Board()
+    venue: Venue = Venue()
+    risk: Risk = Risk()
+    strategy: dict[str, dict[str, Any]] = {}
+
+
+_SECTIONS: Final[Mapping[str, type[_Section]]] = {
+    "engine": Engine,
+    "board": Board,
+    "venue": Venue,
+    "risk": Risk,
+}
+
+
+def load(path: str, environment: Mapping[str, str]) -> Config:
+    """Read a configuration file; a file that does not exist means the defaults.
+
+    Args:
+        path: Path of the TOML file.
+        environment: Variables; those named `FORESIGHT_SECTION_KEY` override the file.
+
+    Raises:
+        ConfigError: It cannot be read, or says something unknown or out of range.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:  # noqa: PTH123 - a pure module has no pathlib
+            text = file.read()
+    except FileNotFoundError:
+        text = ""
+    except (OSError, UnicodeDecodeError) as error:
+        what = f"{path} cannot be read: {error}"
+        raise ConfigError(what) from error
+    return parse(text, environment, where=path)
+
+
+def parse(text: str, environment: Mapping[str, str], *, where: str) -> Config:
+    """Return what a configuration text means.
+
+    Args:
+        text: TOML.
+        environment: As for `load`.
+        where: What to call the text in an error.
+
+    Raises:
+        ConfigError: It says something unknown or out of range.
+    """
+    try:
+        tables: dict[str, Any] = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        what = f"{where} is not TOML: {error}"
+        raise ConfigError(what) from error
+    _refuse_unknown(tables, where)
+    _override(tables, environment)
+    try:
+        config = msgspec.convert(tables, type=Config)
+    except msgspec.ValidationError as error:
+        what = f"{where}: {error}"
+        raise ConfigError(what, "see foresight.toml for every key") from error
+    _check(config, where)
+    return config
+
+
+def nearest(name: str, known: Collection[str]) -> str:
+    """Return a hint that names the nearest known name, or all of them."""
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"did you mean {close[0]}?" if close else "known: " + ", ".join(sorted(known))
+
+
+def config_hash(config: Config) -> str:
+    """Return 12 hex digits that change with everything but `[engine]`."""
+    plain = msgspec.to_builtins(config)
+    del plain["engine"]
+    data = msgspec.json.encode(plain, order="sorted")
+    return hashlib.sha256(data).hexdigest()[:12]
+
+
+def home_of(config: Config, environment: Mapping[str, str]) -> str:
+    """Return the state directory: as configured, or `$XDG_STATE_HOME/foresight/<app>`.
+
+    Raises:
+        ConfigError: Nothing says where home is.
+    """
+    if config.engine.home:
+        return config.engine.home
+    state = environment.get("XDG_STATE_HOME", "")
+    if not state:
+        user = environment.get("HOME", "")
+        if not user:
+            hint = "set [engine] home, XDG_STATE_HOME or HOME"
+            what = "no home directory is known"
+            raise ConfigError(what, hint)
+        state = f"{user}/.local/state"
+    return f"{state}/foresight/{config.engine.app}"
+
+
+def _refuse_unknown(tables: Mapping[str, Any], where: str) -> None:
+    known = (*_SECTIONS, "strategy")
+    for section, table in tables.items():
+        if section not in known:
+            what = f"{where}: unknown section [{section}]"
+            raise ConfigError(what, nearest(section, known))
+        if section in _SECTIONS and isinstance(table, dict):
+            _refuse_unknown_keys(table, section, where)
+
+
+def _refuse_unknown_keys(table: Mapping[str, Any], section: str, where: str) -> None:
+    fields = _SECTIONS[section].__struct_fields__
+    for key in table:
+        if key not in fields:
+            what = f"{where}: unknown key {key} in [{section}]"
+            raise ConfigError(what, nearest(key, fields))
+
+
+def _override(tables: dict[str, Any], environment: Mapping[str, str]) -> None:
+    # A variable whose first word is no section is somebody else's (FORESIGHT_EXCHANGE_URL).
+    for variable, text in sorted(environment.items()):
+        words = variable.removeprefix(VARIABLE_PREFIX).lower().split("_", 1)
+        if not variable.startswith(VARIABLE_PREFIX) or len(words) == 1:
+            continue
+        section, key = words
+        if section in _SECTIONS:
+            _refuse_unknown_keys({key: text}, section, variable)
+            tables.setdefault(section, {})[key] = _value(text, is_list=section == "board")
+        elif section == "strategy":
+            timeframe, _, parameter = key.partition("_")
+            table = tables.setdefault("strategy", {}).setdefault(timeframe, {})
+            table[parameter] = _value(text, is_list=False)
+
+
+def _value(text: str, *, is_list: bool) -> Any:  # noqa: ANN401 - whatever TOML can say
+    if is_list and not text.startswith("["):
+        return [part.strip() for part in text.split(",")]
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text  # a bare word is a string: FORESIGHT_VENUE_KIND=paper
+
+
+def _check(config: Config, where: str) -> None:
+    for timeframe in config.strategy:
+        if timeframe not in TIMEFRAMES:
+            hint = nearest(timeframe, TIMEFRAMES)
+            what = f"{where}: unknown section [strategy.{timeframe}]"
+            raise ConfigError(what, hint)
+    for name, values in (("assets", config.board.assets), ("timeframes", config.board.timeframes)):
+        if len(set(values)) != len(values):
+            what = f"{where}: [board] {name} names something twice"
+            raise ConfigError(what)
+    venue, engine = config.venue, config.engine
+    if (venue.kind == "live") != venue.live:
+        hint = 'live trading needs both kind = "live" and live = true'
+        what = f"{where}: [venue] kind and live disagree"
+        raise ConfigError(what, hint)
+    if engine.speed > 1 and venue.kind != "local":
+        hint = 'speed above 1 needs [venue] kind = "local"'
+        what = f"{where}: a real market cannot run {engine.speed} times faster"
+        raise ConfigError(what, hint)

@@ -1,0 +1,50 @@
+"""What can go wrong in the trading system, split by who has to act next.
+
+Owns every exception of this package outside the exchange. Leaves carry facts; the text is
+derived. What a strategy or a guard refuses is a value (`risk.Denial`), never an exception.
+"""
+
+
+class ForesightError(Exception):
+    """Base of every error of this package; `hint` says what to do next."""
+
+    hint = ""
+
+
+class ConfigError(ForesightError):
+    """The configuration says something that this code does not know or cannot do.
+
+    Attributes:
+        what: What is wrong, with the place.
+        hint: What to write instead, or an empty string.
+    """
+
+    def __init__(self, what: str, hint: str = "") -> None:
+        """Keep what is wrong and what to do about it."""
+        super().__init__(what)
+        self.what = what
+        self.hint = hint
+
+
+class VenueError(ForesightError):
+    """A market place gave no usable answer: whatever was asked for, its outcome is unknown."""
+
+
+class VenueUnreachable(VenueError):
+    """Time-out, broken connection or a failure on the venue's side."""
+
+    hint = "nothing to do: the next cycle asks again"
+
+
+class VenueThrottled(VenueError):
+    """The venue wants fewer requests, or none for a moment (418, 425, 429)."""
+
+    hint = "lower [venue] requests_at_once, or wait"
+
+
+class AnswerUnreadable(VenueError):
+    """The venue answered something that is not what its interface says."""
+
+
+class VenueRefused(VenueError):
+    """The venue understood the request and said no; it was not executed."""

@@ -1,0 +1,111 @@
+"""What a cycle saw of the outside world: the inputs that the journal records.
+
+Owns the shape of the inputs: candles, offers of the windows that may be traded, results of
+ended windows, positions at the venue. One slot's or asset's failure stands in its own place.
+How any of it was fetched is a matter of `feeds` and `venues`; no decision enters here.
+"""
+
+import msgspec
+
+from foresight.board import Result, Rules, Side
+from state.schema import Schema
+
+
+class Candles(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """New one-minute closes of one asset.
+
+    Attributes:
+        minutes: Minutes since 1970 UTC at which the candles open, rising.
+        prices: Their closes, > 0, as many.
+        failure: Why there are none; empty if the feed answered.
+    """
+
+    minutes: tuple[int, ...] = ()
+    prices: tuple[float, ...] = ()
+    failure: str = ""
+
+
+class Level(msgspec.Struct, frozen=True, array_like=True):
+    """One price of an order book: micro-USDC per share, micro-shares."""
+
+    price_micro: int
+    size_micro: int
+
+
+class Offer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one window of the venue offers to a buyer of one side.
+
+    Attributes:
+        slug: The window.
+        side: The side whose book was read.
+        token: The side's token at the venue.
+        asks: Sellers of that side, best price first, at most 16 levels.
+        rules: The market's rules, or None where they are unknown or were not read.
+        neg_risk: Which contract settles the order; part of what is signed.
+        is_accepting: Whether the market takes orders now.
+        reference: The price to beat as the market says it; 0 where it does not.
+        rules_unknown: What in the rules is unknown.
+        failure: Why there is no answer at all; empty if the venue answered.
+    """
+
+    slug: str
+    side: Side
+    token: str = ""
+    asks: tuple[Level, ...] = ()
+    rules: Rules | None = None
+    neg_risk: bool = False
+    is_accepting: bool = False
+    reference: float = 0.0
+    rules_unknown: str = ""
+    failure: str = ""
+
+
+class Ruling(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the venue says of an ended window; no result and no failure means "not yet"."""
+
+    slug: str
+    result: Result | None = None
+    failure: str = ""
+
+
+class VenuePosition(msgspec.Struct, frozen=True, kw_only=True):
+    """Shares of one token that the venue says are ours; the price is the average paid."""
+
+    token: str
+    slug: str
+    side: Side
+    shares_micro: int
+    price_micro: int
+
+
+class Holdings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the venue says is ours.
+
+    Attributes:
+        positions: Shares in windows of our kind.
+        foreign: Slugs of positions in markets of another kind: flagged, not managed.
+        failure: Why the venue did not answer.
+    """
+
+    positions: tuple[VenuePosition, ...] = ()
+    foreign: tuple[str, ...] = ()
+    failure: str = ""
+
+
+class Market(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """All input of one cycle.
+
+    Attributes:
+        candles: By asset.
+        offers: By slot id, for the slots that may trade this cycle.
+        rulings: Of ended windows with positions.
+        holdings: The venue's own list; None in cycles that do not ask for it.
+    """
+
+    candles: dict[str, Candles] = {}
+    offers: dict[str, Offer] = {}
+    rulings: tuple[Ruling, ...] = ()
+    holdings: Holdings | None = None
+
+
+SCHEMA = Schema("foresight.market", 1, Market)
