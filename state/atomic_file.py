@@ -29,7 +29,7 @@ DIRECTORY_MODE: Final = 0o700
 NEW_FILE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
-class PlacedUnsynced(OSError):  # noqa: N818 - reads as the fact it states
+class PlacedUnsynced(OSError):
     """The new file is in its place, but whether that survives a power cut is unknown."""
 
 

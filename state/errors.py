@@ -42,7 +42,7 @@ class Refusal(enum.Enum):
     ALREADY_OWNER = "already_owner"  # the caller owns the record already
 
 
-class Refused(StateError):  # noqa: N818 - a refusal is an answer, not a fault
+class Refused(StateError):
     """A transition is not allowed on this record; nothing changed.
 
     Attributes:

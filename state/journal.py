@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -31,7 +32,6 @@ from state.seal import SealBroken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
 BROKEN_LINES_MAX: Final = 8  # more than a torn sector's worth is not a matter for a program
 DAY_MS: Final = 86_400_000

@@ -38,7 +38,8 @@ def decode_open(data: bytes | msgspec.Raw, kind: type[StructT]) -> StructT:
     Raises:
         msgspec.DecodeError: The data is not JSON of this shape.
     """
-    return _with_unknown(msgspec.json.decode(data, type=kind), data)
+    value: StructT = _with_unknown(msgspec.json.decode(data, type=kind), data)
+    return value
 
 
 def _plain(value: object) -> Any:  # noqa: ANN401 - JSON builtins have no narrower type

@@ -286,7 +286,7 @@ def _check_format(document: bytes) -> None:
     # Read on its own and first: a newer format may have changed every other field.
     version = msgspec.json.decode(document, type=_Format).format
     if version > FORMAT:
-        raise RecordForeign("format", found=str(version), expected=f"at most {FORMAT}")
+        raise RecordForeign(field="format", found=str(version), expected=f"at most {FORMAT}")
 
 
 def check_identity(record: Record, *, app: str, timeline: Timeline) -> None:
@@ -296,13 +296,13 @@ def check_identity(record: Record, *, app: str, timeline: Timeline) -> None:
         RecordForeign: The record belongs elsewhere.
     """
     if record.app != app:
-        raise RecordForeign("app", found=record.app, expected=app)
+        raise RecordForeign(field="app", found=record.app, expected=app)
     if record.timeline.speed != timeline.speed:
         found, expected = str(record.timeline.speed), str(timeline.speed)
-        raise RecordForeign("timeline speed", found=found, expected=expected)
+        raise RecordForeign(field="timeline speed", found=found, expected=expected)
     if record.timeline.origin_ns != timeline.origin_ns:
         found, expected = str(record.timeline.origin_ns), str(timeline.origin_ns)
-        raise RecordForeign("timeline origin", found=found, expected=expected)
+        raise RecordForeign(field="timeline origin", found=found, expected=expected)
 
 
 def header_of(record: Record) -> Record:

@@ -135,4 +135,5 @@ def _require_finite(value: object, name: str) -> None:
     try:
         json.dumps(msgspec.to_builtins(value, str_keys=True), allow_nan=False)
     except ValueError as error:
-        raise ValueUnstorable(f"{name}: {error}") from error
+        message = f"{name}: {error}"
+        raise ValueUnstorable(message) from error

@@ -13,7 +13,7 @@ DIGEST_CHARS = 64  # SHA-256 in hexadecimal, FIPS 180-4
 _HEAD = b'{"%s":"'
 
 
-class SealBroken(ValueError):  # noqa: N818 - reads as the fact it states
+class SealBroken(ValueError):
     """The document's bytes do not match the digest it carries."""
 
 
@@ -53,10 +53,12 @@ def unseal(sealed: bytes, *, field: str, salt: bytes = b"") -> tuple[bytes, str]
     head = _HEAD % field.encode()
     start = len(head) + DIGEST_CHARS
     if not sealed.startswith(head) or sealed[start : start + 2] != b'",':
-        raise SealBroken("it does not start with a digest")
+        message = "it does not start with a digest"
+        raise SealBroken(message)
     claimed = sealed[len(head) : start].decode("ascii", "replace")
     rest = sealed[start + 2 :]
     actual = digest_of(salt + rest)
     if claimed != actual:
-        raise SealBroken(f"digest {claimed[:12]} was expected, the bytes have {actual[:12]}")
+        message = f"digest {claimed[:12]} was expected, the bytes have {actual[:12]}"
+        raise SealBroken(message)
     return b"{" + rest, actual

@@ -17,9 +17,8 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from msgspec import Raw
 from msgspec.structs import replace
 
 from state.errors import Refusal, Refused
@@ -40,6 +39,9 @@ from state.record import (
     WorkerId,
     evidence_of,
 )
+
+if TYPE_CHECKING:
+    from msgspec import Raw
 
 
 class Proof(enum.Enum):
