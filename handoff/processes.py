@@ -39,7 +39,7 @@ class Exit(NamedTuple):
     status: int
     signal: int
 
-    def __str__(self) -> str:
+    def words(self) -> str:
         """Return it in words."""
         if self.signal:
             return f"killed by {signal.Signals(self.signal).name}"

@@ -86,9 +86,12 @@ class Absent(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         enforced: The venue itself refuses the effect from now on (`not_after` passed
             there), so that absence is final even if a request is still under way.
+        repeatable: The venue refuses a second effect with this id, so that sending it
+            again is safe even if a request is still under way.
     """
 
     enforced: bool = False
+    repeatable: bool = False
 
 
 class Unknown(msgspec.Struct, frozen=True):

@@ -1,0 +1,83 @@
+"""The worker's line to the launcher: a Unix socket that is dialled again when it breaks.
+
+Owns the connection only. The launcher may die, be replaced or be slow: a worker tells what
+it can and goes on. Nothing that decides anything depends on a message arriving.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from pathlib import Path
+
+from handoff import wire
+from handoff.errors import WireBroken
+from handoff.limits import RECONNECT_PAUSE_S, WIRE_QUEUE_MAX
+from handoff.sockets import connect_async
+from handoff.wire import Kind, Message
+
+
+class LauncherChannel:
+    """A line that keeps itself up in the background.
+
+    Args:
+        path: The launcher's control socket.
+        hello: What is said first on every new connection.
+    """
+
+    def __init__(self, path: Path, hello: dict[str, object]) -> None:
+        """Keep the address; `keep_up` does the rest."""
+        self._path = path
+        self._hello = hello
+        self._writer: asyncio.StreamWriter | None = None
+        self._received: deque[Message] = deque(maxlen=WIRE_QUEUE_MAX)
+        self._last: dict[str, bytes] = {}
+
+    def tell(self, kind: Kind, **members: object) -> None:
+        """Send a message if the line is up."""
+        line = wire.encode(kind, **members)
+        if kind in (Kind.READY, Kind.SETTLED, Kind.TOOK, Kind.SEIZED):
+            self._last[kind.value] = line
+        if self._writer is not None and not self._writer.is_closing():
+            self._writer.write(line)
+
+    def received_nowait(self) -> list[Message]:
+        """Return what came since the last call."""
+        messages = list(self._received)
+        self._received.clear()
+        return messages
+
+    async def keep_up(self) -> None:
+        """Connect, and connect again whenever the line breaks, until cancelled."""
+        while True:
+            try:
+                reader, self._writer = await connect_async(self._path)
+                self._writer.write(wire.encode(Kind.HELLO, **self._hello))
+                # A new launcher learns what this worker is from what it said last.
+                self._writer.writelines(self._last.values())
+                await self._receive(reader)
+            except (OSError, WireBroken):
+                pass
+            finally:
+                self._hang_up()
+            await asyncio.sleep(RECONNECT_PAUSE_S)
+
+    async def flush(self, timeout_s: float) -> None:
+        """Wait, within a bound, until what was told is with the operating system."""
+        if self._writer is None:
+            return
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._writer.drain()
+        except (OSError, TimeoutError):
+            return
+
+    async def _receive(self, reader: asyncio.StreamReader) -> None:
+        buffer = wire.LineBuffer()
+        while data := await reader.read(65536):
+            self._received.extend(buffer.feed(data))
+
+    def _hang_up(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None

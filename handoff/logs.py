@@ -1,0 +1,43 @@
+"""One JSON line per log event, on standard error.
+
+Owns the shape of a log line. The launcher and the workers write the same shape; the
+launcher keeps it in files under `logs/`. No secret may be passed as a field.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from typing import Any, TextIO
+
+from handoff.log_events import LogEvent
+
+
+class Log:
+    """Writes events with the fields every line of this process carries."""
+
+    def __init__(self, *, stream: TextIO | None = None, **fields: Any) -> None:  # noqa: ANN401
+        """Keep the stream (standard error by default) and the constant fields."""
+        self._stream = stream or sys.stderr
+        self._fields = fields
+
+    def write(self, event: LogEvent, **fields: Any) -> None:  # noqa: ANN401 - JSON members
+        """Write one line; a log that cannot be written never stops a cycle."""
+        now_s = time.time()
+        line = {
+            "at": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now_s))
+            + f".{int(now_s * 1000) % 1000:03d}Z",
+            "at_ms": round(now_s * 1000, 3),
+            "event": event.value,
+            "pid": os.getpid(),
+            **self._fields,
+            **fields,
+        }
+        try:
+            self._stream.write(json.dumps(line, default=str) + "\n")
+            self._stream.flush()
+        except OSError:
+            # A full disk takes the log first; the journal is what counts.
+            return

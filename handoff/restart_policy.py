@@ -1,0 +1,64 @@
+"""When a worker is started again, after how long, and of which release.
+
+Owns the choice; it starts nothing. Standard library only. A restart starts the release
+that owns the record, never "what is on disk".
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from handoff.limits import FAILED_STARTS_MAX, RESTART_BACKOFF_S, RESTART_WINDOW_S
+
+
+class Choice(NamedTuple):
+    """Which release to start, and why that one."""
+
+    release: str
+    reason: str
+
+
+def choose_release(
+    record: dict[str, Any] | None, *, first: str, failed_starts: int, bad_cycle: bool
+) -> Choice:
+    """Choose the release to start while no worker is alive.
+
+    Args:
+        record: The record as plain JSON, or None if there is none yet.
+        first: The release to begin with where no worker ever owned the record.
+        failed_starts: Starts of the owning release in a row that ended before it was warm,
+            or while it owned.
+        bad_cycle: The owning release left because of a bad cycle in its bake.
+    """
+    ownership = (record or {}).get("ownership", {})
+    owning = ownership.get("owner") or ownership.get("last_owner")
+    if owning is None:
+        return Choice(first, "no worker ever owned this record")
+    previous = ownership.get("previous")
+    if record is not None and record.get("rollout") and previous is not None:
+        if bad_cycle:
+            return Choice(previous["release"], "a bad cycle in the bake")
+        if failed_starts >= FAILED_STARTS_MAX:
+            return Choice(previous["release"], f"{failed_starts} failed starts in the bake")
+    return Choice(owning["release"], "it owns the record")
+
+
+def backoff_s(failures: int) -> float:
+    """Return the pause before the next start after so many failures in a row."""
+    return RESTART_BACKOFF_S[min(failures, len(RESTART_BACKOFF_S) - 1)]
+
+
+class Failures(NamedTuple):
+    """Failures in a row, forgotten after a quiet window."""
+
+    count: int = 0
+    last_s: float = 0.0
+
+    def after_failure(self, now_s: float) -> Failures:
+        """Return the count with one more failure."""
+        recent = now_s - self.last_s < RESTART_WINDOW_S
+        return Failures((self.count if recent else 0) + 1, now_s)
+
+    def next_start_s(self) -> float:
+        """Return the earliest monotonic time of the next start."""
+        return self.last_s + backoff_s(self.count) if self.count else 0.0

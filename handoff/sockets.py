@@ -1,0 +1,87 @@
+"""Unix sockets by path, whatever the length of the path, and who is at the other end.
+
+Owns addresses and peer credentials. A path over 107 bytes does not fit into an address:
+it is reached through a descriptor of its directory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+from handoff.errors import PathTooLong
+from handoff.limits import SOCKET_PATH_BYTES_MAX
+
+
+@contextlib.contextmanager
+def address_of(path: Path) -> Iterator[str]:
+    """Yield an address for a socket path; it is valid inside the context only.
+
+    Raises:
+        PathTooLong: Neither the path nor the way around it fits.
+    """
+    if len(os.fsencode(path)) <= SOCKET_PATH_BYTES_MAX:
+        yield str(path)
+        return
+    descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        short = f"/proc/self/fd/{descriptor}/{path.name}"
+        if not Path(f"/proc/self/fd/{descriptor}").exists():
+            raise PathTooLong(f"{path} has more than {SOCKET_PATH_BYTES_MAX} bytes")
+        yield short
+    finally:
+        os.close(descriptor)
+
+
+def listen_unix(path: Path) -> socket.socket:
+    """Listen on a socket that only this user can open; a stale one is replaced.
+
+    The caller holds the lock that makes it the only listener of this home.
+    """
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    mask = os.umask(0o177)
+    try:
+        with address_of(path) as address:
+            listener.bind(address)
+    finally:
+        os.umask(mask)
+    listener.listen(16)
+    listener.setblocking(False)  # noqa: FBT003 - the method takes it by position only
+    return listener
+
+
+def connect_unix(path: Path, timeout_s: float) -> socket.socket:
+    """Connect, with a bound on every later read and write as well.
+
+    Raises:
+        OSError: Nobody listens.
+    """
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.settimeout(timeout_s)
+    try:
+        with address_of(path) as address:
+            connection.connect(address)
+    except OSError:
+        connection.close()
+        raise
+    return connection
+
+
+async def connect_async(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Connect from an event loop."""
+    with address_of(path) as address:
+        return await asyncio.open_unix_connection(address)
+
+
+def peer_uid(connection: socket.socket) -> int | None:
+    """Return the user id of the process at the other end; None where it cannot be told."""
+    if not hasattr(socket, "SO_PEERCRED"):
+        return None  # macOS: the mode of the socket's directory is the guard
+    data = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    return int(struct.unpack("3i", data)[1])

@@ -1,0 +1,179 @@
+"""What the launcher should do next, as a function of what it knows.
+
+Owns the level-triggered rules of supervision: look at the children, the wish to stop and
+the time, and say what is missing. They start, end and signal nothing themselves. Standard
+library only. Ownership is never decided here: an heir decides by the record.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from handoff.limits import CANDIDATE_LIFE_S_MAX, DRAIN_TIMEOUT_S
+
+
+class Role(str, enum.Enum):
+    """What a child was started as."""
+
+    HEIR = "heir"  # a worker of the owning (or previous) release
+    CANDIDATE = "candidate"  # a worker of a release that wants to own
+    COMPANION = "companion"  # kept alive beside the workers
+    JOB = "job"  # runs once, e.g. a deployer; started again if it is killed
+
+
+class Child(NamedTuple):
+    """One child as the launcher knows it. Times are monotonic seconds.
+
+    Attributes:
+        name: Unique among living children.
+        role: What it was started as; a candidate that took becomes an heir.
+        release: The release it runs, or an empty string.
+        deploy_id: The deploy it belongs to, or an empty string.
+        started_s: When it was started or adopted.
+        warm: It passed its gates.
+        owner: It said last that it owns.
+        overdue_s: When its next cycle is overdue, if it owns; otherwise None.
+        stopping_s: When it was asked to leave, or None.
+    """
+
+    name: str
+    role: Role
+    release: str = ""
+    deploy_id: str = ""
+    started_s: float = 0.0
+    warm: bool = False
+    owner: bool = False
+    overdue_s: float | None = None
+    stopping_s: float | None = None
+
+
+class StartHeir(NamedTuple):
+    """Start a worker of the owning release."""
+
+    reason: str
+
+
+class Drain(NamedTuple):
+    """Ask a child to leave."""
+
+    name: str
+
+
+class Kill(NamedTuple):
+    """End a child that did not leave in time."""
+
+    name: str
+
+
+class Exit(NamedTuple):
+    """Every child is gone: the launcher may exit."""
+
+
+Action = StartHeir | Drain | Kill | Exit
+
+
+class Situation(NamedTuple):
+    """All that the rules look at.
+
+    Attributes:
+        children: Living children.
+        stopping: The launcher was asked to stop.
+        standby: A standby is wanted at all times.
+        next_start_s: Earliest time for a restart (back-off).
+        now_s: Monotonic time.
+    """
+
+    children: tuple[Child, ...]
+    stopping: bool
+    standby: bool
+    next_start_s: float
+    now_s: float
+
+
+def plan(situation: Situation) -> list[Action]:
+    """Return what is to be done now; an empty list where all is as it should be."""
+    if situation.stopping:
+        return _plan_stop(situation)
+    return [*_plan_late(situation), *_plan_heirs(situation)]
+
+
+def wake_at_s(situation: Situation) -> float | None:
+    """Return when the rules may say something new although nothing happened."""
+    times = [child.overdue_s for child in situation.children if child.overdue_s is not None]
+    times += [
+        child.stopping_s + DRAIN_TIMEOUT_S
+        for child in situation.children
+        if child.stopping_s is not None
+    ]
+    times += [
+        child.started_s + CANDIDATE_LIFE_S_MAX
+        for child in situation.children
+        if child.role is Role.CANDIDATE
+    ]
+    times.append(situation.next_start_s)
+    later = [time_s for time_s in times if time_s > situation.now_s]
+    return min(later, default=None)
+
+
+def _plan_heirs(situation: Situation) -> list[Action]:
+    if situation.now_s < situation.next_start_s:
+        return []
+    heirs = [
+        child
+        for child in situation.children
+        if child.role is Role.HEIR and child.stopping_s is None
+    ]
+    if not heirs:
+        return [StartHeir("no worker is alive")]
+    overdue = [child for child in heirs if _is_overdue(child, situation.now_s)]
+    if overdue and len(overdue) == len(heirs):
+        return [StartHeir(f"{overdue[0].name} is overdue")]
+    if situation.standby and len(heirs) == 1 and heirs[0].owner:
+        return [StartHeir("a standby is wanted")]
+    return []
+
+
+def _plan_late(situation: Situation) -> list[Action]:
+    late: list[Action] = [
+        Drain(child.name)
+        for child in situation.children
+        if child.role is Role.CANDIDATE
+        and child.stopping_s is None
+        and situation.now_s - child.started_s > CANDIDATE_LIFE_S_MAX
+    ]
+    return late + _kills(situation.children, situation.now_s)
+
+
+def _plan_stop(situation: Situation) -> list[Action]:
+    """Stop candidates and jobs, then heirs that do not own, then the owner, then companions."""
+    if not situation.children:
+        return [Exit()]
+    ranks = sorted({_stop_rank(child) for child in situation.children})
+    actions: list[Action] = [
+        Drain(child.name)
+        for child in situation.children
+        if _stop_rank(child) == ranks[0] and child.stopping_s is None
+    ]
+    return actions + _kills(situation.children, situation.now_s)
+
+
+def _stop_rank(child: Child) -> int:
+    if child.role in (Role.CANDIDATE, Role.JOB):
+        return 0
+    if child.role is Role.COMPANION:
+        return 3
+    return 2 if child.owner else 1
+
+
+def _kills(children: Iterable[Child], now_s: float) -> list[Action]:
+    return [
+        Kill(child.name)
+        for child in children
+        if child.stopping_s is not None and now_s - child.stopping_s > DRAIN_TIMEOUT_S
+    ]
+
+
+def _is_overdue(child: Child, now_s: float) -> bool:
+    return child.owner and child.overdue_s is not None and now_s > child.overdue_s

@@ -1,0 +1,498 @@
+"""One worker: candidate, standby or owner. The role is in the record, not in the code path.
+
+Owns what a worker does in each role: follow the record, take or seize when the rules and
+the evidence allow it, run cycles while it owns, leave when it is asked to or has no part
+left. The rules themselves are `state.transitions`; this file only asks them.
+
+A worker of the owning release is an heir: it seizes when the owner is gone. During a bake
+the previous release is an heir too: that is the way back. A candidate waits until it is
+approved, then takes the next boundary. Whoever is none of these leaves.
+"""
+
+from __future__ import annotations
+
+import enum
+import secrets
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from handoff import gates
+from handoff.cadence import Schedule
+from handoff.cycle import CycleRunner, cycle_of
+from handoff.errors import WorkloadFaulty
+from handoff.limits import (
+    DECIDE_ATTEMPTS_MAX,
+    FOLLOW_POLL_S,
+    MS,
+    NS,
+    OWNER_POLL_S,
+    YIELD_CYCLES_MIN,
+    YIELD_NS,
+)
+from handoff.log_events import LogEvent
+from handoff.logs import Log
+from handoff.ports import Channel, Clock, Hosts, OtherWorker
+from handoff.wire import Kind
+from handoff.workload import Ready, Workload
+from state import transitions
+from state.errors import Refused, StateError, StateUnusable
+from state.record import Phase, Record, Rollout, WorkerId, evidence_of
+from state.store import Note, Store
+from state.transitions import Proof
+
+
+class Leaving(enum.Enum):
+    """Why a worker leaves; the value is its exit status."""
+
+    DRAINED = 0  # asked to, or no part left
+    FAILED = 1  # an error that it cannot go on with
+    REFUSED = 3  # a gate refused it
+    FAULTY = 4  # a bad cycle in its bake: the previous release goes on
+
+
+class Parts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker is made of; real or simulated."""
+
+    workload: Workload[Any, Any]
+    store: Store
+    clock: Clock
+    hosts: Hosts
+    channel: Channel
+    schedule: Schedule
+    me: WorkerId
+    log: Log
+
+
+class Worker:
+    """Runs one worker until it leaves.
+
+    Args:
+        parts: The world it lives in.
+        deploy_id: The deploy whose candidate it is, or an empty string for an heir.
+    """
+
+    def __init__(self, parts: Parts, *, deploy_id: str = "") -> None:
+        """Start as a follower; the record says what else."""
+        self._parts = parts
+        self._deploy_id = deploy_id
+        self._bake: int | None = None  # cycles to bake, once approved
+        self._leave = False
+        self._take_back = False
+        self._candidate_waits = False
+        self._yield_until_ns = 0
+        self._yielded_cycle = -YIELD_CYCLES_MIN
+        self._took_epoch: int | None = None
+        self._watched: tuple[WorkerId, OtherWorker] | None = None
+        self._followed = (-1, -1)  # epoch and cycle for which `follow` said ready
+        self._unchanged_token: object = None
+        self._unchanged_since_ns = 0  # monotonic
+        self._reason = ""
+
+    def drain(self) -> None:
+        """Ask the worker to finish what it has in hand and leave."""
+        self._leave = True
+
+    async def run(self) -> Leaving:
+        """Live until there is no part left."""
+        parts = self._parts
+        try:
+            leaving = await self._live()
+        except WorkloadFaulty as error:
+            leaving, self._reason = Leaving.FAILED, error.reason
+        except StateError as error:
+            leaving, self._reason = Leaving.FAILED, str(error)
+        finally:
+            self._forget_owner()
+            await parts.workload.close()
+        parts.log.write(LogEvent.WORKER_LEAVING, leaving=leaving.name, reason=self._reason)
+        parts.channel.tell(
+            Kind.LEAVING, leaving=leaving.name, reason=self._reason, deploy=self._deploy_id
+        )
+        return leaving
+
+    async def _live(self) -> Leaving:
+        if not await self._warm():
+            return Leaving.REFUSED
+        while True:
+            record = self._parts.store.read()
+            if self._owns(record):
+                leaving = await self._own(record)
+            else:
+                leaving = await self._follow(record)
+            if leaving is not None:
+                return leaving
+
+    async def _warm(self) -> bool:
+        """Pass the gates that only the release's own code can answer."""
+        parts = self._parts
+        async for verdict in gates.examine(parts.workload, parts.store.read()):
+            parts.channel.tell(Kind.GATE, deploy=self._deploy_id, **verdict._asdict())
+            if not verdict.passed:
+                self._reason = f"{verdict.gate}: {verdict.reason}"
+                parts.log.write(LogEvent.GATE_FAILED, gate=verdict.gate, reason=verdict.reason)
+                return False
+        parts.log.write(LogEvent.WORKER_WARM)
+        parts.channel.tell(Kind.READY, deploy=self._deploy_id)
+        return True
+
+    # --- following -----------------------------------------------------------------
+
+    async def _follow(self, record: Record) -> Leaving | None:
+        """Follow the record until this worker owns it (None) or leaves."""
+        parts = self._parts
+        token = parts.store.token()
+        self._note_unchanged(token)
+        while True:
+            self._listen()
+            if self._leave or not self._has_part(record):
+                self._reason = self._reason or ("asked to" if self._leave else "no part left")
+                return Leaving.DRAINED
+            if await self._become_owner(record):
+                return None
+            await parts.clock.pause(FOLLOW_POLL_S)
+            newest = parts.store.token()
+            if newest != token:
+                token = newest
+                record = parts.store.read()
+                self._note_unchanged(token)
+
+    def _has_part(self, record: Record) -> bool:
+        held = record.ownership
+        owning = held.owner or held.last_owner
+        if owning is None or (self._deploy_id and not self._superseded(record)):
+            return True
+        mine = self._parts.me.release
+        return mine == owning.release or (
+            held.previous is not None and mine == held.previous.release
+        )
+
+    def _superseded(self, record: Record) -> bool:
+        """Tell whether this candidate's deploy is over: it owned, and does no more."""
+        return self._took_epoch is not None and record.ownership.epoch > self._took_epoch
+
+    async def _become_owner(self, record: Record) -> bool:
+        if self._may_seize(record):
+            return self._seize(record)
+        if self._wants_to_take(record) and await self._ready_for_next(record):
+            return self._take(record)
+        return False
+
+    def _wants_to_take(self, record: Record) -> bool:
+        if self._take_back:
+            return record.progress.phase is Phase.SETTLED
+        if self._bake is None or record.progress.phase is not Phase.SETTLED:
+            return False
+        return record.ownership.owner is not None and self._took_epoch is None
+
+    async def _ready_for_next(self, record: Record) -> bool:
+        key = (record.ownership.epoch, record.progress.cycle)
+        if self._followed == key:
+            return True
+        parts = self._parts
+        body = parts.workload.body.decode(record.body, record.schema)
+        cycle = cycle_of(record, record.progress.cycle, parts.schedule, release=parts.me.release)
+        answer = await parts.workload.follow(cycle, body)
+        if isinstance(answer, Ready):
+            self._followed = key
+            return True
+        return False
+
+    def _take(self, record: Record) -> bool:
+        parts = self._parts
+        cycle = record.progress.cycle + 1
+        deadline_ns = max(parts.schedule.take_deadline_ns(cycle), self._yield_until_ns)
+        if parts.clock.now_ns() >= deadline_ns:
+            return False  # too late for this boundary; the next settle opens the next one
+        attempt, seen = secrets.token_hex(8), evidence_of(record)
+        rollout = Rollout(deploy_id=self._deploy_id, of=self._bake or 0)
+
+        def change(found: Record) -> Record:
+            # The time is read under the lock: waiting for it must not make a take late.
+            return transitions.take(
+                found,
+                candidate=parts.me,
+                seen=seen,
+                now_ns=parts.clock.now_ns(),
+                deadline_ns=deadline_ns,
+                rollout=rollout,
+                attempt=attempt,
+            )
+
+        boundary_ns = parts.schedule.boundary_ns(cycle)
+        note = Note(kind="take", scheduled_ns=boundary_ns, evidence=self._both_alive(record))
+        if not self._landed(change, note, attempt):
+            return False
+        self._took_epoch = record.ownership.epoch + 1
+        self._take_back = False
+        parts.log.write(LogEvent.OWNERSHIP_TAKEN, cycle=cycle, deploy=self._deploy_id)
+        parts.channel.tell(
+            Kind.TOOK,
+            deploy=self._deploy_id,
+            cycle=cycle,
+            epoch=self._took_epoch,
+            release=parts.me.release,
+            boundary_ms=boundary_ns // MS,
+            of=rollout.of,
+        )
+        return True
+
+    def _both_alive(self, record: Record) -> dict[str, str | int | float]:
+        """Return the evidence that old and new were alive together at the take."""
+        owner = record.ownership.owner
+        if owner is None:
+            return {}
+        return {
+            "old_pid": owner.pid,
+            "old_start_ticks": owner.start_ticks,
+            "old_alive": int(not self._watch_owner(owner).gone()),
+            "new_pid": self._parts.me.pid,
+            "new_start_ticks": self._parts.me.start_ticks,
+        }
+
+    def _may_seize(self, record: Record) -> bool:
+        """Tell whether this worker is an heir or an approved candidate, and warm."""
+        held = record.ownership
+        owning = held.owner or held.last_owner
+        heir = not self._deploy_id or self._took_epoch is not None
+        if owning is None:
+            return heir
+        mine = self._parts.me.release
+        known = mine == owning.release or (
+            held.previous is not None and mine == held.previous.release
+        )
+        if not ((heir and known) or self._bake is not None):
+            return False
+        return self._proof(record) is not None
+
+    def _proof(self, record: Record) -> Proof | None:
+        """Return what proves that the owner cannot go on, or None."""
+        owner = record.ownership.owner
+        if owner is None:
+            return Proof.NONE
+        watched = self._watch_owner(owner)
+        if watched.gone():
+            return Proof.DEAD
+        if self._is_overdue(record):
+            # On one host an overdue owner is killed first; only its death is proof.
+            watched.kill()
+            return Proof.OVERDUE if watched.gone() else None
+        return None
+
+    def _is_overdue(self, record: Record) -> bool:
+        parts = self._parts
+        cycle = record.progress.cycle + (record.progress.phase is Phase.SETTLED)
+        if parts.clock.now_ns() < parts.schedule.overdue_at_ns(cycle):
+            return False
+        unchanged_ns = parts.clock.monotonic_ns() - self._unchanged_since_ns
+        return unchanged_ns > parts.schedule.bounds.overdue_ns
+
+    def _note_unchanged(self, token: object) -> None:
+        if self._unchanged_token != token or token is None:
+            self._unchanged_token = token
+            self._unchanged_since_ns = self._parts.clock.monotonic_ns()
+
+    def _seize(self, record: Record) -> bool:
+        parts = self._parts
+        proof = self._proof(record)
+        if proof is None:
+            return False
+        attempt = secrets.token_hex(8)
+        change = partial(
+            transitions.seize,
+            worker=parts.me,
+            seen=evidence_of(record),
+            proof=proof,
+            attempt=attempt,
+        )
+        owner = record.ownership.owner
+        evidence: dict[str, str | int | float] = {"proof": proof.value}
+        if owner is not None:
+            evidence |= {"old_pid": owner.pid, "old_start_ticks": owner.start_ticks}
+        if not self._landed(change, Note(kind="seize", evidence=evidence), attempt):
+            return False
+        self._took_epoch = record.ownership.epoch + 1
+        parts.log.write(LogEvent.OWNERSHIP_SEIZED, cycle=record.progress.cycle, **evidence)
+        parts.channel.tell(
+            Kind.SEIZED,
+            deploy=self._deploy_id,
+            epoch=self._took_epoch,
+            cycle=record.progress.cycle + 1,
+            proof=proof.value,
+            release=parts.me.release,
+        )
+        return True
+
+    def _landed(self, change: Any, note: Note, attempt: str) -> bool:  # noqa: ANN401 - a Change
+        """Apply a change of owner; a refusal is an ordinary answer: look again."""
+        parts = self._parts
+        try:
+            return parts.store.transact(change, note).attempt == attempt
+        except Refused as refused:
+            parts.log.write(LogEvent.TAKE_REFUSED, refusal=refused.refusal.value)
+            return False
+        except StateUnusable:
+            raise
+        except StateError as error:
+            parts.log.write(LogEvent.COMMIT_FAILED, reason=str(error))
+            return self._owns(parts.store.read())
+
+    # --- owning --------------------------------------------------------------------
+
+    async def _own(self, record: Record) -> Leaving | None:
+        """Run cycles until ownership is lost (None) or this worker leaves."""
+        parts = self._parts
+        self._forget_owner()
+        runner = CycleRunner(
+            workload=parts.workload,
+            store=parts.store,
+            clock=parts.clock,
+            schedule=parts.schedule,
+            me=parts.me,
+            record=record,
+            log=parts.log,
+        )
+        failures = 0
+        while True:
+            try:
+                if record.progress.phase is Phase.DECIDED:
+                    record = await runner.finish(record, fresh=False)
+                    self._report(record, parts.clock.now_ns())
+                record = await self._wait_due(record)
+                if not self._owns(record):
+                    return self._lost()
+                if self._leave:
+                    self._reason = "asked to"
+                    runner.release(self._reason)
+                    return Leaving.DRAINED
+                record = await self._run_next(runner, record)
+                failures = 0
+            except Refused:
+                # Another worker owns by now; whatever was in hand is its to finish.
+                return self._lost()
+            except WorkloadFaulty as fault:
+                failures += 1
+                parts.log.write(
+                    LogEvent.CYCLE_FAULTY, cycle=record.progress.cycle + 1, reason=fault.reason
+                )
+                record = parts.store.read()
+                if record.rollout is not None:
+                    self._reason = fault.reason
+                    runner.release(fault.reason)
+                    return Leaving.FAULTY
+                if failures >= DECIDE_ATTEMPTS_MAX:
+                    record = runner.miss(record.progress.cycle + 1, f"failed: {fault.reason}")
+                    failures = 0
+                await parts.clock.pause(FOLLOW_POLL_S * failures)
+            except StateUnusable:
+                raise
+            except StateError as error:
+                # A full or failing disk: the old record stands, the cycle is tried again.
+                parts.log.write(LogEvent.COMMIT_FAILED, reason=str(error))
+                await parts.clock.pause(OWNER_POLL_S)
+                record = parts.store.read()
+
+    async def _run_next(self, runner: CycleRunner, record: Record) -> Record:
+        parts = self._parts
+        number = record.progress.cycle + 1
+        started_ns = parts.clock.now_ns()
+        if parts.schedule.too_old(number, started_ns):
+            behind_s = (started_ns - parts.schedule.boundary_ns(number)) / NS
+            record = runner.miss(number, f"{behind_s:.1f} s late, beyond the catch-up limit")
+            parts.channel.tell(Kind.MISSED, cycle=number)
+            return record
+        record = await runner.run(record, number)
+        self._report(record, started_ns)
+        await self._give_way(record)
+        return record
+
+    async def _wait_due(self, record: Record) -> Record:
+        """Wait for the next boundary, for the loss of ownership or for the wish to leave."""
+        parts = self._parts
+        boundary_ns = parts.schedule.boundary_ns(record.progress.cycle + 1)
+        token = parts.store.token()
+        while True:
+            self._listen()
+            left_ns = boundary_ns - parts.clock.now_ns()
+            if left_ns <= 0 or self._leave:
+                break
+            if parts.store.token() != token:
+                token = parts.store.token()
+                if not self._owns(parts.store.read()):
+                    break
+            # The last stretch is one absolute timer, so that a boundary is met, not polled.
+            if left_ns > 2 * OWNER_POLL_S * NS:
+                await parts.clock.pause(OWNER_POLL_S)
+            else:
+                await parts.clock.wait_until(boundary_ns)
+        # Read under the lock: a take in flight has landed now, a later one is too late.
+        return parts.store.read()
+
+    def _lost(self) -> None:
+        self._parts.log.write(LogEvent.OWNERSHIP_LOST)
+        self._parts.channel.tell(Kind.LOST)
+        # From now on it is an heir like any other, whatever it was started as.
+        self._bake = self._took_epoch = None
+        self._deploy_id = ""
+
+    def _report(self, record: Record, started_ns: int) -> None:
+        parts = self._parts
+        cycle = record.progress.cycle
+        rollout = record.rollout
+        parts.channel.tell(
+            Kind.SETTLED,
+            cycle=cycle,
+            epoch=record.ownership.epoch,
+            release=parts.me.release,
+            late_ms=round((started_ns - parts.schedule.boundary_ns(cycle)) / MS, 3),
+            overdue_at_ms=parts.schedule.overdue_at_ns(cycle + 1) // MS,
+            clean_cycles=rollout.clean_cycles if rollout else 0,
+            of=rollout.of if rollout else 0,
+            deploy=rollout.deploy_id if rollout else "",
+        )
+
+    async def _give_way(self, record: Record) -> None:
+        """Step aside for a moment if a candidate waits and no gap is left for it."""
+        parts = self._parts
+        number = record.progress.cycle + 1
+        gap = parts.clock.now_ns() < parts.schedule.take_deadline_ns(number)
+        if gap or not self._candidate_waits or number < self._yielded_cycle + YIELD_CYCLES_MIN:
+            return
+        self._yielded_cycle, self._candidate_waits = number, False
+        until_ns = parts.clock.now_ns() + YIELD_NS
+        parts.channel.tell(Kind.YIELDING, cycle=number, until_ns=until_ns)
+        while parts.clock.now_ns() < until_ns and self._owns(parts.store.read()):
+            await parts.clock.pause(FOLLOW_POLL_S)
+
+    # --- both ----------------------------------------------------------------------
+
+    def _listen(self) -> None:
+        for message in self._parts.channel.received_nowait():
+            match message.get("kind"):
+                case Kind.GO.value:
+                    self._bake = int(message.get("bake", 0))
+                case Kind.RETURN.value:
+                    self._take_back = True
+                case Kind.DRAIN.value:
+                    self._leave = True
+                case Kind.WAITING.value:
+                    self._candidate_waits = True
+                case Kind.YIELDING.value:
+                    self._yield_until_ns = int(message.get("until_ns", 0))
+                case _:
+                    continue  # a newer launcher may say more than this worker knows
+
+    def _owns(self, record: Record) -> bool:
+        return record.ownership.owner == self._parts.me
+
+    def _watch_owner(self, owner: WorkerId) -> OtherWorker:
+        if self._watched is None or self._watched[0] != owner:
+            self._forget_owner()
+            self._watched = (owner, self._parts.hosts.watch(owner))
+        return self._watched[1]
+
+    def _forget_owner(self) -> None:
+        if self._watched is not None:
+            self._watched[1].close()
+            self._watched = None

@@ -1,0 +1,169 @@
+"""A worker as a process: reads its release, puts the real parts together, runs.
+
+Owns start-up and shutdown of a worker process and nothing of its life in between. Started
+by the launcher; the environment it gets is all it may know of the installation.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import os
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from handoff.boundary_clock import SystemClock
+from handoff.cadence import Schedule
+from handoff.channel import LauncherChannel
+from handoff.errors import HandoffError, ReleaseUnusable
+from handoff.hosts import LocalHosts
+from handoff.logs import Log
+from handoff.processes import identity_of
+from handoff.rebuild import rebuild_with
+from handoff.release_files import Manifest, read_manifest
+from handoff.wire import WIRE, Kind
+from handoff.worker import Leaving, Parts, Worker
+from handoff.workload import Context, Workload
+from state.errors import RecordMissing, StateError
+from state.local_store import LocalStore
+from state.record import Progress, Record, Timeline, WorkerId
+
+_FLUSH_S = 1.0  # for the last message to the launcher
+
+
+class WorkerOptions(NamedTuple):
+    """What the launcher tells a worker.
+
+    Attributes:
+        home: The state directory.
+        app: Name of the application.
+        release: Which release to run.
+        timeline: How wall-clock time maps to application time.
+        deploy_id: The deploy whose candidate this is, or an empty string.
+        create: Whether a record may be made if there is none.
+    """
+
+    home: Path
+    app: str
+    release: str
+    timeline: Timeline
+    deploy_id: str = ""
+    create: bool = False
+    force_filesystem: bool = False
+
+
+def run_worker(options: WorkerOptions) -> int:
+    """Run a worker until it leaves; return its exit status."""
+    try:
+        manifest = read_manifest(options.home, options.release)
+        workload = load_workload(manifest, options)
+        return asyncio.run(_run(options, workload)).value
+    except (HandoffError, StateError, ValueError) as error:
+        # Read by the launcher as the last words of this release.
+        sys.stderr.write(f"error: {error}\n")
+        return Leaving.FAILED.value
+
+
+def load_workload(manifest: Manifest, options: WorkerOptions) -> Workload[Any, Any]:
+    """Import the application's factory from its release and call it.
+
+    Raises:
+        ReleaseUnusable: The entry is not `module:factory`.
+    """
+    os.chdir(manifest.tree)
+    sys.path[:0] = [path for path in manifest.paths if path not in sys.path]
+    module_name, separator, factory_name = manifest.entry.partition(":")
+    if not separator:
+        raise ReleaseUnusable(f"entry {manifest.entry!r} is not module:factory")
+    factory: Callable[[Context], Workload[Any, Any]] = getattr(
+        importlib.import_module(module_name), factory_name
+    )
+    return factory(
+        Context(
+            app=options.app,
+            release=options.release,
+            tree=manifest.tree,
+            home=str(options.home),
+            timeline=options.timeline,
+        )
+    )
+
+
+async def _run(options: WorkerOptions, workload: Workload[Any, Any]) -> Leaving:
+    clock, me = SystemClock(), _myself(options.release)
+    log = Log(worker=me.worker, release=options.release)
+    schedule = Schedule(workload.cadence, options.timeline)
+    store = LocalStore(
+        options.home / "state",
+        app=options.app,
+        timeline=options.timeline,
+        now_ns=clock.now_ns,
+        rebuild=rebuild_with(workload, schedule),
+        force_filesystem=options.force_filesystem,
+    )
+    if options.create:
+        _create_missing(store, options, cycle=schedule.cycle_at(clock.now_ns()))
+    hello: dict[str, object] = {
+        "wire": WIRE,
+        "worker": me.worker,
+        "pid": me.pid,
+        "start_ticks": me.start_ticks,
+        "release": me.release,
+        "deploy": options.deploy_id,
+    }
+    channel = LauncherChannel(options.home / "run" / "control.sock", hello)
+    parts = Parts(
+        workload=workload,
+        store=store,
+        clock=clock,
+        hosts=LocalHosts(),
+        channel=channel,
+        schedule=schedule,
+        me=me,
+        log=log,
+    )
+    worker = Worker(parts, deploy_id=options.deploy_id)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, worker.drain)
+    line = asyncio.create_task(channel.keep_up(), name="launcher-channel")
+    try:
+        return await worker.run()
+    finally:
+        await channel.flush(_FLUSH_S)
+        line.cancel()
+        store.close()
+
+
+def _myself(release: str) -> WorkerId:
+    identity = identity_of(os.getpid())
+    assert identity is not None, "a running process has an identity"
+    return WorkerId(
+        worker=secrets.token_hex(4),
+        host=socket.gethostname(),
+        boot_id=identity.boot_id,
+        pid_namespace=identity.pid_namespace,
+        pid=identity.pid,
+        start_ticks=identity.start_ticks,
+        release=release,
+    )
+
+
+def _create_missing(store: LocalStore, options: WorkerOptions, *, cycle: int) -> None:
+    try:
+        store.read()
+    except RecordMissing:
+        store.create(
+            Record(
+                app=options.app,
+                timeline=options.timeline,
+                # The cycle under way counts as settled: the first decision is the next one.
+                progress=Progress(cycle=cycle),
+                attempt=secrets.token_hex(8),
+            )
+        )
