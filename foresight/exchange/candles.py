@@ -49,7 +49,7 @@ class CandleSource(Protocol):
 
     @property
     def end_minute(self) -> int | None:
-        """First minute after the last candle there will ever be, or None for a market without end."""
+        """First minute after the last candle there will ever be; None if there is no end."""
 
     def candle(self, asset: str, minute: int) -> Candle | None:
         """Return the candle of a minute, or None where nothing traded (a gap) or nothing exists."""

@@ -13,37 +13,24 @@ from typing import Final, NamedTuple
 
 from foresight.exchange.fair_market import SLOT_NS, FairMarket
 from foresight.exchange.fees import taker_fee_micro
-from foresight.exchange.ledger import (
+from foresight.exchange.ledger import Ledger, Order
+from foresight.exchange.ledger_entries import (
     AccountOpened,
     Entry,
     Fill,
-    Ledger,
-    Order,
     OrderCanceled,
     OrderFilled,
     OrderReceived,
-    Payout,
     Terms,
-    WindowRuled,
-    WindowSettled,
+    Verdict,
 )
-from foresight.exchange.market_clock import NS_PER_SECOND
+from foresight.exchange.market_clock import NS_PER_SECOND, Now
 from foresight.exchange.matching import TimeInForce, cash_micro, take, total_micro
 from foresight.exchange.pricing import SIZE_MIN_MICRO, Book, Level
-from foresight.exchange.windows import Result, Side, Window, parse_slug, payout_share
-
-SETTLEMENT_DELAY_NS: Final = 10 * NS_PER_SECOND
-"""Market time between a window's end and its result (the real venue: seconds to minutes)."""
+from foresight.exchange.settlement import Settler
+from foresight.exchange.windows import Side, Window, parse_slug
 
 _GTD_MARGIN_S: Final = 60  # the real venue refuses an expiration less than a minute away
-_RULING_NS: Final = 1800 * NS_PER_SECOND  # a window is ruled on within this time or never
-
-
-class Now(NamedTuple):
-    """One instant in both times, nanoseconds since 1970 UTC."""
-
-    wall_ns: int
-    market_ns: int
 
 
 class OrderRequest(NamedTuple):
@@ -68,13 +55,6 @@ class OrderRequest(NamedTuple):
     is_post_only: bool
 
 
-class Ruling(NamedTuple):
-    """How a window will be settled if not in the ordinary way; delay in market nanoseconds."""
-
-    is_void: bool
-    delay_ns: int
-
-
 class Desk:
     """Orders and settlement over one ledger and one market."""
 
@@ -84,7 +64,7 @@ class Desk:
         market: FairMarket,
         *,
         commit: Callable[[Sequence[Entry]], None],
-        rule: Callable[[str], Ruling | None],
+        settler: Settler,
         balance_micro: int,
     ) -> None:
         """Put the parts together.
@@ -93,15 +73,14 @@ class Desk:
             ledger: Read here, changed only by `commit`.
             market: Books and results.
             commit: Makes entries durable, then applies them to `ledger`.
-            rule: Asked once per ended window (by slug) for an unusual settlement.
+            settler: Pays what has ended.
             balance_micro: Starting balance of a new account, micro-USDC.
         """
         self.ledger = ledger
         self.market = market
         self._commit = commit
-        self._rule = rule
+        self._settler = settler
         self._balance_micro = balance_micro
-        self._ruled: set[str] = set()
         self._taken: dict[tuple[str, bool, int], int] = {}
         self._taken_slot = -1
 
@@ -157,39 +136,7 @@ class Desk:
         ):
             return
         self._commit([*self._wait_over(now), *self._crossed(now)])
-        entries: list[Entry] = []
-        for slug in self.ledger.open_slugs():
-            window = parse_slug(slug)
-            assert window is not None
-            result = self.result(window, now.market_ns)
-            if result is not None:
-                entries.append(self._settlement(window, result, now))
-        self._commit(entries)
-
-    def result(self, window: Window, market_ns: int) -> Result | None:
-        """Return the published result of a window, or None before it is published."""
-        settled = self.ledger.settlements.get(window.slug)
-        if settled is not None:
-            return Result(settled.result)
-        if market_ns < window.end_ns:
-            return None
-        ruling = self._ruling(window, market_ns)
-        due_ns = window.end_ns + SETTLEMENT_DELAY_NS + ruling.delay_ns
-        if market_ns < due_ns or not self.market.exists(window):
-            return None
-        return Result.VOID if ruling.is_void else self.market.result(window, market_ns)
-
-    def _ruling(self, window: Window, market_ns: int) -> Ruling:
-        known = self.ledger.rulings.get(window.slug)
-        if known is not None:
-            return Ruling(known.is_void, known.delay_ns)
-        if window.slug not in self._ruled and market_ns < window.end_ns + _RULING_NS:
-            self._ruled.add(window.slug)
-            ruling = self._rule(window.slug)
-            if ruling is not None:
-                self._commit([WindowRuled(window.slug, ruling.is_void, ruling.delay_ns)])
-                return ruling
-        return Ruling(is_void=False, delay_ns=0)
+        self._settler.settle(now)
 
     def _decide(self, request: OrderRequest, now: Now) -> OrderReceived:
         terms = request.terms
@@ -199,7 +146,6 @@ class Desk:
         refusal = self._refusal(request, now)
         if refusal:
             return _received(request, now, "refused", refusal)
-        tif = TimeInForce(terms.time_in_force)
         book = self.book(request.window, request.side, now.market_ns)
         levels = take(
             book.asks if terms.is_buy else book.bids,
@@ -207,27 +153,31 @@ class Desk:
             limit_cents=terms.cents,
             size_micro=terms.size_micro,
         )
-        if request.is_post_only and levels:
-            return _received(request, now, "refused", "invalid post-only order: order crosses book")
-        if tif is TimeInForce.FOK and total_micro(levels) < terms.size_micro:
-            reason = "order couldn't be fully filled. FOK orders are fully filled or killed."
-            return _received(request, now, "killed", reason)
-        if tif is TimeInForce.FAK and not levels:
-            reason = (
-                "no orders found to match with FAK order. "
-                "FAK orders are partially filled or killed if no match is found."
-            )
-            return _received(request, now, "killed", reason)
+        killed = _kill_reason(terms, levels)
+        if killed:
+            return _received(request, now, "killed", killed)
         fills = tuple(
             _fill(request.order_id, index, level, is_maker=False, wall_ns=now.wall_ns)
             for index, level in enumerate(levels)
         )
-        needed = sum(fill.cash_micro + fill.fee_micro for fill in fills)
-        if tif.rests:
-            needed += -(-(terms.size_micro - total_micro(levels)) * terms.cents // 100)
-        if terms.is_buy and needed > self.ledger.free_micro(request.account):
-            return _received(request, now, "refused", "not enough balance / allowance")
+        refusal = self._late_refusal(request, fills)
+        if refusal:
+            return _received(request, now, "refused", refusal)
         return _received(request, now, "accepted", "", fills)
+
+    def _late_refusal(self, request: OrderRequest, fills: tuple[Fill, ...]) -> str:
+        # What is known only once the book has been looked at.
+        terms = request.terms
+        if request.is_post_only and fills:
+            return "invalid post-only order: order crosses book"
+        if not terms.is_buy:
+            return ""
+        needed = sum(fill.cash_micro + fill.fee_micro for fill in fills)
+        if TimeInForce(terms.time_in_force).rests:
+            left = terms.size_micro - sum(fill.size_micro for fill in fills)
+            needed += -(-left * terms.cents // 100)
+        is_enough = needed <= self.ledger.free_micro(request.account)
+        return "" if is_enough else "not enough balance / allowance"
 
     def _refusal(self, request: OrderRequest, now: Now) -> str:
         terms = request.terms
@@ -287,27 +237,6 @@ class Desk:
             return bool(book.asks) and book.asks[0].cents <= order.terms.cents
         return bool(book.bids) and book.bids[0].cents >= order.terms.cents
 
-    def _settlement(self, window: Window, result: Result, now: Now) -> WindowSettled:
-        payouts = tuple(
-            Payout(
-                account.id,
-                position.token,
-                position.size_micro,
-                round(position.size_micro * payout_share(result, Side(position.outcome))),
-            )
-            for account in self.ledger.accounts.values()
-            for position in account.positions.values()
-            if position.slug == window.slug
-        )
-        return WindowSettled(
-            window.slug,
-            result.value,
-            self.market.reference(window, now.market_ns) or 0.0,
-            self.market.final(window, now.market_ns) or 0.0,
-            payouts,
-            now.wall_ns,
-        )
-
     def _untaken(
         self, window: Window, side: Side, levels: tuple[Level, ...], *, is_ask: bool
     ) -> tuple[Level, ...]:
@@ -327,6 +256,18 @@ class Desk:
                 request.window, request.side, fill.cents, is_ask=request.terms.is_buy
             )
             self._taken[place] = self._taken.get(place, 0) + fill.size_micro
+
+
+def _kill_reason(terms: Terms, levels: tuple[Level, ...]) -> str:
+    tif = TimeInForce(terms.time_in_force)
+    if tif is TimeInForce.FOK and total_micro(levels) < terms.size_micro:
+        return "order couldn't be fully filled. FOK orders are fully filled or killed."
+    if tif is TimeInForce.FAK and not levels:
+        return (
+            "no orders found to match with FAK order. "
+            "FAK orders are partially filled or killed if no match is found."
+        )
+    return ""
 
 
 def _liquidity(window: Window, side: Side, cents: int, *, is_ask: bool) -> tuple[str, bool, int]:
@@ -352,14 +293,14 @@ def _fill(order_id: str, index: int, level: Level, *, is_maker: bool, wall_ns: i
 def _received(
     request: OrderRequest,
     now: Now,
-    verdict: str,
+    verdict: Verdict,
     reason: str,
     fills: tuple[Fill, ...] = (),
 ) -> OrderReceived:
     return OrderReceived(
         account=request.account,
         order_id=request.order_id,
-        verdict=verdict,  # type: ignore[arg-type] # the four words are spelled above
+        verdict=verdict,
         reason=reason,
         wall_ns=now.wall_ns,
         market_ns=now.market_ns,

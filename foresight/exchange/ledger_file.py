@@ -20,7 +20,7 @@ from foresight.exchange.errors import (
     LedgerDamagedError,
     TimelineMismatchError,
 )
-from foresight.exchange.ledger import Entry
+from foresight.exchange.ledger_entries import Entry
 from foresight.exchange.spot import SpotEntry
 
 FORMAT: Final = 1

@@ -8,10 +8,18 @@ Must never enter: reading a clock (now is an argument), floats (nanoseconds exce
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 NS_PER_SECOND = 1_000_000_000
 NS_PER_MINUTE = 60 * NS_PER_SECOND
 NS_PER_MS = 1_000_000
+
+
+class Now(NamedTuple):
+    """One instant in both times, nanoseconds since 1970 UTC."""
+
+    wall_ns: int
+    market_ns: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ Must never enter: wire formats, HTTP, signatures, clocks, files.
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from foresight.exchange.desk import Now
+from foresight.exchange.market_clock import Now
 from foresight.exchange.spot import (
     ATOMS,
     COMMISSION_PER_MILLE,
@@ -172,7 +172,7 @@ def _fill(
     )
 
 
-def _received(
+def _received(  # noqa: PLR0917 - the fields of one line
     order_id: int,
     terms: SpotTerms,
     now: Now,

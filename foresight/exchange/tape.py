@@ -6,7 +6,7 @@ intervals, how much the asset moves. Caches only what can be computed again.
 Must never enter: windows, quotes, wire formats, clocks.
 """
 
-from collections.abc import Sequence
+from itertools import pairwise
 from math import log, sqrt
 from typing import Final
 
@@ -126,10 +126,10 @@ class Tape:
 
     def _measure_sigma(self, asset: str, minute: int) -> float:
         recent = self.candles(asset, first_minute=minute - SIGMA_MINUTES, end_minute=minute)
-        closes: Sequence[float] = [candle.close for candle in recent]
+        closes = [candle.close for candle in recent]
         if len(closes) < 2:  # noqa: PLR2004 - one return needs two closes
             return 10 * SIGMA_FLOOR
-        moves = [log(after / before) for before, after in zip(closes, closes[1:], strict=False)]
+        moves = [log(after / before) for before, after in pairwise(closes)]
         return max(SIGMA_FLOOR, sqrt(sum(move * move for move in moves) / len(moves)))
 
     def _path(self, asset: str, candle: Candle) -> tuple[float, ...]:

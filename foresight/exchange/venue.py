@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Final
 
 from foresight.exchange.candles import CandleSource
-from foresight.exchange.desk import Desk, Now, Ruling
+from foresight.exchange.desk import Desk
 from foresight.exchange.fair_market import FairMarket
 from foresight.exchange.faults import Fault, FaultPlan, Switch
-from foresight.exchange.ledger import Entry, Ledger
+from foresight.exchange.ledger import Ledger
+from foresight.exchange.ledger_entries import Entry
 from foresight.exchange.ledger_file import (
     AnyEntry,
     Identity,
@@ -21,10 +22,11 @@ from foresight.exchange.ledger_file import (
     agree,
     open_ledger,
 )
-from foresight.exchange.market_clock import NS_PER_SECOND, Timeline, minute_of
+from foresight.exchange.market_clock import NS_PER_SECOND, Now, Timeline, minute_of
 from foresight.exchange.prices import DEFAULT_ASSETS, SyntheticPrices
 from foresight.exchange.recordings import load_recordings
 from foresight.exchange.replay import LEAD_MINUTES_DEFAULT, ReplayPrices
+from foresight.exchange.settlement import Ruling, Settler
 from foresight.exchange.spot import ATOMS, SpotEntry, SpotLedger
 from foresight.exchange.spot_desk import SpotDesk
 from foresight.exchange.tape import Tape
@@ -87,11 +89,12 @@ class Venue:
         self._clock_ns = clock_ns
         for entry in file.entries():
             self._apply(entry)
+        self.settler = Settler(self.ledger, self.market, commit=self._commit, rule=self._rule)
         self.desk = Desk(
             self.ledger,
             self.market,
             commit=self._commit,
-            rule=self._rule,
+            settler=self.settler,
             balance_micro=settings.balance * 1_000_000,
         )
         self.spot = SpotDesk(
