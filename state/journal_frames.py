@@ -160,6 +160,14 @@ def chain_lines(lines: Sequence[Line], after: Line | None) -> tuple[bytes, tuple
     return b"".join(parts), tuple(placed)
 
 
+class _PeekProgress(msgspec.Struct, frozen=True):
+    cycle: int | None = None
+
+
+class _PeekHeader(msgspec.Struct, frozen=True):
+    progress: _PeekProgress = _PeekProgress()
+
+
 class Peek(msgspec.Struct, frozen=True, kw_only=True):
     """What can be read of a line without trusting it."""
 
@@ -167,6 +175,7 @@ class Peek(msgspec.Struct, frozen=True, kw_only=True):
     seq: int = 0
     cycle: int | None = None
     previous_chain: str = CHAIN_START
+    header: _PeekHeader = _PeekHeader()
 
 
 def peek(data: bytes) -> Peek:
@@ -187,12 +196,16 @@ def blamed_cycle(previous: Line | None, data: bytes) -> int | None:
     found = peek(data)
     if previous is None:
         return found.cycle
-    expected = previous.cycle + (1 if previous.phase is Phase.SETTLED else 0)
-    # The line itself is believed only where it can follow what is known to hold.
+    expected = following_cycle(previous)
+    # The line itself is believed only where it agrees with itself and with what holds.
     believable = found.cycle in {previous.cycle, previous.cycle + 1}
-    if found.cycle is not None and believable and found.seq <= previous.seq + 1:
-        return found.cycle
-    return expected
+    agrees = found.cycle == found.header.progress.cycle
+    return found.cycle if believable and agrees and found.seq <= previous.seq + 1 else expected
+
+
+def following_cycle(line: Line) -> int:
+    """Return the cycle that is in hand, or due, after a line."""
+    return line.cycle + 1 if line.phase is Phase.SETTLED else line.cycle
 
 
 def why_broken(previous: Line | None, data: bytes, error: SealBroken) -> str:

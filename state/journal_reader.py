@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from state.cycle_audit import CycleReport, audit_cycles
 from state.errors import JournalBroken
 from state.journal_frames import (
     CHAIN_START,
@@ -21,6 +22,7 @@ from state.journal_frames import (
     broken_rule,
     decode_first_line,
     decode_line,
+    following_cycle,
     peek,
     why_broken,
 )
@@ -116,7 +118,7 @@ def verify_chain(
         directory: The journal's directory.
         digest: Digest of the record, read before this call: the journal must lead to it.
             Without it, lines cut off at the very end cannot be noticed.
-        cycle: Newest cycle of that record, to be named if the journal does not.
+        cycle: Newest cycle of that record.
 
     Raises:
         JournalBroken: A line was removed, repeated or changed; says where.
@@ -127,28 +129,49 @@ def verify_chain(
         last = line
         # A line ahead of the record speaks of a commit in flight, or of one that died.
         reached = reached or digest in {line.result, line.parent}
-    if reached:
-        return last
-    names = [path.name for path in segments(directory)]
-    reason = "the newest lines are missing: nothing leads to the record as it is"
-    seq = last.seq + 1 if last else 1
-    place = names[-1] if names else segment_path(directory, 1).name
-    line_number = seq - int(place.removesuffix(SUFFIX)) + 1
-    raise JournalBroken(place, line_number, cycle=cycle, reason=reason)
+    if not reached:
+        raise _cut_off(directory, last, cycle)
+    return last
+
+
+def verify_cycles(directory: Path, since_cycle: int | None = None) -> CycleReport:
+    """Count the cycles in the journal.
+
+    Args:
+        directory: The journal's directory.
+        since_cycle: First cycle wanted; None counts everything that is kept.
+
+    Raises:
+        JournalBroken: A line was removed, repeated or changed; says where.
+    """
+    return audit_cycles(read_lines(directory, since_cycle))
 
 
 def _checked(directory: Path, since_cycle: int | None) -> Iterator[Line]:
     pruned = read_pruned(directory)
     kept = [path for path in segments(directory) if first_seq(path) > pruned.last_seq]
     begin = 0 if since_cycle is None else _begin(kept, since_cycle)
+    # A later segment names the chain that it continues; only the first has to prove it.
+    anchor = pruned if begin == 0 else None
     previous: Line | None = None
     for path in kept[begin:]:
-        for number, data in _complete_lines(path, newest=path == kept[-1]):
-            line = _follow(previous, data, path.name, number)
-            if previous is None and begin == 0:
-                _require_anchor(line, pruned, path.name)
-            previous = line
-            yield line
+        try:
+            for number, data in _complete_lines(path, newest=path == kept[-1]):
+                line = _follow(previous, data, path.name, number)
+                if previous is None and anchor is not None:
+                    _require_anchor(line, anchor, path.name)
+                previous = line
+                yield line
+        except FileNotFoundError as error:
+            anchor, previous = _overtaken(directory, path, error), None
+
+
+def _overtaken(directory: Path, missing: Path, error: FileNotFoundError) -> Pruned:
+    pruned = read_pruned(directory)
+    if first_seq(missing) > pruned.last_seq:
+        reason = "the segment is gone, and not by retention"
+        raise JournalBroken(missing.name, 1, cycle=None, reason=reason) from error
+    return pruned
 
 
 def _follow(previous: Line | None, data: bytes, segment: str, number: int) -> Line:
@@ -173,6 +196,17 @@ def _require_anchor(line: Line, pruned: Pruned, segment: str) -> None:
         reason = f"lines {pruned.last_seq + 1} to {line.seq - 1} before it are missing"
         cycle = pruned.last_cycle + 1 if pruned.ranges else None
         raise JournalBroken(segment, 1, cycle=cycle, reason=reason)
+
+
+def _cut_off(directory: Path, last: Line | None, cycle: int | None) -> JournalBroken:
+    reason = "the newest lines are missing: nothing leads to the record as it is"
+    if last is None:
+        return JournalBroken(segment_path(directory, 1).name, 1, cycle=cycle, reason=reason)
+    expected = following_cycle(last)
+    place = segments(directory)[-1]
+    line_number = last.seq + 2 - first_seq(place)
+    named = expected if cycle is None else min(expected, cycle)
+    return JournalBroken(place.name, line_number, cycle=named, reason=reason)
 
 
 def _begin(kept: list[Path], since_cycle: int) -> int:

@@ -1,0 +1,167 @@
+"""What a journal's lines add up to: which cycles were decided, settled, missed, lost, doubled.
+
+Owns the count. A line that an `aborted` line names never happened and does not count. That
+the lines are those which were written is the chain's matter (`journal_reader`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from state.journal_frames import ABORTED, BOOKKEEPING, GAP, GENESIS, SEGMENT, Line
+from state.open_struct import decode_open
+from state.record import Missed, Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+class CycleRange(msgspec.Struct, frozen=True, kw_only=True):
+    """Cycle numbers next to each other; both ends belong to it."""
+
+    first: int
+    last: int
+
+
+class Gap(msgspec.Struct, frozen=True, kw_only=True):
+    """A place where the journal was found not to lead to the record.
+
+    Attributes:
+        seq: Number of the line that says so.
+        cycle: Newest cycle of the record as it was found.
+        parent: Digest that the journal led to; empty where there was no journal.
+        result: Digest of the record as it was found.
+    """
+
+    seq: int
+    cycle: int
+    parent: str
+    result: str
+
+
+class CycleReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The count.
+
+    Attributes:
+        first: First cycle that was due, or None where no cycle is in the lines.
+        last: Newest cycle.
+        decided: How many were decided.
+        settled: How many of them were settled.
+        missed: Cycles that the catch-up policy gave up, and why.
+        missing: Cycles that were neither decided nor given up, as far as the lines say.
+        doubled: Cycles that were decided or given up more than once, each time named.
+        unsettled: Decided cycles that were followed by another without being settled.
+        gaps: Places where the journal does not lead to the record.
+    """
+
+    first: int | None = None
+    last: int | None = None
+    decided: int = 0
+    settled: int = 0
+    missed: tuple[Missed, ...] = ()
+    missing: tuple[CycleRange, ...] = ()
+    doubled: tuple[int, ...] = ()
+    unsettled: tuple[int, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every cycle is accounted for exactly once; a missed one is accounted for."""
+        return not (self.missing or self.doubled or self.unsettled or self.gaps)
+
+
+def effective(lines: Iterable[Line]) -> Iterator[Line]:
+    """Yield the lines that happened, `aborted` lines and what they name left out."""
+    held: list[Line] = []
+    for line in lines:
+        if line.kind == ABORTED:
+            held = [each for each in held if each.seq != line.aborts]
+            continue
+        # Between a line and the one that says it never happened there may be a new segment.
+        if line.kind != SEGMENT:
+            yield from held
+            held = []
+        held.append(line)
+    yield from held
+
+
+def audit_cycles(lines: Iterable[Line]) -> CycleReport:
+    """Count the cycles in a run of lines, oldest first."""
+    tally = _Tally()
+    for line in effective(lines):
+        tally.add(line)
+    return tally.report()
+
+
+class _Tally:
+    def __init__(self) -> None:
+        self._first: int | None = None
+        self._next: int | None = None
+        self._open: int | None = None  # the decided cycle that is not settled yet
+        self._decided = 0
+        self._settled = 0
+        self._missed: list[Missed] = []
+        self._missing: list[CycleRange] = []
+        self._doubled: list[int] = []
+        self._unsettled: list[int] = []
+        self._gaps: list[Gap] = []
+
+    def add(self, line: Line) -> None:
+        if line.kind == GAP:
+            gap = Gap(seq=line.seq, cycle=line.cycle, parent=line.parent, result=line.result)
+            self._gaps.append(gap)
+        if self._next is None:
+            self._start(line)
+        if line.kind in {"decide", "miss"}:
+            self._advance(line)
+        elif line.kind == "settle":
+            self._settled += 1
+            self._open = None
+        else:
+            self._pass_over(line.cycle + 1)
+
+    def report(self) -> CycleReport:
+        empty = self._first is None or self._next is None or self._next <= self._first
+        return CycleReport(
+            first=None if empty else self._first,
+            last=None if empty or self._next is None else self._next - 1,
+            decided=self._decided,
+            settled=self._settled,
+            missed=tuple(self._missed),
+            missing=tuple(self._missing),
+            doubled=tuple(self._doubled),
+            unsettled=tuple(self._unsettled),
+            gaps=tuple(self._gaps),
+        )
+
+    def _start(self, line: Line) -> None:
+        # A decision is the first of its cycle; every other line speaks of one already begun.
+        self._first = line.cycle + (line.kind in BOOKKEEPING or line.kind == GENESIS)
+        self._next = line.cycle if line.kind in {"decide", "miss"} else line.cycle + 1
+
+    def _advance(self, line: Line) -> None:
+        assert self._next is not None, "started by the first line"
+        if line.cycle < self._next:
+            self._doubled.append(line.cycle)
+        if self._open is not None:
+            self._unsettled.append(self._open)
+        self._pass_over(line.cycle)
+        self._next = max(self._next, line.cycle + 1)
+        self._open = line.cycle if line.kind == "decide" else None
+        if line.kind == "decide":
+            self._decided += 1
+        else:
+            self._missed.append(_missed_in(line))
+
+    def _pass_over(self, upto: int) -> None:
+        assert self._next is not None, "started by the first line"
+        if upto > self._next:
+            self._missing.append(CycleRange(first=self._next, last=upto - 1))
+            self._next = upto
+
+
+def _missed_in(line: Line) -> Missed:
+    missed = decode_open(line.header, Record).progress.missed
+    return missed[-1] if missed else Missed(cycle=line.cycle, reason="")
