@@ -1,0 +1,1 @@
+"""Releases from git commits, their environments and gates, and the history of deploys."""

@@ -1,0 +1,266 @@
+"""What can go wrong between a commit and a release that can be started.
+
+Owns every exception of this package. Leaves carry facts as attributes; the text is derived
+from them, and `hint` says what to do next. No I/O and no decision enters here.
+
+- `SourceRefused`: the repository or the commit is not fit. Whoever wrote it acts.
+- `BuildFailed`: the release could not be made. The old one goes on; look, then try again.
+- `HostLacking`: the machine has too little of something. The operator acts.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+NAMES_SHOWN_MAX: Final = 5  # of a longer list of files the rest is counted
+
+
+class DeployError(Exception):
+    """Base of every error of this package.
+
+    Attributes:
+        hint: What to do next, or an empty string.
+    """
+
+    hint = ""
+
+
+class SourceRefused(DeployError):
+    """The repository or the commit cannot become a release as it is."""
+
+
+class NotARepository(SourceRefused):
+    """The directory is not under git."""
+
+    hint = "run it inside the project's git repository, or name one with -C"
+
+    def __init__(self, path: str) -> None:
+        """Keep the directory."""
+        super().__init__(f"{path} is not in a git repository")
+        self.path = path
+
+
+class RepositoryForeign(SourceRefused):
+    """The repository belongs to another user, and git does not trust it."""
+
+    hint = "run it as the user who owns the repository"
+
+    def __init__(self, path: str, *, owner: int, user: int) -> None:
+        """Keep the directory, its owner and who asked, as user ids."""
+        super().__init__(f"{path} belongs to user {owner}, this is user {user}")
+        self.path = path
+        self.owner = owner
+        self.user = user
+
+
+class UnknownRef(SourceRefused):
+    """No commit goes by that name."""
+
+    hint = "see `git log` for commits and `git branch -a` for names; fetch first if it is remote"
+
+    def __init__(self, ref: str, repository: str) -> None:
+        """Keep what was asked for and where."""
+        super().__init__(f"{ref!r} names no commit of {repository}")
+        self.ref = ref
+        self.repository = repository
+
+
+class TreeDirty(SourceRefused):
+    """Files differ from the commit that would be deployed."""
+
+    def __init__(self, files: Sequence[str]) -> None:
+        """Keep the changed files; they are named in the hint."""
+        super().__init__(f"the working tree has {len(files)} uncommitted change(s)")
+        self.files = tuple(files)
+        self.hint = (
+            f"commit or stash {_listed(files)}; or name the commit to deploy (for example HEAD)"
+        )
+
+
+class SubmodulesPresent(SourceRefused):
+    """The commit has submodules, whose content is not in it."""
+
+    hint = "make the code part of the repository, or a locked requirement"
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        """Keep where the submodules are."""
+        super().__init__(f"the commit has submodules: {_listed(paths)}")
+        self.paths = tuple(paths)
+
+
+class LargeFilesPresent(SourceRefused):
+    """The commit holds Git LFS pointers in the place of files."""
+
+    hint = "keep the file itself in git, or let the program fetch it when it warms up"
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        """Keep which files are pointers."""
+        super().__init__(f"Git LFS pointers stand in the place of files: {_listed(paths)}")
+        self.paths = tuple(paths)
+
+
+class PathUnsafe(SourceRefused):
+    """A path or a link of the commit leads out of its tree, or two become one file."""
+
+    hint = "rename the file, or point the link at something inside the repository"
+
+    def __init__(self, path: str, reason: str) -> None:
+        """Keep the path and what is wrong with it."""
+        super().__init__(f"{path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+class LockFileMissing(SourceRefused):
+    """The commit does not say which requirements it runs with."""
+
+    hint = (
+        "commit a lock with hashes: uv pip compile --universal --generate-hashes "
+        "pyproject.toml -o requirements.lock (an empty file if there are none)"
+    )
+
+    def __init__(self, name: str, commit: str) -> None:
+        """Keep the file looked for and the commit."""
+        super().__init__(f"commit {commit[:12]} has no {name}")
+        self.name = name
+        self.commit = commit
+
+
+class EntryInvalid(SourceRefused):
+    """The commit does not say, in a readable way, how its worker is made."""
+
+    hint = 'write entry = "module:factory" under [tool.foresight] in pyproject.toml'
+
+    def __init__(self, reason: str) -> None:
+        """Keep the reason."""
+        super().__init__(f"pyproject.toml: {reason}")
+        self.reason = reason
+
+
+class BuildFailed(DeployError):
+    """The release could not be made; what runs is not touched."""
+
+
+class GitFailed(BuildFailed):
+    """A git command failed for a reason that has no name of its own.
+
+    Attributes:
+        command: The git command, without its arguments.
+        output: What it said.
+    """
+
+    hint = "run the same git command by hand; `git fsck` finds a damaged repository"
+
+    def __init__(self, command: str, output: str) -> None:
+        """Keep the command and its words."""
+        super().__init__(f"git {command} failed: {output.strip() or 'it said nothing'}")
+        self.command = command
+        self.output = output
+
+
+class ProgramMissing(BuildFailed):
+    """A program that is needed is not installed."""
+
+    def __init__(self, program: str) -> None:
+        """Keep the program's name."""
+        super().__init__(f"{program} is not installed or not in PATH")
+        self.program = program
+        self.hint = f"install {program}"
+
+
+class EnvironmentFailed(BuildFailed):
+    """The requirements could not be installed.
+
+    Attributes:
+        log: Path of the file with all that the installers said.
+        tail: The end of it.
+    """
+
+    def __init__(self, reason: str, *, log: str, tail: str) -> None:
+        """Keep the reason and what the installers said."""
+        super().__init__(f"the environment could not be built: {reason}\n{tail}".rstrip())
+        self.reason = reason
+        self.log = log
+        self.tail = tail
+        self.hint = f"read {log}; make sure that the package index can be reached"
+
+
+class BuildBusy(BuildFailed):
+    """Another build held the lock for longer than a build may take."""
+
+    hint = "wait for the other deploy, or stop it with `deploy --abort`"
+
+    def __init__(self, lock: str, limit_s: float) -> None:
+        """Keep the lock file and how long it was waited for, in seconds."""
+        super().__init__(f"another build has held {lock} for more than {limit_s:.0f} s")
+        self.lock = lock
+        self.limit_s = limit_s
+
+
+class ReleaseConflict(BuildFailed):
+    """A release of that name is there and differs in a way that its name does not tell."""
+
+    hint = "state the entry in [tool.foresight] of pyproject.toml, so that the commit decides"
+
+    def __init__(self, release: str, *, field: str, found: str, wanted: str) -> None:
+        """Keep the release, the field that differs and both of its values."""
+        super().__init__(f"release {release} exists with {field} {found!r}, wanted {wanted!r}")
+        self.release = release
+        self.field = field
+        self.found = found
+        self.wanted = wanted
+
+
+class HistoryBusy(DeployError):
+    """Another process held the history's lock for too long."""
+
+    hint = "another deploy is writing its result; try again"
+
+    def __init__(self, lock: str) -> None:
+        """Keep the lock file."""
+        super().__init__(f"{lock} was not free in time")
+        self.lock = lock
+
+
+class HostLacking(DeployError):
+    """The machine has too little of something; nothing was started."""
+
+
+class DiskLacking(HostLacking):
+    """There is no room for the release and its environment."""
+
+    hint = "free disk space, or remove old releases"
+
+    def __init__(self, path: str, *, free_bytes: int, needed_bytes: int) -> None:
+        """Keep the place and both sizes."""
+        have, want = _mebibytes(free_bytes), _mebibytes(needed_bytes)
+        super().__init__(f"{path} has {have} free, a build needs {want}")
+        self.path = path
+        self.free_bytes = free_bytes
+        self.needed_bytes = needed_bytes
+
+
+class MemoryLacking(HostLacking):
+    """There is no memory for a second worker beside the first."""
+
+    hint = "stop something else, or give the machine more memory"
+
+    def __init__(self, *, available_bytes: int, needed_bytes: int) -> None:
+        """Keep both sizes."""
+        have, want = _mebibytes(available_bytes), _mebibytes(needed_bytes)
+        super().__init__(f"a second worker needs {want} of memory, {have} are available")
+        self.available_bytes = available_bytes
+        self.needed_bytes = needed_bytes
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:NAMES_SHOWN_MAX])
+    rest = len(names) - NAMES_SHOWN_MAX
+    return f"{shown} and {rest} more" if rest > 0 else shown
+
+
+def _mebibytes(size: int) -> str:
+    return f"{size / (1 << 20):.0f} MiB"

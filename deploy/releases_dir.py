@@ -1,0 +1,249 @@
+"""Releases: a commit's tree and the interpreter that sees it, made once, never changed.
+
+Owns `releases/<id>/`: `tree/` (the commit's files and their bytecode), `venv/` (nothing but
+a link to the interpreter and one line that names tree and environment) and, last of all, the
+manifest. A directory without a manifest is half-built and made again. One lock keeps builders
+and pruning apart. Which releases may go is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import platform
+import py_compile
+import shutil
+import sys
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from filelock import FileLock, Timeout
+
+from deploy import environments, frozen_directory
+from deploy.errors import BuildBusy, DiskLacking, LockFileMissing, ReleaseConflict
+from deploy.git_tree import Blob, Commit, GitTree
+from deploy.release import ENTRY_DEFAULT, LOCK_FILE, PROJECT_FILE, entry_of, release_id
+from handoff.errors import ReleaseUnusable
+from handoff.release_files import Manifest, read_manifest, release_directory, write_manifest
+from state.atomic_file import FILE_MODE, SystemFiles, make_directory, sync
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Sequence
+
+BUILD_LOCK: Final = ".lock"  # in `releases/`; never deleted
+LOCK_LIMIT_S: Final = 2400.0  # the other build may try every installer to its own limit
+BUILD_BYTES_MIN: Final = 16 << 20  # a tree, its bytecode and room for a log
+PATH_FILE: Final = "foresight-release.pth"
+
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+assert LOCK_LIMIT_S > (
+    environments.OFFLINE_LIMIT_S + 2 * environments.ONLINE_LIMIT_S + environments.COMPILE_LIMIT_S
+)
+
+
+def build(
+    home: Path,
+    repository: GitTree,
+    commit: Commit,
+    *,
+    entry_default: str = ENTRY_DEFAULT,
+    entered: Callable[[str], None] = lambda _: None,
+) -> Manifest:
+    """Return how to start a commit; make its release and environment if they are not there.
+
+    Args:
+        home: The state directory.
+        repository: Where the commit is.
+        commit: What `repository.commit(ref)` returned.
+        entry_default: `module:factory` for a tree whose pyproject.toml names none.
+        entered: Told the name of each phase as it begins: waiting, environment, tree.
+
+    Raises:
+        DeployError: The commit cannot become a release, or the build failed; nothing that
+            runs has changed, and the next build starts from the beginning.
+    """
+    home = home.absolute()
+    blobs = repository.files(commit.commit)
+    lock = repository.content(commit.commit, LOCK_FILE)
+    if lock is None:
+        raise LockFileMissing(LOCK_FILE, commit.commit)
+    entry = entry_of(repository.content(commit.commit, PROJECT_FILE), entry_default)
+    entered("waiting")
+    with _disk_full_named(home), _alone(home):
+        entered("environment")
+        environment = environments.ensure(home, lock)
+        manifest = _manifest(home, commit, environment, entry)
+        if not _is_built(home, manifest, blobs):
+            entered("tree")
+            _make(home, manifest, environment, repository, blobs)
+    return manifest
+
+
+def built(home: Path) -> list[Manifest]:
+    """Return the releases that can be started, in no particular order."""
+    found: list[Manifest] = []
+    for path in sorted((home / "releases").glob("[!.]*")):
+        with contextlib.suppress(ReleaseUnusable):
+            found.append(read_manifest(home, path.name))
+    return found
+
+
+def prune(home: Path, keep: Collection[str]) -> list[str]:
+    """Remove releases, environments that none of the kept ones uses, and leftovers.
+
+    Args:
+        home: The state directory.
+        keep: Ids of every release that may come back, those that run included.
+
+    Returns:
+        Ids of the releases removed.
+
+    Raises:
+        BuildBusy: A build holds the lock.
+    """
+    home = home.absolute()
+    with _alone(home):
+        removed = [path.name for path in (home / "releases").glob("[!.]*") if path.name not in keep]
+        for name in removed:
+            # The manifest first: whatever happens, half a release is not taken for one.
+            (release_directory(home, name) / "release.json").unlink(missing_ok=True)
+            frozen_directory.remove(release_directory(home, name))
+        used = {manifest.environment for manifest in built(home)}
+        for path in (home / "environments").glob("[!.]*"):
+            if path.name not in used:
+                frozen_directory.remove(path)
+        frozen_directory.remove_leftovers(home / "releases")
+        frozen_directory.remove_leftovers(home / "environments")
+    return removed
+
+
+@contextlib.contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    make_directory(SystemFiles(), home / "releases")
+    path = home / "releases" / BUILD_LOCK
+    lock = FileLock(path, LOCK_LIMIT_S, FILE_MODE, thread_local=False, fallback_to_soft=False)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise BuildBusy(str(path), LOCK_LIMIT_S) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
+def _disk_full_named(home: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        free = shutil.disk_usage(home).free
+        raise DiskLacking(str(home), free_bytes=free, needed_bytes=BUILD_BYTES_MIN) from error
+
+
+def _manifest(
+    home: Path, commit: Commit, environment: environments.Environment, entry: str
+) -> Manifest:
+    release = release_id(commit.commit, environment.name)
+    place = release_directory(home, release)
+    return Manifest(
+        release=release,
+        entry=entry,
+        python=str(place / "venv" / "bin" / "python"),
+        tree=str(place / "tree"),
+        environment=environment.name,
+        commit=commit.commit,
+        subject=commit.subject,
+    )
+
+
+def _is_built(home: Path, wanted: Manifest, blobs: Sequence[Blob]) -> bool:
+    try:
+        found = read_manifest(home, wanted.release)
+    except ReleaseUnusable:
+        return False
+    for field in ("commit", "entry"):
+        old, new = getattr(found, field), getattr(wanted, field)
+        if old != new:
+            raise ReleaseConflict(wanted.release, field=field, found=old, wanted=new)
+    if found != wanted or not os.access(wanted.python, os.X_OK):
+        return False  # the home directory or the interpreter has moved
+    return all(_is_whole(Path(wanted.tree) / blob.path, blob) for blob in blobs)
+
+
+def _is_whole(path: Path, blob: Blob) -> bool:
+    try:
+        return path.lstat().st_size == blob.size
+    except OSError:
+        return False
+
+
+def _make(
+    home: Path,
+    manifest: Manifest,
+    environment: environments.Environment,
+    repository: GitTree,
+    blobs: Sequence[Blob],
+) -> None:
+    place = release_directory(home, manifest.release)
+    fresh = frozen_directory.unfinished(place)
+    fresh.mkdir(mode=0o700)
+    repository.extract(blobs, fresh / "tree")
+    _compile(fresh / "tree", Path(manifest.tree), blobs)
+    _make_venv(fresh / "venv", Path(manifest.tree), environment.packages)
+    frozen_directory.freeze(fresh / "tree")
+    frozen_directory.freeze(fresh / "venv")
+    frozen_directory.move_into_place(fresh, place)
+    write_manifest(home, manifest)
+    sync(SystemFiles(), place)
+
+
+def _compile(directory: Path, tree: Path, blobs: Sequence[Blob]) -> None:
+    """Write the bytecode beside the sources, never to be compared with them again.
+
+    The tree does not change any more, so looking at the sources' times at each import would
+    find nothing. What does not compile is left to the import that asks for it: a tree may
+    carry files of other interpreters, and the gates start the rest.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the author's linter says them, at a better moment
+        for path in (blob.path for blob in blobs if blob.path.endswith(".py")):
+            py_compile.compile(
+                str(directory / path),
+                dfile=str(tree / path),
+                quiet=2,
+                invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+            )
+
+
+def _make_venv(venv: Path, tree: Path, packages: Path) -> None:
+    """Make the least that python takes for a virtual environment: three files, no copy."""
+    base = _base_python()
+    version = platform.python_version()
+    site_packages = venv / "lib" / f"python{_minor_version()}" / "site-packages"
+    site_packages.mkdir(parents=True)
+    (venv / "bin").mkdir()
+    (venv / "bin" / "python").symlink_to(base)
+    (venv / "pyvenv.cfg").write_text(
+        f"home = {base.parent}\ninclude-system-site-packages = false\nversion = {version}\n",
+        encoding="utf-8",
+    )
+    # Escaped, because the interpreter reads this file in the encoding of its locale.
+    line = f"sys.path.append({str(tree)!a}); site.addsitedir({str(packages)!a})"
+    (site_packages / PATH_FILE).write_text(f"import site, sys; {line}\n", encoding="ascii")
+
+
+def _base_python() -> Path:
+    """Return the interpreter under our own venv, by the name that survives an upgrade."""
+    base = Path(getattr(sys, "_base_executable", sys.executable))
+    versioned = base.with_name(f"python{_minor_version()}")
+    return versioned if versioned.exists() and versioned.samefile(base) else base
+
+
+def _minor_version() -> str:
+    return f"{sys.version_info.major}.{sys.version_info.minor}"
