@@ -23,7 +23,6 @@ from filelock import FileLock, Timeout
 
 from deploy import environments, frozen_directory
 from deploy.errors import BuildBusy, DiskLacking, LockFileMissing, ReleaseConflict
-from deploy.git_tree import Blob, Commit, GitTree
 from deploy.release import ENTRY_DEFAULT, LOCK_FILE, PROJECT_FILE, entry_of, release_id
 from handoff.errors import ReleaseUnusable
 from handoff.release_files import Manifest, read_manifest, release_directory, write_manifest
@@ -31,6 +30,8 @@ from state.atomic_file import FILE_MODE, SystemFiles, make_directory, sync
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
+
+    from deploy.git_tree import Blob, Commit, GitTree
 
 BUILD_LOCK: Final = ".lock"  # in `releases/`; never deleted
 LOCK_LIMIT_S: Final = 2400.0  # the other build may try every installer to its own limit
@@ -233,8 +234,10 @@ def _make_venv(venv: Path, tree: Path, packages: Path) -> None:
         f"home = {base.parent}\ninclude-system-site-packages = false\nversion = {version}\n",
         encoding="utf-8",
     )
-    # Escaped, because the interpreter reads this file in the encoding of its locale.
-    line = f"sys.path.append({str(tree)!a}); site.addsitedir({str(packages)!a})"
+    # Escaped, because the interpreter reads this file in the encoding of its locale; and a
+    # condition, because inside a virtual environment it reads it twice.
+    own, shared = ascii(str(tree)), ascii(str(packages))
+    line = f"{own} in sys.path or (sys.path.append({own}), site.addsitedir({shared}))"
     (site_packages / PATH_FILE).write_text(f"import site, sys; {line}\n", encoding="ascii")
 
 
