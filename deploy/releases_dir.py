@@ -12,20 +12,24 @@ import contextlib
 import errno
 import os
 import platform
-import py_compile
 import shutil
 import sys
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from filelock import FileLock, Timeout
 
-from deploy import environments, frozen_directory
+from deploy import bytecode, environments, frozen_directory
 from deploy.errors import BuildBusy, DiskLacking, LockFileMissing, ReleaseConflict
 from deploy.release import ENTRY_DEFAULT, LOCK_FILE, PROJECT_FILE, entry_of, release_id
 from handoff.errors import ReleaseUnusable
-from handoff.release_files import Manifest, read_manifest, release_directory, write_manifest
+from handoff.release_files import (
+    MANIFEST,
+    Manifest,
+    read_manifest,
+    release_directory,
+    write_manifest,
+)
 from state.atomic_file import FILE_MODE, SystemFiles, make_directory, sync
 
 if TYPE_CHECKING:
@@ -110,7 +114,7 @@ def prune(home: Path, keep: Collection[str]) -> list[str]:
         removed = [path.name for path in (home / "releases").glob("[!.]*") if path.name not in keep]
         for name in removed:
             # The manifest first: whatever happens, half a release is not taken for one.
-            (release_directory(home, name) / "release.json").unlink(missing_ok=True)
+            (release_directory(home, name) / MANIFEST).unlink(missing_ok=True)
             frozen_directory.remove(release_directory(home, name))
         used = {manifest.environment for manifest in built(home)}
         for path in (home / "environments").glob("[!.]*"):
@@ -195,7 +199,8 @@ def _make(
     fresh = frozen_directory.unfinished(place)
     fresh.mkdir(mode=0o700)
     repository.extract(blobs, fresh / "tree")
-    _compile(fresh / "tree", Path(manifest.tree), blobs)
+    sources = [blob.path for blob in blobs if blob.path.endswith(".py")]
+    bytecode.write(sources, fresh / "tree", Path(manifest.tree), like=_newest_tree(home))
     _make_venv(fresh / "venv", Path(manifest.tree), environment.packages)
     frozen_directory.freeze(fresh / "tree")
     frozen_directory.freeze(fresh / "venv")
@@ -204,22 +209,14 @@ def _make(
     sync(SystemFiles(), place)
 
 
-def _compile(directory: Path, tree: Path, blobs: Sequence[Blob]) -> None:
-    """Write the bytecode beside the sources, never to be compared with them again.
-
-    The tree does not change any more, so looking at the sources' times at each import would
-    find nothing. What does not compile is left to the import that asks for it: a tree may
-    carry files of other interpreters, and the gates start the rest.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the author's linter says them, at a better moment
-        for path in (blob.path for blob in blobs if blob.path.endswith(".py")):
-            py_compile.compile(
-                str(directory / path),
-                dfile=str(tree / path),
-                quiet=2,
-                invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
-            )
+def _newest_tree(home: Path) -> Path | None:
+    releases = built(home)
+    newest = max(
+        releases,
+        key=lambda found: (release_directory(home, found.release) / MANIFEST).stat().st_mtime_ns,
+        default=None,
+    )
+    return None if newest is None else Path(newest.tree)
 
 
 def _make_venv(venv: Path, tree: Path, packages: Path) -> None:
