@@ -101,13 +101,10 @@ def take(
         raise Refused(Refusal.TOO_LATE, f"{late_ms:.1f} ms past the last moment for this boundary")
     if returning:
         return _give_back(_owned_by(record, candidate, attempt=attempt))
-    bakes = rollout.of > 0
-    taken = _owned_by(
-        record,
-        candidate,
-        attempt=attempt,
-        previous=(record.ownership.owner or record.ownership.last_owner) if bakes else None,
-    )
+    previous = record.ownership.owner or record.ownership.last_owner
+    # Without somebody to return to there is nothing that a bake could lead back to.
+    bakes = rollout.of > 0 and previous is not None
+    taken = _owned_by(record, candidate, attempt=attempt, previous=previous if bakes else None)
     return replace(taken, rollout=rollout if bakes else None, fallback=NO_FALLBACK)
 
 

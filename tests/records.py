@@ -1,0 +1,145 @@
+"""Workers, records and steps that the tests of the state package start from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Raw
+from msgspec.structs import replace
+
+from state import transitions
+from state.record import (
+    Effect,
+    Fallback,
+    Outcome,
+    Progress,
+    Receipt,
+    Record,
+    Rollout,
+    SchemaId,
+    Timeline,
+    WorkerId,
+    evidence_of,
+)
+from state.store import Note
+from state.transitions import Cleanliness, Fates, Proof
+
+APP = "test"
+SCHEMA = SchemaId(name="test.body", version=1, fingerprint="f1")
+OLD_SCHEMA = SchemaId(name="test.body", version=0, fingerprint="f0")
+SECOND_NS = 1_000_000_000
+NOW_NS = 1_795_000_000 * SECOND_NS
+FAR_NS = NOW_NS + 3600 * SECOND_NS
+
+
+def worker(name: str = "a", release: str = "r1") -> WorkerId:
+    return WorkerId(
+        worker=name,
+        host="host",
+        boot_id="boot",
+        pid_namespace="4026531836",
+        pid=sum(name.encode()),
+        start_ticks=7,
+        release=release,
+    )
+
+
+A, B, C = worker("a", "r1"), worker("b", "r2"), worker("c", "r3")
+
+
+def empty(cycle: int = 10) -> Record:
+    """A record that nobody owns yet; `cycle` is settled."""
+    return Record(app=APP, timeline=Timeline(), progress=Progress(cycle=cycle))
+
+
+def owned(cycle: int = 10, by: WorkerId = A) -> Record:
+    return seize(empty(cycle), by, proof=Proof.NONE)
+
+
+def seize(record: Record, by: WorkerId, *, proof: Proof = Proof.DEAD) -> Record:
+    return transitions.seize(
+        record, worker=by, seen=evidence_of(record), proof=proof, attempt=f"seize-{by.worker}"
+    )
+
+
+def take(record: Record, by: WorkerId = B, *, of: int = 3, **changes: Any) -> Record:
+    words: dict[str, Any] = {
+        "candidate": by,
+        "seen": evidence_of(record),
+        "now_ns": NOW_NS,
+        "deadline_ns": FAR_NS,
+        "rollout": Rollout(deploy_id=f"deploy-{by.worker}", of=of),
+        "attempt": f"take-{by.worker}",
+    }
+    return transitions.take(record, **(words | changes))
+
+
+def decide(record: Record, *effects: Effect, body: bytes = b"", **changes: Any) -> Record:
+    """Let the owner decide the next cycle; during a bake with a fallback."""
+    cycle = record.progress.cycle + 1
+    words: dict[str, Any] = {
+        "worker": record.ownership.owner,
+        "epoch": record.ownership.epoch,
+        "cycle": cycle,
+        "body": Raw(body or b'{"cycle":%d}' % cycle),
+        "schema": SCHEMA,
+        "effects": effects,
+        "fallback": Fallback(schema=OLD_SCHEMA, body=Raw(b'{"old":%d}' % cycle)),
+        "attempt": f"decide-{cycle}",
+    }
+    return transitions.decide(record, **(words | changes))
+
+
+def settle(record: Record, fates: Fates | None = None, **changes: Any) -> Record:
+    """Let the owner settle the cycle in hand, every planned effect confirmed."""
+    words: dict[str, Any] = {
+        "worker": record.ownership.owner,
+        "epoch": record.ownership.epoch,
+        "cycle": record.progress.cycle,
+        "fates": confirmed(record) if fates is None else fates,
+        "cleanliness": Cleanliness.CLEAN,
+        "attempt": f"settle-{record.progress.cycle}",
+    }
+    return transitions.settle(record, **(words | changes))
+
+
+def miss(record: Record, **changes: Any) -> Record:
+    cycle = record.progress.cycle + 1
+    words: dict[str, Any] = {
+        "worker": record.ownership.owner,
+        "epoch": record.ownership.epoch,
+        "cycle": cycle,
+        "reason": "too old",
+        "attempt": f"miss-{cycle}",
+    }
+    return transitions.miss(record, **(words | changes))
+
+
+def release(record: Record, **changes: Any) -> Record:
+    words: dict[str, Any] = {
+        "worker": record.ownership.owner,
+        "epoch": record.ownership.epoch,
+        "attempt": "release",
+    }
+    return transitions.release(record, **(words | changes))
+
+
+def halted(record: Record) -> Record:
+    control = replace(record.control, halted=True, by="operator")
+    return transitions.command(record, control=control, attempt="halt")
+
+
+def effect(name: str = "order-1", **changes: Any) -> Effect:
+    return replace(Effect(effect_id=name, kind="order"), **changes)
+
+
+def receipt(name: str = "order-1", outcome: Outcome = Outcome.CONFIRMED) -> Receipt:
+    return Receipt(effect_id=name, kind="order", outcome=outcome)
+
+
+def confirmed(record: Record) -> Fates:
+    return {each.effect_id: receipt(each.effect_id) for each in record.outbox}
+
+
+def note(kind: str, **changes: Any) -> Note:
+    return replace(Note(kind=kind), **changes)
