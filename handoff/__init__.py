@@ -1,0 +1,66 @@
+"""Blue-green handoff between two versions of a cycle-driven program.
+
+The names below are all that an application needs; each is loaded when it is first used,
+so that the launcher loads nothing of it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from handoff.cadence import Cadence, every
+    from handoff.workload import (
+        Absent,
+        Context,
+        Cycle,
+        Decision,
+        NotReady,
+        Pending,
+        Ready,
+        Reconciliation,
+        Unavailable,
+        Unknown,
+        Violation,
+        Workload,
+        effect,
+        payload_of,
+        receipt,
+    )
+
+__all__ = [
+    "Absent",
+    "Cadence",
+    "Context",
+    "Cycle",
+    "Decision",
+    "NotReady",
+    "Pending",
+    "Ready",
+    "Reconciliation",
+    "Unavailable",
+    "Unknown",
+    "Violation",
+    "Workload",
+    "effect",
+    "every",
+    "payload_of",
+    "receipt",
+]
+
+_CADENCE: Final = frozenset({"Cadence", "every"})
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
+    """Import a public name on first use (PEP 562)."""
+    if name not in __all__:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    home = "handoff.cadence" if name in _CADENCE else "handoff.workload"
+    return getattr(import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return sorted(__all__)

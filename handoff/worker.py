@@ -163,10 +163,11 @@ class Worker:
         owning = held.owner or held.last_owner
         if owning is None or (self._deploy_id and not self._superseded(record)):
             return True
-        mine = self._parts.me.release
-        return mine == owning.release or (
-            held.previous is not None and mine == held.previous.release
-        )
+        return self._parts.me.release == owning.release or self._is_previous(record)
+
+    def _is_previous(self, record: Record) -> bool:
+        previous = record.ownership.previous
+        return previous is not None and previous.release == self._parts.me.release
 
     def _superseded(self, record: Record) -> bool:
         """Tell whether this candidate's deploy is over: it owned, and does no more."""
@@ -180,7 +181,7 @@ class Worker:
         return False
 
     def _wants_to_take(self, record: Record) -> bool:
-        if self._take_back:
+        if self._take_back and self._is_previous(record):
             return record.progress.phase is Phase.SETTLED
         if self._bake is None or record.progress.phase is not Phase.SETTLED:
             return False
@@ -258,10 +259,7 @@ class Worker:
         heir = not self._deploy_id or self._took_epoch is not None
         if owning is None:
             return heir
-        mine = self._parts.me.release
-        known = mine == owning.release or (
-            held.previous is not None and mine == held.previous.release
-        )
+        known = self._parts.me.release == owning.release or self._is_previous(record)
         if not ((heir and known) or self._bake is not None):
             return False
         return self._proof(record) is not None

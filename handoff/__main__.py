@@ -1,0 +1,175 @@
+"""`python -m handoff`: the engine on its own, for programs that are not under git.
+
+    python -m handoff run module:factory --tree DIR [--home HOME] [--app NAME]
+    python -m handoff replace --tree DIR2 [--home HOME] [--bake N]
+    python -m handoff status|down [--home HOME]
+
+Owns the arguments of these commands and their exit codes. `launcher` and `worker` are what
+the engine starts itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import enum
+import os
+import sys
+from pathlib import Path
+
+from handoff.errors import AnotherInCharge, HandoffError, NotRunning
+
+
+class ExitCode(enum.IntEnum):
+    """Exit codes of every command of this project."""
+
+    DONE = 0  # done
+    FAILED = 1  # an error; the message says which
+    USAGE = 2  # the arguments or the configuration are wrong
+    REFUSED = 3  # a gate or a rule refused; the old release goes on
+    RETURNED = 4  # the previous release owns again
+    TIMED_OUT = 5  # waited as long as was allowed
+    NOT_RUNNING = 6  # no launcher answers
+    ANOTHER = 7  # another is in charge
+    INTERRUPTED = 130  # Ctrl-C
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; return its exit code."""
+    if not __debug__:
+        sys.stderr.write("error: this program relies on its assertions\nhint: run without -O\n")
+        return ExitCode.USAGE
+    arguments = _parser().parse_args(argv)
+    try:
+        return int(arguments.run(arguments))
+    except AnotherInCharge as error:
+        return _fail(error, ExitCode.ANOTHER)
+    except NotRunning as error:
+        return _fail(error, ExitCode.NOT_RUNNING)
+    except HandoffError as error:
+        return _fail(error, ExitCode.FAILED)
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+
+
+def _fail(error: HandoffError, code: ExitCode) -> int:
+    sys.stderr.write(f"error: {error}\n" + (f"hint: {error.hint}\n" if error.hint else ""))
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m handoff")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    run = commands.add_parser("run", help="start a launcher and the first release")
+    run.add_argument("entry", help="module:factory")
+    run.add_argument("--tree", type=Path, required=True, help="directory with the modules")
+    run.add_argument("--speed", type=int, default=1, help="application seconds per second")
+    run.add_argument("--standby", action="store_true", help="keep a warm standby")
+    run.add_argument("--force-filesystem", action="store_true", help="accept a volatile disk")
+    run.set_defaults(run=_run)
+    replace = commands.add_parser("replace", help="put a new release in charge")
+    replace.add_argument("--tree", type=Path, required=True, help="directory with the modules")
+    replace.add_argument("--entry", default="", help="module:factory, if it changed")
+    replace.add_argument("--bake", type=int, default=3, help="clean cycles before permanent")
+    replace.set_defaults(run=_replace)
+    status = commands.add_parser("status", help="who owns, and how far it got")
+    status.set_defaults(run=_status)
+    down = commands.add_parser("down", help="drain at the end of the cycle and stop")
+    down.set_defaults(run=_down)
+    for command in (run, replace, status, down):
+        command.add_argument("--home", type=Path, default=None, help="state directory")
+        command.add_argument("--app", default="app", help="name of the application")
+    _add_internal(commands)
+    return parser
+
+
+def _add_internal(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    launcher = commands.add_parser("launcher")
+    launcher.add_argument("--home", type=Path, required=True)
+    launcher.set_defaults(run=_launcher)
+    worker = commands.add_parser("worker")
+    worker.add_argument("--home", type=Path, required=True)
+    for name in ("--app", "--release"):
+        worker.add_argument(name, required=True)
+    for name in ("--origin-ns", "--speed"):
+        worker.add_argument(name, type=int, required=True)
+    worker.add_argument("--deploy", default="")
+    worker.add_argument("--create", action="store_true")
+    worker.add_argument("--force-filesystem", action="store_true")
+    worker.set_defaults(run=_worker)
+
+
+def _home(arguments: argparse.Namespace) -> Path:
+    if arguments.home is not None:
+        return Path(arguments.home).absolute()
+    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(base) / "handoff" / str(arguments.app)
+
+
+def _launcher(arguments: argparse.Namespace) -> int:
+    from handoff import launcher  # noqa: PLC0415 - nothing else may load what it needs
+
+    return launcher.main(arguments.home)
+
+
+def _worker(arguments: argparse.Namespace) -> int:
+    from handoff.worker_process import WorkerOptions, run_worker  # noqa: PLC0415 - as above
+    from state.record import Timeline  # noqa: PLC0415 - as above
+
+    return run_worker(
+        WorkerOptions(
+            home=arguments.home,
+            app=arguments.app,
+            release=arguments.release,
+            timeline=Timeline(origin_ns=arguments.origin_ns, speed=arguments.speed),
+            deploy_id=arguments.deploy,
+            create=arguments.create,
+            force_filesystem=arguments.force_filesystem,
+        )
+    )
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from handoff import plain  # noqa: PLC0415 - as above
+
+    return plain.run(
+        _home(arguments),
+        app=arguments.app,
+        entry=arguments.entry,
+        tree=arguments.tree.absolute(),
+        speed=arguments.speed,
+        standby=arguments.standby,
+        force_filesystem=arguments.force_filesystem,
+    )
+
+
+def _replace(arguments: argparse.Namespace) -> int:
+    from handoff import plain  # noqa: PLC0415 - as above
+    from handoff.rollout import Phase  # noqa: PLC0415 - as above
+
+    deploy = plain.replace(
+        _home(arguments),
+        entry=arguments.entry,
+        tree=arguments.tree.absolute(),
+        bake=arguments.bake,
+        say=lambda text: print(text, file=sys.stderr, flush=True),
+    )
+    print(f"{deploy.deploy_id} {deploy.phase.value} {deploy.release} {deploy.reason}".strip())
+    codes = {Phase.PERMANENT: ExitCode.DONE, Phase.RETURNED: ExitCode.RETURNED}
+    return codes.get(deploy.phase, ExitCode.REFUSED)
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    from handoff import plain  # noqa: PLC0415 - as above
+
+    print(plain.status(_home(arguments)))
+    return ExitCode.DONE
+
+
+def _down(arguments: argparse.Namespace) -> int:
+    from handoff import plain  # noqa: PLC0415 - as above
+
+    return ExitCode.DONE if plain.down(_home(arguments)) else ExitCode.TIMED_OUT
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,214 @@
+"""The launcher's children: starting, adopting, watching, ending them.
+
+Owns the table of children and what is written down about them for the next launcher
+(`run/launcher.json`). Which child is to be started or ended is `supervision`'s decision.
+Standard library only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from handoff.engine_config import write_json
+from handoff.processes import Exit, Identity, Watched, boot_id, pid_namespace, spawn, watch
+from handoff.supervision import Child, Role
+
+ALLOWED: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER", "LOGNAME")
+ALLOWED_PREFIXES: Final = ("XDG_", "SSL_CERT_", "PIP_", "UV_", "REQUESTS_CA_", "CURL_CA_")
+TAIL_BYTES: Final = 4096  # of a dead child's output, for the history
+LOGS_KEPT_MAX: Final = 400
+
+
+class Running:
+    """One living child: what the rules see of it, and its process."""
+
+    def __init__(self, child: Child, watched: Watched, log: Path, argv: Sequence[str]) -> None:
+        """Keep the parts."""
+        self.child = child
+        self.watched = watched
+        self.log = log
+        self.argv = tuple(argv)
+        self.attempts_left = 0
+        self.leaving = ""
+        self.reason = ""
+
+    def tail(self) -> str:
+        """Return the last words of the child."""
+        try:
+            with self.log.open("rb") as file:
+                file.seek(max(0, self.log.stat().st_size - TAIL_BYTES))
+                return file.read().decode("utf-8", "replace")
+        except OSError:
+            return ""
+
+
+class Children:
+    """The table of living children."""
+
+    def __init__(self, home: Path, selector: selectors.BaseSelector) -> None:
+        """Start empty; `adopt_recorded` finds those of a launcher before this one."""
+        self._home = home
+        self._selector = selector
+        self._table: dict[str, Running] = {}
+        self._file = home / "run" / "launcher.json"
+        self._numbered = 0
+        _prune_logs(home / "logs")
+
+    def __iter__(self) -> Iterator[Running]:
+        """Iterate over the living children."""
+        return iter(list(self._table.values()))
+
+    def get(self, name: str) -> Running | None:
+        """Return a child by name."""
+        return self._table.get(name)
+
+    def by_pid(self, pid: int) -> Running | None:
+        """Return a child by pid."""
+        return next((each for each in self if each.watched.identity.pid == pid), None)
+
+    def values(self) -> tuple[Child, ...]:
+        """Return what the rules look at."""
+        return tuple(each.child for each in self)
+
+    def update(self, running: Running, **changes: Any) -> None:  # noqa: ANN401 - fields of Child
+        """Change what is known of a child."""
+        running.child = running.child._replace(**changes)
+
+    def fresh_name(self, stem: str) -> str:
+        """Return a name that no living child has."""
+        while True:
+            self._numbered += 1
+            name = f"{stem}-{os.getpid()}-{self._numbered}"
+            if name not in self._table:
+                return name
+
+    def start(
+        self,
+        child: Child,
+        argv: Sequence[str],
+        environment: Mapping[str, str],
+        keep: Mapping[int, int] | None = None,
+    ) -> Running:
+        """Start a child.
+
+        Raises:
+            OSError: It cannot be started.
+        """
+        log = self._home / "logs" / f"{child.name}.log"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        output = os.open(log, flags, 0o600)
+        try:
+            watched = spawn(argv, environment=environment, output=output, keep=keep)
+        finally:
+            os.close(output)
+        return self._add(Running(child, watched, log, argv))
+
+    def adopt(self, child: Child, identity: Identity, argv: Sequence[str] = ()) -> Running | None:
+        """Watch a process that another launcher started; None if it is gone."""
+        watched = watch(identity)
+        if watched is None:
+            return None
+        log = self._home / "logs" / f"{child.name}.log"
+        return self._add(Running(child, watched, log, argv))
+
+    def adopt_recorded(self) -> list[Running]:
+        """Adopt the children that the launcher before this one wrote down."""
+        try:
+            plain = json.loads(self._file.read_bytes())
+        except (OSError, ValueError):
+            return []
+        adopted: list[Running] = []
+        for each in plain.get("children", []):
+            running = self._adopt_plain(each)
+            if running is not None:
+                adopted.append(running)
+        return adopted
+
+    def _adopt_plain(self, plain: dict[str, Any]) -> Running | None:
+        identity = Identity(
+            int(plain["pid"]), int(plain["start_ticks"]), boot_id(), pid_namespace()
+        )
+        child = Child(
+            name=plain["name"],
+            role=Role(plain["role"]),
+            release=plain.get("release", ""),
+            deploy_id=plain.get("deploy", ""),
+            started_s=time.monotonic(),
+        )
+        running = self.adopt(child, identity, plain.get("argv", ()))
+        if running is not None:
+            running.attempts_left = int(plain.get("attempts_left", 0))
+        return running
+
+    def _add(self, running: Running) -> Running:
+        self._table[running.child.name] = running
+        if running.watched.pidfd is not None:
+            self._selector.register(running.watched, selectors.EVENT_READ, running)
+        self.write_down()
+        return running
+
+    def gone(self) -> list[tuple[Running, Exit | None]]:
+        """Take the children out of the table that are gone, with how they ended."""
+        ended: list[tuple[Running, Exit | None]] = []
+        for running in self:
+            if not running.watched.gone():
+                continue
+            how = running.watched.reap()
+            if running.watched.pidfd is not None:
+                self._selector.unregister(running.watched)
+            running.watched.close()
+            del self._table[running.child.name]
+            ended.append((running, how))
+        if ended:
+            self.write_down()
+        return ended
+
+    def drain(self, running: Running) -> None:
+        """Ask a child to leave; it counts from now."""
+        running.watched.send(signal.SIGTERM)
+        self.update(running, stopping_s=time.monotonic())
+
+    def kill(self, running: Running) -> None:
+        """End a child."""
+        running.watched.send(signal.SIGKILL)
+
+    def write_down(self) -> None:
+        """Write the table for the next launcher."""
+        children = [
+            {
+                "name": each.child.name,
+                "role": each.child.role.value,
+                "release": each.child.release,
+                "deploy": each.child.deploy_id,
+                "pid": each.watched.identity.pid,
+                "start_ticks": each.watched.identity.start_ticks,
+                "argv": each.argv,
+                "attempts_left": each.attempts_left,
+            }
+            for each in self
+        ]
+        write_json(self._file, {"format": 1, "pid": os.getpid(), "children": children})
+
+
+def child_environment(extra: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Return a child's environment: an allow list of ours, and what the installation adds."""
+    allowed = {
+        name: value
+        for name, value in os.environ.items()
+        if name in ALLOWED or name.startswith(ALLOWED_PREFIXES)
+    }
+    return allowed | dict(extra)
+
+
+def _prune_logs(directory: Path) -> None:
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    logs = sorted(directory.glob("*.log"), key=lambda path: path.stat().st_mtime)
+    for path in logs[:-LOGS_KEPT_MAX]:
+        path.unlink(missing_ok=True)

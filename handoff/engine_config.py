@@ -1,0 +1,113 @@
+"""What the launcher is told about an installation: `run/engine.json`.
+
+Owns the shape of that file. Whoever starts the launcher writes it (`python -m handoff run`,
+or an application's own command); the launcher reads it at start and on HUP. Standard
+library only. It holds no secret.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from handoff.errors import HandoffError
+
+ENGINE_FILE: Final = "engine.json"
+ENGINE_FORMAT: Final = 1
+
+
+class EngineConfigInvalid(HandoffError):
+    """The engine's configuration cannot be read."""
+
+    hint = "start again with `up` (or `python -m handoff run`), which writes it"
+
+
+class Companion(NamedTuple):
+    """A program that is kept alive beside the workers.
+
+    Attributes:
+        name: Its name in `status` and in the logs.
+        argv: Program, absolute, and arguments; `{fd}` becomes the descriptor of its
+            listening socket.
+        listen: `host:port` that the launcher holds for it, or an empty string.
+        environment: What it gets on top of the allowed environment.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    listen: str = ""
+    environment: tuple[tuple[str, str], ...] = ()
+
+
+class EngineConfig(NamedTuple):
+    """An installation.
+
+    Attributes:
+        app: Name of the application.
+        first_release: Release to begin with while no worker ever owned the record.
+        origin_ns: Timeline origin, nanoseconds UTC.
+        speed: Timeline speed.
+        standby: Keep a warm standby at all times.
+        companions: Programs kept alive.
+        environment: What workers and jobs get on top of the allowed environment.
+        force_filesystem: Accept a network or volatile file system for the state.
+    """
+
+    app: str
+    first_release: str
+    origin_ns: int = 0
+    speed: int = 1
+    standby: bool = False
+    companions: tuple[Companion, ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
+    force_filesystem: bool = False
+
+
+def write_engine_config(home: Path, config: EngineConfig) -> None:
+    """Write the configuration for the next start or HUP."""
+    plain = config._asdict() | {
+        "format": ENGINE_FORMAT,
+        "companions": [companion._asdict() for companion in config.companions],
+    }
+    write_json(home / "run" / ENGINE_FILE, plain)
+
+
+def read_engine_config(home: Path) -> EngineConfig:
+    """Read the configuration.
+
+    Raises:
+        EngineConfigInvalid: It is absent, damaged or of a newer format.
+    """
+    path = home / "run" / ENGINE_FILE
+    try:
+        plain: dict[str, Any] = json.loads(path.read_bytes())
+        if plain["format"] > ENGINE_FORMAT:
+            raise EngineConfigInvalid(f"{path} has format {plain['format']}, which is newer")
+        companions = tuple(_companion(each) for each in plain.get("companions", ()))
+        known = {name: plain[name] for name in EngineConfig._fields if name in plain}
+        known |= {"companions": companions, "environment": _pairs(plain.get("environment", ()))}
+        return EngineConfig(**known)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise EngineConfigInvalid(f"{path}: {error}") from error
+
+
+def _companion(plain: dict[str, Any]) -> Companion:
+    return Companion(
+        name=plain["name"],
+        argv=tuple(plain["argv"]),
+        listen=plain.get("listen", ""),
+        environment=_pairs(plain.get("environment", ())),
+    )
+
+
+def _pairs(plain: Any) -> tuple[tuple[str, str], ...]:  # noqa: ANN401 - plain JSON
+    return tuple((str(name), str(value)) for name, value in plain)
+
+
+def write_json(path: Path, plain: object) -> None:
+    """Replace a small file as a whole; it is advice for the next start, not state."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    temporary.write_text(json.dumps(plain, indent=1), encoding="utf-8")
+    temporary.rename(path)

@@ -1,0 +1,128 @@
+"""Running and replacing a program that is a plain directory: no git, no environments.
+
+Owns what `python -m handoff` does for such a program. The launcher runs in the foreground
+of `run`; everything else talks to it over the control socket.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from handoff.client import LauncherClient
+from handoff.engine_config import EngineConfig, read_engine_config, write_engine_config
+from handoff.errors import NotRunning
+from handoff.events import Event
+from handoff.release_files import Manifest, read_manifest
+from handoff.replace import Driver, Watcher
+from handoff.rollout import Deploy, Phase
+from handoff.tree_snapshot import snapshot_tree
+from handoff.wire import Kind
+
+DOWN_S_MAX = 60.0
+
+
+def prepare_home(home: Path) -> None:
+    """Make the directories of a home, readable by this user alone."""
+    for directory in (home, home / "run", home / "logs", home / "releases"):
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def run(
+    home: Path,
+    *,
+    app: str,
+    entry: str,
+    tree: Path,
+    speed: int = 1,
+    standby: bool = False,
+    force_filesystem: bool = False,
+) -> int:
+    """Run a launcher in this process until it is stopped."""
+    from handoff import launcher  # noqa: PLC0415 - commands that only talk do not need it
+
+    prepare_home(home)
+    manifest = snapshot_tree(home, tree, entry)
+    config = EngineConfig(
+        app=app,
+        first_release=manifest.release,
+        origin_ns=_origin_ns(home, speed),
+        speed=speed,
+        standby=standby,
+        force_filesystem=force_filesystem,
+    )
+    launcher_lock_free(home)
+    write_engine_config(home, config)
+    return launcher.main(home)
+
+
+def launcher_lock_free(home: Path) -> None:
+    """Refuse before anything is written if a living launcher has this home.
+
+    Raises:
+        AnotherInCharge: One has it.
+    """
+    from handoff.launcher import LOCK, take_charge  # noqa: PLC0415 - as above
+
+    os.close(take_charge(home / "run" / LOCK))
+
+
+def _origin_ns(home: Path, speed: int) -> int:
+    """Return the timeline's origin: the record's, or now where there is none."""
+    try:
+        plain = json.loads((home / "state" / "record.json").read_bytes())
+        return int(plain["timeline"]["origin_ns"])
+    except (OSError, ValueError, KeyError):
+        # At speed 1 the origin changes nothing; 0 keeps the numbers of cycles global.
+        return 0 if speed == 1 else time.time_ns()
+
+
+def replace(
+    home: Path, *, tree: Path, bake: int, entry: str = "", say: Callable[[str], None]
+) -> Deploy:
+    """Put another directory's program in charge; return how that ended."""
+    with LauncherClient(home):
+        pass  # without a launcher nothing is copied
+    manifest = _snapshot(home, tree, entry)
+
+    def moved(deploy: Deploy, event: Event, _before: Phase) -> None:
+        say(f"{deploy.phase.value}: {type(event).__name__} {deploy.reason}".rstrip())
+
+    driver = Driver(
+        home,
+        deploy_id=f"d{secrets.token_hex(4)}",
+        release=manifest.release,
+        bake=bake,
+        watcher=Watcher(moved=moved),
+    )
+    return driver.run()
+
+
+def _snapshot(home: Path, tree: Path, entry: str) -> Manifest:
+    first = read_engine_config(home).first_release
+    return snapshot_tree(home, tree, entry or read_manifest(home, first).entry)
+
+
+def status(home: Path) -> str:
+    """Return the launcher's view as JSON text."""
+    with LauncherClient(home) as client:
+        return json.dumps(client.ask(Kind.STATUS), indent=1)
+
+
+def down(home: Path) -> bool:
+    """Drain and stop; return whether the launcher is gone in time."""
+    with LauncherClient(home) as client:
+        client.ask(Kind.STOP)
+    deadline_s = time.monotonic() + DOWN_S_MAX
+    while time.monotonic() < deadline_s:
+        try:
+            with LauncherClient(home):
+                pass
+        except NotRunning:
+            return True
+        time.sleep(0.1)
+    return False

@@ -1,0 +1,221 @@
+"""Driving one deploy: the table in `rollout`, fed with what the launcher tells.
+
+Owns the loop between the launcher's events and the deploy's commands, and its time limits.
+It may be killed at any moment: before the take the candidate is stopped by whoever drives
+next, after it the record and the workers suffice.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from handoff import rollout
+from handoff.client import LauncherClient, RequestRefused
+from handoff.events import (
+    AbortAsked,
+    Approve,
+    BakeEnded,
+    Build,
+    Built,
+    CandidateExited,
+    CandidateReady,
+    CandidateStarted,
+    CandidateWarming,
+    Command,
+    CycleSettled,
+    Event,
+    GateFailed,
+    GatePassed,
+    OwnershipReturned,
+    ReturnOwnership,
+    StartCandidate,
+    StopCandidate,
+    TimeLimitPassed,
+    Took,
+)
+from handoff.limits import READY_TIMEOUT_S
+from handoff.rollout import ENDED, Deploy, Phase
+from handoff.wire import Kind, Message
+
+_POLL_S = 0.25
+TAIL_CHARS = 600  # of a dead candidate's last words, in the reason
+
+
+class Limits(NamedTuple):
+    """How long each phase of a deploy may take, in seconds."""
+
+    starting_s: float = READY_TIMEOUT_S
+    gating_s: float = READY_TIMEOUT_S
+    ready_s: float = 600.0
+    baking_s: float = 7200.0
+
+    def of(self, phase: Phase) -> float | None:
+        """Return the limit of a phase, if it has one here."""
+        return {
+            Phase.STARTING: self.starting_s,
+            Phase.GATING: self.gating_s,
+            Phase.READY: self.ready_s,
+            Phase.BAKING: self.baking_s,
+        }.get(phase)
+
+
+class Watcher(NamedTuple):
+    """What a driver's caller hears.
+
+    Attributes:
+        moved: Called after every step with the deploy, the event and the phase before it.
+        hold: Called before the approval; it may wait. By default it returns at once.
+        abort_by: Returns who asked for an abort, or an empty string.
+    """
+
+    moved: Callable[[Deploy, Event, Phase], None] = lambda *_: None
+    hold: Callable[[Deploy], None] = lambda _: None
+    abort_by: Callable[[], str] = lambda: ""
+
+
+class Driver:
+    """Drives one deploy of a release that is on disk already.
+
+    Args:
+        home: The state directory.
+        deploy_id: Id of the deploy.
+        release: The release to put in charge.
+        bake: Clean cycles before it is permanent; 0 means at once.
+        limits: Time limits of the phases.
+        watcher: What the caller hears.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        *,
+        deploy_id: str,
+        release: str,
+        bake: int,
+        limits: Limits | None = None,
+        watcher: Watcher | None = None,
+    ) -> None:
+        """Connect and subscribe.
+
+        Raises:
+            NotRunning: There is no launcher.
+        """
+        self._client = LauncherClient(home)
+        self._client.ask(Kind.SUBSCRIBE)
+        self._release = release
+        self._bake = bake
+        self._limits = limits or Limits()
+        self._watcher = watcher or Watcher()
+        self._deploy, _ = rollout.begin(deploy_id)
+        self._phase_since_s = time.monotonic()
+        self._aborted = False
+
+    def run(self) -> Deploy:
+        """Drive the deploy to its end.
+
+        Raises:
+            WireBroken: The launcher is gone; the record tells what became of the deploy.
+        """
+        with self._client:
+            self._apply(Built(self._release))
+            while self._deploy.phase not in ENDED:
+                self._check_abort()
+                message = self._client.event(_POLL_S)
+                event = self._limit_event() if message is None else self._event_of(message)
+                if event is not None and self._deploy.phase not in ENDED:
+                    self._apply(event)
+        return self._deploy
+
+    def _apply(self, event: Event) -> None:
+        before = self._deploy.phase
+        if (before, type(event)) not in rollout.TRANSITIONS:
+            return  # an echo of another phase, e.g. a gate of a candidate that is refused
+        self._deploy, commands = rollout.step(self._deploy, event)
+        if self._deploy.phase is not before:
+            self._phase_since_s = time.monotonic()
+        self._watcher.moved(self._deploy, event, before)
+        for command in commands:
+            self._do(command)
+
+    def _do(self, command: Command) -> None:
+        deploy_id = self._deploy.deploy_id
+        try:
+            match command:
+                case Build():
+                    return  # the release is on disk before a driver is made
+                case StartCandidate(release):
+                    reply = self._client.ask(
+                        Kind.START_CANDIDATE, release=release, deploy=deploy_id
+                    )
+                    self._apply(CandidateStarted(int(reply["pid"])))
+                    if reply["warm"]:
+                        self._apply(CandidateWarming())
+                        self._apply(CandidateReady())
+                case Approve():
+                    self._watcher.hold(self._deploy)
+                    self._client.ask(Kind.APPROVE, deploy=deploy_id, bake=self._bake)
+                case StopCandidate():
+                    self._client.ask(Kind.STOP_CANDIDATE, deploy=deploy_id)
+                case ReturnOwnership():
+                    self._client.ask(Kind.GIVE_BACK, deploy=deploy_id)
+        except RequestRefused as refused:
+            self._apply(CandidateExited(str(refused)))
+
+    def _event_of(self, message: Message) -> Event | None:
+        """Return what a launcher's message means for this deploy, if anything."""
+        mine = message.get("deploy") == self._deploy.deploy_id
+        match message["kind"]:
+            case Kind.HELLO.value if mine:
+                return CandidateWarming()
+            case Kind.GATE.value if mine:
+                verdict = (message["gate"], message["reason"], message["seconds"])
+                return GatePassed(*verdict) if message["passed"] else GateFailed(*verdict)
+            case Kind.READY.value if mine:
+                return CandidateReady()
+            case Kind.TOOK.value if mine:
+                return Took(message["cycle"], message["boundary_ms"], bakes=message["of"] > 0)
+            case Kind.SETTLED.value:
+                return self._settled(message)
+            case Kind.TOOK.value | Kind.SEIZED.value:
+                return self._owned_by_another(message)
+            case Kind.EXITED.value if mine:
+                return self._exited(message)
+            case _:
+                return None
+
+    def _settled(self, message: Message) -> Event | None:
+        if self._deploy.phase is not Phase.BAKING or message["release"] != self._release:
+            return None
+        if message["deploy"] != self._deploy.deploy_id:
+            return BakeEnded()  # the record counts no bake of this deploy any more
+        return CycleSettled(message["cycle"], message["clean_cycles"], message["of"])
+
+    def _owned_by_another(self, message: Message) -> Event | None:
+        if self._deploy.phase is Phase.BAKING and message["release"] != self._release:
+            return OwnershipReturned(self._deploy.reason or "the previous release owns again")
+        if self._deploy.phase is Phase.READY and message["release"] == self._release:
+            return Took(message["cycle"], 0, bakes=False)  # it seized from a dead owner
+        return None
+
+    def _exited(self, message: Message) -> Event:
+        reason = message.get("reason") or message["how"]
+        if self._deploy.phase is not Phase.BAKING and not message.get("reason"):
+            tail = str(message.get("tail", "")).strip()[-TAIL_CHARS:]
+            reason = f"{reason}: {tail}" if tail else reason
+        return CandidateExited(reason)
+
+    def _limit_event(self) -> Event | None:
+        limit_s = self._limits.of(self._deploy.phase)
+        if limit_s is None or time.monotonic() - self._phase_since_s < limit_s:
+            return None
+        self._phase_since_s = time.monotonic()
+        return TimeLimitPassed(limit_s)
+
+    def _check_abort(self) -> None:
+        by = self._watcher.abort_by()
+        if by and not self._aborted:
+            self._aborted = True
+            self._apply(AbortAsked(by))
