@@ -51,6 +51,7 @@ class Limits(NamedTuple):
     gating_s: float = READY_TIMEOUT_S
     ready_s: float = 600.0
     baking_s: float = 7200.0
+    stopping_s: float = 60.0
 
     def of(self, phase: Phase) -> float | None:
         """Return the limit of a phase, if it has one here."""
@@ -59,6 +60,7 @@ class Limits(NamedTuple):
             Phase.GATING: self.gating_s,
             Phase.READY: self.ready_s,
             Phase.BAKING: self.baking_s,
+            Phase.STOPPING: self.stopping_s,
         }.get(phase)
 
 
@@ -68,12 +70,12 @@ class Watcher(NamedTuple):
     Attributes:
         moved: Called after every step with the deploy, the event and the phase before it.
         hold: Called before the approval; it may wait. By default it returns at once.
-        abort_by: Returns who asked for an abort, or an empty string.
+        interrupt: Returns `AbortAsked` or `Superseded` once somebody wants that, else None.
     """
 
     moved: Callable[[Deploy, Event, Phase], None] = lambda *_: None
     hold: Callable[[Deploy], None] = lambda _: None
-    abort_by: Callable[[], str] = lambda: ""
+    interrupt: Callable[[], Event | None] = lambda: None
 
 
 class Driver:
@@ -111,7 +113,8 @@ class Driver:
         self._watcher = watcher or Watcher()
         self._deploy, _ = rollout.begin(deploy_id)
         self._phase_since_s = time.monotonic()
-        self._aborted = False
+        self._interrupted = False
+        self._took = False
 
     def run(self) -> Deploy:
         """Drive the deploy to its end.
@@ -122,7 +125,7 @@ class Driver:
         with self._client:
             self._apply(Built(self._release))
             while self._deploy.phase not in ENDED:
-                self._check_abort()
+                self._check_interrupt()
                 message = self._client.event(_POLL_S)
                 event = self._limit_event() if message is None else self._event_of(message)
                 if event is not None and self._deploy.phase not in ENDED:
@@ -176,6 +179,7 @@ class Driver:
             case Kind.READY.value if mine:
                 return CandidateReady()
             case Kind.TOOK.value if mine:
+                self._took = True
                 return Took(message["cycle"], message["boundary_ms"], bakes=message["of"] > 0)
             case Kind.SETTLED.value:
                 return self._settled(message)
@@ -194,13 +198,16 @@ class Driver:
         return CycleSettled(message["cycle"], message["clean_cycles"], message["of"])
 
     def _owned_by_another(self, message: Message) -> Event | None:
-        if self._deploy.phase is Phase.BAKING and message["release"] != self._release:
+        owned = self._deploy.phase in (Phase.BAKING, Phase.STOPPING)
+        if owned and message["release"] != self._release:
             return OwnershipReturned(self._deploy.reason or "the previous release owns again")
         if self._deploy.phase is Phase.READY and message["release"] == self._release:
             return Took(message["cycle"], 0, bakes=False)  # it seized from a dead owner
         return None
 
-    def _exited(self, message: Message) -> Event:
+    def _exited(self, message: Message) -> Event | None:
+        if self._deploy.phase is Phase.STOPPING and self._took:
+            return None  # it owned for a moment: whoever seizes ends this deploy
         reason = message.get("reason") or message["how"]
         if self._deploy.phase is not Phase.BAKING and not message.get("reason"):
             tail = str(message.get("tail", "")).strip()[-TAIL_CHARS:]
@@ -214,8 +221,8 @@ class Driver:
         self._phase_since_s = time.monotonic()
         return TimeLimitPassed(limit_s)
 
-    def _check_abort(self) -> None:
-        by = self._watcher.abort_by()
-        if by and not self._aborted:
-            self._aborted = True
-            self._apply(AbortAsked(by))
+    def _check_interrupt(self) -> None:
+        event = None if self._interrupted else self._watcher.interrupt()
+        if event is not None:
+            self._interrupted = isinstance(event, AbortAsked)
+            self._apply(event)

@@ -4,9 +4,14 @@ Owns which event leads from which phase to which, and what is then to be done. B
 take everything falls back to the owner that runs; after it everything goes forward: the
 record says who owns, and this table only follows. It decides nothing about ownership.
 
-    requested -> starting -> gating -> ready -> baking -> permanent
-        \\_____________\\________\\________\\         \\-> returned
-                        refused
+    building -> starting -> gating -> ready -> baking -> permanent
+        |           |          |        |         |
+        |           |          |     stopping --> returned
+        +-----------+----------+--------+
+                 refused
+
+An approved candidate may take while the wish to stop it is under way; `stopping` waits
+until it is known which of the two came first.
 """
 
 from __future__ import annotations
@@ -50,6 +55,7 @@ class Phase(enum.Enum):
     STARTING = "starting"  # its process was asked for
     GATING = "gating"  # it runs, and is being examined
     READY = "ready"  # it was approved and aims at a boundary
+    STOPPING = "stopping"  # it was approved and shall not take after all
     BAKING = "baking"  # it owns; the way back is warm
     PERMANENT = "permanent"  # done
     REFUSED = "refused"  # it never owned; the old release goes on
@@ -81,9 +87,12 @@ TRANSITIONS: Final[Mapping[tuple[Phase, type[Event]], Phase]] = {
     (Phase.GATING, Superseded): Phase.REFUSED,
     (Phase.READY, Took): Phase.BAKING,
     (Phase.READY, CandidateExited): Phase.REFUSED,
-    (Phase.READY, TimeLimitPassed): Phase.REFUSED,
-    (Phase.READY, AbortAsked): Phase.REFUSED,
-    (Phase.READY, Superseded): Phase.REFUSED,
+    (Phase.READY, TimeLimitPassed): Phase.STOPPING,
+    (Phase.READY, AbortAsked): Phase.STOPPING,
+    (Phase.STOPPING, Took): Phase.STOPPING,  # it drains: the previous release seizes
+    (Phase.STOPPING, CandidateExited): Phase.REFUSED,
+    (Phase.STOPPING, OwnershipReturned): Phase.RETURNED,
+    (Phase.STOPPING, TimeLimitPassed): Phase.REFUSED,
     (Phase.BAKING, CycleSettled): Phase.BAKING,
     (Phase.BAKING, BakeEnded): Phase.PERMANENT,
     (Phase.BAKING, OwnershipReturned): Phase.RETURNED,
@@ -134,13 +143,13 @@ def step(deploy: Deploy, event: Event) -> tuple[Deploy, tuple[Command, ...]]:
         name = type(event).__name__
         raise InvalidTransition(f"{name} has no meaning in phase {deploy.phase.value}")
     moved = replace(_note(deploy, event), phase=target)
-    if isinstance(event, Took) and not event.bakes:
+    if isinstance(event, Took) and target is Phase.BAKING and not event.bakes:
         moved = replace(moved, phase=Phase.PERMANENT)
     return moved, _commands(deploy.phase, moved, event)
 
 
 def _commands(before: Phase, after: Deploy, event: Event) -> tuple[Command, ...]:
-    if after.phase is Phase.REFUSED:
+    if after.phase in (Phase.REFUSED, Phase.STOPPING) and after.phase is not before:
         has_process = before is not Phase.BUILDING and not isinstance(event, CandidateExited)
         return (StopCandidate(),) if has_process else ()
     match event:
@@ -148,7 +157,7 @@ def _commands(before: Phase, after: Deploy, event: Event) -> tuple[Command, ...]
             return (StartCandidate(release),)
         case CandidateReady():
             return (Approve(),)
-        case AbortAsked():
+        case AbortAsked() if after.phase is Phase.BAKING:
             return (ReturnOwnership(),)
         case _:
             return ()
