@@ -62,7 +62,7 @@ def seize(record: Record, by: WorkerId, *, proof: Proof = Proof.DEAD) -> Record:
     )
 
 
-def take(record: Record, by: WorkerId = B, *, of: int = 3, **changes: Any) -> Record:
+def take(record: Record, by: WorkerId = B, *, of: int = 3, **changes: Any) -> Record:  # noqa: ANN401 - passed on as it is
     words: dict[str, Any] = {
         "candidate": by,
         "seen": evidence_of(record),
@@ -74,7 +74,7 @@ def take(record: Record, by: WorkerId = B, *, of: int = 3, **changes: Any) -> Re
     return transitions.take(record, **(words | changes))
 
 
-def decide(record: Record, *effects: Effect, body: bytes = b"", **changes: Any) -> Record:
+def decide(record: Record, *effects: Effect, body: bytes = b"", **changes: Any) -> Record:  # noqa: ANN401 - passed on as it is
     """Let the owner decide the next cycle; during a bake with a fallback."""
     cycle = record.progress.cycle + 1
     words: dict[str, Any] = {
@@ -90,7 +90,7 @@ def decide(record: Record, *effects: Effect, body: bytes = b"", **changes: Any) 
     return transitions.decide(record, **(words | changes))
 
 
-def settle(record: Record, fates: Fates | None = None, **changes: Any) -> Record:
+def settle(record: Record, fates: Fates | None = None, **changes: Any) -> Record:  # noqa: ANN401 - passed on as it is
     """Let the owner settle the cycle in hand, every planned effect confirmed."""
     words: dict[str, Any] = {
         "worker": record.ownership.owner,
@@ -103,7 +103,7 @@ def settle(record: Record, fates: Fates | None = None, **changes: Any) -> Record
     return transitions.settle(record, **(words | changes))
 
 
-def miss(record: Record, **changes: Any) -> Record:
+def miss(record: Record, **changes: Any) -> Record:  # noqa: ANN401 - passed on as it is
     cycle = record.progress.cycle + 1
     words: dict[str, Any] = {
         "worker": record.ownership.owner,
@@ -115,7 +115,7 @@ def miss(record: Record, **changes: Any) -> Record:
     return transitions.miss(record, **(words | changes))
 
 
-def release(record: Record, **changes: Any) -> Record:
+def release(record: Record, **changes: Any) -> Record:  # noqa: ANN401 - passed on as it is
     words: dict[str, Any] = {
         "worker": record.ownership.owner,
         "epoch": record.ownership.epoch,
@@ -129,7 +129,7 @@ def halted(record: Record) -> Record:
     return transitions.command(record, control=control, attempt="halt")
 
 
-def effect(name: str = "order-1", **changes: Any) -> Effect:
+def effect(name: str = "order-1", **changes: Any) -> Effect:  # noqa: ANN401 - passed on as it is
     return replace(Effect(effect_id=name, kind="order"), **changes)
 
 
@@ -141,5 +141,5 @@ def confirmed(record: Record) -> Fates:
     return {each.effect_id: receipt(each.effect_id) for each in record.outbox}
 
 
-def note(kind: str, **changes: Any) -> Note:
+def note(kind: str, **changes: Any) -> Note:  # noqa: ANN401 - passed on as it is
     return replace(Note(kind=kind), **changes)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -26,7 +25,7 @@ from state.record import (
     encode_record,
     evidence_of,
 )
-from state.transitions import Cleanliness, Proof
+from state.transitions import Cleanliness, Fates, Proof
 from tests.records import (
     FAR_NS,
     NOW_NS,
@@ -49,6 +48,9 @@ from tests.records import (
     take,
     worker,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def planned(record: Record) -> Record:
@@ -350,7 +352,7 @@ def test_a_halted_bot_still_decides_without_effects() -> None:
 
 def test_settle_turns_fates_into_receipts_and_keeps_what_is_doubtful() -> None:
     before = decide(owned(), effect("one"), effect("two"), effect("three"))
-    fates = {
+    fates: Fates = {
         "one": receipt("one"),
         "two": Fate.DOUBTFUL,
         "three": receipt("three", Outcome.EXPIRED),
@@ -444,7 +446,9 @@ class Journey:
         self._check(before, after, kind)
         self.record = after
 
-    def _changed(self, record: Record, by: WorkerId, kind: str, seed: int) -> Record:
+    def _changed(  # noqa: PLR0911 - one for each transition
+        self, record: Record, by: WorkerId, kind: str, seed: int
+    ) -> Record:
         mine: dict[str, Any] = {"worker": by, "epoch": record.ownership.epoch - seed % 5 // 4}
         match kind:
             case "take":

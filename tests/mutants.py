@@ -1,0 +1,222 @@
+"""Break one rule of the transitions at a time and see that a test notices.
+
+`python -m tests.mutants` applies each mutant to a copy of the tree, runs there the one test that
+is named for it, and exits 1 if that test still passes: the rule would then be held by nobody.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+TARGET = Path("state/transitions.py")
+TESTS = "tests/core/test_transitions.py"
+COPIED = ("state", "tests/core", "tests/records.py", "pyproject.toml")
+TEST_TIMEOUT_S = 120
+FAILED_TESTS = 1  # pytest's exit code where tests ran and some failed; any other is our mistake
+
+
+class Mutant(NamedTuple):
+    """One broken rule: its name, what is replaced by what, and the test that must fail."""
+
+    name: str
+    source: str
+    replacement: str
+    test: str
+
+
+_REFUSED = "test_what_is_not_allowed_is_refused_and_changes_nothing"
+
+MUTANTS = (
+    Mutant(
+        "epoch stands still",
+        "epoch=held.epoch + 1,",
+        "epoch=held.epoch,",
+        "test_take_makes_the_candidate_owner_from_the_next_cycle_and_leaves_the_body",
+    ),
+    Mutant(
+        "epoch is not checked",
+        "if held.epoch != epoch or held.owner != worker:",
+        "if held.owner != worker:",
+        f"{_REFUSED}[decide with an old epoch]",
+    ),
+    Mutant(
+        "any worker writes with the right epoch",
+        "if held.epoch != epoch or held.owner != worker:",
+        "if held.epoch != epoch:",
+        f"{_REFUSED}[decide by another worker]",
+    ),
+    Mutant(
+        "a living owner is seized",
+        "if record.ownership.owner is not None and proof is Proof.NONE:",
+        "if record.ownership.owner is not None and proof is None:",
+        f"{_REFUSED}[seize without proof]",
+    ),
+    Mutant(
+        "a cycle is skipped",
+        "if cycle != record.progress.cycle + 1:",
+        "if cycle <= record.progress.cycle:",
+        f"{_REFUSED}[decide beyond the next]",
+    ),
+    Mutant(
+        "a cycle is decided again",
+        "if cycle != record.progress.cycle + 1:",
+        "if cycle > record.progress.cycle + 1:",
+        f"{_REFUSED}[decide a cycle again]",
+    ),
+    Mutant(
+        "a take at its deadline lands",
+        "if now_ns >= deadline_ns:",
+        "if now_ns > deadline_ns:",
+        f"{_REFUSED}[take at the deadline]",
+    ),
+    Mutant(
+        "a bake is interrupted by a third release",
+        "if record.rollout is not None and not returning:",
+        "if record.rollout is not None and returning:",
+        f"{_REFUSED}[take during a bake]",
+    ),
+    Mutant(
+        "stale evidence is believed",
+        "    if found != seen:",
+        "    if found.epoch != seen.epoch:",
+        f"{_REFUSED}[take on stale evidence]",
+    ),
+    Mutant(
+        "the owner takes from itself",
+        "if record.ownership.owner == worker:",
+        "if record.ownership.last_owner == worker:",
+        f"{_REFUSED}[take by the owner]",
+    ),
+    Mutant(
+        "an effect is planned twice",
+        "        known.add(effect.effect_id)",
+        "        known.discard(effect.effect_id)",
+        f"{_REFUSED}[decide with an effect twice]",
+    ),
+    Mutant(
+        "an effect is forgotten",
+        '            raise Refused(Refusal.EFFECT_PENDING, f"{effect.effect_id} has no fate yet")',
+        "            continue",
+        f"{_REFUSED}[settle without a fate]",
+    ),
+    Mutant(
+        "a doubtful effect may be sent again",
+        "outbox.append(replace(effect, fate=Fate.DOUBTFUL))",
+        "outbox.append(replace(effect, fate=Fate.PLANNED))",
+        "test_settle_turns_fates_into_receipts_and_keeps_what_is_doubtful",
+    ),
+    Mutant(
+        "receipts are handed over twice",
+        "        receipts=(),",
+        "        receipts=record.receipts,",
+        "test_decide_commits_body_effects_and_consumed_receipts_in_one_step",
+    ),
+    Mutant(
+        "a halted bot plans effects",
+        "if record.control.halted and effects:",
+        "if record.control.paused and effects:",
+        f"{_REFUSED}[decide with effects while halted]",
+    ),
+    Mutant(
+        "the previous release gets a body it cannot read",
+        "    if record.fallback is None:\n        return back",
+        "    if record.fallback is not None:\n        return back",
+        "test_the_previous_release_takes_back_with_a_body_that_it_reads",
+    ),
+    Mutant(
+        "a bake ends one cycle early",
+        "if rollout.clean_cycles < rollout.of:",
+        "if rollout.clean_cycles + 1 < rollout.of:",
+        "test_a_bake_ends_with_its_last_clean_cycle",
+    ),
+    Mutant(
+        "a spoilt cycle counts as clean",
+        "if cleanliness is Cleanliness.CLEAN else settled",
+        "if cleanliness is not None else settled",
+        "test_a_cycle_spoilt_from_outside_does_not_count_in_a_bake",
+    ),
+    Mutant(
+        "ownership is released with a cycle in hand",
+        "    _require_settled(record)\n    ownership = replace(record.ownership, owner=None",
+        "    ownership = replace(record.ownership, owner=None",
+        f"{_REFUSED}[release with a cycle in hand]",
+    ),
+)
+
+
+def applied(mutant: Mutant, text: str) -> str:
+    """Return the mutated source.
+
+    Raises:
+        ValueError: The source does not hold the text to be replaced exactly once.
+    """
+    found = text.count(mutant.source)
+    if found != 1:
+        message = f"{mutant.name}: {mutant.source!r} occurs {found} times in {TARGET}"
+        raise ValueError(message)
+    return text.replace(mutant.source, mutant.replacement)
+
+
+def is_killed(mutant: Mutant) -> bool:
+    """Run the named test against the mutated copy of the tree; return whether it failed.
+
+    Raises:
+        RuntimeError: The test could not be run at all.
+    """
+    with tempfile.TemporaryDirectory(prefix="mutant-") as name:
+        tree = Path(name)
+        _copy_tree(tree)
+        target = tree / TARGET
+        target.write_text(applied(mutant, target.read_text(encoding="utf-8")), encoding="utf-8")
+        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
+        done = subprocess.run(  # noqa: S603 - this interpreter, on a test named above
+            [*command, f"{TESTS}::{mutant.test}"],
+            cwd=tree,
+            env={"PYTHONDONTWRITEBYTECODE": "1", "PYTHONSAFEPATH": "1", "PATH": ""},
+            capture_output=True,
+            text=True,
+            timeout=TEST_TIMEOUT_S,
+            check=False,
+        )
+    if done.returncode not in {0, FAILED_TESTS}:
+        message = f"{mutant.name}: {mutant.test} did not run\n{done.stdout}{done.stderr}"
+        raise RuntimeError(message)
+    return done.returncode == FAILED_TESTS
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Try the mutants; return 1 if one survives."""
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
+    parser.add_argument("--only", metavar="NAME", help="try this mutant alone")
+    only = parser.parse_args(arguments).only
+    chosen = [mutant for mutant in MUTANTS if only in {None, mutant.name}]
+    if not chosen:
+        parser.error(f"no mutant is called {only!r}")
+    survivors = 0
+    for mutant in chosen:
+        killed = is_killed(mutant)
+        survivors += not killed
+        sys.stdout.write(f"{'killed' if killed else 'SURVIVED':8}  {mutant.name}\n")
+        sys.stdout.flush()
+    return 1 if survivors else 0
+
+
+def _copy_tree(tree: Path) -> None:
+    for name in COPIED:
+        source, target = ROOT / name, tree / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy2(source, target)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
