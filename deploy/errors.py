@@ -225,6 +225,18 @@ class HistoryBusy(DeployError):
         self.lock = lock
 
 
+class HistoryUnreadable(DeployError):
+    """What says which deploy is under way is no such thing."""
+
+    hint = "look at the file and remove it; the record alone says who owns"
+
+    def __init__(self, path: str, reason: str) -> None:
+        """Keep the file and what is wrong with it."""
+        super().__init__(f"{path} cannot be read: {reason}")
+        self.path = path
+        self.reason = reason
+
+
 class HostLacking(DeployError):
     """The machine has too little of something; nothing was started."""
 

@@ -1,0 +1,166 @@
+"""Gates: what a release has to pass before it may take, and what each one said.
+
+Owns the value that says it, the time limits, and the gates that are arithmetic on numbers.
+Measuring the numbers is `host`'s matter; gates that need the release's own code run in the
+candidate (`handoff.gates`).
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Final
+
+import msgspec
+
+MIB: Final = 1 << 20
+
+# A worker of the trading system with its venues warm has 180-220 MiB; where none runs yet
+# there is nothing to measure.
+WORKER_BYTES_DEFAULT: Final = 256 * MIB
+WORKER_GROWTH: Final = 1.25  # a candidate warms up beside an owner that may be young itself
+MEMORY_RESERVE_BYTES: Final = 128 * MIB  # deployer, git, and a host that must not start to swap
+DISK_RESERVE_BYTES: Final = 256 * MIB  # journal and logs of the hours in which nobody looks
+TREE_GROWTH: Final = 2.5  # bytecode is as large again as its sources, and blocks are rounded up
+ENVIRONMENT_BYTES_DEFAULT: Final = 400 * MIB  # the whole lock with bytecode: 284 MiB, measured
+
+
+class GateName(enum.StrEnum):
+    """The gates, in the order in which they are asked."""
+
+    DISK = "disk"  # room for the release and its environment
+    MEMORY = "memory"  # room for two workers at once
+    BOOT = "boot"  # its code can be imported and says hello
+    SCHEMA = "schema"  # it can read the live body, and write it back for the previous release
+    WARM = "warm"  # connections and rules are there
+    RECONCILE = "reconcile"  # the world outside agrees with the body
+    REPLAY = "replay"  # recorded cycles decided again
+    SHADOW = "shadow"  # it decided beside the owner, effects off
+
+
+class GateResult(enum.StrEnum):
+    """What a gate said."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    SKIPPED = "skipped"  # not asked; the reason says why
+
+
+LIMITS_S: Final[dict[str, float]] = {
+    GateName.DISK: 5.0,  # one look at the file system; a network disk may hang
+    GateName.MEMORY: 5.0,  # one look at the host
+    GateName.BOOT: 30.0,  # imports without bytecode took 2.7 s
+    GateName.SCHEMA: 10.0,  # decodes one body
+    GateName.WARM: 60.0,  # connections and rules of a slow venue
+    GateName.RECONCILE: 30.0,  # read-only requests to each venue
+    GateName.REPLAY: 60.0,  # a few hundred recorded cycles
+    GateName.SHADOW: 3600.0,  # whole cycles, as many as were asked for
+}
+
+
+class Gate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one gate said.
+
+    Attributes:
+        name: Of the gate; one of `GateName`, or of a newer program's.
+        result: One of `GateResult`.
+        reason: Why it failed or was skipped; empty where it passed.
+        evidence: What it saw, in words and numbers.
+        seconds: How long it took.
+        limit_s: How long it might have taken.
+    """
+
+    name: str
+    result: str
+    reason: str = ""
+    evidence: str = ""
+    seconds: float = 0.0
+    limit_s: float = 0.0
+
+    @property
+    def allows(self) -> bool:
+        """Whether the deploy may go on."""
+        return self.result != GateResult.FAILED
+
+
+def passed(name: str, evidence: str, *, seconds: float = 0.0) -> Gate:
+    """Return that a gate was passed, and on what evidence."""
+    return _gate(name, GateResult.PASSED, evidence=evidence, seconds=seconds)
+
+
+def failed(name: str, reason: str, *, evidence: str = "", seconds: float = 0.0) -> Gate:
+    """Return that a gate refused, and why."""
+    return _gate(name, GateResult.FAILED, reason=reason, evidence=evidence, seconds=seconds)
+
+
+def skipped(name: str, reason: str) -> Gate:
+    """Return that a gate was not asked, and why."""
+    return _gate(name, GateResult.SKIPPED, reason=reason)
+
+
+def memory_needed(worker_bytes: int) -> int:
+    """Return how much memory a second worker needs beside a first one.
+
+    Args:
+        worker_bytes: Resident size of the worker that runs; 0 where none does.
+    """
+    assert worker_bytes >= 0
+    return round((worker_bytes or WORKER_BYTES_DEFAULT) * WORKER_GROWTH) + MEMORY_RESERVE_BYTES
+
+
+def memory_gate(*, available_bytes: int, worker_bytes: int, seconds: float = 0.0) -> Gate:
+    """Decide whether two workers fit side by side.
+
+    Args:
+        available_bytes: What the host can give without swapping.
+        worker_bytes: Resident size of the worker that runs; 0 where none does.
+        seconds: How long measuring took.
+    """
+    needed = memory_needed(worker_bytes)
+    have = f"{available_bytes // MIB} MiB available, {-(-needed // MIB)} MiB needed"
+    if available_bytes < needed:
+        reason = f"a second worker does not fit: {have}"
+        return failed(GateName.MEMORY, reason, evidence=have, seconds=seconds)
+    return passed(GateName.MEMORY, have, seconds=seconds)
+
+
+def disk_needed(*, tree_bytes: int, environment_bytes: int) -> int:
+    """Return how much disk a build needs, with what has to stay free.
+
+    Args:
+        tree_bytes: Size of the commit's files; 0 where its release is there already.
+        environment_bytes: Size of the environment; 0 where it is there already.
+    """
+    assert tree_bytes >= 0
+    assert environment_bytes >= 0
+    return round(tree_bytes * TREE_GROWTH) + environment_bytes + DISK_RESERVE_BYTES
+
+
+def disk_gate(*, free_bytes: int, needed_bytes: int, seconds: float = 0.0) -> Gate:
+    """Decide whether a build fits on the disk.
+
+    Args:
+        free_bytes: What this user may still write.
+        needed_bytes: What `disk_needed` returned.
+        seconds: How long measuring took.
+    """
+    have = f"{free_bytes // MIB} MiB free, {-(-needed_bytes // MIB)} MiB needed"
+    if free_bytes < needed_bytes:
+        return failed(GateName.DISK, f"the build does not fit: {have}", seconds=seconds)
+    return passed(GateName.DISK, have, seconds=seconds)
+
+
+def _gate(
+    name: str, result: GateResult, *, reason: str = "", evidence: str = "", seconds: float = 0.0
+) -> Gate:
+    return Gate(
+        name=str(name),
+        result=str(result),
+        reason=reason,
+        evidence=evidence,
+        seconds=round(seconds, 3),
+        limit_s=LIMITS_S.get(name, 0.0),
+    )
+
+
+assert set(LIMITS_S) == set(GateName), "every gate has a limit"
+assert all(limit_s > 0 for limit_s in LIMITS_S.values())

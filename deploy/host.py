@@ -1,0 +1,79 @@
+"""What the machine has: memory and disk, measured, never judged.
+
+Owns every use of psutil in this package. In a container the host's memory is not ours: the
+control group's limit counts where it is lower. Deciding on the numbers is `gates`' matter.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+CONTROL_GROUPS: Final = Path("/sys/fs/cgroup")
+OWN_GROUP: Final = Path("/proc/self/cgroup")
+
+
+def memory_available_bytes() -> int:
+    """Return what can be allocated without swapping, as far as the kernel can tell."""
+    host = int(psutil.virtual_memory().available)
+    return min([host, *control_group_rooms(CONTROL_GROUPS, OWN_GROUP)])
+
+
+def resident_bytes(pid: int) -> int:
+    """Return a process's resident size; 0 if it is gone or not ours to look at."""
+    try:
+        return int(psutil.Process(pid).memory_info().rss)
+    except psutil.Error:
+        return 0
+
+
+def disk_free_bytes(path: Path) -> int:
+    """Return what this user may still write near a path, which need not exist yet."""
+    existing = next(each for each in (path, *path.parents) if each.exists())
+    return int(psutil.disk_usage(str(existing)).free)
+
+
+def directory_bytes(path: Path) -> int:
+    """Return the blocks that the files of a directory occupy; 0 if it is not there."""
+    total = 0
+    for parent, _, names in os.walk(path):
+        for name in names:
+            total += os.lstat(Path(parent) / name).st_blocks * 512
+    return total
+
+
+def control_group_rooms(groups: Path, own: Path) -> list[int]:
+    """Return what each memory limit above this process leaves, in bytes (cgroup v2).
+
+    Args:
+        groups: Where the control groups are mounted.
+        own: The file that names this process's group.
+    """
+    try:
+        line = own.read_text(encoding="ascii").partition("::")[2].partition("\n")[0]
+    except OSError:
+        return []  # no control groups on this system
+    group = groups / line.lstrip("/")
+    rooms: list[int] = []
+    for directory in (group, *group.parents):
+        if not directory.is_relative_to(groups):
+            break
+        rooms += _room(directory)
+    return rooms
+
+
+def _room(group: Path) -> list[int]:
+    try:
+        limit = (group / "memory.max").read_text(encoding="ascii").strip()
+        used = int((group / "memory.current").read_text(encoding="ascii"))
+        detail = (group / "memory.stat").read_text(encoding="ascii")
+    except OSError:
+        return []  # the root group, and groups without the memory controller
+    if limit == "max":
+        return []
+    # What the page cache holds is given back before anything is refused.
+    cached = dict(row.split() for row in detail.splitlines()).get("inactive_file", "0")
+    return [max(0, int(limit) - used + int(cached))]
