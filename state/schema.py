@@ -62,11 +62,7 @@ class Schema(Generic[T]):
         Raises:
             ValueUnstorable: A number in it is not finite.
         """
-        data = _ENCODER.encode(value)
-        # msgspec writes NaN and infinity as null; a body must not change meaning silently.
-        if b"null" in data:
-            _require_finite(value, self.schema_id.name)
-        return msgspec.Raw(data)
+        return self._encoded(value)
 
     def decode(self, data: bytes | msgspec.Raw, stored: SchemaId | None) -> T:
         """Return the stored value, brought up to this version.
@@ -113,7 +109,14 @@ class Schema(Generic[T]):
                 plain = self._step(self.down, version, "down", target.version)(plain)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise self._mismatch(target.version, f"{type(error).__name__}: {error}") from error
-        return msgspec.Raw(_ENCODER.encode(plain))
+        return self._encoded(plain)
+
+    def _encoded(self, value: object) -> msgspec.Raw:
+        data = _ordered(value)
+        # msgspec writes NaN and infinity as null; a body must not change meaning silently.
+        if b"null" in data:
+            _require_finite(value, self.schema_id.name)
+        return msgspec.Raw(data)
 
     def _step(self, steps: Mapping[int, Step], version: int, way: str, other: int) -> Step:
         if version not in steps:
@@ -129,6 +132,14 @@ def fingerprint(kind: Any) -> str:  # noqa: ANN401 - anything msgspec has a JSON
     """Return a digest of a type's shape: its JSON schema with sorted keys, 16 characters."""
     shape = msgspec.json.schema(kind)
     return digest_of(json.dumps(shape, sort_keys=True, default=str).encode())[:16]
+
+
+def _ordered(value: object) -> bytes:
+    try:
+        return _ENCODER.encode(value)
+    except TypeError:
+        # The encoder orders text keys only; numbers and dates become text first.
+        return _ENCODER.encode(msgspec.to_builtins(value, str_keys=True))
 
 
 def _require_finite(value: object, name: str) -> None:

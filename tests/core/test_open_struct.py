@@ -1,0 +1,58 @@
+"""What a newer release wrote survives a rewrite by an older one."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from state.open_struct import OpenStruct, decode_open, encode_open
+
+
+class Leaf(OpenStruct, frozen=True, kw_only=True):
+    name: str = ""
+
+
+class Tree(OpenStruct, frozen=True, kw_only=True):
+    leaf: Leaf = Leaf()
+    leaves: tuple[Leaf, ...] = ()
+    words: tuple[str, ...] = ()
+    maybe: Leaf | None = None
+    table: dict[str, int] = {}  # noqa: RUF012 - msgspec copies it
+    body: msgspec.Raw = msgspec.Raw(b"null")
+
+
+NEWER = b"""{"leaf":{"name":"a","colour":"red"},"leaves":[{"name":"b"},{"name":"c","size":[1, 2]}],
+"words":["x"],"maybe":{"name":"d","more":{"deep":null}},"table":{"k":1},"body":{"any": 1.50},
+"added":{"since":"v2"}}"""
+
+
+def test_unknown_members_survive_at_every_depth() -> None:
+    tree = decode_open(NEWER, Tree)
+    assert tree.leaf.name == "a"
+    assert tree.leaves[1].unknown_fields == {"size": msgspec.Raw(b"[1, 2]")}
+    assert msgspec.json.decode(encode_open(tree)) == msgspec.json.decode(NEWER)
+
+
+def test_a_changed_struct_still_carries_what_it_does_not_know() -> None:
+    """The rollback that msgspec alone would spoil: the field would be gone for good."""
+    tree = decode_open(NEWER, Tree)
+    changed = msgspec.structs.replace(
+        tree, leaf=msgspec.structs.replace(tree.leaf, name="new"), words=("y", "z")
+    )
+    written = msgspec.json.decode(encode_open(changed))
+    assert written["leaf"] == {"name": "new", "colour": "red"}
+    assert written["added"] == {"since": "v2"}
+
+
+def test_raw_json_is_carried_byte_for_byte() -> None:
+    assert b'"body":{"any": 1.50}' in encode_open(decode_open(NEWER, Tree))
+
+
+def test_missing_members_get_their_defaults() -> None:
+    assert decode_open(b'{"leaf":{}}', Tree) == Tree()
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b'{"leaf":1}', b'{"leaf":{}', b"\xff"])
+def test_what_has_another_shape_is_refused(data: bytes) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        decode_open(data, Tree)
