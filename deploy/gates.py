@@ -57,7 +57,7 @@ LIMITS_S: Final[dict[str, float]] = {
 }
 
 
-class Gate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Gate(msgspec.Struct, frozen=True, kw_only=True):
     """What one gate said.
 
     Attributes:

@@ -53,9 +53,7 @@ class Outcome(enum.StrEnum):
     ABORTED = "aborted"  # somebody asked for its end
 
 
-class Entry(
-    msgspec.Struct, frozen=True, kw_only=True, rename={"from_release": "from"}, omit_defaults=True
-):
+class Entry(msgspec.Struct, frozen=True, kw_only=True, rename={"from_release": "from"}):
     """One deploy, under way or finished.
 
     A newer program may add members and words: unknown members are ignored, and outcome,

@@ -1,0 +1,87 @@
+"""What a line of the history says, and what a reader makes of a torn one."""
+
+import json
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deploy import gates
+from deploy.history import (
+    OUTPUT_CHARS_MAX,
+    Entry,
+    Outcome,
+    entry_line,
+    history_of,
+    phase_seconds,
+    requested,
+)
+
+ASKED = requested("d1", now_ns=1_500_000_000_123_456_789, by="mia", ref="HEAD", from_release="old")
+ENDED = msgspec.structs.replace(
+    ASKED,
+    release="new",
+    outcome=str(Outcome.PERMANENT),
+    cycle=7,
+    gates=(gates.passed("boot", "said hello", seconds=0.5),),
+    phases={"building": 0.25},
+)
+
+
+def test_a_line_carries_the_documented_members() -> None:
+    value = json.loads(entry_line(ENDED))
+    assert value["from"] == "old"
+    assert value["requested_at"] == "2017-07-14T02:40:00.123456Z"
+    assert value["requested_ms"] == 1_500_000_000_123
+    assert value["gates"][0]["name"] == "boot"
+    assert value["boundary"] == ""
+    assert {"by", "commit", "subject", "reason", "output", "boundary_ms"} <= set(value)
+
+
+def test_a_deploy_under_way_is_no_history() -> None:
+    with pytest.raises(AssertionError):
+        entry_line(ASKED)
+
+
+def test_what_a_dead_release_said_is_cut_to_its_end() -> None:
+    """The traceback is at the end; a release that logs in a loop must not fill the disk."""
+    said = "x" * OUTPUT_CHARS_MAX + "the reason"
+    (entry,) = history_of(entry_line(msgspec.structs.replace(ENDED, output=said))).entries
+    assert entry.output.endswith("the reason")
+    assert len(entry.output) == OUTPUT_CHARS_MAX
+
+
+@given(st.integers(min_value=0))
+def test_a_torn_last_line_costs_that_line_only(cut: int) -> None:
+    whole = entry_line(ENDED)
+    torn = history_of(whole + whole[: cut % len(whole)])
+    assert torn.entries[0] == ENDED
+    assert len(torn.entries) + torn.unreadable <= 2
+
+
+@given(st.lists(st.binary(max_size=40)))
+def test_no_line_whatsoever_stops_the_reader(lines: list[bytes]) -> None:
+    history = history_of(b"\n".join([*lines, entry_line(ENDED)]))
+    assert history.entries[-1] == ENDED
+
+
+def test_members_and_words_of_a_newer_program_are_no_trouble() -> None:
+    value = json.loads(entry_line(ENDED))
+    value |= {"outcome": "of tomorrow", "mood": "good"}
+    value["gates"][0] |= {"result": "of tomorrow", "colour": "red"}
+    history = history_of(json.dumps(value).encode())
+    assert history.unreadable == 0
+    assert history.entries[0].outcome == "of tomorrow"
+
+
+def test_a_line_that_is_no_deploy_is_counted() -> None:
+    assert history_of(b'{"deploy": 3}\n[]\n\n').unreadable == 2
+
+
+def test_only_deploys_that_took_say_how_long_a_deploy_takes() -> None:
+    """A refused one stopped half-way; its seconds would promise too much."""
+    refused = Entry(
+        deploy="d2", requested_at="", requested_ms=0, by="mia", phases={"building": 9.0}
+    )
+    assert phase_seconds([ENDED, refused]) == [{"building": 0.25}]
