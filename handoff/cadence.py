@@ -8,11 +8,14 @@ cycle number is the one that was waited for, never derived from the time of waki
 from __future__ import annotations
 
 import hashlib
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from handoff.limits import NS, Bounds, bounds_for
-from state.record import Timeline
+
+if TYPE_CHECKING:
+    from state.record import Timeline
 
 
 class Cadence(msgspec.Struct, frozen=True, kw_only=True):

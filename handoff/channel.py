@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from handoff import wire
 from handoff.errors import WireBroken
 from handoff.limits import RECONNECT_PAUSE_S, WIRE_QUEUE_MAX
 from handoff.sockets import connect_async
 from handoff.wire import Kind, Message
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class LauncherChannel:

@@ -12,13 +12,15 @@ import os
 import selectors
 import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from handoff.engine_config import write_json
 from handoff.processes import Exit, Identity, Watched, boot_id, pid_namespace, spawn, watch
 from handoff.supervision import Child, Role
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
 ALLOWED: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER", "LOGNAME")
 ALLOWED_PREFIXES: Final = ("XDG_", "SSL_CERT_", "PIP_", "UV_", "REQUESTS_CA_", "CURL_CA_")

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from handoff import wire
 from handoff.errors import HandoffError, NotRunning, WireBroken
 from handoff.limits import LAUNCHER_REPLY_S_MAX
 from handoff.sockets import connect_unix
 from handoff.wire import Kind, Message
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class RequestRefused(HandoffError):
@@ -35,7 +37,8 @@ class LauncherClient:
         try:
             self._socket = connect_unix(path, LAUNCHER_REPLY_S_MAX)
         except OSError as error:
-            raise NotRunning(f"no launcher answers under {home}") from error
+            text = f"no launcher answers under {home}"
+            raise NotRunning(text) from error
         self._buffer = wire.LineBuffer()
         self._events: deque[Message] = deque()
 
@@ -57,13 +60,15 @@ class LauncherClient:
         try:
             self._socket.sendall(wire.encode(kind, **members))
         except OSError as error:
-            raise WireBroken(f"the launcher hung up: {error}") from error
+            text = f"the launcher hung up: {error}"
+            raise WireBroken(text) from error
         deadline_s = time.monotonic() + LAUNCHER_REPLY_S_MAX
         waiting: deque[Message] = deque()
         while True:
             message = self._next(deadline_s)
             if message is None:
-                raise WireBroken("the launcher did not answer")
+                text = "the launcher did not answer"
+                raise WireBroken(text)
             if message["kind"] == Kind.REPLY.value:
                 self._events.extendleft(reversed(waiting))
                 return _checked(message)
@@ -88,9 +93,11 @@ class LauncherClient:
             except TimeoutError:
                 return None
             except OSError as error:
-                raise WireBroken(f"the launcher hung up: {error}") from error
+                text = f"the launcher hung up: {error}"
+                raise WireBroken(text) from error
             if not data:
-                raise WireBroken("the launcher hung up")
+                text = "the launcher hung up"
+                raise WireBroken(text)
             self._events.extend(self._buffer.feed(data))
         return self._events.popleft()
 

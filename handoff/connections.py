@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import os
 import selectors
-import socket
-from collections.abc import Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from handoff import wire
 from handoff.errors import WireBroken
 from handoff.limits import CONNECTIONS_MAX, WIRE_LINE_BYTES_MAX
 from handoff.sockets import listen_unix, peer_uid
-from handoff.wire import Kind, Message
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from handoff.wire import Kind, Message
 
 
 class Connection:

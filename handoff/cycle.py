@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -21,14 +21,16 @@ from handoff.effects import Performer
 from handoff.errors import WorkloadFaulty
 from handoff.limits import MS, NS, OUTBOX_MAX
 from handoff.log_events import LogEvent
-from handoff.logs import Log
-from handoff.ports import Clock
 from handoff.workload import Cycle, Decision, Unavailable, Workload
 from state import transitions
 from state.errors import OutcomeUnknown, Refusal, Refused, SchemaMismatch, ValueUnstorable
 from state.record import Fallback, Record, Rollout, WorkerId
 from state.store import Change, Note, Store
 from state.transitions import Cleanliness
+
+if TYPE_CHECKING:
+    from handoff.logs import Log
+    from handoff.ports import Clock
 
 _LANDED_READS_MAX = 3  # reads that may fail before an unknown outcome is passed on
 
@@ -162,7 +164,8 @@ class CycleRunner:
         except OSError as error:
             return self._unavailable(cycle, f"{type(error).__name__}: {error}")
         except Exception as error:
-            raise WorkloadFaulty(f"observe raised {type(error).__name__}: {error}") from error
+            message = f"observe raised {type(error).__name__}: {error}"
+            raise WorkloadFaulty(message) from error
 
     def _unavailable(self, cycle: Cycle, reason: str) -> Unavailable:
         self._log.write(LogEvent.INPUTS_UNAVAILABLE, cycle=cycle.number, reason=reason)
@@ -180,7 +183,8 @@ class CycleRunner:
                     raise
                 record = self._store.read()
                 cycle = msgspec.structs.replace(cycle, control=record.control)
-        raise WorkloadFaulty("it plans effects although it is halted")
+        message = "it plans effects although it is halted"
+        raise WorkloadFaulty(message)
 
     def _decision(self, record: Record, cycle: Cycle, inputs: object) -> Any:  # noqa: ANN401
         """Return the transition that commits what the application decides."""
@@ -194,11 +198,11 @@ class CycleRunner:
         took_ns = self._clock.monotonic_ns() - begun_ns
         budget_ns = self._schedule.bounds.budget_ns
         if record.rollout is not None and took_ns > budget_ns:
-            raise WorkloadFaulty(
-                f"deciding took {took_ns / MS:.0f} ms, the budget is {budget_ns / MS:.0f} ms"
-            )
+            message = f"deciding took {took_ns / MS:.0f} ms, the budget is {budget_ns / MS:.0f} ms"
+            raise WorkloadFaulty(message)
         if len(record.outbox) + len(decision.effects) > OUTBOX_MAX:
-            raise WorkloadFaulty(f"more than {OUTBOX_MAX} effects pending")
+            message = f"more than {OUTBOX_MAX} effects pending"
+            raise WorkloadFaulty(message)
         return partial(
             transitions.decide,
             worker=self._me,
@@ -212,13 +216,12 @@ class CycleRunner:
 
     def _decide_note(self, number: int, inputs: object, started_ns: int) -> Note:
         if isinstance(inputs, Unavailable):
-            return self._note(
-                "decide", number, unavailable=inputs.reason, started_ns=started_ns
-            )
+            return self._note("decide", number, unavailable=inputs.reason, started_ns=started_ns)
         try:
             raw = self._workload.inputs.encode(inputs)
         except (ValueUnstorable, msgspec.EncodeError, TypeError) as error:
-            raise WorkloadFaulty(f"inputs cannot be recorded: {error}") from error
+            message = f"inputs cannot be recorded: {error}"
+            raise WorkloadFaulty(message) from error
         return Note(
             kind="decide",
             inputs=raw,
@@ -270,16 +273,16 @@ def decide_once(
         decision = workload.decide(cycle, body, inputs, record.receipts)
         violations = workload.invariants(decision.body)
     except Exception as error:
-        raise WorkloadFaulty(f"decide raised {type(error).__name__}: {error}") from error
+        message = f"decide raised {type(error).__name__}: {error}"
+        raise WorkloadFaulty(message) from error
     if violations:
         reasons = "; ".join(violation.reason for violation in violations)
-        raise WorkloadFaulty(f"invariant violated: {reasons}")
+        message = f"invariant violated: {reasons}"
+        raise WorkloadFaulty(message)
     return decision
 
 
-def fallback_of(
-    workload: Workload[Any, Any], record: Record, body: object
-) -> Fallback | None:
+def fallback_of(workload: Workload[Any, Any], record: Record, body: object) -> Fallback | None:
     """Return the body as the previous release reads it, while one may come back.
 
     Where both releases share a schema the body itself is readable and nothing is doubled.

@@ -8,15 +8,18 @@ application's; who may perform at all was settled by the commit that planned it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from handoff.limits import IN_FLIGHT_NS, LANES_MAX, NS, RESOLVE_ATTEMPTS_MAX, RESOLVE_PAUSE_S
 from handoff.log_events import LogEvent
-from handoff.logs import Log
-from handoff.ports import Clock
 from handoff.workload import Absent, Pending, Unknown, Workload, receipt
 from state.record import Delivery, Effect, Fate, Outcome, Receipt
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from handoff.logs import Log
+    from handoff.ports import Clock
 
 Verdict = Receipt | Fate
 """A receipt, or `Fate.DOUBTFUL`."""
@@ -232,4 +235,3 @@ class _Run:
 
     def _seconds_left(self) -> float:
         return self._performer.seconds_left(self._deadline_ns)
-

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from handoff.errors import HandoffError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ENGINE_FILE: Final = "engine.json"
 ENGINE_FORMAT: Final = 1
@@ -84,13 +86,15 @@ def read_engine_config(home: Path) -> EngineConfig:
     try:
         plain: dict[str, Any] = json.loads(path.read_bytes())
         if plain["format"] > ENGINE_FORMAT:
-            raise EngineConfigInvalid(f"{path} has format {plain['format']}, which is newer")
+            message = f"{path} has format {plain['format']}, which is newer"
+            raise EngineConfigInvalid(message)
         companions = tuple(_companion(each) for each in plain.get("companions", ()))
         known = {name: plain[name] for name in EngineConfig._fields if name in plain}
         known |= {"companions": companions, "environment": _pairs(plain.get("environment", ()))}
         return EngineConfig(**known)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise EngineConfigInvalid(f"{path}: {error}") from error
+        message = f"{path}: {error}"
+        raise EngineConfigInvalid(message) from error
 
 
 def _companion(plain: dict[str, Any]) -> Companion:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from handoff.workload import Workload
 from state.errors import StateError
-from state.record import Record
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from handoff.workload import Workload
+    from state.record import Record
 
 WARM_S_MAX: Final = 60.0  # connections and rules of a slow venue
 RECONCILE_S_MAX: Final = 30.0
@@ -55,10 +58,11 @@ async def _schema(workload: Workload[Any, Any], record: Record) -> str:
     if stored is None:
         return f"no body yet, schema version {known.version}"
     if stored.version == known.version and stored.fingerprint != known.fingerprint:
-        raise _Disagrees(
+        message = (
             f"the shape of {known.name} changed without a new version: "
             f"raise version {known.version} and add steps up and down"
         )
+        raise _Disagrees(message)
     body = workload.body.decode(record.body, stored)
     if stored.version != known.version:
         workload.body.encode_down(body, stored)

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import signal
 import socket
+from typing import TYPE_CHECKING
 
-from handoff.ports import OtherWorker
 from handoff.processes import Identity, Watched, watch
-from state.record import WorkerId
+
+if TYPE_CHECKING:
+    from handoff.ports import OtherWorker
+    from state.record import WorkerId
 
 
 class _Gone:
@@ -65,8 +68,6 @@ class LocalHosts:
         """Watch the process of a worker."""
         if worker.host != socket.gethostname():
             return _Elsewhere()
-        identity = Identity(
-            worker.pid, worker.start_ticks, worker.boot_id, worker.pid_namespace
-        )
+        identity = Identity(worker.pid, worker.start_ticks, worker.boot_id, worker.pid_namespace)
         watched = watch(identity)
         return _Gone() if watched is None else _Here(watched)

@@ -19,12 +19,11 @@ import signal
 import socket
 import sys
 import time
-from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from handoff.children import Children, Running, child_environment
 from handoff.connections import Connection, Connections
-from handoff.engine_config import Companion, EngineConfig, read_engine_config
+from handoff.engine_config import Companion, read_engine_config
 from handoff.errors import AnotherInCharge, HandoffError, ReleaseUnusable
 from handoff.log_events import LogEvent
 from handoff.logs import Log
@@ -45,6 +44,9 @@ from handoff.supervision import (
     wake_at_s,
 )
 from handoff.wire import WIRE, Kind, Message
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SOCKET: Final = "control.sock"
 LOCK: Final = "launcher.lock"
@@ -416,9 +418,11 @@ class Launcher:
             if running.child.deploy_id == deploy_id:
                 return {"pid": running.watched.identity.pid, "warm": running.child.warm}
             if running.child.stopping_s is None:
-                raise ReleaseUnusable(f"deploy {running.child.deploy_id} is under way")
+                text = f"deploy {running.child.deploy_id} is under way"
+                raise ReleaseUnusable(text)
         if self._stopping:
-            raise ReleaseUnusable("the launcher is stopping")
+            text = "the launcher is stopping"
+            raise ReleaseUnusable(text)
         running = self._start_worker(Role.CANDIDATE, release, deploy_id=deploy_id)
         return {"pid": running.watched.identity.pid, "warm": False}
 
@@ -429,11 +433,13 @@ class Launcher:
                 line.tell(Kind.GO, bake=bake)
                 self._tell_role(Role.HEIR, Kind.WAITING)
                 return {}
-        raise ReleaseUnusable(f"no candidate of deploy {deploy_id} is connected")
+        text = f"no candidate of deploy {deploy_id} is connected"
+        raise ReleaseUnusable(text)
 
     def _run_job(self, name: str, argv: tuple[str, ...]) -> dict[str, Any]:
         if self._children.get(name) is not None:
-            raise ReleaseUnusable(f"job {name} is running already")
+            text = f"job {name} is running already"
+            raise ReleaseUnusable(text)
         self._start_job(Child(name, Role.JOB), argv, attempts_left=JOB_ATTEMPTS - 1)
         return {}
 
@@ -510,7 +516,8 @@ def take_charge(path: Path) -> int:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         os.close(descriptor)
-        raise AnotherInCharge(f"a launcher holds {path.parent.parent}") from error
+        text = f"a launcher holds {path.parent.parent}"
+        raise AnotherInCharge(text) from error
     return descriptor
 
 

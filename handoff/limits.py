@@ -78,7 +78,8 @@ def bounds_for(period_ns: int, budget_ns: int | None = None) -> Bounds:
         ValueError: The period or the budget leaves no room; the text says which.
     """
     if period_ns < PERIOD_NS_MIN:
-        raise ValueError(f"a cycle of {period_ns / MS:.0f} ms is shorter than 500 ms")
+        message = f"a cycle of {period_ns / MS:.0f} ms is shorter than 500 ms"
+        raise ValueError(message)
     margin_ns = min(TAKE_MARGIN_NS_MAX, period_ns // 10)
     transact_ns = margin_ns // 2
     budget = budget_ns or min(period_ns // 2, BUDGET_NS_MAX)
@@ -92,7 +93,8 @@ def bounds_for(period_ns: int, budget_ns: int | None = None) -> Bounds:
     )
     if budget > period_ns - margin_ns - transact_ns:
         room_ms = (period_ns - margin_ns - transact_ns) / MS
-        raise ValueError(f"a budget of {budget / MS:.0f} ms exceeds the {room_ms:.0f} ms there are")
+        message = f"a budget of {budget / MS:.0f} ms exceeds the {room_ms:.0f} ms there are"
+        raise ValueError(message)
     assert bounds.overdue_ns > bounds.budget_ns + bounds.wake_up_ns
     assert bounds.take_margin_ns >= bounds.transact_ns + bounds.wake_up_ns
     return bounds

@@ -10,9 +10,10 @@ import json
 import os
 import sys
 import time
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from handoff.log_events import LogEvent
+if TYPE_CHECKING:
+    from handoff.log_events import LogEvent
 
 
 class Log:

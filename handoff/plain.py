@@ -10,18 +10,22 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Callable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from handoff.client import LauncherClient
 from handoff.engine_config import EngineConfig, read_engine_config, write_engine_config
 from handoff.errors import NotRunning
-from handoff.events import Event
 from handoff.release_files import Manifest, read_manifest
 from handoff.replace import Driver, Watcher
-from handoff.rollout import Deploy, Phase
 from handoff.tree_snapshot import snapshot_tree
 from handoff.wire import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from handoff.events import Event
+    from handoff.rollout import Deploy, Phase
 
 DOWN_S_MAX = 60.0
 

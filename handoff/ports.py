@@ -5,10 +5,11 @@ Owns signatures only. A worker built on these runs unchanged in a simulation.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from handoff.wire import Kind, Message
-from state.record import WorkerId
+if TYPE_CHECKING:
+    from handoff.wire import Kind, Message
+    from state.record import WorkerId
 
 
 class Clock(Protocol):

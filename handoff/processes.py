@@ -15,9 +15,11 @@ from __future__ import annotations
 import os
 import select
 import signal
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 HAS_PIDFD: Final = hasattr(os, "pidfd_open") and Path("/proc/self/stat").exists()
 _START_TICKS_FIELD: Final = 19  # of /proc/pid/stat after the command name; proc(5) field 22

@@ -6,17 +6,20 @@ is damaged and when the journal is verified; it observes nothing and performs no
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from handoff.cadence import Schedule
 from handoff.cycle import cycle_of, decide_once, fallback_of
 from handoff.workload import Unavailable, Workload
-from state.journal_frames import Line
 from state.open_struct import decode_open
 from state.record import Record, SchemaId
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from handoff.cadence import Schedule
+    from state.journal_frames import Line
 
 
 def inputs_of(workload: Workload[Any, Any], line: Line) -> object:

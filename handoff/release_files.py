@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from handoff.errors import ReleaseUnusable
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MANIFEST: Final = "release.json"
 MANIFEST_FORMAT: Final = 1
@@ -58,16 +60,20 @@ def read_manifest(home: Path, release: str) -> Manifest:
     try:
         fields = json.loads(path.read_bytes())
     except FileNotFoundError as error:
-        raise ReleaseUnusable(f"release {release} is not under {path.parent.parent}") from error
+        message = f"release {release} is not under {path.parent.parent}"
+        raise ReleaseUnusable(message) from error
     except (OSError, ValueError) as error:
-        raise ReleaseUnusable(f"{path}: {error}") from error
+        message = f"{path}: {error}"
+        raise ReleaseUnusable(message) from error
     if fields.get("format", 0) > MANIFEST_FORMAT:
-        raise ReleaseUnusable(f"{path} has format {fields['format']}, newer than this launcher")
+        message = f"{path} has format {fields['format']}, newer than this launcher"
+        raise ReleaseUnusable(message)
     known = {name: fields[name] for name in Manifest._fields if name in fields}
     try:
         return Manifest(**{**known, "paths": tuple(known.get("paths", ()))})
     except TypeError as error:
-        raise ReleaseUnusable(f"{path} is incomplete: {error}") from error
+        message = f"{path} is incomplete: {error}"
+        raise ReleaseUnusable(message) from error
 
 
 def write_manifest(home: Path, manifest: Manifest) -> None:

@@ -8,9 +8,7 @@ next, after it the record and the workers suffice.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from handoff import rollout
 from handoff.client import LauncherClient, RequestRefused
@@ -39,6 +37,10 @@ from handoff.events import (
 from handoff.limits import READY_TIMEOUT_S
 from handoff.rollout import ENDED, Deploy, Phase
 from handoff.wire import Kind, Message
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 _POLL_S = 0.25
 TAIL_CHARS = 600  # of a dead candidate's last words, in the reason

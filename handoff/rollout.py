@@ -17,9 +17,8 @@ until it is known which of the two came first.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from handoff.errors import InvalidTransition
 from handoff.events import (
@@ -46,6 +45,9 @@ from handoff.events import (
     TimeLimitPassed,
     Took,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Phase(enum.Enum):
@@ -141,7 +143,8 @@ def step(deploy: Deploy, event: Event) -> tuple[Deploy, tuple[Command, ...]]:
     target = TRANSITIONS.get((deploy.phase, type(event)))
     if target is None:
         name = type(event).__name__
-        raise InvalidTransition(f"{name} has no meaning in phase {deploy.phase.value}")
+        message = f"{name} has no meaning in phase {deploy.phase.value}"
+        raise InvalidTransition(message)
     moved = replace(_note(deploy, event), phase=target)
     if isinstance(event, Took) and target is Phase.BAKING and not event.bakes:
         moved = replace(moved, phase=Phase.PERMANENT)

@@ -11,11 +11,14 @@ import contextlib
 import os
 import socket
 import struct
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from handoff.errors import PathTooLong
 from handoff.limits import SOCKET_PATH_BYTES_MAX
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @contextlib.contextmanager
@@ -32,7 +35,8 @@ def address_of(path: Path) -> Iterator[str]:
     try:
         short = f"/proc/self/fd/{descriptor}/{path.name}"
         if not Path(f"/proc/self/fd/{descriptor}").exists():
-            raise PathTooLong(f"{path} has more than {SOCKET_PATH_BYTES_MAX} bytes")
+            message = f"{path} has more than {SOCKET_PATH_BYTES_MAX} bytes"
+            raise PathTooLong(message)
         yield short
     finally:
         os.close(descriptor)

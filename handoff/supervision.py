@@ -8,13 +8,15 @@ library only. Ownership is never decided here: an heir decides by the record.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from handoff.limits import CANDIDATE_LIFE_S_MAX, DRAIN_TIMEOUT_S
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
-class Role(str, enum.Enum):
+
+class Role(enum.StrEnum):
     """What a child was started as."""
 
     HEIR = "heir"  # a worker of the owning (or previous) release

@@ -31,7 +31,8 @@ def snapshot_tree(home: Path, source: Path, entry: str) -> Manifest:
         ReleaseUnusable: The source is not a directory.
     """
     if not source.is_dir():
-        raise ReleaseUnusable(f"{source} is not a directory")
+        message = f"{source} is not a directory"
+        raise ReleaseUnusable(message)
     release = f"tree-{tree_digest(source, entry)}"
     target = release_directory(home, release)
     manifest = Manifest(

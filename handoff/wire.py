@@ -19,7 +19,7 @@ WIRE: Final = 1  # version of this protocol; a peer refuses a larger one
 Message = dict[str, Any]
 
 
-class Kind(str, enum.Enum):
+class Kind(enum.StrEnum):
     """Names of messages; the sender is in the comment."""
 
     # worker -> launcher, and from there to every subscriber
@@ -73,7 +73,8 @@ class LineBuffer:
         """
         *lines, self._rest = (self._rest + data).split(b"\n")
         if len(self._rest) > WIRE_LINE_BYTES_MAX:
-            raise WireBroken(f"a line exceeds {WIRE_LINE_BYTES_MAX} bytes")
+            text = f"a line exceeds {WIRE_LINE_BYTES_MAX} bytes"
+            raise WireBroken(text)
         return [decode(line) for line in lines if line]
 
 
@@ -86,7 +87,9 @@ def decode(line: bytes) -> Message:
     try:
         message = json.loads(line)
     except ValueError as error:
-        raise WireBroken(f"not JSON: {line[:80]!r}") from error
+        text = f"not JSON: {line[:80]!r}"
+        raise WireBroken(text) from error
     if not isinstance(message, dict) or not isinstance(message.get("kind"), str):
-        raise WireBroken(f"no kind in {line[:80]!r}")
+        text = f"no kind in {line[:80]!r}"
+        raise WireBroken(text)
     return message

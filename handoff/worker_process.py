@@ -13,9 +13,7 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from handoff.boundary_clock import SystemClock
 from handoff.cadence import Schedule
@@ -26,12 +24,16 @@ from handoff.logs import Log
 from handoff.processes import identity_of
 from handoff.rebuild import rebuild_with
 from handoff.release_files import Manifest, read_manifest
-from handoff.wire import WIRE, Kind
+from handoff.wire import WIRE
 from handoff.worker import Leaving, Parts, Worker
 from handoff.workload import Context, Workload
 from state.errors import RecordMissing, StateError
 from state.local_store import LocalStore
 from state.record import Progress, Record, Timeline, WorkerId
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 _FLUSH_S = 1.0  # for the last message to the launcher
 
@@ -79,7 +81,8 @@ def load_workload(manifest: Manifest, options: WorkerOptions) -> Workload[Any, A
     sys.path[:0] = [path for path in manifest.paths if path not in sys.path]
     module_name, separator, factory_name = manifest.entry.partition(":")
     if not separator:
-        raise ReleaseUnusable(f"entry {manifest.entry!r} is not module:factory")
+        message = f"entry {manifest.entry!r} is not module:factory"
+        raise ReleaseUnusable(message)
     factory: Callable[[Context], Workload[Any, Any]] = getattr(
         importlib.import_module(module_name), factory_name
     )

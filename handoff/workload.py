@@ -9,13 +9,15 @@ No process, file, clock or ownership rule enters here.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import msgspec
 
-from handoff.cadence import Cadence
 from state.record import Control, Delivery, Effect, Outcome, Receipt, Timeline
-from state.schema import Schema
+
+if TYPE_CHECKING:
+    from handoff.cadence import Cadence
+    from state.schema import Schema
 
 BodyT = TypeVar("BodyT")
 InputsT = TypeVar("InputsT")
