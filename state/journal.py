@@ -26,8 +26,8 @@ from state.journal_frames import (
     decode_line,
     decode_unchecked,
 )
-from state.journal_reader import Tail, first_seq, read_tail, segment_path, segments
-from state.pruned import NAME, PrunedRange, encode_pruned, read_pruned, with_ranges
+from state.journal_reader import Tail, first_seq, read_pruned, read_tail, segment_path, segments
+from state.pruned import NAME, PrunedRange, encode_pruned, with_ranges
 from state.seal import SealBroken
 
 if TYPE_CHECKING:

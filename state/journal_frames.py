@@ -175,7 +175,7 @@ class Peek(msgspec.Struct, frozen=True, kw_only=True):
     seq: int = 0
     cycle: int | None = None
     previous_chain: str = CHAIN_START
-    header: _PeekHeader = _PeekHeader()
+    header: _PeekHeader | None = None
 
 
 def peek(data: bytes) -> Peek:
@@ -199,7 +199,7 @@ def blamed_cycle(previous: Line | None, data: bytes) -> int | None:
     expected = following_cycle(previous)
     # The line itself is believed only where it agrees with itself and with what holds.
     believable = found.cycle in {previous.cycle, previous.cycle + 1}
-    agrees = found.cycle == found.header.progress.cycle
+    agrees = found.header is not None and found.header.progress.cycle == found.cycle
     return found.cycle if believable and agrees and found.seq <= previous.seq + 1 else expected
 
 

@@ -26,7 +26,7 @@ from state.journal_frames import (
     peek,
     why_broken,
 )
-from state.pruned import Pruned, read_pruned
+from state.pruned import NAME, Pruned, decode_pruned
 from state.seal import SealBroken
 
 if TYPE_CHECKING:
@@ -70,6 +70,18 @@ def segments(directory: Path) -> list[Path]:
         return []
     found = (path for path in directory.iterdir() if _NAME.fullmatch(path.name))
     return sorted(found, key=first_seq)
+
+
+def read_pruned(directory: Path) -> Pruned:
+    """Read what retention left behind in a journal's directory.
+
+    Raises:
+        JournalBroken: The file is not what was written.
+    """
+    try:
+        return decode_pruned((directory / NAME).read_bytes())
+    except FileNotFoundError:
+        return Pruned()
 
 
 def read_tail(segment: Path) -> Tail:

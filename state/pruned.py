@@ -7,7 +7,7 @@ one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 
@@ -15,9 +15,6 @@ from state.errors import JournalBroken
 from state.journal_frames import CHAIN_START
 from state.open_struct import OpenStruct, decode_open, encode_open
 from state.seal import SealBroken, seal, unseal
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 NAME: Final = "pruned.json"
 RANGES_MAX: Final = 1000  # older ones are merged: 250 bytes each, rewritten at every pruning
@@ -69,16 +66,14 @@ def encode_pruned(pruned: Pruned) -> bytes:
     return seal(encode_open(pruned), field="digest")[0]
 
 
-def read_pruned(directory: Path) -> Pruned:
-    """Read what retention left behind in a journal's directory.
+def decode_pruned(data: bytes) -> Pruned:
+    """Read the sealed document.
 
     Raises:
-        JournalBroken: The file is not what was written.
+        JournalBroken: The bytes are not what was written.
     """
     try:
-        return decode_open(unseal((directory / NAME).read_bytes(), field="digest")[0], Pruned)
-    except FileNotFoundError:
-        return Pruned()
+        return decode_open(unseal(data, field="digest")[0], Pruned)
     except (SealBroken, msgspec.DecodeError) as error:
         raise JournalBroken(NAME, 1, cycle=None, reason=str(error)) from error
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 from msgspec import Raw
 from msgspec.structs import replace
 
 from state import transitions
+from state.memory_store import MemoryStore
 from state.record import (
     Effect,
     Fallback,
@@ -21,8 +23,11 @@ from state.record import (
     WorkerId,
     evidence_of,
 )
-from state.store import Note
+from state.store import Change, Note, Store
 from state.transitions import Cleanliness, Fates, Proof
+
+if TYPE_CHECKING:
+    from state.journal_frames import Line
 
 APP = "test"
 SCHEMA = SchemaId(name="test.body", version=1, fingerprint="f1")
@@ -143,3 +148,36 @@ def confirmed(record: Record) -> Fates:
 
 def note(kind: str, **changes: Any) -> Note:  # noqa: ANN401 - passed on as it is
     return replace(Note(kind=kind), **changes)
+
+
+def memory_store() -> MemoryStore:
+    """An empty store whose clock stands still."""
+    return MemoryStore(app=APP, timeline=Timeline(), now_ns=lambda: NOW_NS)
+
+
+def started(store: Store, cycle: int = 10) -> Store:
+    """Create the record and let A seize it."""
+    store.create(empty(cycle))
+    store.transact(lambda record: seize(record, A, proof=Proof.NONE), note("seize"))
+    return store
+
+
+def deciding(*effects: Effect, body: bytes = b"") -> Change:
+    return lambda record: decide(record, *effects, body=body)
+
+
+def run_cycles(store: Store, count: int = 1, *, body: bytes = b"") -> Record:
+    """Let the owner decide and settle some cycles, each with one effect."""
+    for _ in range(count):
+        cycle = store.read().progress.cycle + 1
+        inputs = Raw(b'{"price":%d}' % cycle)
+        words = note("decide", inputs=inputs, scheduled_ns=NOW_NS, started_ns=NOW_NS)
+        store.transact(deciding(effect(f"order-{cycle}"), body=body), words)
+        store.transact(settle, note("settle"))
+    return store.read()
+
+
+def decided_again(record: Record, line: Line) -> Record:
+    """Do what `run_cycles` did, from the line alone: the hook for recovery and recomputation."""
+    price = msgspec.json.decode(line.inputs, type=dict[str, int])["price"]
+    return decide(record, effect(f"order-{price}"))
