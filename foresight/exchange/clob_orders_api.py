@@ -17,6 +17,7 @@ from foresight.exchange.market_clock import NS_PER_SECOND
 from foresight.exchange.order_hash import EXCHANGE_ADDRESS, signed_digest
 from foresight.exchange.order_reading import BadOrderError, read_order
 from foresight.exchange.polymarket_access import (
+    ACCOUNT,
     PolymarketAccess,
     PolymarketAnswerError,
     json_body,
@@ -71,7 +72,7 @@ class ClobOrdersApi:
         body = await json_body(request)
         if not isinstance(body, dict):
             raise PolymarketAnswerError(400, "Invalid order payload")
-        entry = self._submit(body, request["account"])
+        entry = self._submit(body, request[ACCOUNT])
         if entry.verdict != "accepted":
             raise PolymarketAnswerError(400, entry.reason, orderID=entry.order_id)
         return web.json_response(self._accepted(entry))
@@ -85,7 +86,7 @@ class ClobOrdersApi:
             )
         answers = []
         for body in bodies:
-            entry = self._submit(body, request["account"])
+            entry = self._submit(body, request[ACCOUNT])
             answers.append(
                 self._accepted(entry)
                 if entry.verdict == "accepted"
@@ -109,7 +110,7 @@ class ClobOrdersApi:
 
     async def cancel_all(self, request: web.Request) -> web.Response:
         """Cancel every open order of the account."""
-        return self._cancel(request, self._live_ids(request["account"]))
+        return self._cancel(request, self._live_ids(request[ACCOUNT]))
 
     async def cancel_market_orders(self, request: web.Request) -> web.Response:
         """Cancel the open orders on one token or market."""
@@ -119,7 +120,7 @@ class ClobOrdersApi:
         token = body.get("asset_id")
         wanted = [
             order_id
-            for order_id in self._live_ids(request["account"])
+            for order_id in self._live_ids(request[ACCOUNT])
             if token in {None, self._venue.ledger.live[order_id].terms.token}
         ]
         return self._cancel(request, wanted)
@@ -128,7 +129,7 @@ class ClobOrdersApi:
         """Return one order, or null if this account never placed it."""
         self._venue.advance()
         order = self._venue.ledger.orders.get(request.match_info["id"].lower())
-        if order is None or order.account != request["account"]:
+        if order is None or order.account != request[ACCOUNT]:
             return web.json_response(None)
         is_final = order.status != "LIVE"
         if is_final and self._venue.faults.draw(Fault.BLANK_LOOKUP, ("clob", "lookups")):
@@ -137,20 +138,21 @@ class ClobOrdersApi:
 
     async def open_orders(self, request: web.Request) -> web.Response:
         """Return the account's resting orders."""
+        self.watch_heartbeats()
         self._venue.advance()
         wanted = request.query.get("asset_id")
         return web.json_response(
             messages.page(
                 self._order(order)
                 for order in self._venue.ledger.live.values()
-                if order.account == request["account"] and wanted in {None, order.terms.token}
+                if order.account == request[ACCOUNT] and wanted in {None, order.terms.token}
             )
         )
 
     async def my_trades(self, request: web.Request) -> web.Response:
         """Return the account's fills, newest first."""
         self._venue.advance()
-        account, query = request["account"], request.query
+        account, query = request[ACCOUNT], request.query
         after_s = int(query.get("after", "0"))
         found = messages.trades(
             (
@@ -170,7 +172,7 @@ class ClobOrdersApi:
     async def balance_allowance(self, request: web.Request) -> web.Response:
         """Return the account's USDC, or its shares of one token, in millionths."""
         self._venue.advance()
-        account = self._venue.ledger.accounts[request["account"]]
+        account = self._venue.ledger.accounts[request[ACCOUNT]]
         if request.query.get("asset_type") == "CONDITIONAL":
             position = account.positions.get(request.query.get("token_id", ""))
             amount = position.size_micro if position else 0
@@ -183,7 +185,7 @@ class ClobOrdersApi:
     async def heartbeat(self, request: web.Request) -> web.Response:
         """Remember that the account lives; from now on its silence cancels its orders."""
         now = self._venue.now()
-        self._heartbeats[request["account"]] = now.wall_ns
+        self._heartbeats[request[ACCOUNT]] = now.wall_ns
         return web.json_response({"heartbeat_id": str(now.wall_ns), "status": "ok"})
 
     def _submit(self, body: Mapping[str, Any], account: str) -> OrderReceived:
@@ -203,7 +205,7 @@ class ClobOrdersApi:
 
     def _cancel(self, request: web.Request, order_ids: Iterable[str]) -> web.Response:
         wanted = list(order_ids)
-        refused = self._venue.desk.cancel(request["account"], wanted, self._venue.now())
+        refused = self._venue.desk.cancel(request[ACCOUNT], wanted, self._venue.now())
         canceled = [order_id for order_id in wanted if order_id not in refused]
         return web.json_response({"canceled": canceled, "not_canceled": refused})
 

@@ -77,7 +77,7 @@ _DEFAULT_SECONDS: Final = {
 _WRITTEN: Final = re.compile(r"^([a-z_]+)=([0-9.]+)(?::(\d+))?(?:@([a-z]+))?(?:~([0-9.]+))?$")
 
 
-class Switch(msgspec.Struct, kw_only=True):
+class Switch(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """How often one fault happens.
 
     Attributes:

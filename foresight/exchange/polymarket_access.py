@@ -17,6 +17,9 @@ from foresight.exchange.venue import Venue
 
 _AUTH_WINDOW_S: Final = 300  # how far a signed timestamp may lie from now, wall seconds
 
+ACCOUNT: Final = web.RequestKey("account", str)
+"""Where a checked request carries its owner's address, lower case."""
+
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
@@ -65,7 +68,7 @@ class PolymarketAccess:
         return credentials_of(account, seed=self._venue.seed).key
 
     def signed(self, handler: Handler) -> Handler:
-        """Return a handler that runs only for a genuine request; ``request["account"]`` is set."""
+        """Return a handler that runs only for a genuine request; ``request[ACCOUNT]`` is set."""
 
         async def checked(request: web.Request) -> web.Response:
             account = request.headers.get("POLY_ADDRESS", "").lower()
@@ -73,7 +76,7 @@ class PolymarketAccess:
             if not self._is_genuine(request, account, await request.text(), now.wall_ns):
                 raise PolymarketAnswerError(401, "Unauthorized/Invalid api key")
             self._venue.desk.open_account(account, now)
-            request["account"] = account
+            request[ACCOUNT] = account
             return await handler(request)
 
         return checked

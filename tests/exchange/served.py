@@ -1,0 +1,98 @@
+"""A served exchange with both clients on it, and a clock that stands until it is moved."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import ccxt.async_support
+import ccxt.prediction
+from typing_extensions import override
+
+from foresight.exchange.client_urls import binance_options, polymarket_options
+from foresight.exchange.market_clock import NS_PER_SECOND
+from foresight.exchange.server import loopback_socket, serving
+from foresight.exchange.venue import Settings, Venue, open_venue
+from foresight.exchange.windows import Side, Window, window_at
+
+
+@dataclass
+class StandingClock:
+    """Wall time that moves only when told to; it begins at the real one, for signatures."""
+
+    now_ns: int = field(default_factory=time.time_ns)
+
+    def __call__(self) -> int:
+        return self.now_ns
+
+    def forward(self, seconds: float) -> None:
+        self.now_ns += round(seconds * NS_PER_SECOND)
+
+
+@dataclass
+class Running:
+    """A served exchange, its clients and its clock."""
+
+    venue: Venue
+    clock: StandingClock
+    url: str
+    spot: Any
+    board: Any
+
+    def window(self, asset: str = "BTC", timeframe: str = "5m") -> Window:
+        return window_at(asset, timeframe, self.venue.now().market_ns)
+
+    async def outcome(self, side: Side = Side.UP, asset: str = "BTC") -> str:
+        """Return the handle of the running window's outcome, known to the client."""
+        window = self.window(asset)
+        await self.board.fetch_event(window.slug)
+        return f"{asset}_UPDOWN_5M_{window.start_s}:{side.value.upper()}"
+
+    async def control(self, page: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
+        method = "GET" if body is None else "POST"
+        async with (
+            aiohttp.ClientSession() as session,
+            session.request(method, f"{self.url}/_control/{page}", json=body) as answer,
+        ):
+            return await answer.json()
+
+
+def pinned(number: int = 1, **more: object) -> dict[str, object]:
+    """Return params that make two submissions one order."""
+    return {"salt": str(number), "timestamp": "1763827201000", "orderType": "FAK"} | more
+
+
+@asynccontextmanager
+async def exchange(settings: Settings, clock: StandingClock) -> AsyncIterator[Running]:
+    """Serve an exchange and construct both clients on it."""
+    venue = open_venue(settings, clock)
+    try:
+        async with serving(venue, loopback_socket(0), clock_ns=clock) as url:
+            quick = {"enableRateLimit": False, "timeout": 2000}
+            spot = ccxt.async_support.binance(binance_options(url) | quick)
+            board = ccxt.prediction.polymarket(polymarket_options(url) | quick)
+            try:
+                yield Running(venue, clock, url, spot, board)
+            finally:
+                await spot.close()
+                await board.close()
+    finally:
+        venue.close()
+
+
+class Opener:
+    """Opens exchanges on the test's directory, one after another."""
+
+    def __init__(self, folder: Path, clock: StandingClock) -> None:
+        self.folder = folder
+        self.clock = clock
+
+    def __call__(self, **settings: Any) -> Any:  # noqa: ANN401 - settings as they come
+        return exchange(Settings(folder=self.folder, **settings), self.clock)
+
+    @override
+    def __repr__(self) -> str:
+        return f"Opener({self.folder.name})"
