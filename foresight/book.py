@@ -22,6 +22,7 @@ from state.schema import Schema
 CLOSES_KEPT: Final = 120  # minutes; strategies look back an hour
 DECIDED_KEPT: Final = 300  # in full; what is older lives on in `archived`
 ANOMALIES_KEPT: Final = 40
+REASONS_MAX: Final = 48  # distinct reasons that are counted by name
 DAY_S: Final = 86_400
 
 
@@ -41,7 +42,8 @@ class SlotMemory(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Attributes:
         ordered_start_s: Start of the newest window that an order was planned in: one per window.
-        counted_start_s: Start of the newest window whose unbought signal was counted.
+        signal_start_s: Start of the newest window in which the strategy spoke.
+        denial: Why nothing was bought on that signal so far; empty once ordered.
         losses: Decided trades lost in a row.
         quiet_until_s: The cooldown lasts until then.
         word: What became of the last look.
@@ -53,7 +55,8 @@ class SlotMemory(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     ordered_start_s: int = 0
-    counted_start_s: int = 0
+    signal_start_s: int = 0
+    denial: str = ""
     losses: int = 0
     quiet_until_s: int = 0
     word: Word = Word.NEW
@@ -230,6 +233,7 @@ class Book(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     Attributes:
         now_s: Application time of the newest decision.
+        cycle: Its number.
         slots: Memory by slot id.
         closes: Newest minutes by asset.
         orders: Planned, no receipt yet, by effect id.
@@ -246,6 +250,7 @@ class Book(msgspec.Struct, kw_only=True, omit_defaults=True):
     """
 
     now_s: int = 0
+    cycle: int = 0
     slots: dict[str, SlotMemory] = {}
     closes: dict[str, Closes] = {}
     orders: dict[str, OpenOrder] = {}
@@ -347,17 +352,23 @@ def spent_today_micro(book: Book) -> int:
     return book.day_spent_micro if book.day == book.now_s // DAY_S else 0
 
 
-def flag(book: Book, kind: str, subject: str, *, detail: str, cycle: int) -> None:
+def count_unbought(book: Book, reason: str) -> None:
+    """Count a signal on which nothing was bought; reasons beyond the bound share one name."""
+    key = reason if reason in book.unbought or len(book.unbought) < REASONS_MAX else "other"
+    book.unbought[key] = book.unbought.get(key, 0) + 1
+
+
+def flag(book: Book, kind: str, subject: str, *, detail: str) -> None:
     """Note an anomaly; one that is noted already is counted."""
     for index, known in enumerate(book.anomalies):
         if (known.kind, known.subject) == (kind, subject):
             counted = msgspec.structs.replace(
-                known, detail=detail, last_cycle=cycle, count=known.count + 1
+                known, detail=detail, last_cycle=book.cycle, count=known.count + 1
             )
             book.anomalies[index] = counted
             return
     book.anomalies.append(
-        Anomaly(kind=kind, subject=subject, detail=detail, cycle=cycle, last_cycle=cycle)
+        Anomaly(kind=kind, subject=subject, detail=detail, cycle=book.cycle, last_cycle=book.cycle)
     )
     del book.anomalies[:-ANOMALIES_KEPT]
 

@@ -41,6 +41,7 @@ class Engine(_Section, frozen=True, kw_only=True):
         bake: Cycles after a take in which the way back stays warm.
         speed: Application seconds per wall-clock second; above 1 for the local exchange only.
         period_s: Length of a cycle in application seconds.
+        catch_up_s: A cycle that is later than so many application seconds is missed; 0 runs all.
         account: Name of the venue account; two installations must not share one.
         page: Address of the dashboard, host:port.
     """
@@ -51,6 +52,7 @@ class Engine(_Section, frozen=True, kw_only=True):
     bake: Annotated[int, Meta(ge=0, le=10_000)] = 5
     speed: Annotated[int, Meta(ge=1, le=600)] = 1
     period_s: Annotated[float, Meta(gt=0, le=3600)] = 60.0
+    catch_up_s: Annotated[float, Meta(ge=0, le=1e6)] = 900.0
     account: str = ""
     page: str = "127.0.0.1:8642"
 
@@ -72,6 +74,7 @@ class Venue(_Section, frozen=True, kw_only=True):
         quote: Quote currency of the spot pairs that prices are read from.
         wallet: Address that holds the funds (`live`).
         key_file: File of mode 0600 with the private key (`live`).
+        signature_type: Kind of wallet (`live`): 0 key, 1 proxy, 2 safe, 3 deposit wallet.
         timeout_s: Longest wait for one answer, wall-clock seconds.
         requests_at_once: Requests under way at one time, at each of feed and venue.
         positions_every: The venue's positions are compared with the book every so many cycles.
@@ -83,6 +86,7 @@ class Venue(_Section, frozen=True, kw_only=True):
     quote: str = "USDT"
     wallet: str = ""
     key_file: str = ""
+    signature_type: Annotated[int, Meta(ge=0, le=3)] = 3
     timeout_s: Annotated[float, Meta(gt=0, le=60)] = 5.0
     requests_at_once: Annotated[int, Meta(ge=1, le=64)] = 8
     positions_every: Annotated[int, Meta(ge=1, le=1440)] = 5
@@ -109,6 +113,9 @@ class Risk(_Section, frozen=True, kw_only=True):
         drawdown_lookback_minutes: How far back the loss is summed up.
         drawdown_stop_minutes: How long the board stands still then.
         feed_stale_minutes: A newest candle older than this silences the asset.
+        late_s: A cycle whose market was seen so many application seconds after its time buys
+            nothing: it is being caught up.
+        book_stale_s: An order book older than this, in application seconds, is not bought from.
         history_minutes_min: Fewer candles than this silence the asset.
         reference_tolerance_sigmas: How far the market's price to beat may lie from our feed's,
             in standard deviations of a minute.
@@ -130,6 +137,8 @@ class Risk(_Section, frozen=True, kw_only=True):
     drawdown_lookback_minutes: Minutes = 720.0
     drawdown_stop_minutes: Minutes = 120.0
     feed_stale_minutes: Annotated[int, Meta(ge=0, le=60)] = 1
+    late_s: Annotated[int, Meta(ge=1, le=3600)] = 60
+    book_stale_s: Annotated[int, Meta(ge=0, le=3600)] = 30
     history_minutes_min: Annotated[int, Meta(ge=2, le=100)] = 20
     reference_tolerance_sigmas: Annotated[float, Meta(gt=0, le=100)] = 1.0
     reference_required: bool = True

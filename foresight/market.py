@@ -44,6 +44,7 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         neg_risk: Which contract settles the order; part of what is signed.
         is_accepting: Whether the market takes orders now.
         reference: The price to beat as the market says it; 0 where it does not.
+        book_s: Application time of the book; 0 where it does not say.
         rules_unknown: What in the rules is unknown.
         failure: Why there is no answer at all; empty if the venue answered.
     """
@@ -56,6 +57,7 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     neg_risk: bool = False
     is_accepting: bool = False
     reference: float = 0.0
+    book_s: int = 0
     rules_unknown: str = ""
     failure: str = ""
 
@@ -84,11 +86,13 @@ class Holdings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     Attributes:
         positions: Shares in windows of our kind.
         foreign: Slugs of positions in markets of another kind: flagged, not managed.
+        resting: Ids of orders that wait in a book; the trader never leaves one there.
         failure: Why the venue did not answer.
     """
 
     positions: tuple[VenuePosition, ...] = ()
     foreign: tuple[str, ...] = ()
+    resting: tuple[str, ...] = ()
     failure: str = ""
 
 
@@ -100,12 +104,14 @@ class Market(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         offers: By slot id, for the slots that may trade this cycle.
         rulings: Of ended windows with positions.
         holdings: The venue's own list; None in cycles that do not ask for it.
+        seen_s: Application time at which all this was seen.
     """
 
     candles: dict[str, Candles] = {}
     offers: dict[str, Offer] = {}
     rulings: tuple[Ruling, ...] = ()
     holdings: Holdings | None = None
+    seen_s: int = 0
 
 
 SCHEMA = Schema("foresight.market", 1, Market)

@@ -1,0 +1,144 @@
+"""Does the venue agree with the book?
+
+Owns the comparison of the book's positions with the venue's, and the adoption of what the book
+does not know: adopted and flagged, never ignored. Asking the venue is its adapter's matter.
+
+A position whose order has no receipt yet is not compared: its outcome is still being asked for.
+What the venue's listing no longer shows of ended windows is settlement's matter.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+import msgspec
+
+from foresight.board import window_of_slug
+from foresight.book import Book, Entry, Position, flag, spend
+from foresight.market import Holdings, VenuePosition
+
+ADOPTED: Final = "position_adopted"
+LISTING_LAG_CYCLES: Final = 2  # a venue's listing may be that late
+UNREDEEMED_S: Final = 3600  # an ended window's shares are adopted no later than this
+DUST_MICRO: Final = 10_000  # a listing with two decimals rounds by less than this
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that book and venue say differently.
+
+    Attributes:
+        kind: `position_adopted`, `position_missing`, `position_foreign`, `order_resting`.
+        slug: The window or market, or an order's id.
+        detail: Both sides of it, in words.
+        is_live: Whether its window still runs.
+        found: What is to be adopted, or None.
+    """
+
+    kind: str
+    slug: str
+    detail: str
+    is_live: bool = False
+    found: VenuePosition | None = None
+
+
+def differences(book: Book, holdings: Holdings, *, now_s: int) -> tuple[Difference, ...]:
+    """Return what book and venue say differently.
+
+    Args:
+        book: With every receipt taken in.
+        holdings: The venue's listing.
+        now_s: Application time of the listing.
+    """
+    return (
+        *_unknown(book, holdings.positions, now_s),
+        *_missing(book, holdings.positions, now_s),
+        *(
+            Difference(kind="position_foreign", slug=slug, detail="in a market of another kind")
+            for slug in holdings.foreign
+        ),
+        *(
+            Difference(kind="order_resting", slug=order_id, detail="an order that is not ours")
+            for order_id in holdings.resting
+        ),
+    )
+
+
+def adopt(book: Book, holdings: Holdings, *, now_s: int) -> None:
+    """Flag every difference and take unknown positions into the book.
+
+    Args:
+        book: Changed.
+        holdings: The venue's listing.
+        now_s: Application time of the listing.
+    """
+    for difference in differences(book, holdings, now_s=now_s):
+        flag(book, difference.kind, difference.slug, detail=difference.detail)
+        if difference.found is not None:
+            _adopt(book, difference.found)
+
+
+def _unknown(book: Book, listed: Iterable[VenuePosition], now_s: int) -> Iterator[Difference]:
+    pending = {order.token for order in book.orders.values()}
+    decided = {(trade.entry.slug, trade.entry.side) for trade in book.decided}
+    for found in listed:
+        window = window_of_slug(found.slug)
+        if found.token in pending or window is None:
+            continue
+        known = _held(book, found.token)
+        excess = found.shares_micro - known
+        is_live = now_s < window.end_s
+        is_over = (found.slug, found.side) in decided or (now_s >= window.end_s + UNREDEEMED_S)
+        if excess >= DUST_MICRO and (is_live or not (known or is_over)):
+            yield Difference(
+                kind=ADOPTED,
+                slug=found.slug,
+                detail=f"venue {found.shares_micro} {found.side.value} micro-shares, book {known}",
+                is_live=is_live,
+                found=msgspec.structs.replace(found, shares_micro=excess),
+            )
+
+
+def _missing(book: Book, listed: Iterable[VenuePosition], now_s: int) -> Iterator[Difference]:
+    at_venue = {found.token: found.shares_micro for found in listed}
+    for token in sorted({position.token for position in book.positions.values()}):
+        held = [position for position in book.positions.values() if position.token == token]
+        entry = held[0].entry
+        known = sum(position.shares_micro for position in held)
+        there = at_venue.get(token, 0)
+        has_ended = entry.end_s <= now_s
+        is_fresh = max(position.entry.cycle for position in held) > book.cycle - LISTING_LAG_CYCLES
+        if known - there >= DUST_MICRO and not has_ended and not is_fresh:
+            yield Difference(
+                kind="position_missing",
+                slug=entry.slug,
+                detail=f"book {known} {entry.side.value} micro-shares, venue {there}",
+                is_live=True,
+            )
+
+
+def _held(book: Book, token: str) -> int:
+    return sum(
+        position.shares_micro for position in book.positions.values() if position.token == token
+    )
+
+
+def _adopt(book: Book, found: VenuePosition) -> None:
+    window = window_of_slug(found.slug)
+    assert window is not None, "differences name windows of our kind only"
+    key = f"adopted:{found.token}"
+    known = book.positions.get(key)
+    cost = found.shares_micro * found.price_micro // 1_000_000
+    book.positions[key] = Position(
+        entry=Entry(
+            effect_id="",
+            slot=window.slot.slot_id,
+            slug=found.slug,
+            end_s=window.end_s,
+            side=found.side,
+            cycle=book.cycle,
+            is_adopted=True,
+        ),
+        token=found.token,
+        shares_micro=found.shares_micro + (known.shares_micro if known else 0),
+        cost_micro=cost + (known.cost_micro if known else 0),
+    )
+    spend(book, cost)

@@ -1,0 +1,145 @@
+"""Honest numbers: how good the trades were, with what is not known about it.
+
+Owns every figure that is shown about past trades. The win rate never stands alone: it comes
+with its Wilson interval, the mean price paid, the expectation per share with its interval, the
+profit after fees, both Brier scores and the signals that could not be bought. A strategy
+without skill must not look good here. No configuration and no clock enters.
+"""
+
+from math import sqrt
+from typing import Final
+
+import msgspec
+
+from foresight.board import MICRO
+from foresight.book import Book, Tally, tally_of
+
+RECENT: Final = 100  # decided trades: the figure people ask for
+Z_95: Final = 1.959964  # two-sided 95 % of the normal distribution
+
+
+class Interval(msgspec.Struct, frozen=True):
+    """A 95 % confidence interval."""
+
+    low: float
+    high: float
+
+
+class Score(msgspec.Struct, frozen=True, kw_only=True):
+    """Figures over some decided trades; shares of one, and USDC.
+
+    Attributes:
+        trades: How many, void ones included.
+        won: Of them won.
+        lost: Of them lost.
+        void: Of them without a result.
+        win_rate: Won of those with a result, 0 to 1; 0 without any.
+        win_rate_interval: Wilson's interval of it.
+        mean_price: Mean price paid per share.
+        break_even: Win rate at which that price and the fees earn nothing.
+        expectation: Mean profit per share and trade, after fees.
+        expectation_interval: Normal interval of it; infinitely wide is shown as -1 to 1.
+        staked: Paid, fees included.
+        fees: Of it fees.
+        profit: After fees.
+        brier_ours: Mean squared error of our probability; lower is better.
+        brier_price: The same of the price paid: what the market knew.
+    """
+
+    trades: int
+    won: int
+    lost: int
+    void: int
+    win_rate: float
+    win_rate_interval: Interval
+    mean_price: float
+    break_even: float
+    expectation: float
+    expectation_interval: Interval
+    staked: float
+    fees: float
+    profit: float
+    brier_ours: float
+    brier_price: float
+
+
+class Scores(msgspec.Struct, frozen=True, kw_only=True):
+    """All figures of a book.
+
+    Attributes:
+        recent: Over the last `RECENT` decided trades.
+        overall: Over all of them.
+        signals: Windows in which a strategy spoke.
+        unbought: Of them without a purchase, for good.
+        unbought_reasons: By reason.
+    """
+
+    recent: Score
+    overall: Score
+    signals: int
+    unbought: int
+    unbought_reasons: dict[str, int]
+
+
+def scores_of(book: Book) -> Scores:
+    """Return all figures of a book."""
+    return Scores(
+        recent=score_of(tally_of(book.decided[-RECENT:], Tally())),
+        overall=score_of(tally_of(book.decided, book.archived)),
+        signals=book.signals,
+        unbought=sum(book.unbought.values()),
+        unbought_reasons=dict(sorted(book.unbought.items())),
+    )
+
+
+def score_of(tally: Tally) -> Score:
+    """Return the figures of a tally."""
+    with_result = tally.trades - tally.void
+    paid = tally.cost_micro + tally.fee_micro
+    return Score(
+        trades=tally.trades,
+        won=tally.won,
+        lost=with_result - tally.won,
+        void=tally.void,
+        win_rate=_ratio(tally.won, with_result),
+        win_rate_interval=wilson(tally.won, with_result),
+        mean_price=_ratio(tally.cost_micro, tally.shares_micro),
+        break_even=_ratio(paid, tally.shares_micro),
+        expectation=_ratio(tally.share_profit_micro, tally.trades) / MICRO,
+        expectation_interval=_expectation_interval(tally),
+        staked=paid / MICRO,
+        fees=tally.fee_micro / MICRO,
+        profit=(tally.payout_micro - paid) / MICRO,
+        brier_ours=_ratio(tally.brier_ours_ppm, tally.judged) / MICRO,
+        brier_price=_ratio(tally.brier_price_ppm, tally.judged) / MICRO,
+    )
+
+
+def wilson(won: int, of: int) -> Interval:
+    """Return Wilson's 95 % interval of a share; nothing known is 0 to 1.
+
+    Source: E. B. Wilson, Probable inference, the law of succession, and statistical
+    inference, JASA 22 (1927).
+    """
+    if of == 0:
+        return Interval(0.0, 1.0)
+    share = won / of
+    scale = 1.0 + Z_95**2 / of
+    middle = (share + Z_95**2 / (2 * of)) / scale
+    reach = Z_95 * sqrt(share * (1.0 - share) / of + Z_95**2 / (4 * of**2)) / scale
+    return Interval(max(0.0, middle - reach), min(1.0, middle + reach))
+
+
+def _expectation_interval(tally: Tally) -> Interval:
+    count = tally.trades
+    if count < 2:  # noqa: PLR2004 - one value has no spread
+        return Interval(-1.0, 1.0)
+    mean = tally.share_profit_micro / count / MICRO
+    square = tally.share_profit_square_ppm / MICRO
+    variance = max(0.0, (square - count * mean**2) / (count - 1))
+    reach = Z_95 * sqrt(variance / count)
+    return Interval(mean - reach, mean + reach)
+
+
+def _ratio(part: int, whole: int) -> float:
+    return part / whole if whole else 0.0

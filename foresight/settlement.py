@@ -1,0 +1,94 @@
+"""Settlement: what an ended window was worth, as the venue says.
+
+Owns which windows are asked for, what a ruling does to the book, and the guards that follow a
+loss. The result is the venue's word, never our own feed's: two price sources disagree on 0.6 to
+3.5 % of windows. How the venue is asked is its adapter's matter.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from foresight.board import Result
+from foresight.book import Book, Decided, Position, flag, keep_decided, memory_of
+from foresight.config import Risk
+from foresight.market import Ruling
+
+ASKED_MAX: Final = 24  # windows asked for in one cycle, the oldest first
+OVERDUE_S: Final = 3600  # a window without a result for so long is flagged
+
+
+def due(book: Book, now_s: int) -> tuple[str, ...]:
+    """Return the slugs of ended windows with positions, oldest first, bounded."""
+    ended = {
+        (position.entry.end_s, position.entry.slug)
+        for position in book.positions.values()
+        if position.entry.end_s <= now_s
+    }
+    return tuple(slug for _, slug in sorted(ended)[:ASKED_MAX])
+
+
+def settle(book: Book, rulings: Iterable[Ruling], *, risk: Risk) -> None:
+    """Take rulings into the book: positions become decided trades.
+
+    Args:
+        book: Changed; its `now_s` is the time of the decision.
+        rulings: What the venue said.
+        risk: The guards' limits.
+    """
+    results = {ruling.slug: ruling.result for ruling in rulings if ruling.result is not None}
+    decided = 0
+    for token, position in list(book.positions.items()):
+        result = results.get(position.entry.slug)
+        if result is not None and position.entry.end_s <= book.now_s:
+            del book.positions[token]
+            _decide(book, position, result, risk)
+            decided += 1
+        elif position.entry.end_s + OVERDUE_S <= book.now_s:
+            detail = "the venue gave no result for an hour"
+            flag(book, "settlement_overdue", position.entry.slug, detail=detail)
+    if decided:
+        _guard_drawdown(book, risk)
+
+
+def payout_micro(result: Result, position: Position) -> int:
+    """Return what a position pays, micro-USDC; a void window pays one half a share."""
+    if result is Result.VOID:
+        return position.shares_micro // 2
+    return position.shares_micro if result.value == position.entry.side.value else 0
+
+
+def _decide(book: Book, position: Position, result: Result, risk: Risk) -> None:
+    trade = Decided(
+        entry=position.entry,
+        shares_micro=position.shares_micro,
+        cost_micro=position.cost_micro,
+        fee_micro=position.fee_micro,
+        payout_micro=payout_micro(result, position),
+        result=result,
+        decided_s=book.now_s,
+    )
+    keep_decided(book, trade)
+    if not trade.entry.is_adopted and result is not Result.VOID:
+        _guard_slot(book, trade, risk)
+
+
+def _guard_slot(book: Book, trade: Decided, risk: Risk) -> None:
+    memory = memory_of(book, trade.entry.slot)
+    losses = 0 if trade.is_won else memory.losses + 1
+    quiet_until_s = memory.quiet_until_s
+    if risk.cooldown_losses and losses >= risk.cooldown_losses:
+        losses = 0
+        quiet_until_s = book.now_s + round(risk.cooldown_minutes * 60)
+    book.slots[trade.entry.slot] = msgspec.structs.replace(
+        memory, losses=losses, quiet_until_s=quiet_until_s
+    )
+
+
+def _guard_drawdown(book: Book, risk: Risk) -> None:
+    # Losses that stopped the board once do not stop it again: only later ones count.
+    since_s = max(book.now_s - round(risk.drawdown_lookback_minutes * 60), book.board_quiet_until_s)
+    lost = -sum(trade.profit_micro for trade in book.decided if trade.decided_s > since_s)
+    if risk.drawdown_usdc and lost >= round(risk.drawdown_usdc * 1_000_000):
+        book.board_quiet_until_s = book.now_s + round(risk.drawdown_stop_minutes * 60)

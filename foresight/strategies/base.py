@@ -1,0 +1,134 @@
+"""What a strategy is: typed parameters and one pure method.
+
+Owns the contract and the arithmetic that strategies share (distance in sigmas, the normal
+distribution, tables). No book, limit, position or order enters here: a strategy says what it
+believes and what it would pay, `risk` says what is done about it.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from math import erf, log, sqrt
+from typing import Annotated, ClassVar, Final
+
+import msgspec
+from msgspec import Meta
+
+from foresight.board import MICRO, Side
+
+SIGMA_MINUTES: Final = 60  # returns that a sigma is measured on, as the local exchange does
+SIGMA_FLOOR: Final = 0.5e-4  # half a basis point a minute: the calmest a market is taken to be
+
+Sigmas = Annotated[float, Meta(ge=0, le=20)]
+Probability = Annotated[float, Meta(ge=0, le=1)]
+Minute = Annotated[int, Meta(ge=1, le=14)]
+Cents = Annotated[int, Meta(ge=1, le=99)]
+
+
+class WindowView(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a strategy sees of a window.
+
+    Attributes:
+        minutes: Length of the window.
+        elapsed: Whole minutes since its start, 0 to `minutes` - 1.
+        reference: The price to beat, > 0.
+        price: The newest close, > 0.
+        sigma: Standard deviation of one-minute returns, > 0.
+        closes: Newest closes, oldest first; gaps left out.
+    """
+
+    minutes: int
+    elapsed: int
+    reference: float
+    price: float
+    sigma: float
+    closes: tuple[float, ...]
+
+    @property
+    def move(self) -> float:
+        """Log return since the window's start."""
+        return log(self.price / self.reference)
+
+    @property
+    def left(self) -> int:
+        """Whole minutes to the end, at least 1."""
+        return self.minutes - self.elapsed
+
+
+class Opinion(msgspec.Struct, frozen=True, kw_only=True):
+    """A strategy wants one side.
+
+    Attributes:
+        side: Which.
+        probability_ppm: That this side wins, in millionths.
+        price_max_micro: Most it would pay for a share, micro-USDC.
+    """
+
+    side: Side
+    probability_ppm: int
+    price_max_micro: int
+
+
+class Silence(msgspec.Struct, frozen=True):
+    """A strategy wants nothing, and why, in a word or two."""
+
+    reason: str
+
+
+class Strategy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of all strategies; the fields of a subclass are its parameters.
+
+    Attributes:
+        price_max_cents: Most it would pay for a share, in cents.
+    """
+
+    name: ClassVar[str]
+
+    price_max_cents: Cents = 97
+
+    def judge(self, view: WindowView) -> Opinion | Silence:
+        """Return what to think of a window. Pure, and total over every view."""
+        raise NotImplementedError
+
+    def opinion(self, side: Side, probability: float) -> Opinion:
+        """Return an opinion with a probability of that side, 0 to 1."""
+        return Opinion(
+            side=side,
+            probability_ppm=round(probability * MICRO),
+            price_max_micro=self.price_max_cents * MICRO // 100,
+        )
+
+
+def sigma_of(minutes: Sequence[int], prices: Sequence[float]) -> float:
+    """Return the root mean square of one-minute log returns; returns over a gap do not count.
+
+    Args:
+        minutes: Rising minutes.
+        prices: Their closes, > 0, as many.
+    """
+    rows = list(zip(minutes, prices, strict=True))[-SIGMA_MINUTES - 1 :]
+    squares = [
+        log(after / before) ** 2
+        for (minute, before), (next_minute, after) in pairwise(rows)
+        if next_minute == minute + 1
+    ]
+    return max(SIGMA_FLOOR, sqrt(sum(squares) / len(squares))) if squares else 10 * SIGMA_FLOOR
+
+
+def normal(distance: float) -> float:
+    """Return the standard normal distribution function."""
+    return 0.5 * (1.0 + erf(distance / sqrt(2.0)))
+
+
+def read_table(table: Sequence[tuple[float, float]], at: float) -> float:
+    """Return a table's value by linear interpolation, constant outside.
+
+    Args:
+        table: Points with rising first members, at least one.
+        at: Where.
+    """
+    if at <= table[0][0]:
+        return table[0][1]
+    for (left, low), (right, high) in pairwise(table):
+        if at <= right:
+            return low + (high - low) * (at - left) / (right - left)
+    return table[-1][1]

@@ -1,0 +1,69 @@
+"""Strategies by name, made from the configuration, and asked without harm.
+
+Owns the list of names, the refusal of unknown names and parameters, and the one place where
+a fault of a strategy becomes that slot's refusal. How a strategy thinks is its own module's
+matter.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from foresight.board import MICRO
+from foresight.config import TIMEFRAMES, Config, nearest
+from foresight.errors import ConfigError
+from foresight.strategies.base import Opinion, Silence, Strategy, WindowView
+from foresight.strategies.fade import Fade
+from foresight.strategies.late_entry import LateEntry
+from foresight.strategies.stand_aside import StandAside
+
+STRATEGIES: Final[Mapping[str, type[Strategy]]] = {
+    kind.name: kind for kind in (LateEntry, Fade, StandAside)
+}
+FAULTY: Final = "strategy faulty"
+
+
+def build(config: Config) -> dict[str, Strategy]:
+    """Return the strategy of each timeframe; one without a section stands aside.
+
+    Raises:
+        ConfigError: A name or a parameter is unknown or out of range.
+    """
+    return {
+        timeframe: _built(timeframe, config.strategy.get(timeframe, {"name": StandAside.name}))
+        for timeframe in TIMEFRAMES
+    }
+
+
+def judge(strategy: Strategy, view: WindowView) -> Opinion | Silence:
+    """Ask a strategy; whatever it does wrong is silence with a reason."""
+    try:
+        opinion = strategy.judge(view)
+    except Exception as error:  # noqa: BLE001 - a strategy is its author's code: its fault is its slot's
+        return Silence(f"{FAULTY}: {type(error).__name__}: {error}"[:200])
+    match opinion:
+        case Silence():
+            return opinion
+        case Opinion():
+            inside = 0 < opinion.probability_ppm < MICRO and 0 < opinion.price_max_micro < MICRO
+            return opinion if inside else Silence(f"{FAULTY}: probability or price out of range")
+
+
+def _built(timeframe: str, table: Mapping[str, Any]) -> Strategy:
+    place = f"[strategy.{timeframe}]"
+    name = table.get("name", "")
+    if name not in STRATEGIES:
+        what = f"{place}: unknown strategy {name!r}"
+        raise ConfigError(what, nearest(str(name), STRATEGIES))
+    kind = STRATEGIES[name]
+    parameters = {key: value for key, value in table.items() if key != "name"}
+    for key in parameters:
+        if key not in kind.__struct_fields__:
+            what = f"{place}: {name} has no parameter {key}"
+            raise ConfigError(what, nearest(key, kind.__struct_fields__))
+    try:
+        return msgspec.convert(parameters, type=kind)
+    except msgspec.ValidationError as error:
+        what = f"{place}: {error}"
+        raise ConfigError(what) from error

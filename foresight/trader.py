@@ -1,0 +1,316 @@
+"""The trader as a workload of the engine.
+
+Owns what a cycle asks of the outside world, how effects reach the venue, and how both are put
+together from `foresight.toml`. What is decided is in `decision`; what answers mean is in the
+adapters. A slot's or an asset's failure is recorded in its own place; only when nothing at all
+was answered is a cycle without inputs.
+"""
+
+import asyncio
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Final
+
+from typing_extensions import override
+
+from foresight import decision, reconcile, settlement
+from foresight.board import NS, slots_of
+from foresight.book import SCHEMA as BOOK
+from foresight.book import Book, Closes, violations_of
+from foresight.config import Config, config_hash, load
+from foresight.errors import ConfigError, VenueError
+from foresight.exchange.client_urls import binance_options, polymarket_options
+from foresight.feeds.binance import BinanceCandles
+from foresight.market import SCHEMA as MARKET
+from foresight.market import Candles, Holdings, Market, Offer, Ruling
+from foresight.orders import KIND, PAYLOAD, Bought, Buy
+from foresight.strategies.base import Opinion
+from foresight.strategies.registry import build
+from foresight.venues.base import Missing, NotBought, Venue, Waiting
+from foresight.venues.ccxt_calls import Requests
+from foresight.venues.keys import read_key
+from foresight.venues.paper import Paper
+from foresight.venues.polymarket import Polymarket
+from handoff.boundary_clock import SystemClock
+from handoff.cadence import app_time_ns, every
+from handoff.workload import (
+    Absent,
+    Context,
+    Cycle,
+    Decision,
+    NotReady,
+    Pending,
+    Ready,
+    Reconciliation,
+    Unavailable,
+    Unknown,
+    Violation,
+    Workload,
+    payload_of,
+    receipt,
+)
+from state.record import Effect, Outcome, Receipt
+from state.schema import Schema
+
+CONFIG_FILE: Final = "foresight.toml"
+EXCHANGE_URL: Final = "FORESIGHT_EXCHANGE_URL"  # the launcher says where the local exchange is
+LIVE: Final = "FORESIGHT_LIVE"  # "1" where the command said --live
+ANSWER_SHARE: Final = 0.3  # of a period: two rounds of requests fit into half of it
+WARM_MINUTES: Final = 3  # candles that a warming worker fetches to see that the feed answers
+
+
+class Trader(Workload[Book, Market]):
+    """The trading system in one worker."""
+
+    body: ClassVar[Schema[Any]] = BOOK
+    inputs: ClassVar[Schema[Any]] = MARKET
+    effect_kinds: ClassVar[Mapping[str, Schema[Any]]] = {KIND: PAYLOAD}
+
+    def __init__(
+        self,
+        policy: decision.Policy,
+        config: Config,
+        *,
+        feed: BinanceCandles,
+        venue: Venue,
+    ) -> None:
+        """Put the parts together; nothing is opened yet.
+
+        Args:
+            policy: What to decide by.
+            config: The configuration it came from.
+            feed: Where candles come from.
+            venue: Where orders go.
+        """
+        engine = config.engine
+        self.cadence = every(engine.period_s, catch_up_s=engine.catch_up_s or None)
+        self._policy = policy
+        self._feed = feed
+        self._venue = venue
+        self._positions_every = config.venue.positions_every
+        self._clock = SystemClock()
+        self._is_warm = False
+
+    @override
+    async def warm(self, body: Book) -> None:
+        """Open the clients and see that feed and venue answer; raise to refuse the release."""
+        await asyncio.gather(self._feed.open(), self._venue.open())
+        minute = self._now_s() // 60
+        newest = dict.fromkeys(self._assets(), minute - WARM_MINUTES)
+        candles = await self._feed.fetch(newest, end_minute=minute)
+        if all(fresh.failure for fresh in candles.values()):
+            raise VenueError(next(iter(candles.values())).failure)
+        self._is_warm = True
+
+    @override
+    async def follow(self, cycle: Cycle, body: Book) -> Ready | NotReady:
+        # Every cycle fetches what is missing since the body's newest candle: nothing to keep up.
+        return Ready() if self._is_warm else NotReady("its clients are not open yet")
+
+    @override
+    async def observe(self, cycle: Cycle, body: Book) -> Market | Unavailable:
+        end_minute = cycle.now_ns // NS // 60
+        newest = {asset: body.closes.get(asset, Closes()).newest for asset in self._assets()}
+        due = settlement.due(body, cycle.now_ns // NS)
+        candles, rulings, holdings = await asyncio.gather(
+            self._feed.fetch(newest, end_minute=end_minute),
+            self._rulings(due),
+            self._holdings() if cycle.number % self._positions_every == 0 else _nothing(),
+        )
+        failures = [fresh.failure for fresh in candles.values()]
+        if all(failures) and all(ruling.failure for ruling in rulings):
+            return Unavailable(failures[0])
+        return Market(
+            candles=candles,
+            offers=await self._offers(cycle, body, candles),
+            rulings=rulings,
+            holdings=holdings,
+            seen_s=self._now_s(),
+        )
+
+    @override
+    def decide(
+        self,
+        cycle: Cycle,
+        body: Book,
+        inputs: Market | Unavailable,
+        receipts: Sequence[Receipt],
+    ) -> Decision[Book]:
+        return decision.decide(
+            self._policy, cycle=cycle, body=body, inputs=inputs, receipts=receipts
+        )
+
+    @override
+    async def perform(self, effect: Effect) -> Receipt | Pending:
+        answer = await self._venue.buy(payload_of(effect, Buy))
+        return Pending(answer.reason) if isinstance(answer, Waiting) else _receipt(effect, answer)
+
+    @override
+    async def resolve(self, effect: Effect) -> Receipt | Absent | Unknown:
+        answer = await self._venue.find(payload_of(effect, Buy))
+        match answer:
+            case Waiting():
+                return Unknown(answer.reason)
+            case Missing():
+                # The same salt and time stamp make the same hash: a second one is refused.
+                return Absent(enforced=answer.is_final, repeatable=True)
+            case Bought() | NotBought():
+                return _receipt(effect, answer)
+
+    @override
+    async def reconcile(self, body: Book, pending: Sequence[Effect]) -> Reconciliation:
+        try:
+            holdings = await self._venue.holdings()
+        except VenueError as error:
+            return Reconciliation(differences=(f"the venue did not answer: {error}",))
+        if holdings is None:
+            return Reconciliation()
+        found = reconcile.differences(body, holdings, now_s=self._now_s())
+        # A running window's unknown shares may be the owner's newest order, decided after this
+        # body was read; if they are not, the owner adopts them within a few cycles.
+        return Reconciliation(
+            differences=tuple(
+                f"{one.kind} {one.slug}: {one.detail}"
+                for one in found
+                if not (one.kind == reconcile.ADOPTED and one.is_live)
+            )
+        )
+
+    @override
+    def invariants(self, body: Book) -> Sequence[Violation]:
+        return [Violation(reason) for reason in violations_of(body)]
+
+    @override
+    async def close(self) -> None:
+        self._is_warm = False
+        await asyncio.gather(self._feed.close(), self._venue.close())
+
+    def _assets(self) -> list[str]:
+        return list(dict.fromkeys(slot.asset for slot in self._policy.slots))
+
+    def _now_s(self) -> int:
+        return app_time_ns(self._policy.timeline, self._clock.now_ns()) // NS
+
+    async def _rulings(self, slugs: Sequence[str]) -> tuple[Ruling, ...]:
+        try:
+            return await self._venue.rulings(slugs)
+        except VenueError as error:
+            return tuple(Ruling(slug=slug, failure=str(error)[:200]) for slug in slugs)
+
+    async def _holdings(self) -> Holdings | None:
+        try:
+            return await self._venue.holdings()
+        except VenueError as error:
+            return Holdings(failure=f"{type(error).__name__}: {error}"[:200])
+
+    async def _offers(
+        self, cycle: Cycle, body: Book, candles: Mapping[str, Candles]
+    ) -> dict[str, Offer]:
+        looks = decision.wanted(self._policy, book=body, candles=candles, cycle=cycle)
+        wanted = {
+            slot_id: (seen.window.slug, seen.verdict.side)
+            for slot_id, seen in looks.items()
+            if isinstance(seen.verdict, Opinion)
+        }
+        try:
+            return await self._venue.offers(wanted) if wanted else {}
+        except VenueError as error:
+            return {
+                slot_id: Offer(slug=slug, side=side, failure=str(error)[:200])
+                for slot_id, (slug, side) in wanted.items()
+            }
+
+
+async def _nothing() -> None:
+    return None
+
+
+def _receipt(effect: Effect, answer: Bought | NotBought) -> Receipt:
+    if isinstance(answer, Bought):
+        return receipt(effect, Outcome.CONFIRMED, payload=answer)
+    return receipt(effect, Outcome.REFUSED, reason=answer.reason)
+
+
+def create(context: Context) -> Trader:
+    """Return the trader of a release.
+
+    Args:
+        context: Where it runs; `foresight.toml` is read from its tree.
+
+    Raises:
+        ConfigError: The configuration says something unknown or impossible.
+    """
+    return create_with(load(f"{context.tree}/{CONFIG_FILE}", os.environ), context, os.environ)
+
+
+def create_with(config: Config, context: Context, environment: Mapping[str, str]) -> Trader:
+    """Return a trader for a configuration.
+
+    Args:
+        config: The configuration.
+        context: Where it runs.
+        environment: Variables: where the local exchange is, whether live was asked for.
+
+    Raises:
+        ConfigError: The configuration says something impossible.
+    """
+    policy = decision.Policy(
+        app=context.app,
+        config=config_hash(config),
+        timeline=context.timeline,
+        slots=slots_of(config.board.assets, config.board.timeframes),
+        strategies=build(config),
+        risk=config.risk,
+    )
+    period_s = config.engine.period_s / context.timeline.speed
+    timeout_s = min(config.venue.timeout_s, ANSWER_SHARE * period_s)
+    spot, board = _options(config, environment)
+    feed = BinanceCandles(
+        spot,
+        quote=config.venue.quote,
+        requests=Requests(config.venue.requests_at_once, timeout_s=timeout_s),
+    )
+    venue: Venue = Polymarket(
+        board, requests=Requests(config.venue.requests_at_once, timeout_s=timeout_s)
+    )
+    if config.venue.kind == "paper":
+        venue = Paper(venue)
+    return Trader(policy, config, feed=feed, venue=venue)
+
+
+def _options(
+    config: Config, environment: Mapping[str, str]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    venue = config.venue
+    shared: dict[str, Any] = {
+        "timeout": round(venue.timeout_s * 1000),
+        "enableRateLimit": venue.kind != "local",  # ours is the only client of a local exchange
+    }
+    match venue.kind:
+        case "local":
+            url = (environment.get(EXCHANGE_URL) or venue.url).rstrip("/")
+            if not url:
+                what = '[venue] kind = "local" needs the address of the local exchange'
+                raise ConfigError(what, f"set [venue] url or {EXCHANGE_URL}")
+            return binance_options(url) | shared, polymarket_options(url) | shared
+        case "paper":
+            return dict(_SPOT) | shared, shared
+        case "live":
+            if environment.get(LIVE) != "1":
+                what = "the configuration wants to trade with real money"
+                raise ConfigError(what, 'say --live as well, or use [venue] kind = "paper"')
+            wallet = {
+                "privateKey": read_key(venue.key_file),
+                "walletAddress": venue.wallet,
+                "options": {"signatureType": venue.signature_type},
+            }
+            return dict(_SPOT) | shared, wallet | shared
+
+
+_SPOT: Final[Mapping[str, Any]] = {
+    "options": {
+        "fetchCurrencies": False,
+        "fetchMargins": False,
+        "fetchMarkets": {"types": ["spot"]},
+    }
+}

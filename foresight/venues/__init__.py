@@ -1,0 +1,1 @@
+"""Where orders go: one interface (`base`), Polymarket through ccxt, and simulated fills."""

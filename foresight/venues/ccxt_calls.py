@@ -1,0 +1,152 @@
+"""How ccxt is called: late, bounded, and with its exceptions translated.
+
+Owns the import of ccxt (0.4 s and 100 MiB once compiled, so only when a client is opened), the
+number of requests under way, the bounded retry of requests that only read, and what each of its
+exceptions means to us. What is asked for is the adapters' matter.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final, TypeVar
+
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_fixed
+
+from foresight.errors import (
+    AnswerUnreadable,
+    VenueError,
+    VenueRefused,
+    VenueThrottled,
+    VenueUnreachable,
+)
+
+AnswerT = TypeVar("AnswerT")
+
+READ_ATTEMPTS_MAX: Final = 2  # the next cycle asks again anyway
+READ_PAUSE_S: Final = 0.02
+DETAIL_MAX: Final = 300  # characters of a venue's own words that are kept
+
+
+def spot_client(options: dict[str, Any]) -> Any:  # noqa: ANN401 - ccxt carries no types
+    """Return a Binance spot client."""
+    import ccxt.async_support as ccxt  # noqa: PLC0415 - 0.4 s and 100 MiB: only when opened
+
+    return ccxt.binance(options)
+
+
+def board_client(options: dict[str, Any]) -> Any:  # noqa: ANN401 - as above
+    """Return a Polymarket client."""
+    import ccxt.prediction as ccxt  # noqa: PLC0415 - as above
+
+    return ccxt.polymarket(options)
+
+
+class Requests:
+    """The requests of one client: so many at a time, none for ever, read again at most once."""
+
+    def __init__(self, at_once: int, *, timeout_s: float) -> None:
+        """Keep the bounds.
+
+        Args:
+            at_once: Requests under way at one time.
+            timeout_s: Longest wait for an answer, a second attempt included.
+        """
+        self._gate = asyncio.Semaphore(at_once)
+        self._timeout_s = timeout_s
+
+    async def read(self, ask: Callable[[], Awaitable[AnswerT]]) -> AnswerT:
+        """Return the answer to a request that changes nothing.
+
+        Args:
+            ask: Makes the request; called again if the venue cannot be reached.
+
+        Raises:
+            VenueError: There is no usable answer.
+        """
+        retrying = AsyncRetrying(
+            stop=stop_after_attempt(READ_ATTEMPTS_MAX),
+            wait=wait_fixed(READ_PAUSE_S),
+            retry=retry_if_exception_type(VenueUnreachable),
+            reraise=True,
+        )
+
+        async def attempt() -> AnswerT:
+            with translated():
+                return await ask()
+
+        return await self._bounded(lambda: retrying(attempt))
+
+    async def once(self, ask: Callable[[], Awaitable[AnswerT]]) -> AnswerT:
+        """Return the answer to a request that is made once.
+
+        Raises:
+            VenueError: There is no usable answer.
+        """
+
+        async def attempt() -> AnswerT:
+            with translated():
+                return await ask()
+
+        return await self._bounded(attempt)
+
+    async def _bounded(self, ask: Callable[[], Awaitable[AnswerT]]) -> AnswerT:
+        try:
+            async with asyncio.timeout(self._timeout_s), self._gate:
+                return await ask()
+        except TimeoutError as error:
+            what = f"no answer within {self._timeout_s:g} s"
+            raise VenueUnreachable(what) from error
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn what ccxt raises into this package's errors.
+
+    Raises:
+        VenueError: Which one says what it means for the request.
+    """
+    import ccxt.base.errors as ccxt  # noqa: PLC0415 - as above
+
+    try:
+        yield
+    except VenueError:
+        raise
+    except ccxt.DDoSProtection as error:  # RateLimitExceeded is one
+        raise VenueThrottled(_words(error)) from error
+    except ccxt.NetworkError as error:
+        raise VenueUnreachable(_words(error)) from error
+    except ccxt.BadResponse as error:
+        raise AnswerUnreadable(_words(error)) from error
+    except ccxt.ExchangeError as error:
+        raise VenueRefused(_words(error)) from error
+    except (ccxt.BaseError, ArithmeticError, AttributeError, LookupError, OSError) as error:
+        raise AnswerUnreadable(_words(error)) from error
+    except (TypeError, ValueError) as error:
+        # ccxt hands on a body that is no JSON as text, and then takes it apart.
+        raise AnswerUnreadable(_words(error)) from error
+
+
+def _words(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:DETAIL_MAX]
+
+
+def mapping_of(answer: object, what: str) -> dict[str, Any]:
+    """Return an answer that has to be a JSON object.
+
+    Raises:
+        AnswerUnreadable: It is something else.
+    """
+    if isinstance(answer, dict):
+        return answer
+    raise AnswerUnreadable(f"{what}: {str(answer)[:80]!r} is no object")  # noqa: EM102, TRY003 - one place
+
+
+def list_of(answer: object, what: str) -> list[Any]:
+    """Return an answer that has to be a JSON array.
+
+    Raises:
+        AnswerUnreadable: It is something else.
+    """
+    if isinstance(answer, list):
+        return answer
+    raise AnswerUnreadable(f"{what}: {str(answer)[:80]!r} is no list")  # noqa: EM102, TRY003 - one place

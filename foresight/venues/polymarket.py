@@ -1,0 +1,329 @@
+"""Polymarket through ccxt: events, books, orders, trades and positions.
+
+Owns the requests and the proof of what became of an order. An order's id is its hash, which
+follows from the order alone (salt and time stamp are pinned), so the venue can be asked about
+an order whose answer was lost. What answers mean is in `polymarket_answers`.
+
+ccxt's own caches of events and outcomes grow without bound; they are left empty, and the one
+outcome an order needs is put in before it is sent.
+"""
+
+import asyncio
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from foresight.board import MICRO, Side
+from foresight.errors import AnswerUnreadable, VenueError, VenueRefused, VenueUnreachable
+from foresight.market import Holdings, Offer, Ruling
+from foresight.orders import NOT_FILLABLE, REFUSED, Bought, Buy
+from foresight.venues import polymarket_answers as answers
+from foresight.venues.base import Missing, NotBought, Waiting
+from foresight.venues.ccxt_calls import Requests, board_client, list_of, mapping_of
+
+OUTCOMES_KEPT: Final = 64
+EVENTS_AT_ONCE: Final = 50  # slugs in one request
+POSITIONS_MAX: Final = 500  # one page of the venue's listing
+SIZE_LISTED_MIN: Final = "0.01"  # shares; the listing's default leaves out what is below 1
+
+# ccxt raises a plain 400 as ExchangeNotAvailable; only its text tells it from an outage.
+_STATUS: Final = re.compile(r" (?P<status>[45]\d\d) ")
+_NOT_FOUND: Final = "404"
+_BAD_REQUEST: Final = "400"
+
+# The struct that is hashed (CTF Exchange, version 2), as ccxt signs it.
+_ORDER_STRUCT: Final = [
+    {"name": name, "type": kind}
+    for name, kind in (
+        ("salt", "uint256"),
+        ("maker", "address"),
+        ("signer", "address"),
+        ("tokenId", "uint256"),
+        ("makerAmount", "uint256"),
+        ("takerAmount", "uint256"),
+        ("side", "uint8"),
+        ("signatureType", "uint8"),
+        ("timestamp", "uint256"),
+        ("metadata", "bytes32"),
+        ("builder", "bytes32"),
+    )
+]
+
+
+class Polymarket:
+    """The venue; with a key it trades, without one it only reads."""
+
+    def __init__(self, options: dict[str, Any], *, requests: Requests) -> None:
+        """Keep how to construct the client.
+
+        Args:
+            options: Settings of the ccxt client.
+            requests: The bounds of its requests.
+        """
+        self._options = options
+        self._requests = requests
+        self._client: Any = None
+
+    async def open(self) -> None:
+        """Load the client; derive the API credentials if there is a key."""
+        if self._client is None:
+            self._client = board_client(self._options)
+            self._client.outcomes, self._client.outcomes_by_id = {}, {}
+        if self._options.get("privateKey"):
+            await self._requests.read(self._client.load_api_credentials)
+
+    async def close(self) -> None:
+        """Give back the connections."""
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
+
+    async def offers(self, wanted: Mapping[str, tuple[str, Side]]) -> dict[str, Offer]:
+        """Return what windows offer; two requests for all of them."""
+        events = await self._events([slug for slug, _ in wanted.values()])
+        offers = {
+            slot_id: _offer(events[slug], slug, side) for slot_id, (slug, side) in wanted.items()
+        }
+        tokens = [offer.token for offer in offers.values() if not offer.failure]
+        books = await self._books(tokens) if tokens else {}
+        return {slot_id: _with_book(offer, books) for slot_id, offer in offers.items()}
+
+    async def rulings(self, slugs: Sequence[str]) -> tuple[Ruling, ...]:
+        """Return what is known of ended windows."""
+        events = await self._events(slugs) if slugs else {}
+        return tuple(_ruling(events[slug], slug) for slug in slugs)
+
+    async def holdings(self) -> Holdings | None:
+        """Return the wallet's positions and the orders that rest in books."""
+        user = {"user": self._client.walletAddress, "sizeThreshold": SIZE_LISTED_MIN}
+        listed, resting = await asyncio.gather(
+            # ccxt's fetch_positions expects an object; the venue sends a bare list.
+            self._requests.read(
+                lambda: self._client.dataPublicGetPositions(user | {"limit": POSITIONS_MAX})
+            ),
+            self._requests.read(lambda: self._client.clobPrivateGetDataOrders({})),
+        )
+        orders = mapping_of(resting, "open orders").get("data", [])
+        holdings = answers.read_holdings(list_of(listed, "positions"))
+        ids = tuple(str(mapping_of(order, "open order").get("id")) for order in orders)
+        return Holdings(positions=holdings.positions, foreign=holdings.foreign, resting=ids)
+
+    async def buy(self, order: Buy) -> Bought | NotBought | Waiting:
+        """Send an order once; a duplicate is looked up instead."""
+        try:
+            answer = await self._requests.once(lambda: self._post(order))
+        except (VenueRefused, VenueUnreachable) as error:
+            return await self._refusal(order, error)
+        if answer.get("success") is not True or not answer.get("orderID"):
+            what = f"answer to an order: {str(answer)[:200]}"
+            raise AnswerUnreadable(what)
+        if answer.get("status") in {"live", "delayed"}:
+            return Waiting(str(answer.get("status")))
+        bought = answers.read_single_fill(answer, order)
+        return bought or await self._fills(order, str(answer["orderID"]))
+
+    async def find(self, order: Buy) -> Bought | NotBought | Waiting | Missing:
+        """Ask by hash, then by trades, then whether the market still takes orders."""
+        order_id = self.order_id(order)
+        known = await self._order(order_id)
+        if known is not None:
+            return await self._fate(order, order_id, known)
+        # A venue may forget finished orders sooner than their trades.
+        fills = await self._fills(order, order_id)
+        if isinstance(fills, Bought):
+            return fills
+        events = await self._events([order.slug])
+        offer = _offer(events[order.slug], order.slug, order.side)
+        return Missing(is_final=not offer.failure and not offer.is_accepting)
+
+    def order_id(self, order: Buy) -> str:
+        """Return the id that the venue gives an order: the hash of what is signed."""
+        client = self._client
+        signed = self._built(order)["body"]["order"]
+        message = {field["name"]: signed[field["name"]] for field in _ORDER_STRUCT}
+        message |= {"salt": str(signed["salt"]), "side": 0}
+        options = client.options
+        address = options["negRiskExchangeAddress" if order.neg_risk else "exchangeAddress"]
+        domain = {
+            "name": options["ctfExchangeName"],
+            "version": options["ctfExchangeVersion"],
+            "chainId": options["chainId"],
+            "verifyingContract": address,
+        }
+        data = client.eth_encode_structured_data(domain, {"Order": _ORDER_STRUCT}, message)
+        return str(client.hash_message(data)).lower()
+
+    async def _post(self, order: Buy) -> dict[str, Any]:
+        self._know(order)
+        placed = await self._client.create_order(*_terms(order), _parameters(order))
+        return mapping_of(placed["info"], "answer to an order")
+
+    def _built(self, order: Buy) -> dict[str, Any]:
+        self._know(order)
+        return mapping_of(
+            self._client.build_clob_order_body(*_terms(order), _parameters(order)), "order"
+        )
+
+    def _know(self, order: Buy) -> None:
+        outcomes = self._client.outcomes_by_id
+        if len(outcomes) >= OUTCOMES_KEPT:
+            outcomes.clear()
+        outcomes[order.token] = {
+            "outcome": order.token,
+            "outcomeId": order.token,
+            "market": order.slug,
+            "label": order.side.value,
+            "precision": {"price": order.tick_micro / MICRO},
+            "negRisk": order.neg_risk,
+            "info": {},
+        }
+        self._client.outcomes = outcomes  # ccxt takes an empty one for "not loaded"
+
+    async def _refusal(self, order: Buy, error: VenueError) -> Bought | NotBought | Waiting:
+        words = str(error).lower()
+        if answers.DUPLICATE in words:
+            found = await self.find(order)
+            if not isinstance(found, Missing):
+                return found
+            what = f"{order.slug}: the venue knows the order and does not show it"
+            raise AnswerUnreadable(what) from error
+        if any(known in words for known in answers.UNFILLABLE):
+            return NotBought(NOT_FILLABLE)
+        is_refusal = isinstance(error, VenueRefused) or _status_of(error) == _BAD_REQUEST
+        if is_refusal and any(known in words for known in answers.DEFINITE):
+            return NotBought(f"{REFUSED}: {_last_words(error)}")
+        raise error
+
+    async def _order(self, order_id: str) -> dict[str, Any] | None:
+        try:
+            answer = await self._requests.read(
+                lambda: self._client.clobPrivateGetDataOrderId({"id": order_id})
+            )
+        except VenueUnreachable as error:
+            if _status_of(error) == _NOT_FOUND:
+                return None
+            raise
+        if answer is None or (isinstance(answer, str) and answer.strip() in {"", "null"}):
+            return None
+        known = mapping_of(answer, "order")
+        if str(known.get("id", "")).lower() != order_id:
+            what = f"asked for order {order_id}, got {str(known)[:80]}"
+            raise AnswerUnreadable(what)
+        return known
+
+    async def _fate(
+        self, order: Buy, order_id: str, known: Mapping[str, Any]
+    ) -> Bought | NotBought | Waiting:
+        matched = answers.micro_of(known.get("size_matched"), "size_matched")
+        if str(known.get("status", "")).lower() in {"live", "delayed"}:
+            return Waiting(str(known.get("status")).lower())
+        if not matched:
+            return NotBought(NOT_FILLABLE)
+        fills = await self._fills(order, order_id)
+        if not isinstance(fills, Bought) or fills.shares_micro != matched:
+            what = f"order {order_id}: its trades do not add up to {matched} micro-shares yet"
+            raise AnswerUnreadable(what)
+        return fills
+
+    async def _fills(self, order: Buy, order_id: str) -> Bought | NotBought:
+        answer = await self._requests.read(
+            lambda: self._client.clobPrivateGetDataTrades({"asset_id": order.token})
+        )
+        rows = answer if isinstance(answer, list) else mapping_of(answer, "trades").get("data")
+        bought = answers.read_fills(list_of(rows, "trades"), order_id, order.fee)
+        return bought if bought.shares_micro else NotBought(NOT_FILLABLE)
+
+    async def _events(self, slugs: Sequence[str]) -> dict[str, dict[str, Any] | str]:
+        # By slug: the event, or why there is none. What a batch leaves out is asked for alone.
+        found: dict[str, dict[str, Any] | str] = {}
+        for start in range(0, len(slugs), EVENTS_AT_ONCE):
+            some = list(slugs[start : start + EVENTS_AT_ONCE])
+            found |= await self._batch(some)
+        missing = [slug for slug in slugs if slug not in found]
+        alone = await asyncio.gather(*(self._event(slug) for slug in missing))
+        return found | dict(zip(missing, alone, strict=True))
+
+    async def _batch(self, slugs: list[str]) -> dict[str, dict[str, Any] | str]:
+        query = {"slug": slugs, "limit": EVENTS_AT_ONCE}
+        try:
+            answer = await self._requests.read(lambda: self._client.gammaPublicGetEvents(query))
+            rows = list_of(answer, "events")
+        except VenueError as error:
+            return dict.fromkeys(slugs, _failure(error))
+        by_slug = {row.get("slug"): row for row in rows if isinstance(row, dict)}
+        return {slug: by_slug[slug] for slug in slugs if slug in by_slug}
+
+    async def _event(self, slug: str) -> dict[str, Any] | str:
+        try:
+            answer = await self._requests.read(
+                lambda: self._client.gammaPublicGetEventsSlugSlug({"slug": slug})
+            )
+            return mapping_of(answer, "event")
+        except VenueError as error:
+            return _failure(error)
+
+    async def _books(self, tokens: Sequence[str]) -> dict[str, dict[str, Any] | str]:
+        query = [{"token_id": token} for token in tokens]
+        try:
+            answer = await self._requests.read(lambda: self._client.clobPublicPostBooks(query))
+            rows = list_of(answer, "books")
+        except VenueError as error:
+            return dict.fromkeys(tokens, _failure(error))
+        return {str(row.get("asset_id")): row for row in rows if isinstance(row, dict)}
+
+
+def _terms(order: Buy) -> tuple[str, str, str, float, float]:
+    return order.token, "limit", "buy", order.shares_micro / MICRO, order.price_micro / MICRO
+
+
+def _parameters(order: Buy) -> dict[str, Any]:
+    return {
+        "orderType": "FAK",
+        "salt": str(order.salt),
+        "timestamp": str(order.timestamp_ms),
+        "tickSize": f"{order.tick_micro / MICRO:g}",
+        "negRisk": order.neg_risk,
+    }
+
+
+def _offer(event: dict[str, Any] | str, slug: str, side: Side) -> Offer:
+    if isinstance(event, str):
+        return Offer(slug=slug, side=side, failure=event)
+    try:
+        return answers.read_offer(event, slug, side)
+    except AnswerUnreadable as error:
+        return Offer(slug=slug, side=side, failure=_failure(error))
+
+
+def _with_book(offer: Offer, books: Mapping[str, dict[str, Any] | str]) -> Offer:
+    if offer.failure:
+        return offer
+    book = books.get(offer.token, "the venue sent no book")
+    if isinstance(book, str):
+        return Offer(slug=offer.slug, side=offer.side, failure=book)
+    try:
+        return answers.with_book(offer, book)
+    except AnswerUnreadable as error:
+        return Offer(slug=offer.slug, side=offer.side, failure=_failure(error))
+
+
+def _ruling(event: dict[str, Any] | str, slug: str) -> Ruling:
+    if isinstance(event, str):
+        return Ruling(slug=slug, failure=event)
+    try:
+        return answers.read_ruling(event, slug)
+    except AnswerUnreadable as error:
+        return Ruling(slug=slug, failure=_failure(error))
+
+
+def _failure(error: VenueError) -> str:
+    return f"{type(error).__name__}: {error}"[:200]
+
+
+def _status_of(error: VenueError) -> str:
+    match = _STATUS.search(str(error))
+    return match["status"] if match else ""
+
+
+def _last_words(error: VenueError) -> str:
+    return str(error).rpartition("{")[2].strip('"}').replace('error": "', "")[:160]

@@ -1,0 +1,279 @@
+"""What Polymarket's answers say: from its JSON to our values. Pure.
+
+Owns the reading of events (rules, tokens, results), books, order answers, trades and positions,
+and which refusals are proof that nothing was executed. Shapes as in the venue's public
+documentation and ccxt 4.5.90. How an answer was fetched is `polymarket`'s matter.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from foresight.board import (
+    MICRO,
+    FeeSchedule,
+    MarketWords,
+    Result,
+    Rules,
+    RulesUnknown,
+    Side,
+    fee_micro,
+    read_rules,
+    window_of_slug,
+)
+from foresight.errors import AnswerUnreadable
+from foresight.market import Holdings, Level, Offer, Ruling, VenuePosition
+from foresight.orders import Bought, Buy
+
+LEVELS_KEPT: Final = 16
+WON: Final = 0.99  # an outcome's final price, as ccxt reads it
+LOST: Final = 0.01
+_LABELS: Final = {Side.UP: "Up", Side.DOWN: "Down"}
+
+# Refusals that prove that the order was not executed and will not be. Anything else is unknown.
+DEFINITE: Final = (
+    "is invalid. price",
+    "is invalid. size",
+    "not enough balance",
+    "does not exist",
+    "no orderbook exists",
+    "invalid post-only order",
+    "invalid expiration",
+    "invalid signature",
+    "invalid order payload",
+    "invalid api key",
+    "order owner has to be",
+    "address banned",
+    "closed only mode",
+    "minimum tick size",
+)
+UNFILLABLE: Final = ("no orders found to match", "couldn't be fully filled")
+DUPLICATE: Final = "duplicated"
+
+
+def read_market(event: Mapping[str, Any], slug: str) -> Mapping[str, Any]:
+    """Return the one market of a window's event.
+
+    Raises:
+        AnswerUnreadable: It is another event, or has not one market.
+    """
+    markets = event.get("markets")
+    if event.get("slug") != slug or not isinstance(markets, list) or len(markets) != 1:
+        what = f"{slug}: the answer is no event of this window"
+        raise AnswerUnreadable(what)
+    market: Mapping[str, Any] = markets[0]
+    return market
+
+
+def read_offer(event: Mapping[str, Any], slug: str, side: Side) -> Offer:
+    """Return a window's rules, token and price to beat; its book is not known yet.
+
+    Raises:
+        AnswerUnreadable: The answer is no event of this window.
+    """
+    market = read_market(event, slug)
+    token = str(_array(market, "clobTokenIds")[_place(market, side)])
+    rules = read_rules(_words(event, market))
+    metadata = event.get("eventMetadata")
+    beat = metadata.get("priceToBeat") if isinstance(metadata, dict) else None
+    is_open = market.get("active") is True and market.get("closed") is False
+    return Offer(
+        slug=slug,
+        side=side,
+        token=token,
+        rules=rules if isinstance(rules, Rules) else None,
+        rules_unknown=rules.reason if isinstance(rules, RulesUnknown) else "",
+        neg_risk=market.get("negRisk") is True,
+        is_accepting=is_open and market.get("acceptingOrders") is True,
+        reference=_number(beat, "price to beat") if beat is not None else 0.0,
+    )
+
+
+def read_ruling(event: Mapping[str, Any], slug: str) -> Ruling:
+    """Return how a window ended, or that the venue does not say yet.
+
+    Raises:
+        AnswerUnreadable: The answer is no event of this window.
+    """
+    market = read_market(event, slug)
+    if market.get("closed") is not True:
+        return Ruling(slug=slug)
+    prices = [_number(price, "outcome price") for price in _array(market, "outcomePrices")]
+    up, down = prices[_place(market, Side.UP)], prices[_place(market, Side.DOWN)]
+    if up >= WON and down <= LOST:
+        return Ruling(slug=slug, result=Result.UP)
+    if down >= WON and up <= LOST:
+        return Ruling(slug=slug, result=Result.DOWN)
+    is_resolved = market.get("umaResolutionStatus") == "resolved"
+    if is_resolved and round(up * 100) == round(down * 100) == 50:  # noqa: PLR2004 - one half each
+        return Ruling(slug=slug, result=Result.VOID)
+    return Ruling(slug=slug)
+
+
+def read_asks(book: Mapping[str, Any]) -> tuple[Level, ...]:
+    """Return the sellers of a book, best price first, bounded.
+
+    Raises:
+        AnswerUnreadable: A level is no price and size.
+    """
+    asks = book.get("asks")
+    if not isinstance(asks, list):
+        what = f"book without asks: {str(book)[:80]}"
+        raise AnswerUnreadable(what)
+    levels = [
+        Level(micro_of(level.get("price"), "price"), micro_of(level.get("size"), "size"))
+        for level in asks
+    ]
+    levels.sort(key=lambda level: level.price_micro)
+    return tuple(level for level in levels if level.size_micro > 0)[:LEVELS_KEPT]
+
+
+def with_book(offer: Offer, book: Mapping[str, Any]) -> Offer:
+    """Return an offer with its sellers and the time of the book.
+
+    Raises:
+        AnswerUnreadable: The answer is no book.
+    """
+    stamp = book.get("timestamp")
+    book_s = int(_number(stamp, "timestamp")) // 1000 if stamp is not None else 0
+    return msgspec.structs.replace(offer, asks=read_asks(book), book_s=book_s)
+
+
+def read_fills(trades: Iterable[Any], order_id: str, fee: FeeSchedule) -> Bought:
+    """Return what an order bought, from the account's trades; nothing bought is zero shares.
+
+    Args:
+        trades: Rows of the venue's listing.
+        order_id: The order.
+        fee: Schedule, for venues that do not say the fee itself.
+
+    Raises:
+        AnswerUnreadable: A row has no size or price.
+    """
+    shares = cost = fees = 0
+    for trade in trades:
+        if not isinstance(trade, dict) or trade.get("taker_order_id") != order_id:
+            continue
+        size = micro_of(trade.get("size"), "size")
+        price = micro_of(trade.get("price"), "price")
+        shares += size
+        cash = trade.get("cash")
+        cost += -(-size * price // MICRO) if cash is None else micro_of(cash, "cash")
+        said = trade.get("fee")
+        fees += (
+            fee_micro(fee, shares_micro=size, price_micro=price)
+            if said is None
+            else micro_of(said, "fee")
+        )
+    return Bought(order_id=order_id, shares_micro=shares, cost_micro=cost, fee_micro=fees)
+
+
+def read_single_fill(answer: Mapping[str, Any], order: Buy) -> Bought | None:
+    """Return what an accepted order bought, or None if the answer alone does not tell.
+
+    Args:
+        answer: The venue's answer to the order.
+        order: The order. A mean price that is no whole tick means fills at several prices:
+            the fee has to be added up from the trades then.
+    """
+    taking, making = answer.get("takingAmount"), answer.get("makingAmount")
+    if not taking or not making:
+        return None
+    shares, cost = micro_of(taking, "takingAmount"), micro_of(making, "makingAmount")
+    if shares <= 0:
+        return None
+    price, rest = divmod(cost * MICRO, shares)
+    if rest or price % order.tick_micro:
+        return None
+    return Bought(
+        order_id=str(answer.get("orderID")),
+        shares_micro=shares,
+        cost_micro=cost,
+        fee_micro=fee_micro(order.fee, shares_micro=shares, price_micro=price),
+    )
+
+
+def read_holdings(rows: Iterable[Any]) -> Holdings:
+    """Return the wallet's positions: those in windows, and the slugs of all others.
+
+    Raises:
+        AnswerUnreadable: A row lacks what every position has.
+    """
+    positions: list[VenuePosition] = []
+    foreign: list[str] = []
+    sides = {label: side for side, label in _LABELS.items()}
+    for row in rows:
+        if not isinstance(row, dict) or "asset" not in row:
+            what = f"{str(row)[:80]!r} is no position"
+            raise AnswerUnreadable(what)
+        slug, side = str(row.get("slug", "")), sides.get(str(row.get("outcome")))
+        if window_of_slug(slug) is None or side is None:
+            foreign.append(slug)
+            continue
+        positions.append(
+            VenuePosition(
+                token=str(row["asset"]),
+                slug=slug,
+                side=side,
+                shares_micro=micro_of(row.get("size"), "size"),
+                price_micro=micro_of(row.get("avgPrice"), "avgPrice"),
+            )
+        )
+    return Holdings(positions=tuple(positions), foreign=tuple(sorted(set(foreign))))
+
+
+def micro_of(value: object, what: str) -> int:
+    """Return a number of the venue, text or not, in millionths.
+
+    Raises:
+        AnswerUnreadable: It is no number.
+    """
+    return round(_number(value, what) * MICRO)
+
+
+def _number(value: object, what: str) -> float:
+    try:
+        number = float(str(value))
+    except ValueError as error:
+        text = f"{what} {str(value)[:40]!r} is no number"
+        raise AnswerUnreadable(text) from error
+    if not 0.0 <= number < 1e15:  # noqa: PLR2004 - also refuses NaN and infinity
+        text = f"{what} {number} is out of range"
+        raise AnswerUnreadable(text)
+    return number
+
+
+def _array(market: Mapping[str, Any], name: str) -> list[Any]:
+    # The venue sends these arrays as JSON inside a text.
+    value = market.get(name)
+    try:
+        array = json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        array = None
+    if not isinstance(array, list) or len(array) != len(_LABELS):
+        what = f"{name} {str(value)[:80]!r} is no pair"
+        raise AnswerUnreadable(what)
+    return array
+
+
+def _place(market: Mapping[str, Any], side: Side) -> int:
+    labels = _array(market, "outcomes")
+    if sorted(map(str, labels)) != sorted(_LABELS.values()):
+        what = f"outcomes {labels!r} are not Up and Down"
+        raise AnswerUnreadable(what)
+    return labels.index(_LABELS[side])
+
+
+def _words(event: Mapping[str, Any], market: Mapping[str, Any]) -> MarketWords:
+    schedule = market.get("feeSchedule")
+    enabled = market.get("feesEnabled")
+    return MarketWords(
+        description=str(market.get("description") or event.get("description") or ""),
+        source=str(market.get("resolutionSource") or event.get("resolutionSource") or ""),
+        tick=_number(market.get("orderPriceMinTickSize", 0), "tick"),
+        size_min=_number(market.get("orderMinSize", 0), "minimum size"),
+        fees_enabled=enabled if isinstance(enabled, bool) else None,
+        fee_schedule=schedule if isinstance(schedule, dict) else None,
+    )
