@@ -24,6 +24,7 @@ from deploy.errors import (
     PathUnsafe,
     RepositoryForeign,
     SubmodulesPresent,
+    TreeDirty,
     UnknownRef,
 )
 
@@ -124,6 +125,20 @@ class GitTree:
             raise UnknownRef(ref, str(self.root))
         (found,) = self._commits("--max-count=1", done.output.decode().strip())
         return found
+
+    def commit_to_deploy(self, ref: str | None) -> Commit:
+        """Return the commit that a user means: HEAD, unless he names another.
+
+        Raises:
+            UnknownRef: None goes by that name.
+            TreeDirty: None was named, and HEAD is not what is in the user's directory.
+        """
+        if ref is not None:
+            return self.commit(ref)
+        changed = self.working_tree().changed
+        if changed:
+            raise TreeDirty(changed)
+        return self.commit("HEAD")
 
     def working_tree(self) -> WorkingTree:
         """Return what is not committed."""

@@ -1,0 +1,71 @@
+"""Programs that we run end when they should, with all of their children."""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from deploy import commands
+from deploy.errors import ProgramMissing
+from deploy.git_tree import child_environment
+
+HERE = dict(os.environ)
+
+
+def wait_gone(pid: int) -> bool:
+    """Wait until a process is gone, or a zombie that nobody has collected yet."""
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(") ")[2][0]
+        except FileNotFoundError:
+            return True
+        if state in "ZX":
+            return True
+        time.sleep(0.01)
+    return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_at_the_limit_the_children_end_too(tmp_path: Path) -> None:
+    """A git that hangs has a filter or a transport below it; killing git alone leaves that."""
+    note = tmp_path / "pid"
+    script = f"sleep 60 & echo $! > '{note}'; wait"
+    begun = time.monotonic()
+    done = commands.run(["sh", "-c", script], limit_s=0.5, environment=HERE)
+    assert done.timed_out
+    assert done.code == commands.TIMED_OUT
+    assert time.monotonic() - begun < 5
+    assert wait_gone(int(note.read_text(encoding="ascii")))
+
+
+def test_a_child_reads_and_writes() -> None:
+    done = commands.run(["cat"], limit_s=5, environment=HERE, feed=b"x" * 1_000_000)
+    assert (done.code, len(done.output), done.errors, done.timed_out) == (0, 1_000_000, b"", False)
+
+
+def test_a_child_gets_the_environment_it_is_given_and_no_other() -> None:
+    done = commands.run(["/usr/bin/env"], limit_s=5, environment={"ONLY": "this"})
+    assert done.output == b"ONLY=this\n"
+
+
+def test_exit_codes_and_words_come_back() -> None:
+    done = commands.run(["sh", "-c", "echo why >&2; exit 3"], limit_s=5, environment=HERE)
+    assert (done.code, done.errors) == (3, b"why\n")
+
+
+def test_a_program_that_is_not_there_is_named() -> None:
+    with pytest.raises(ProgramMissing) as caught:
+        commands.run(["no-such-program"], limit_s=5, environment=HERE)
+    assert caught.value.program == "no-such-program"
+
+
+def test_git_gets_nothing_that_redirects_it() -> None:
+    own = {"GIT_DIR": "/x", "GIT_CONFIG_COUNT": "1", "PATH": "/bin", "LC_ALL": "de_DE"}
+    given = child_environment(own)
+    assert given["PATH"] == "/bin"
+    assert given["LC_ALL"] == "C"
+    assert not {"GIT_DIR", "GIT_CONFIG_COUNT"} & set(given)
+    assert given["GIT_OPTIONAL_LOCKS"] == "0"
