@@ -1,0 +1,310 @@
+"""A home directory with a real launcher and real workers, driven from outside.
+
+Owns starting, asking, deploying to, hurting and stopping one installation. It uses the
+engine as anybody would: its command line, its control socket, its record, read only.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Final
+
+import msgspec
+from typing_extensions import Self
+
+from bench.witness import Report, reports_in
+from handoff.client import LauncherClient
+from handoff.processes import Identity, identity_of, watch
+from handoff.release_files import Manifest
+from handoff.replace import Driver, Limits, Watcher
+from handoff.rollout import Deploy
+from handoff.tree_snapshot import snapshot_tree
+from handoff.wire import Kind, Message
+from state.errors import RecordMissing
+from state.local_store import read_only_snapshot
+from state.record import Record, WorkerId
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+PATIENCE_S: Final = 60.0  # for anything that takes a second on a quiet machine
+_POLL_S: Final = 0.01
+
+
+class NeverCame(AssertionError):
+    """What was waited for did not come; the text says what and shows the last log lines."""
+
+
+class Installation:
+    """One home directory and everything that runs for it.
+
+    Args:
+        directory: Where home, trees and the witness's file go; made if it is not there.
+        app: Name of the application.
+        home: The home directory; by default `home` in the directory.
+    """
+
+    def __init__(self, directory: Path, *, app: str = "bench", home: Path | None = None) -> None:
+        """Name the places; nothing runs yet."""
+        directory.mkdir(parents=True, exist_ok=True)
+        self.directory = directory
+        self.home = home or directory / "home"
+        self.witness = directory / "witness.jsonl"
+        self.app = app
+        self.launcher: subprocess.Popen[bytes] | None = None
+        self.output = directory / "launcher.log"
+
+    def __enter__(self) -> Self:
+        """Return the installation."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Leave no process behind, whatever happened."""
+        self.end()
+
+    # --- releases ------------------------------------------------------------------
+
+    def tree(self, module: Path, settings: msgspec.Struct, *, name: str) -> Path:
+        """Write a release's tree: a copy of a module, and its settings beside it."""
+        place = self.directory / "trees" / name
+        place.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(module, place / module.name)
+        (place / "settings.json").write_bytes(msgspec.json.encode(settings))
+        return place
+
+    def snapshot(self, tree: Path, entry: str) -> Manifest:
+        """Make a tree a release of this home."""
+        return snapshot_tree(self.home, tree, entry)
+
+    # --- running -------------------------------------------------------------------
+
+    def run(self, tree: Path, entry: str, *options: str) -> subprocess.Popen[bytes]:
+        """Start a launcher with `python -m handoff run`, as a user would."""
+        arguments = ["run", entry, "--tree", str(tree), "--app", self.app, *options]
+        with self.output.open("ab") as output:
+            return subprocess.Popen(
+                self.command(*arguments), cwd=ROOT, stdout=output, stderr=output, env=environment()
+            )
+
+    def start(self, tree: Path, entry: str, *options: str) -> None:
+        """Start the launcher and wait until a worker owns and has settled a cycle."""
+        before = self.progress()
+        self.launcher = self.run(tree, entry, *options)
+        self.wait(lambda: self.progress() > before, "a first cycle")
+
+    def command(self, *arguments: str) -> list[str]:
+        """Return the command line of one of the engine's commands for this home."""
+        return [sys.executable, "-m", "handoff", *arguments, "--home", str(self.home)]
+
+    def call(
+        self, *arguments: str, timeout_s: float = PATIENCE_S
+    ) -> subprocess.CompletedProcess[str]:
+        """Run one of the engine's commands to its end."""
+        return subprocess.run(
+            self.command(*arguments),
+            cwd=ROOT,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=timeout_s,
+        )
+
+    def driver(
+        self,
+        release: str,
+        *,
+        bake: int = 1,
+        limits: Limits | None = None,
+        watcher: Watcher | None = None,
+    ) -> Driver:
+        """Return a driver of one deploy, connected already."""
+        return Driver(
+            self.home,
+            deploy_id=f"d{secrets.token_hex(4)}",
+            release=release,
+            bake=bake,
+            limits=limits,
+            watcher=watcher,
+        )
+
+    def deploy(
+        self,
+        tree: Path,
+        entry: str,
+        *,
+        bake: int = 1,
+        limits: Limits | None = None,
+        watcher: Watcher | None = None,
+    ) -> Deploy:
+        """Deploy a tree; return how that ended."""
+        release = self.snapshot(tree, entry).release
+        return self.driver(release, bake=bake, limits=limits, watcher=watcher).run()
+
+    def down(self) -> int:
+        """Stop everything the ordinary way; return the exit code of `down`."""
+        code = self.call("down", timeout_s=3 * PATIENCE_S).returncode
+        if self.launcher is not None:
+            self.launcher.wait(PATIENCE_S)
+            self.launcher = None
+        return code
+
+    def end(self) -> None:
+        """End what still runs, launcher first so that it starts nothing again."""
+        pids = [int(child["pid"]) for child in self.children()]
+        owner = self.owner()
+        pids += [owner.pid] if owner is not None else []
+        if self.launcher is not None:
+            self.launcher.kill()
+            self.launcher.wait(PATIENCE_S)
+            self.launcher = None
+        for pid in {*pids, *self.workers()}:
+            _end(pid)
+
+    # --- looking -------------------------------------------------------------------
+
+    def ask(self, kind: Kind, **members: str) -> Message:
+        """Ask the launcher something."""
+        with LauncherClient(self.home) as client:
+            return client.ask(kind, **members)
+
+    def children(self) -> list[dict[str, str]]:
+        """Return the launcher's children, or nothing if none answers."""
+        try:
+            found: list[dict[str, str]] = self.ask(Kind.STATUS)["children"]
+        except Exception:  # noqa: BLE001 - whatever is wrong, there is nothing to list
+            return []
+        return found
+
+    def workers(self) -> list[int]:
+        """Return the pids of all living workers of this home, whoever started them."""
+        wanted = f"\0worker\0--home\0{self.home}\0".encode()
+        found = []
+        for path in Path("/proc").glob("[0-9]*"):
+            try:
+                words = (path / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if wanted in words and identity_of(int(path.name)) is not None:
+                found.append(int(path.name))
+        return sorted(found)
+
+    def record(self) -> Record | None:
+        """Return the record as it is, or None if there is none yet."""
+        try:
+            return read_only_snapshot(self.home / "state")
+        except RecordMissing:
+            return None
+
+    def owner(self) -> WorkerId | None:
+        """Return who owns, if anybody does."""
+        record = self.record()
+        return record.ownership.owner if record is not None else None
+
+    def the_owner(self) -> WorkerId:
+        """Wait until somebody owns; return who."""
+        self.wait(lambda: self.owner() is not None, "an owner")
+        owner = self.owner()
+        assert owner is not None, "waited for"
+        return owner
+
+    def progress(self) -> int:
+        """Return the newest cycle that was carried out, by the witness; 0 before the first."""
+        cycles = [report.cycle for report in self.reports() if report.kind == "perform"]
+        return max(cycles, default=0)
+
+    def reports(self) -> list[Report]:
+        """Return what the witness has."""
+        return reports_in(self.witness)
+
+    # --- waiting -------------------------------------------------------------------
+
+    def wait(
+        self, condition: Callable[[], bool], what: str, *, limit_s: float = PATIENCE_S
+    ) -> None:
+        """Wait for a condition.
+
+        Raises:
+            NeverCame: It did not come true within the limit.
+        """
+        deadline_s = time.monotonic() + limit_s
+        while not condition():
+            if time.monotonic() > deadline_s:
+                raise NeverCame(f"{what} did not come within {limit_s:g} s\n{self.last_words()}")
+            time.sleep(_POLL_S)
+
+    def wait_cycles(self, number: int) -> int:
+        """Wait until so many more cycles are carried out; return the newest one."""
+        target = self.progress() + number
+        self.wait(lambda: self.progress() >= target, f"cycle {target}")
+        return self.progress()
+
+    def last_words(self) -> str:
+        """Return the newest log lines of everything, for a failed test's message."""
+        logs: Sequence[Path] = sorted(
+            (self.home / "logs").glob("*.log"), key=lambda path: path.stat().st_mtime
+        )
+        parts = []
+        for path in [*logs[-3:], self.output]:
+            if path.exists():
+                lines = path.read_text(encoding="utf-8", errors="replace").splitlines()[-8:]
+                parts.append("\n".join([f"--- {path.name}", *lines]))
+        return "\n".join(parts)
+
+    # --- hurting -------------------------------------------------------------------
+
+    def kill_owner(self) -> WorkerId:
+        """Kill the owner and return who it was."""
+        owner = self.the_owner()
+        send(owner, signal.SIGKILL)
+        return owner
+
+    def kill_launcher(self) -> None:
+        """Kill the launcher; its workers live on."""
+        assert self.launcher is not None, "it was started"
+        self.launcher.kill()
+        self.launcher.wait(PATIENCE_S)
+        self.launcher = None
+
+
+def send(worker: WorkerId, number: int) -> bool:
+    """Send a signal to a worker, and to nobody who got its pid later."""
+    identity = Identity(worker.pid, worker.start_ticks, worker.boot_id, worker.pid_namespace)
+    watched = watch(identity)
+    if watched is None:
+        return False
+    try:
+        return watched.send(number)
+    finally:
+        watched.close()
+
+
+def is_alive(worker: WorkerId) -> bool:
+    """Tell whether a worker's process lives."""
+    return send(worker, 0)
+
+
+def environment() -> dict[str, str]:
+    """Return the environment in which the engine's commands run from this tree."""
+    return {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+def _end(pid: int) -> None:
+    identity = identity_of(pid)
+    watched = watch(identity) if identity is not None else None
+    if watched is not None:
+        watched.send(signal.SIGKILL)
+        watched.wait(PATIENCE_S)
+        watched.close()
