@@ -276,3 +276,25 @@ def _listed(names: Sequence[str]) -> str:
 
 def _mebibytes(size: int) -> str:
     return f"{size / (1 << 20):.0f} MiB"
+
+
+class RequestMissing(DeployError):
+    """There is no such deploy under way."""
+
+    hint = "`foresight deploys` lists those that ended"
+
+    def __init__(self, deploy: str) -> None:
+        """Keep which deploy."""
+        super().__init__(f"deploy {deploy} is not under way")
+        self.deploy = deploy
+
+
+class TurnTimeout(DeployError):
+    """The deploy before it did not end."""
+
+    hint = "`foresight deploys` shows it; `foresight deploy --abort` ends it"
+
+    def __init__(self, limit_s: float) -> None:
+        """Keep how long was waited."""
+        super().__init__(f"the deploy before it has not ended within {limit_s:g} s")
+        self.limit_s = limit_s

@@ -414,17 +414,26 @@ class Launcher:
         return [each for each in self._children if each.child.role is Role.CANDIDATE]
 
     def _start_candidate(self, release: str, deploy_id: str) -> dict[str, Any]:
-        for running in self._candidates():
-            if running.child.deploy_id == deploy_id:
-                return {"pid": running.watched.identity.pid, "warm": running.child.warm}
-            if running.child.stopping_s is None:
+        for running in self._children:
+            child = running.child
+            if child.deploy_id == deploy_id and child.role in (Role.CANDIDATE, Role.HEIR):
+                # A deployer that was started again finds its candidate as it left it.
+                connected = self._connections.of_child(child.name) is not None
+                return {
+                    "pid": running.watched.identity.pid,
+                    "connected": connected,
+                    "warm": child.warm,
+                    "owner": child.role is Role.HEIR,
+                }
+            if child.role is Role.CANDIDATE and child.stopping_s is None:
                 text = f"deploy {running.child.deploy_id} is under way"
                 raise ReleaseUnusable(text)
         if self._stopping:
             text = "the launcher is stopping"
             raise ReleaseUnusable(text)
         running = self._start_worker(Role.CANDIDATE, release, deploy_id=deploy_id)
-        return {"pid": running.watched.identity.pid, "warm": False}
+        pid = running.watched.identity.pid
+        return {"pid": pid, "connected": False, "warm": False, "owner": False}
 
     def _approve(self, deploy_id: str, bake: int) -> dict[str, Any]:
         for running in self._candidates():

@@ -7,6 +7,7 @@ next, after it the record and the workers suffice.
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _POLL_S = 0.25
+LAST_WORDS_S = 3.0  # a worker that leaves needs as long to close its connections
 TAIL_CHARS = 600  # of a dead candidate's last words, in the reason
 
 
@@ -90,6 +92,9 @@ class Driver:
         bake: Clean cycles before it is permanent; 0 means at once.
         limits: Time limits of the phases.
         watcher: What the caller hears.
+
+    Attributes:
+        output: Last words of a candidate that died.
     """
 
     def __init__(
@@ -115,6 +120,7 @@ class Driver:
         self._watcher = watcher or Watcher()
         self._deploy, _ = rollout.begin(deploy_id)
         self._phase_since_s = time.monotonic()
+        self.output = ""
         self._interrupted = False
         self._took = False
 
@@ -132,7 +138,24 @@ class Driver:
                 event = self._limit_event() if message is None else self._event_of(message)
                 if event is not None and self._deploy.phase not in ENDED:
                     self._apply(event)
+            self._learn_reason()
         return self._deploy
+
+    def _learn_reason(self) -> None:
+        """Wait a moment for the last words of a release that owned and left."""
+        deadline_s = time.monotonic() + LAST_WORDS_S
+        while self._deploy.phase is Phase.RETURNED and not self._deploy.reason:
+            message = self._client.event(max(0.0, deadline_s - time.monotonic()))
+            if message is None:
+                reason = "the previous release owns again"
+            elif message.get("deploy") == self._deploy.deploy_id and message.get("reason"):
+                reason = str(message["reason"])
+            elif message["kind"] == Kind.EXITED.value and message["release"] == self._release:
+                reason = str(message.get("reason") or message["how"])
+                self.output = str(message.get("tail", ""))
+            else:
+                continue
+            self._deploy = dataclasses.replace(self._deploy, reason=reason)
 
     def _apply(self, event: Event) -> None:
         before = self._deploy.phase
@@ -155,10 +178,7 @@ class Driver:
                     reply = self._client.ask(
                         Kind.START_CANDIDATE, release=release, deploy=deploy_id
                     )
-                    self._apply(CandidateStarted(int(reply["pid"])))
-                    if reply["warm"]:
-                        self._apply(CandidateWarming())
-                        self._apply(CandidateReady())
+                    self._found(reply)
                 case Approve():
                     self._watcher.hold(self._deploy)
                     self._client.ask(Kind.APPROVE, deploy=deploy_id, bake=self._bake)
@@ -168,6 +188,17 @@ class Driver:
                     self._client.ask(Kind.GIVE_BACK, deploy=deploy_id)
         except RequestRefused as refused:
             self._apply(CandidateExited(str(refused)))
+
+    def _found(self, reply: Message) -> None:
+        """Catch up with a candidate that may be further than just started."""
+        self._apply(CandidateStarted(int(reply["pid"])))
+        if reply["connected"]:
+            self._apply(CandidateWarming())
+        if reply["warm"]:
+            self._apply(CandidateReady())
+        if reply["owner"]:
+            self._took = True
+            self._apply(Took(0, 0, bakes=True))
 
     def _event_of(self, message: Message) -> Event | None:
         """Return what a launcher's message means for this deploy, if anything."""
@@ -202,7 +233,7 @@ class Driver:
     def _owned_by_another(self, message: Message) -> Event | None:
         owned = self._deploy.phase in (Phase.BAKING, Phase.STOPPING)
         if owned and message["release"] != self._release:
-            return OwnershipReturned(self._deploy.reason or "the previous release owns again")
+            return OwnershipReturned(self._deploy.reason)
         if self._deploy.phase is Phase.READY and message["release"] == self._release:
             return Took(message["cycle"], 0, bakes=False)  # it seized from a dead owner
         return None
@@ -211,6 +242,7 @@ class Driver:
         if self._deploy.phase is Phase.STOPPING and self._took:
             return None  # it owned for a moment: whoever seizes ends this deploy
         reason = message.get("reason") or message["how"]
+        self.output = str(message.get("tail", ""))
         if self._deploy.phase is not Phase.BAKING and not message.get("reason"):
             tail = str(message.get("tail", "")).strip()[-TAIL_CHARS:]
             reason = f"{reason}: {tail}" if tail else reason

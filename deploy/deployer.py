@@ -1,0 +1,310 @@
+"""One deploy, from a request to a line of history.
+
+Owns the order: wait for the turn, build, measure the host, drive the handoff, write down
+how it ended. It runs as a job of the launcher, so it outlives the terminal that asked; it
+may be killed at any step and is started again: what the record and the launcher say tells
+it how far it had come. Ownership is never decided here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+from filelock import FileLock, Timeout
+
+from deploy import gates, history, host, releases_dir, requests
+from deploy.errors import DeployError, TurnTimeout
+from deploy.git_tree import GitTree
+from handoff.client import LauncherClient
+from handoff.errors import HandoffError
+from handoff.events import AbortAsked, Event, Superseded
+from handoff.release_files import Manifest, read_manifest
+from handoff.replace import Driver, Watcher
+from handoff.rollout import Deploy, Phase
+from handoff.wire import Kind
+from state.errors import StateError
+from state.local_store import read_only_snapshot
+from state.moments import rfc3339
+from state.record import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+TURN_LOCK: Final = "deploy.lock"
+TURN_S_MAX: Final = 7200.0  # a bake of an hour, and the deploy before it
+TURN_POLL_S: Final = 0.2
+MS_NS: Final = 1_000_000
+
+_OUTCOMES: Final = {
+    Phase.PERMANENT: history.Outcome.PERMANENT,
+    Phase.REFUSED: history.Outcome.REFUSED,
+    Phase.RETURNED: history.Outcome.RETURNED,
+}
+
+
+class Deployer:
+    """Runs one deploy.
+
+    Args:
+        home: The state directory.
+        request: What was asked for.
+        now_ns: Wall-clock time, nanoseconds UTC.
+        say: Told every step, as members of a JSON object.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        request: requests.Request,
+        *,
+        now_ns: Callable[[], int],
+        say: Callable[[dict[str, Any]], None],
+    ) -> None:
+        """Start from what is known of the deploy already."""
+        self._home = home
+        self._request = request
+        self._now_ns = now_ns
+        self._say = say
+        self._interrupt = ""
+        self._since_s = time.monotonic()
+        self._entry = self._begin()
+
+    def run(self) -> history.Entry:
+        """Run the deploy to its end and write it into the history.
+
+        Raises:
+            StateError: The history could not be written; the request stays open.
+        """
+        try:
+            with self._turn() as mine:
+                if mine:
+                    self._deploy()
+                else:
+                    self._superseded()
+        except (DeployError, HandoffError, StateError, OSError) as error:
+            self._end(history.Outcome.REFUSED, str(error))
+        return self._finish()
+
+    # --- the order of things -------------------------------------------------------
+
+    def _deploy(self) -> None:
+        if self._already_live():
+            self._end(history.Outcome.PERMANENT, "it is live already")
+            return
+        if self._entry.cycle is not None and self._ended_meanwhile():
+            return
+        manifest = self._build()
+        self._note(release=manifest.release, commit=manifest.commit, subject=manifest.subject)
+        if not self._host_allows():
+            return
+        self._phase("starting")
+        driver = Driver(
+            self._home,
+            deploy_id=self._request.deploy,
+            release=manifest.release,
+            bake=self._request.bake,
+            watcher=Watcher(moved=self._moved, interrupt=self._wanted),
+        )
+        deploy = driver.run()
+        self._note(output=driver.output)
+        outcome = _OUTCOMES[deploy.phase]
+        if outcome is history.Outcome.REFUSED and self._interrupt:
+            outcome = history.Outcome(self._interrupt)
+        self._end(outcome, deploy.reason if outcome is not history.Outcome.PERMANENT else "")
+
+    def _build(self) -> Manifest:
+        if self._request.release:
+            return read_manifest(self._home, self._request.release)
+        self._phase("building")
+        repository = GitTree(_as_path(self._home, self._request.repository))
+        commit = repository.commit(self._request.commit or self._request.ref)
+        self._note(commit=commit.commit, subject=commit.subject)
+        return releases_dir.build(
+            self._home, repository, commit, entry_default=self._request.entry_default
+        )
+
+    def _host_allows(self) -> bool:
+        begun_s = time.monotonic()
+        owner = self._record().ownership.owner
+        gate = gates.memory_gate(
+            available_bytes=host.memory_available_bytes(),
+            worker_bytes=host.resident_bytes(owner.pid) if owner is not None else 0,
+            seconds=time.monotonic() - begun_s,
+        )
+        self._note(gates=(*self._entry.gates, gate))
+        self._say({"gate": gate.name, "result": gate.result, "evidence": gate.evidence})
+        if not gate.allows:
+            self._end(history.Outcome.REFUSED, f"{gate.name}: {gate.reason}")
+        return gate.allows
+
+    def _already_live(self) -> bool:
+        """Tell whether the wanted commit owns and is permanent: then nothing is to be done."""
+        record = self._record()
+        owner = record.ownership.owner
+        if owner is None or record.rollout is not None or self._entry.cycle is not None:
+            return False
+        with contextlib.suppress(HandoffError):
+            live = read_manifest(self._home, owner.release)
+            wanted = self._request.commit
+            return live.release == self._request.release or bool(wanted and live.commit == wanted)
+        return False
+
+    def _ended_meanwhile(self) -> bool:
+        """Tell whether the bake ended while no deployer lived; the record says how."""
+        record = self._record()
+        if record.rollout is not None and record.rollout.deploy_id == self._request.deploy:
+            return False
+        held = record.ownership
+        owning = held.owner or held.last_owner
+        if owning is not None and owning.release == self._entry.release:
+            self._end(history.Outcome.PERMANENT, "")
+        else:
+            self._end(history.Outcome.RETURNED, "the previous release owns again")
+        return True
+
+    def _record(self) -> Record:
+        return read_only_snapshot(self._home / "state")
+
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[bool]:
+        """Yield True once this deploy is the one under way, False if it is superseded."""
+        path = self._home / "run" / TURN_LOCK
+        lock = FileLock(path, mode=0o600, thread_local=False, fallback_to_soft=False)
+        deadline_s = time.monotonic() + TURN_S_MAX
+        while True:
+            if requests.newer_than(self._home, self._request) is not None:
+                yield False
+                return
+            with contextlib.suppress(Timeout):
+                lock.acquire(timeout=TURN_POLL_S, poll_interval=TURN_POLL_S / 4)
+                break
+            if time.monotonic() > deadline_s:
+                raise TurnTimeout(TURN_S_MAX)
+            self._phase("waiting")
+        try:
+            yield True
+        finally:
+            lock.release()
+
+    def _superseded(self) -> None:
+        newer = requests.newer_than(self._home, self._request)
+        by = newer.deploy if newer is not None else "a newer request"
+        self._end(history.Outcome.SUPERSEDED, f"superseded by {by}")
+
+    def _wanted(self) -> Event | None:
+        with contextlib.suppress(DeployError):
+            by = requests.read_request(self._home, self._request.deploy).aborted_by
+            if by:
+                self._interrupt = history.Outcome.ABORTED.value
+                return AbortAsked(by)
+        if self._entry.phase in ("starting", "gating"):
+            newer = requests.newer_than(self._home, self._request)
+            if newer is not None:
+                self._interrupt = history.Outcome.SUPERSEDED.value
+                return Superseded(newer.deploy)
+        return None
+
+    # --- what is written down ------------------------------------------------------
+
+    def _begin(self) -> history.Entry:
+        request = self._request
+        current = history.read_current(self._home)
+        if current is not None and current.deploy == request.deploy:
+            return current
+        owner = self._record().ownership.owner
+        return history.requested(
+            request.deploy,
+            now_ns=request.requested_ns,
+            by=request.by,
+            ref=request.ref or request.release,
+            from_release=owner.release if owner is not None else "",
+        )
+
+    def _moved(self, deploy: Deploy, event: Event, before: Phase) -> None:
+        if deploy.phase is not before:
+            self._phase(deploy.phase.value)
+        if deploy.boundary_ms and self._entry.boundary_ms != deploy.boundary_ms:
+            self._note(
+                cycle=deploy.cycle,
+                boundary_ms=deploy.boundary_ms,
+                boundary=rfc3339(deploy.boundary_ms * MS_NS),
+            )
+        known = {gate.name for gate in self._entry.gates}
+        for name, passed, words, seconds in deploy.gates:
+            if name not in known:
+                gate = (
+                    gates.passed(name, words, seconds=seconds)
+                    if passed
+                    else gates.failed(name, words, seconds=seconds)
+                )
+                self._note(gates=(*self._entry.gates, gate))
+        self._say(
+            {
+                "event": type(event).__name__,
+                "phase": deploy.phase.value,
+                "reason": deploy.reason,
+                "boundary_ms": deploy.boundary_ms,
+                "clean_cycles": deploy.clean_cycles,
+                **event._asdict(),
+            }
+        )
+
+    def _phase(self, name: str) -> None:
+        """Close the phase before and begin this one."""
+        now_s = time.monotonic()
+        if self._entry.phase == name:
+            return
+        phases = dict(self._entry.phases)
+        if self._entry.phase:
+            spent_s = phases.get(self._entry.phase, 0.0) + now_s - self._since_s
+            phases[self._entry.phase] = round(spent_s, 3)
+        self._since_s = now_s
+        self._note(phase=name, phases=phases)
+        self._say({"phase": name})
+
+    def _note(self, **changes: Any) -> None:  # noqa: ANN401 - fields of an entry
+        self._entry = msgspec.structs.replace(self._entry, **changes)
+        if not self._entry.outcome:
+            history.write_current(self._home, self._entry)
+
+    def _end(self, outcome: history.Outcome, reason: str) -> None:
+        self._phase("ended")
+        self._note(outcome=outcome.value, reason=reason)
+
+    def _finish(self) -> history.Entry:
+        history.finish(self._home, self._entry)
+        requests.close_request(self._home, self._request.deploy)
+        self._say({"ended": msgspec.to_builtins(self._entry)})
+        return self._entry
+
+
+def _as_path(home: Path, text: str) -> Path:
+    return type(home)(text)
+
+
+def submit(home: Path, request: requests.Request, python: str) -> None:
+    """Write a request and let the launcher run its deployer.
+
+    Raises:
+        NotRunning: There is no launcher; the request is not kept.
+    """
+    with LauncherClient(home) as client:
+        requests.write_request(home, request)
+        argv = [python, "-I", "-m", "deploy", "run", "--home", str(home)]
+        argv += ["--deploy", request.deploy]
+        client.ask(Kind.RUN_JOB, name=job_name(request.deploy), argv=argv)
+
+
+def job_name(deploy: str) -> str:
+    """Return the name of a deploy's job, also of its log."""
+    return f"deploy-{deploy}"
+
+
+def json_line(members: dict[str, Any]) -> str:
+    """Return one step of a deploy as a line."""
+    return json.dumps(members, default=str)

@@ -1,0 +1,109 @@
+"""Requests for a deploy, waiting or under way: `run/deploys/<id>.json`.
+
+Owns who is next. One deploy runs at a time; a newer request supersedes one that was not
+approved yet, and waits for one that bakes. A request is a file until its deploy has ended,
+so that a deployer that was killed finds it again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from deploy.errors import RequestMissing
+from state.atomic_file import SystemFiles, make_directory, replace_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+REQUESTS_MAX: Final = 1000  # files looked at; older ones are leftovers
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody asked for.
+
+    Attributes:
+        deploy: Id of the deploy.
+        repository: Absolute path of the git repository.
+        ref: What was asked for, in the asker's words.
+        commit: What it meant at that moment, in full.
+        by: Who asked.
+        bake: Clean cycles before it is permanent.
+        requested_ns: When, nanoseconds UTC.
+        entry_default: `module:factory` for a tree that names none.
+        release: A kept release to go back to, instead of a commit to build.
+        aborted_by: Who wants it undone, or an empty string.
+    """
+
+    deploy: str
+    repository: str = ""
+    ref: str = ""
+    commit: str = ""
+    by: str
+    bake: int
+    requested_ns: int
+    entry_default: str = ""
+    release: str = ""
+    aborted_by: str = ""
+
+
+def write_request(home: Path, request: Request) -> None:
+    """Write or replace a request, durably."""
+    files = SystemFiles()
+    path = _path(home, request.deploy)
+    make_directory(files, path.parent.parent)
+    make_directory(files, path.parent)
+    replace_file(files, path, msgspec.json.encode(request))
+
+
+def read_request(home: Path, deploy: str) -> Request:
+    """Return a request.
+
+    Raises:
+        RequestMissing: There is none of that id: its deploy has ended, or never was.
+    """
+    try:
+        return msgspec.json.decode(_path(home, deploy).read_bytes(), type=Request)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise RequestMissing(deploy) from error
+
+
+def open_requests(home: Path) -> list[Request]:
+    """Return every request whose deploy has not ended, oldest first."""
+    found: list[Request] = []
+    for path in sorted((home / "run" / "deploys").glob("*.json"))[-REQUESTS_MAX:]:
+        try:
+            found.append(msgspec.json.decode(path.read_bytes(), type=Request))
+        except (OSError, msgspec.MsgspecError):
+            continue  # it ended between the two calls, or is not a request at all
+    return sorted(found, key=lambda request: (request.requested_ns, request.deploy))
+
+
+def newer_than(home: Path, request: Request) -> Request | None:
+    """Return the newest request after this one, if there is any."""
+    later = [
+        each
+        for each in open_requests(home)
+        if (each.requested_ns, each.deploy) > (request.requested_ns, request.deploy)
+    ]
+    return later[-1] if later else None
+
+
+def ask_abort(home: Path, deploy: str, by: str) -> None:
+    """Ask for a deploy's end; whoever drives it acts on that.
+
+    Raises:
+        RequestMissing: It has ended already.
+    """
+    request = read_request(home, deploy)
+    write_request(home, msgspec.structs.replace(request, aborted_by=by))
+
+
+def close_request(home: Path, deploy: str) -> None:
+    """Forget a request whose deploy is in the history."""
+    _path(home, deploy).unlink(missing_ok=True)
+
+
+def _path(home: Path, deploy: str) -> Path:
+    return home / "run" / "deploys" / f"{deploy}.json"

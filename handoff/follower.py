@@ -1,0 +1,263 @@
+"""Becoming owner: take in the planned way, seize after proof.
+
+Owns the conditions under which a worker that follows the record asks to own it, and the
+evidence it brings. Whether it may is decided by `state.transitions`, under the store's lock;
+what an owner then does is in `worker`.
+
+A worker of the owning release is an heir: it seizes when the owner is gone. During a bake
+the previous release is an heir too: that is the way back. A candidate waits until it is
+approved, then takes the next boundary. Whoever is none of these has no part left.
+"""
+
+from __future__ import annotations
+
+import secrets
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from handoff.cycle import cycle_of
+from handoff.limits import MS
+from handoff.log_events import LogEvent
+from handoff.wire import Kind
+from handoff.workload import Ready
+from state import transitions
+from state.errors import Refused, StateError, StateUnusable
+from state.record import Phase, Record, Rollout, WorkerId, evidence_of
+from state.store import Note
+from state.transitions import Proof
+
+if TYPE_CHECKING:
+    from handoff.parts import Parts
+    from handoff.ports import OtherWorker
+
+
+class Follower:
+    """What one worker knows while it does not own.
+
+    Args:
+        parts: The world it lives in.
+        deploy_id: The deploy whose candidate it is, or an empty string for an heir.
+    """
+
+    def __init__(self, parts: Parts, *, deploy_id: str) -> None:
+        """Start without approval and without having seen anything."""
+        self._parts = parts
+        self._deploy_id = deploy_id
+        self._bake: int | None = None  # cycles to bake, once approved
+        self._take_back = False
+        self._yield_until_ns = 0
+        self._took_epoch: int | None = None
+        self._watched: tuple[WorkerId, OtherWorker] | None = None
+        self._followed = (-1, -1)  # epoch and cycle for which `follow` said ready
+        self._unchanged_token: object = None
+        self._unchanged_since_ns = 0  # monotonic
+
+    def approve(self, bake: int) -> None:
+        """Let this candidate take; `bake` clean cycles make it permanent."""
+        self._bake = bake
+
+    def ask_back(self) -> None:
+        """Let this worker, if it is of the previous release, take back."""
+        self._take_back = True
+
+    def gap_until(self, wall_ns: int) -> None:
+        """The owner steps aside until this instant: a take is in time until then."""
+        self._yield_until_ns = wall_ns
+
+    def lost(self) -> None:
+        """From now on it is an heir like any other, whatever it was started as."""
+        self._bake = self._took_epoch = None
+        self._deploy_id = ""
+
+    def has_part(self, record: Record) -> bool:
+        """Tell whether this worker may still become owner."""
+        held = record.ownership
+        owning = held.owner or held.last_owner
+        if owning is None or (self._deploy_id and not self._superseded(record)):
+            return True
+        return self._parts.me.release == owning.release or self._is_previous(record)
+
+    async def become_owner(self, record: Record) -> bool:
+        """Seize or take if the rules and the evidence allow it; return whether it owns."""
+        if self._may_seize(record):
+            return self._seize(record)
+        if self._wants_to_take(record) and await self._ready_for_next(record):
+            return self._take(record)
+        return False
+
+    def note_unchanged(self, token: object) -> None:
+        """Note when the record was seen to change, for the judgement that it does not."""
+        if self._unchanged_token != token or token is None:
+            self._unchanged_token = token
+            self._unchanged_since_ns = self._parts.clock.monotonic_ns()
+
+    def _wants_to_take(self, record: Record) -> bool:
+        if self._take_back and self._is_previous(record):
+            return record.progress.phase is Phase.SETTLED
+        if self._bake is None or record.progress.phase is not Phase.SETTLED:
+            return False
+        return record.ownership.owner is not None and self._took_epoch is None
+
+    async def _ready_for_next(self, record: Record) -> bool:
+        key = (record.ownership.epoch, record.progress.cycle)
+        if self._followed == key:
+            return True
+        parts = self._parts
+        body = parts.workload.body.decode(record.body, record.schema)
+        cycle = cycle_of(record, record.progress.cycle, parts.schedule, release=parts.me.release)
+        answer = await parts.workload.follow(cycle, body)
+        if isinstance(answer, Ready):
+            self._followed = key
+            return True
+        return False
+
+    def _take(self, record: Record) -> bool:
+        parts = self._parts
+        cycle = record.progress.cycle + 1
+        deadline_ns = max(parts.schedule.take_deadline_ns(cycle), self._yield_until_ns)
+        if parts.clock.now_ns() >= deadline_ns:
+            return False  # too late for this boundary; the next settle opens the next one
+        attempt, seen = secrets.token_hex(8), evidence_of(record)
+        rollout = Rollout(deploy_id=self._deploy_id, of=self._bake or 0)
+
+        def change(found: Record) -> Record:
+            # The time is read under the lock: waiting for it must not make a take late.
+            return transitions.take(
+                found,
+                candidate=parts.me,
+                seen=seen,
+                now_ns=parts.clock.now_ns(),
+                deadline_ns=deadline_ns,
+                rollout=rollout,
+                attempt=attempt,
+            )
+
+        boundary_ns = parts.schedule.boundary_ns(cycle)
+        note = Note(kind="take", scheduled_ns=boundary_ns, evidence=self._both_alive(record))
+        if not self._landed(change, note, attempt):
+            return False
+        self._took_epoch = record.ownership.epoch + 1
+        self._take_back = False
+        parts.log.write(LogEvent.OWNERSHIP_TAKEN, cycle=cycle, deploy=self._deploy_id)
+        parts.channel.tell(
+            Kind.TOOK,
+            deploy=self._deploy_id,
+            cycle=cycle,
+            epoch=self._took_epoch,
+            release=parts.me.release,
+            boundary_ms=boundary_ns // MS,
+            of=rollout.of,
+        )
+        return True
+
+    def _both_alive(self, record: Record) -> dict[str, str | int | float]:
+        """Return the evidence that old and new were alive together at the take."""
+        owner = record.ownership.owner
+        if owner is None:
+            return {}
+        return {
+            "old_pid": owner.pid,
+            "old_start_ticks": owner.start_ticks,
+            "old_alive": int(not self._watch_owner(owner).gone()),
+            "new_pid": self._parts.me.pid,
+            "new_start_ticks": self._parts.me.start_ticks,
+        }
+
+    def _may_seize(self, record: Record) -> bool:
+        """Tell whether this worker is an heir or an approved candidate, and warm."""
+        held = record.ownership
+        owning = held.owner or held.last_owner
+        heir = not self._deploy_id or self._took_epoch is not None
+        if owning is None:
+            return heir
+        known = self._parts.me.release == owning.release or self._is_previous(record)
+        if not ((heir and known) or self._bake is not None):
+            return False
+        return self._proof(record) is not None
+
+    def _proof(self, record: Record) -> Proof | None:
+        """Return what proves that the owner cannot go on, or None."""
+        owner = record.ownership.owner
+        if owner is None:
+            return Proof.NONE
+        watched = self._watch_owner(owner)
+        if watched.gone():
+            return Proof.DEAD
+        if self._is_overdue(record):
+            # On one host an overdue owner is killed first; only its death is proof.
+            watched.kill()
+            return Proof.OVERDUE if watched.gone() else None
+        return None
+
+    def _is_overdue(self, record: Record) -> bool:
+        parts = self._parts
+        cycle = record.progress.cycle + (record.progress.phase is Phase.SETTLED)
+        if parts.clock.now_ns() < parts.schedule.overdue_at_ns(cycle):
+            return False
+        unchanged_ns = parts.clock.monotonic_ns() - self._unchanged_since_ns
+        return unchanged_ns > parts.schedule.bounds.overdue_ns
+
+    def _seize(self, record: Record) -> bool:
+        parts = self._parts
+        proof = self._proof(record)
+        if proof is None:
+            return False
+        attempt = secrets.token_hex(8)
+        change = partial(
+            transitions.seize,
+            worker=parts.me,
+            seen=evidence_of(record),
+            proof=proof,
+            attempt=attempt,
+        )
+        owner = record.ownership.owner
+        evidence: dict[str, str | int | float] = {"proof": proof.value}
+        if owner is not None:
+            evidence |= {"old_pid": owner.pid, "old_start_ticks": owner.start_ticks}
+        if not self._landed(change, Note(kind="seize", evidence=evidence), attempt):
+            return False
+        self._took_epoch = record.ownership.epoch + 1
+        parts.log.write(LogEvent.OWNERSHIP_SEIZED, cycle=record.progress.cycle, **evidence)
+        parts.channel.tell(
+            Kind.SEIZED,
+            deploy=self._deploy_id,
+            epoch=self._took_epoch,
+            cycle=record.progress.cycle + 1,
+            proof=proof.value,
+            release=parts.me.release,
+        )
+        return True
+
+    def _landed(self, change: Any, note: Note, attempt: str) -> bool:  # noqa: ANN401 - a Change
+        """Apply a change of owner; a refusal is an ordinary answer: look again."""
+        parts = self._parts
+        try:
+            return parts.store.transact(change, note).attempt == attempt
+        except Refused as refused:
+            parts.log.write(LogEvent.TAKE_REFUSED, refusal=refused.refusal.value)
+            return False
+        except StateUnusable:
+            raise
+        except StateError as error:
+            parts.log.write(LogEvent.COMMIT_FAILED, reason=str(error))
+            return parts.store.read().ownership.owner == parts.me
+
+    def _is_previous(self, record: Record) -> bool:
+        previous = record.ownership.previous
+        return previous is not None and previous.release == self._parts.me.release
+
+    def _superseded(self, record: Record) -> bool:
+        """Tell whether this candidate's deploy is over: it owned, and does no more."""
+        return self._took_epoch is not None and record.ownership.epoch > self._took_epoch
+
+    def _watch_owner(self, owner: WorkerId) -> OtherWorker:
+        if self._watched is None or self._watched[0] != owner:
+            self.forget_owner()
+            self._watched = (owner, self._parts.hosts.watch(owner))
+        return self._watched[1]
+
+    def forget_owner(self) -> None:
+        """Stop watching the owner's process."""
+        if self._watched is not None:
+            self._watched[1].close()
+            self._watched = None

@@ -1,0 +1,31 @@
+"""What a worker is made of: an application, a store, and the ports to the world.
+
+Owns the bundle only. The same worker lives on real parts (`worker_process`) and on simulated
+ones; it never asks which.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from handoff.cadence import Schedule
+from handoff.logs import Log
+from handoff.ports import Channel, Clock, Hosts
+from handoff.workload import Workload
+from state.record import WorkerId
+from state.store import Store
+
+
+class Parts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker is made of; real or simulated."""
+
+    workload: Workload[Any, Any]
+    store: Store
+    clock: Clock
+    hosts: Hosts
+    channel: Channel
+    schedule: Schedule
+    me: WorkerId
+    log: Log
