@@ -133,7 +133,14 @@ async def test_switches_can_be_read_and_turned_off_and_nonsense_changes_nothing(
     on = (await running.control("faults"))["on"]
     assert on["rate_limit"]["probability"] == 0.5
     assert on["ban"] == {"probability": 1.0, "count": None, "scope": "gamma", "seconds": 60.0}
-    for nonsense in ({"nope": 1}, {"ban": {"scope": "moon"}}, {"ban": 2}, {"ban": {"x": 1}}, []):
+    wrong: tuple[object, ...] = (
+        {"nope": 1},
+        {"ban": {"scope": "moon"}},
+        {"ban": 2},
+        {"ban": {"x": 1}},
+        [],
+    )
+    for nonsense in wrong:
         assert "error" in await running.control("faults", nonsense)
     assert (await running.control("faults"))["on"] == on
     await running.control("faults", {"rate_limit": None, "ban": 0})

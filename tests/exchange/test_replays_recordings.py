@@ -16,13 +16,13 @@ from tests.exchange.served import Opener
 
 HEADER = "open_time_ms,open,high,low,close,volume"
 MARKET = Path(os.environ.get("FORESIGHT_MARKET", Path(__file__).parents[3] / "shared" / "market"))
-FIRST_MINUTE = 29_000_000 - 29_000_000 % 15
+FIRST = 29_000_000 - 29_000_000 % 15
 
 
 def rows(count: int, *, without: int = -1) -> list[str]:
     """Return candles that rise by one a minute."""
     return [
-        f"{(FIRST_MINUTE + index) * 60_000},{100 + index},{102 + index},{99 + index},{101 + index},5"
+        f"{(FIRST + index) * 60_000},{100 + index},{102 + index},{99 + index},{101 + index},5"
         for index in range(count)
         if index != without
     ]
@@ -44,7 +44,7 @@ def test_history_lies_before_the_origin_and_windows_stay_aligned(tmp_path: Path)
     prices = ReplayPrices(load_recordings(tmp_path), origin_minute=origin, lead_minutes=60)
     assert prices.assets == ("ADA", "BTC")
     assert prices.first_minute == origin - origin % 15 - 60
-    assert prices.first_minute % 15 == FIRST_MINUTE % 15
+    assert prices.first_minute % 15 == FIRST % 15
     assert prices.end_minute == prices.first_minute + 120
     first = prices.candle("BTC", prices.first_minute)
     assert first == (prices.first_minute, 100, 102, 99, 101, 5)
@@ -122,10 +122,9 @@ async def test_when_the_recording_is_over_every_page_says_so(
 
 
 @pytest.mark.asyncio
+@pytest.mark.skipif(not MARKET.is_dir(), reason="recorded candles absent")
 async def test_real_minutes_are_traded_and_settled_as_recorded(opener: Opener) -> None:
     """What the exchange settles is what the recording says, minute by minute."""
-    if not MARKET.is_dir():
-        pytest.skip("recorded candles absent")
     async with opener(replay=MARKET, speed=60) as running:
         assert "BTC" in running.venue.identity.assets
         candles = await running.spot.fetch_ohlcv("BTC/USDT", "1m", limit=300)

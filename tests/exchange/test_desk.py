@@ -1,0 +1,254 @@
+"""The counter decides from values alone: any moment can be played again without a network."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from foresight.exchange.desk import Desk, OrderRequest
+from foresight.exchange.fair_market import FairMarket
+from foresight.exchange.ledger import Ledger
+from foresight.exchange.ledger_entries import Entry, OrderReceived, Terms
+from foresight.exchange.market_clock import NS_PER_SECOND, Now
+from foresight.exchange.prices import SyntheticPrices
+from foresight.exchange.settlement import SETTLEMENT_DELAY_NS, Ruling, Settler
+from foresight.exchange.tape import Tape
+from foresight.exchange.tokens import token_id
+from foresight.exchange.windows import Result, Side, Window
+
+START_S = 1_763_827_200
+WINDOW = Window("BTC", "5m", START_S)
+OWNER = "0xowner"
+PRICES = SyntheticPrices(seed=11, origin_minute=START_S // 60, assets=("BTC", "ETH"))
+
+
+def at(seconds: float) -> Now:
+    """Return an instant some seconds into the window; wall and market time agree."""
+    ns = round((START_S + seconds) * NS_PER_SECOND)
+    return Now(ns, ns)
+
+
+@dataclass
+class Counter:
+    """A desk whose ledger is kept in memory."""
+
+    ledger: Ledger = field(default_factory=Ledger)
+    entries: list[Entry] = field(default_factory=list)
+    rulings: dict[str, Ruling] = field(default_factory=dict)
+    balance_micro: int = 100_000_000
+
+    def __post_init__(self) -> None:
+        self.market = FairMarket(Tape(PRICES, seed=11), seed=11)
+        self.settler = Settler(self.ledger, self.market, commit=self.commit, rule=self.rulings.get)
+        self.desk = Desk(
+            self.ledger,
+            self.market,
+            commit=self.commit,
+            settler=self.settler,
+            balance_micro=self.balance_micro,
+        )
+        self.desk.open_account(OWNER, at(0))
+
+    def commit(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            self.entries.append(entry)
+            self.ledger.apply(entry)
+
+    def order(self, number: int, now: Now, **more: Any) -> OrderReceived:  # noqa: ANN401 - terms
+        return self.desk.submit(request(number, **more), now)
+
+
+def request(
+    number: int, *, side: Side = Side.UP, window: Window = WINDOW, **terms: object
+) -> OrderRequest:
+    """Return an order for ten shares at any price unless told otherwise."""
+    asked = Terms(
+        slug=window.slug,
+        token=token_id(window, side),
+        outcome=side.value,
+        is_buy=True,
+        cents=99,
+        size_micro=10_000_000,
+        time_in_force="FAK",
+        wallet=OWNER,
+    )
+    asked = msgspec.structs.replace(asked, **terms)
+    return OrderRequest(
+        OWNER, f"order-{number}", window, side, asked, is_on_tick=True, is_post_only=False
+    )
+
+
+def crossing_time(counter: Counter, cents: int) -> float:
+    """Return when somebody first sells Up at a price or below."""
+    for tenth in range(10, 2990):
+        book = counter.market.book(WINDOW, Side.UP, at(tenth / 10).market_ns)
+        if book.asks and book.asks[0].cents <= cents:
+            return tenth / 10
+    pytest.fail("this window never crosses; choose another seed")
+
+
+def test_a_resting_order_is_filled_at_its_own_price_without_fee() -> None:
+    counter = Counter()
+    asks = [
+        book.asks[0].cents
+        for second in range(0, 300, 5)
+        if (book := counter.market.book(WINDOW, Side.UP, at(second + 0.1).market_ns)).asks
+    ]
+    first = counter.market.book(WINDOW, Side.UP, at(0.1).market_ns).asks[0].cents
+    cents = next(ask for ask in asks if ask < first)
+    placed = counter.order(1, at(0.1), cents=cents, time_in_force="GTC")
+    assert placed.fills == ()
+    assert counter.ledger.free_micro(OWNER) == 100_000_000 - cents * 100_000
+    counter.desk.advance(at(crossing_time(counter, cents)))
+    order = counter.ledger.orders["order-1"]
+    assert order.status == "MATCHED"
+    assert (order.cash_micro, order.fee_micro) == (cents * 100_000, 0)
+    assert order.fills[0].is_maker
+
+
+def test_a_resting_sale_is_filled_when_somebody_pays_its_price() -> None:
+    counter = Counter()
+    bought = counter.order(1, at(0.1))
+    paid = bought.fills[0].cents
+    sold = counter.order(2, at(0.1), is_buy=False, cents=paid, time_in_force="GTC")
+    assert sold.fills == ()
+    assert counter.ledger.free_shares_micro(OWNER, sold.terms.token) == 0
+    counter.rulings[WINDOW.slug] = Ruling(is_void=True, delay_ns=0)
+    for tenth in range(1, 3200):
+        counter.desk.advance(at(tenth / 10))
+    order = counter.ledger.orders["order-2"]
+    assert order.status in {"MATCHED", "CANCELED"}
+    assert counter.ledger.accounts[OWNER].positions == {}
+
+
+def test_an_order_for_a_time_ends_by_itself() -> None:
+    counter = Counter()
+    expires = START_S + 100
+    counter.order(1, at(1), cents=1, time_in_force="GTD", expires_s=expires)
+    counter.desk.advance(at(99))
+    assert counter.ledger.live
+    counter.desk.advance(at(100))
+    assert counter.ledger.orders["order-1"].status == "CANCELED"
+
+
+def test_a_listed_window_can_be_traded_before_it_starts_and_others_not() -> None:
+    counter = Counter()
+    ahead = Window("BTC", "5m", START_S + 3300)
+    assert counter.order(1, at(0), window=ahead).verdict == "accepted"
+    for number, other in enumerate(
+        (
+            Window("BTC", "5m", START_S + 3900),
+            Window("BTC", "5m", START_S - 300),
+            Window("NOPE", "5m", START_S),
+        )
+    ):
+        refused = counter.order(10 + number, at(0), window=other)
+        assert (refused.verdict, refused.fills) == ("refused", ())
+    assert counter.market.probability_up(ahead, at(0).market_ns) == 0.5
+    assert counter.market.reference(ahead, at(0).market_ns) is None
+
+
+def test_a_price_off_the_ticks_is_refused() -> None:
+    counter = Counter()
+    off = request(1)._replace(is_on_tick=False)
+    assert "minimum tick size" in counter.desk.submit(off, at(1)).reason
+    assert "minimum tick size" in counter.order(2, at(1), cents=100).reason
+
+
+def test_cash_for_the_fee_must_be_there_too() -> None:
+    best = Counter().market.book(WINDOW, Side.UP, at(1).market_ns).asks[0]
+    exact = best.size_micro * best.cents // 100
+    for balance, reason in ((exact, "not enough balance / allowance"), (exact + 3_000_000, "")):
+        counter = Counter(balance_micro=balance)
+        sent = counter.order(1, at(1), cents=best.cents, size_micro=best.size_micro)
+        assert sent.reason == reason
+
+
+def test_a_window_is_settled_once_and_not_before_its_delay() -> None:
+    counter = Counter()
+    counter.order(1, at(1))
+    end_s = 300 + SETTLEMENT_DELAY_NS / NS_PER_SECOND
+    counter.desk.advance(at(end_s - 0.1))
+    assert counter.ledger.settlements == {}
+    for late in (0.0, 1.0, 2.0):
+        counter.desk.advance(at(end_s + late))
+    result = counter.market.result(WINDOW, at(end_s).market_ns)
+    assert result is not None
+    kinds = [type(entry).__name__ for entry in counter.entries]
+    assert kinds.count("WindowSettled") == 1
+    assert counter.settler.result(WINDOW, at(9_999_999).market_ns) is result
+    assert counter.market.result(WINDOW, at(299).market_ns) is None
+
+
+def test_a_ruling_is_made_once_and_kept() -> None:
+    counter = Counter(rulings={WINDOW.slug: Ruling(is_void=True, delay_ns=60 * NS_PER_SECOND)})
+    counter.order(1, at(1))
+    counter.desk.advance(at(311))
+    counter.rulings.clear()  # what was ruled stays ruled
+    counter.desk.advance(at(369))
+    assert counter.ledger.settlements == {}
+    counter.desk.advance(at(371))
+    assert counter.ledger.settlements[WINDOW.slug].result == Result.VOID.value
+    assert counter.ledger.accounts[OWNER].closed[0].size_micro == 0
+
+
+moves = st.lists(
+    st.tuples(
+        st.integers(0, 40),  # id: repeats are wanted
+        st.floats(0, 30),  # seconds to wait first
+        st.sampled_from(Side),
+        st.booleans(),
+        st.integers(0, 101),
+        st.integers(0, 60).map(lambda shares: shares * 500_000),
+        st.sampled_from(["GTC", "GTD", "FAK", "FOK"]),
+    ),
+    max_size=25,
+)
+
+
+@given(moves)
+def test_money_is_neither_made_nor_lost_and_ids_are_executed_once(
+    wanted: list[tuple[int, float, Side, bool, int, int, str]],
+) -> None:
+    """Whatever is ordered: cash, shares and requests add up, and the entries tell it all."""
+    counter = Counter()
+    now_s = 1.0
+    for number, wait, side, is_buy, cents, size, tif in wanted:
+        now_s += wait
+        counter.order(
+            number,
+            at(now_s),
+            side=side,
+            is_buy=is_buy,
+            cents=cents,
+            size_micro=size,
+            time_in_force=tif,
+            expires_s=START_S + 10_000,
+        )
+        account = counter.ledger.accounts[OWNER]
+        assert account.balance_micro >= 0
+        assert all(position.size_micro > 0 for position in account.positions.values())
+    counter.desk.advance(at(10_000))
+    account = counter.ledger.accounts[OWNER]
+    assert account.positions == {}
+    assert counter.ledger.live == {}
+    flows = 0
+    for order in counter.ledger.orders.values():
+        flows += (-1 if order.terms.is_buy else 1) * order.cash_micro - order.fee_micro
+    for settlement in counter.ledger.settlements.values():
+        flows += sum(payout.payout_micro for payout in settlement.payouts)
+    assert account.balance_micro == 100_000_000 + flows
+    realized = sum(position.realized_micro - position.fee_micro for position in account.closed)
+    assert account.balance_micro == 100_000_000 + realized
+    assert len(counter.ledger.requests) == len(wanted)
+    executed = [entry for entry in counter.ledger.requests if entry.fills]
+    assert len({entry.order_id for entry in executed}) == len(executed)
+    again = Ledger()
+    for entry in counter.entries:
+        again.apply(msgspec.json.decode(msgspec.json.encode(entry), type=Entry))
+    assert again.accounts == counter.ledger.accounts
+    assert again.orders == counter.ledger.orders
