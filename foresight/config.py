@@ -60,8 +60,8 @@ class Engine(_Section, frozen=True, kw_only=True):
 class Board(_Section, frozen=True, kw_only=True):
     """`[board]`: which slots are traded: every asset in every timeframe."""
 
-    assets: Annotated[list[Asset], Meta(min_length=1, max_length=32)] = list(ASSETS)
-    timeframes: Annotated[list[Literal["5m", "15m"]], Meta(min_length=1)] = ["5m", "15m"]
+    assets: Annotated[tuple[Asset, ...], Meta(min_length=1, max_length=32)] = ASSETS
+    timeframes: Annotated[tuple[Literal["5m", "15m"], ...], Meta(min_length=1)] = ("5m", "15m")
 
 
 class Venue(_Section, frozen=True, kw_only=True):

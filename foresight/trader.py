@@ -33,6 +33,7 @@ from foresight.venues.paper import Paper
 from foresight.venues.polymarket import Polymarket
 from handoff.boundary_clock import SystemClock
 from handoff.cadence import app_time_ns, every
+from handoff.ports import Clock
 from handoff.workload import (
     Absent,
     Context,
@@ -73,6 +74,7 @@ class Trader(Workload[Book, Market]):
         *,
         feed: BinanceCandles,
         venue: Venue,
+        clock: Clock,
     ) -> None:
         """Put the parts together; nothing is opened yet.
 
@@ -81,6 +83,7 @@ class Trader(Workload[Book, Market]):
             config: The configuration it came from.
             feed: Where candles come from.
             venue: Where orders go.
+            clock: Says when the market was seen.
         """
         engine = config.engine
         self.cadence = every(engine.period_s, catch_up_s=engine.catch_up_s or None)
@@ -88,7 +91,7 @@ class Trader(Workload[Book, Market]):
         self._feed = feed
         self._venue = venue
         self._positions_every = config.venue.positions_every
-        self._clock = SystemClock()
+        self._clock = clock
         self._is_warm = False
 
     @override
@@ -240,16 +243,20 @@ def create(context: Context) -> Trader:
     Raises:
         ConfigError: The configuration says something unknown or impossible.
     """
-    return create_with(load(f"{context.tree}/{CONFIG_FILE}", os.environ), context, os.environ)
+    config = load(f"{context.tree}/{CONFIG_FILE}", os.environ)
+    return create_with(config, context, os.environ, clock=SystemClock())
 
 
-def create_with(config: Config, context: Context, environment: Mapping[str, str]) -> Trader:
+def create_with(
+    config: Config, context: Context, environment: Mapping[str, str], *, clock: Clock
+) -> Trader:
     """Return a trader for a configuration.
 
     Args:
         config: The configuration.
         context: Where it runs.
         environment: Variables: where the local exchange is, whether live was asked for.
+        clock: Says when the market was seen.
 
     Raises:
         ConfigError: The configuration says something impossible.
@@ -275,7 +282,7 @@ def create_with(config: Config, context: Context, environment: Mapping[str, str]
     )
     if config.venue.kind == "paper":
         venue = Paper(venue)
-    return Trader(policy, config, feed=feed, venue=venue)
+    return Trader(policy, config, feed=feed, venue=venue, clock=clock)
 
 
 def _options(

@@ -13,7 +13,7 @@ from typing import Any, Final
 from foresight.book import CLOSES_KEPT
 from foresight.errors import AnswerUnreadable, VenueError
 from foresight.market import Candles
-from foresight.venues.ccxt_calls import Requests, list_of, spot_client
+from foresight.venues.ccxt_calls import OPEN_TIMEOUT_S, Requests, list_of, spot_client
 
 MINUTE_MS: Final = 60_000
 _ROW_FIELDS: Final = 5  # open time, open, high, low, close
@@ -43,7 +43,7 @@ class BinanceCandles:
         """
         if self._client is None:
             self._client = spot_client(self._options)
-        await self._requests.read(self._client.load_markets)
+        await self._requests.read(self._client.load_markets, timeout_s=OPEN_TIMEOUT_S)
 
     async def fetch(self, newest: Mapping[str, int], *, end_minute: int) -> dict[str, Candles]:
         """Return new closed candles by asset.

@@ -24,6 +24,7 @@ AnswerT = TypeVar("AnswerT")
 
 READ_ATTEMPTS_MAX: Final = 2  # the next cycle asks again anyway
 READ_PAUSE_S: Final = 0.02
+OPEN_TIMEOUT_S: Final = 20.0  # lists of pairs and credentials, while a worker warms up
 DETAIL_MAX: Final = 300  # characters of a venue's own words that are kept
 
 
@@ -54,11 +55,14 @@ class Requests:
         self._gate = asyncio.Semaphore(at_once)
         self._timeout_s = timeout_s
 
-    async def read(self, ask: Callable[[], Awaitable[AnswerT]]) -> AnswerT:
+    async def read(
+        self, ask: Callable[[], Awaitable[AnswerT]], *, timeout_s: float | None = None
+    ) -> AnswerT:
         """Return the answer to a request that changes nothing.
 
         Args:
             ask: Makes the request; called again if the venue cannot be reached.
+            timeout_s: Another longest wait than usual.
 
         Raises:
             VenueError: There is no usable answer.
@@ -74,7 +78,7 @@ class Requests:
             with translated():
                 return await ask()
 
-        return await self._bounded(lambda: retrying(attempt))
+        return await self._bounded(lambda: retrying(attempt), timeout_s or self._timeout_s)
 
     async def once(self, ask: Callable[[], Awaitable[AnswerT]]) -> AnswerT:
         """Return the answer to a request that is made once.
@@ -87,14 +91,16 @@ class Requests:
             with translated():
                 return await ask()
 
-        return await self._bounded(attempt)
+        return await self._bounded(attempt, self._timeout_s)
 
-    async def _bounded(self, ask: Callable[[], Awaitable[AnswerT]]) -> AnswerT:
+    async def _bounded(
+        self, ask: Callable[[], Awaitable[AnswerT]], timeout_s: float
+    ) -> AnswerT:
         try:
-            async with asyncio.timeout(self._timeout_s), self._gate:
+            async with asyncio.timeout(timeout_s), self._gate:
                 return await ask()
         except TimeoutError as error:
-            what = f"no answer within {self._timeout_s:g} s"
+            what = f"no answer within {timeout_s:g} s"
             raise VenueUnreachable(what) from error
 
 
@@ -105,7 +111,7 @@ def translated() -> Iterator[None]:
     Raises:
         VenueError: Which one says what it means for the request.
     """
-    import ccxt.base.errors as ccxt  # noqa: PLC0415 - as above
+    from ccxt.base import errors as ccxt  # noqa: PLC0415 - as above
 
     try:
         yield

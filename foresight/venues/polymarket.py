@@ -19,7 +19,7 @@ from foresight.market import Holdings, Offer, Ruling
 from foresight.orders import NOT_FILLABLE, REFUSED, Bought, Buy
 from foresight.venues import polymarket_answers as answers
 from foresight.venues.base import Missing, NotBought, Waiting
-from foresight.venues.ccxt_calls import Requests, board_client, list_of, mapping_of
+from foresight.venues.ccxt_calls import OPEN_TIMEOUT_S, Requests, board_client, list_of, mapping_of
 
 OUTCOMES_KEPT: Final = 64
 EVENTS_AT_ONCE: Final = 50  # slugs in one request
@@ -70,7 +70,9 @@ class Polymarket:
             self._client = board_client(self._options)
             self._client.outcomes, self._client.outcomes_by_id = {}, {}
         if self._options.get("privateKey"):
-            await self._requests.read(self._client.load_api_credentials)
+            await self._requests.read(
+                self._client.load_api_credentials, timeout_s=OPEN_TIMEOUT_S
+            )
 
     async def close(self) -> None:
         """Give back the connections."""
