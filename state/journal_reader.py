@@ -15,6 +15,7 @@ import msgspec
 from state.cycle_audit import CycleReport, audit_cycles
 from state.errors import JournalBroken
 from state.journal_frames import (
+    ABORTED,
     CHAIN_START,
     SEGMENT,
     Line,
@@ -43,13 +44,11 @@ class Tail(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         lines: Its last complete lines, at most two, oldest first.
-        first: Whether the oldest of them is the segment's first line.
         size: Length in bytes up to the last newline.
         torn: Bytes behind the last newline: a line that never happened.
     """
 
     lines: tuple[bytes, ...]
-    first: bool
     size: int
     torn: int
 
@@ -96,13 +95,7 @@ def read_tail(segment: Path) -> Tail:
             data = file.read(step) + data
     whole = data.rfind(b"\n") + 1
     lines = data[:whole].split(b"\n")[:-1]
-    from_start = start == 0 and len(lines) <= 2  # noqa: PLR2004 - no line was left out
-    return Tail(
-        lines=tuple(lines[-2:]),
-        first=from_start,
-        size=start + whole,
-        torn=len(data) - whole,
-    )
+    return Tail(lines=tuple(lines[-2:]), size=start + whole, torn=len(data) - whole)
 
 
 def read_lines(directory: Path, since_cycle: int | None = None) -> Iterator[Line]:
@@ -117,7 +110,8 @@ def read_lines(directory: Path, since_cycle: int | None = None) -> Iterator[Line
         JournalBroken: A line was removed, repeated or changed; says where.
     """
     for line in _checked(directory, since_cycle):
-        if since_cycle is None or line.cycle >= since_cycle:
+        # What an `aborted` line takes back may be of a later cycle than its own.
+        if since_cycle is None or line.cycle >= since_cycle or line.kind == ABORTED:
             yield line
 
 

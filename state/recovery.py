@@ -44,13 +44,24 @@ def recover(
         fault: What is wrong with the record; raised again where nothing can be proven.
 
     Raises:
-        RecordDamaged: No line leads to a record with the digest it promised.
+        RecordDamaged: The newest line that counts does not lead to the digest it promised.
     """
-    for line in reversed(lines):
-        found = _recovered(line, previous, rebuild)
-        if found is not None:
-            return found
-    raise fault
+    line = _newest_committed(lines, previous)
+    found = _recovered(line, previous, rebuild) if line else None
+    if found is None:
+        raise fault
+    return found
+
+
+def _newest_committed(lines: Sequence[Line], previous: Generation | None) -> Line | None:
+    # The generation before tells whether the newest line's record was ever written. In doubt
+    # it was: what was decided may have been acted upon, and must not be decided anew.
+    *older, last = (None, *lines)
+    before = older[-1] if older else None
+    if last is None or before is None or previous is None:
+        return last
+    never_written = previous.digest == before.parent and last.parent == before.result
+    return before if never_written else last
 
 
 def _recovered(

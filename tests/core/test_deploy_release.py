@@ -28,7 +28,11 @@ winloop==0.6.3 ; sys_platform == 'win32' \\
 
 
 def test_a_release_is_named_by_its_commit_and_its_environment() -> None:
-    assert release_id("0123456789abcdef" * 2, "fedcba9876543210") == "0123456789ab-fedcba"
+    commit, environment = "0123456789abcdef" * 2, "fedcba9876543210"
+    assert release_id(commit, environment) == "0123456789ab-fedcba"
+    beside = {release_id(commit, environment, engine) for engine in ("", "one", "other")}
+    assert len(beside) == 3
+    assert {name[:13] for name in beside} == {"0123456789ab-"}
 
 
 @pytest.mark.parametrize(

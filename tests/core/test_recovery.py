@@ -111,6 +111,25 @@ def test_the_line_before_helps_where_the_newest_cannot() -> None:
     assert found == generation(second)
 
 
+def test_a_decision_that_may_have_been_written_is_never_taken_back() -> None:
+    """The generation before it is its parent, so it was: its effects may be out already."""
+    first = owned()
+    second = miss(first)
+    third = decide(second, effect("order-12"))
+    lines = [line_of(first, second, "miss"), line_of(second, third, "decide", b'{"price":12}')]
+    with pytest.raises(RecordDamaged):
+        recover(lines, generation(second), rebuild=None, fault=FAULT)
+    found = recover(lines, generation(second), rebuild=decided_again, fault=FAULT)
+    assert found == generation(third)
+
+
+def test_lines_that_do_not_follow_each_other_leave_the_newest_to_count() -> None:
+    first, second = owned(), miss(owned())
+    elsewhere = plan_genesis(empty(90), now_ns=NOW_NS).line
+    lines = [line_of(first, second, "miss"), elsewhere]
+    assert recover(lines, generation(first), rebuild=None, fault=FAULT).record == empty(90)
+
+
 def test_without_lines_the_fault_stands() -> None:
     with pytest.raises(RecordDamaged, match="a test says so"):
         recover([], generation(owned()), rebuild=None, fault=FAULT)
