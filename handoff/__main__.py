@@ -15,6 +15,7 @@ import enum
 import os
 import sys
 from pathlib import Path
+from typing import TextIO
 
 from handoff.errors import AnotherInCharge, HandoffError, NotRunning
 
@@ -47,8 +48,17 @@ def main(argv: list[str] | None = None) -> int:
         return _fail(error, ExitCode.NOT_RUNNING)
     except HandoffError as error:
         return _fail(error, ExitCode.FAILED)
+    except OSError as error:
+        # A home that cannot be written, a full disk: the operating system's own words.
+        sys.stderr.write(f"error: {error}\n")
+        return ExitCode.FAILED
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
+
+
+def _say(stream: TextIO, text: str) -> None:
+    stream.write(text + "\n")
+    stream.flush()
 
 
 def _fail(error: HandoffError, code: ExitCode) -> int:
@@ -151,9 +161,9 @@ def _replace(arguments: argparse.Namespace) -> int:
         entry=arguments.entry,
         tree=arguments.tree.absolute(),
         bake=arguments.bake,
-        say=lambda text: print(text, file=sys.stderr, flush=True),
+        say=lambda text: _say(sys.stderr, text),
     )
-    print(f"{deploy.deploy_id} {deploy.phase.value} {deploy.release} {deploy.reason}".strip())
+    _say(sys.stdout, f"{deploy.deploy_id} {deploy.phase.value} {deploy.release} {deploy.reason}".strip())
     codes = {Phase.PERMANENT: ExitCode.DONE, Phase.RETURNED: ExitCode.RETURNED}
     return codes.get(deploy.phase, ExitCode.REFUSED)
 
@@ -161,7 +171,7 @@ def _replace(arguments: argparse.Namespace) -> int:
 def _status(arguments: argparse.Namespace) -> int:
     from handoff import plain  # noqa: PLC0415 - as above
 
-    print(plain.status(_home(arguments)))
+    _say(sys.stdout, plain.status(_home(arguments)))
     return ExitCode.DONE
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from handoff import wire
 from handoff.errors import WireBroken
 from handoff.limits import RECONNECT_PAUSE_S, WIRE_QUEUE_MAX
-from handoff.sockets import connect_async
+from handoff.sockets import address_of
 from handoff.wire import Kind, Message
 
 if TYPE_CHECKING:
@@ -35,14 +35,22 @@ class LauncherChannel:
         self._writer: asyncio.StreamWriter | None = None
         self._received: deque[Message] = deque(maxlen=WIRE_QUEUE_MAX)
         self._last: dict[str, bytes] = {}
+        self._early: deque[bytes] = deque(maxlen=WIRE_QUEUE_MAX)  # said before there was a line
+        self._was_up = asyncio.Event()
 
     def tell(self, kind: Kind, **members: object) -> None:
-        """Send a message if the line is up."""
+        """Send a message if the line is up; before it was first up, keep it until it is."""
         line = wire.encode(kind, **members)
         if kind in (Kind.READY, Kind.SETTLED, Kind.TOOK, Kind.SEIZED):
             self._last[kind.value] = line
+        if kind is Kind.LOST:
+            # A later launcher must not take this worker for the owner that it was.
+            for old in (Kind.SETTLED, Kind.TOOK, Kind.SEIZED):
+                self._last.pop(old.value, None)
         if self._writer is not None and not self._writer.is_closing():
             self._writer.write(line)
+        elif not self._was_up.is_set():
+            self._early.append(line)
 
     def received_nowait(self) -> list[Message]:
         """Return what came since the last call."""
@@ -54,24 +62,32 @@ class LauncherChannel:
         """Connect, and connect again whenever the line breaks, until cancelled."""
         while True:
             try:
-                reader, self._writer = await connect_async(self._path)
+                reader, self._writer = await self._connect()
+                was_up = self._was_up.is_set()
                 self._writer.write(wire.encode(Kind.HELLO, **self._hello))
                 # A new launcher learns what this worker is from what it said last.
-                self._writer.writelines(self._last.values())
+                self._writer.writelines(self._last.values() if was_up else self._early)
+                self._early.clear()
+                self._was_up.set()
                 await self._receive(reader)
             except (OSError, WireBroken):
                 pass
             finally:
                 self._hang_up()
-            await asyncio.sleep(RECONNECT_PAUSE_S)
+            await asyncio.sleep(RECONNECT_PAUSE_S)  # noqa: TID251 - nothing tells when a launcher is back
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        with address_of(self._path) as address:
+            return await asyncio.open_unix_connection(address)
 
     async def flush(self, timeout_s: float) -> None:
         """Wait, within a bound, until what was told is with the operating system."""
-        if self._writer is None:
-            return
         try:
             async with asyncio.timeout(timeout_s):
-                await self._writer.drain()
+                # A release that is refused at once would be gone before it could say why.
+                await self._was_up.wait()
+                if self._writer is not None:
+                    await self._writer.drain()
         except (OSError, TimeoutError):
             return
 

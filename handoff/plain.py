@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from handoff.client import LauncherClient
 from handoff.engine_config import EngineConfig, read_engine_config, write_engine_config
@@ -45,10 +46,8 @@ def run(
     speed: int = 1,
     standby: bool = False,
     force_filesystem: bool = False,
-) -> int:
-    """Run a launcher in this process until it is stopped."""
-    from handoff import launcher  # noqa: PLC0415 - commands that only talk do not need it
-
+) -> NoReturn:
+    """Become a launcher that runs until it is stopped; return only by an exception."""
     prepare_home(home)
     manifest = snapshot_tree(home, tree, entry)
     config = EngineConfig(
@@ -61,7 +60,10 @@ def run(
     )
     launcher_lock_free(home)
     write_engine_config(home, config)
-    return launcher.main(home)
+    # A fresh interpreter: what it took to make a release would stay in memory for years.
+    isolated = ["-I"] if sys.flags.isolated else []
+    command = [sys.executable, *isolated, "-m", "handoff", "launcher", "--home", str(home)]
+    os.execv(command[0], command)  # noqa: S606 - our own interpreter, no shell
 
 
 def launcher_lock_free(home: Path) -> None:
@@ -128,5 +130,5 @@ def down(home: Path) -> bool:
                 pass
         except NotRunning:
             return True
-        time.sleep(0.1)
+        time.sleep(0.1)  # noqa: TID251 - nothing tells when a socket is gone
     return False

@@ -6,7 +6,6 @@ it is reached through a descriptor of its directory.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import socket
@@ -75,12 +74,6 @@ def connect_unix(path: Path, timeout_s: float) -> socket.socket:
         connection.close()
         raise
     return connection
-
-
-async def connect_async(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Connect from an event loop."""
-    with address_of(path) as address:
-        return await asyncio.open_unix_connection(address)
 
 
 def peer_uid(connection: socket.socket) -> int | None:
