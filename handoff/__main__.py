@@ -34,7 +34,7 @@ class ExitCode(enum.IntEnum):
     INTERRUPTED = 130  # Ctrl-C
 
 
-def main(argv: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None) -> int:  # noqa: PLR0911 - one exit code per error
     """Run one command; return its exit code."""
     if not __debug__:
         sys.stderr.write("error: this program relies on its assertions\nhint: run without -O\n")
@@ -163,7 +163,10 @@ def _replace(arguments: argparse.Namespace) -> int:
         bake=arguments.bake,
         say=lambda text: _say(sys.stderr, text),
     )
-    _say(sys.stdout, f"{deploy.deploy_id} {deploy.phase.value} {deploy.release} {deploy.reason}".strip())
+    _say(
+        sys.stdout,
+        f"{deploy.deploy_id} {deploy.phase.value} {deploy.release} {deploy.reason}".strip(),
+    )
     codes = {Phase.PERMANENT: ExitCode.DONE, Phase.RETURNED: ExitCode.RETURNED}
     return codes.get(deploy.phase, ExitCode.REFUSED)
 

@@ -10,12 +10,21 @@ from __future__ import annotations
 import json
 import os
 import selectors
-import signal
 import time
 from typing import TYPE_CHECKING, Any, Final
 
 from handoff.engine_config import write_json
-from handoff.processes import Exit, Identity, Watched, boot_id, pid_namespace, spawn, watch
+from handoff.processes import (
+    KILL,
+    TERM,
+    Exit,
+    Identity,
+    Watched,
+    boot_id,
+    pid_namespace,
+    spawn,
+    watch,
+)
 from handoff.supervision import Child, Role
 
 if TYPE_CHECKING:
@@ -174,12 +183,12 @@ class Children:
 
     def drain(self, running: Running) -> None:
         """Ask a child to leave; it counts from now."""
-        running.watched.send(signal.SIGTERM)
+        running.watched.send(TERM)
         self.update(running, stopping_s=time.monotonic())
 
     def kill(self, running: Running) -> None:
         """End a child."""
-        running.watched.send(signal.SIGKILL)
+        running.watched.send(KILL)
 
     def write_down(self) -> None:
         """Write the table for the next launcher."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from handoff import wire
 from handoff.errors import HandoffError, NotRunning, WireBroken
@@ -42,7 +42,7 @@ class LauncherClient:
         self._buffer = wire.LineBuffer()
         self._events: deque[Message] = deque()
 
-    def __enter__(self) -> LauncherClient:
+    def __enter__(self) -> Self:
         """Return the client."""
         return self
 

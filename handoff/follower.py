@@ -42,7 +42,7 @@ class Follower:
     def __init__(self, parts: Parts, *, deploy_id: str) -> None:
         """Start without approval and without having seen anything."""
         self._parts = parts
-        self._deploy_id = deploy_id
+        self.deploy_id = deploy_id
         self._bake: int | None = None  # cycles to bake, once approved
         self._take_back = False
         self._yield_until_ns = 0
@@ -67,13 +67,13 @@ class Follower:
     def lost(self) -> None:
         """From now on it is an heir like any other, whatever it was started as."""
         self._bake = self._took_epoch = None
-        self._deploy_id = ""
+        self.deploy_id = ""
 
     def has_part(self, record: Record) -> bool:
         """Tell whether this worker may still become owner."""
         held = record.ownership
         owning = held.owner or held.last_owner
-        if owning is None or (self._deploy_id and not self._superseded(record)):
+        if owning is None or (self.deploy_id and not self._superseded(record)):
             return True
         return self._parts.me.release == owning.release or self._is_previous(record)
 
@@ -118,7 +118,7 @@ class Follower:
         if parts.clock.now_ns() >= deadline_ns:
             return False  # too late for this boundary; the next settle opens the next one
         attempt, seen = secrets.token_hex(8), evidence_of(record)
-        rollout = Rollout(deploy_id=self._deploy_id, of=self._bake or 0)
+        rollout = Rollout(deploy_id=self.deploy_id, of=self._bake or 0)
 
         def change(found: Record) -> Record:
             # The time is read under the lock: waiting for it must not make a take late.
@@ -138,10 +138,10 @@ class Follower:
             return False
         self._took_epoch = record.ownership.epoch + 1
         self._take_back = False
-        parts.log.write(LogEvent.OWNERSHIP_TAKEN, cycle=cycle, deploy=self._deploy_id)
+        parts.log.write(LogEvent.OWNERSHIP_TAKEN, cycle=cycle, deploy=self.deploy_id)
         parts.channel.tell(
             Kind.TOOK,
-            deploy=self._deploy_id,
+            deploy=self.deploy_id,
             cycle=cycle,
             epoch=self._took_epoch,
             release=parts.me.release,
@@ -167,7 +167,7 @@ class Follower:
         """Tell whether this worker is an heir or an approved candidate, and warm."""
         held = record.ownership
         owning = held.owner or held.last_owner
-        heir = not self._deploy_id or self._took_epoch is not None
+        heir = not self.deploy_id or self._took_epoch is not None
         if owning is None:
             return heir
         known = self._parts.me.release == owning.release or self._is_previous(record)
@@ -220,7 +220,7 @@ class Follower:
         parts.log.write(LogEvent.OWNERSHIP_SEIZED, cycle=record.progress.cycle, **evidence)
         parts.channel.tell(
             Kind.SEIZED,
-            deploy=self._deploy_id,
+            deploy=self.deploy_id,
             epoch=self._took_epoch,
             cycle=record.progress.cycle + 1,
             proof=proof.value,

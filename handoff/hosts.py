@@ -6,11 +6,10 @@ can be neither watched nor killed from here: nothing is ever proven about it.
 
 from __future__ import annotations
 
-import signal
 import socket
 from typing import TYPE_CHECKING
 
-from handoff.processes import Identity, Watched, watch
+from handoff.processes import KILL, Identity, Watched, watch
 
 if TYPE_CHECKING:
     from handoff.ports import OtherWorker
@@ -54,7 +53,7 @@ class _Here:
 
     def kill(self) -> bool:
         # Death follows the signal; it is proven by `gone`, not by having sent it.
-        self._watched.send(signal.SIGKILL)
+        self._watched.send(KILL)
         return True
 
     def close(self) -> None:

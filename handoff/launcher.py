@@ -52,6 +52,7 @@ SOCKET: Final = "control.sock"
 LOCK: Final = "launcher.lock"
 TICK_S_MAX: Final = 1.0  # also the poll where a system has no pidfd
 JOB_ATTEMPTS: Final = 3  # a deployer that is killed goes on where it was
+_OWN_MODULES: Final = frozenset({"__main__", "handoff"})
 _FAULTY_STATUS: Final = 4  # `Leaving.FAULTY` of a worker
 
 
@@ -166,12 +167,15 @@ class Launcher:
 
     def _after_exit(self, running: Running, how: ProcessExit | None) -> None:
         child, now_s = running.child, time.monotonic()
-        failed = child.stopping_s is None and (how is None or how != ProcessExit(0, 0))
+        # The status of an adopted worker is nobody's to collect; its last message says as much.
+        drained = how == ProcessExit(0, 0) or (how is None and running.leaving == "DRAINED")
+        failed = child.stopping_s is None and not drained
         match child.role:
             case Role.HEIR if failed:
-                self._bad_cycle = how is not None and how.status == _FAULTY_STATUS
+                faulty = how is not None and how.status == _FAULTY_STATUS
+                self._bad_cycle = faulty or running.leaving == "FAULTY"
                 self._heirs = self._heirs.after_failure(now_s)
-                if child.warm and self._heirs.count == 1:
+                if child.warm and self._heirs.in_a_row == 1:
                     self._heirs = self._heirs._replace(last_s=0.0)  # the first one at once
             case Role.COMPANION if failed:
                 known = self._companions.get(child.name, Failures())
@@ -210,7 +214,7 @@ class Launcher:
         choice = choose_release(
             record,
             first=self._config.first_release,
-            failed_starts=self._heirs.count,
+            failed_starts=self._heirs.in_a_row,
             bad_cycle=self._bad_cycle,
         )
         self._log.write(LogEvent.CHILD_STARTED, reason=reason, release=choice.release)
@@ -346,7 +350,7 @@ class Launcher:
                 self._own(running)
             case Kind.SETTLED.value:
                 self._heirs = Failures()
-                due_s = time.monotonic() + message["overdue_at_ms"] / 1000 - time.time()
+                due_s = time.monotonic() + message["overdue_at_ms"] / 1000 - time.time()  # noqa: TID251 - the worker says it in wall-clock time
                 self._children.update(running, owner=True, warm=True, overdue_s=due_s)
             case Kind.LOST.value:
                 self._children.update(running, owner=False, overdue_s=None)
@@ -383,7 +387,7 @@ class Launcher:
             reply = {"ok": False, "error": str(error)}
         connection.tell(Kind.REPLY, **({"ok": True} | reply))
 
-    def _obey(self, connection: Connection, message: Message) -> dict[str, Any]:
+    def _obey(self, connection: Connection, message: Message) -> dict[str, Any]:  # noqa: C901, PLR0911 - one case per request
         match message["kind"]:
             case Kind.STATUS.value:
                 return self._status()
@@ -457,6 +461,7 @@ class Launcher:
             "pid": os.getpid(),
             "app": self._config.app,
             "stopping": self._stopping,
+            "foreign_modules": sorted(_foreign_modules()),
             "children": [
                 {
                     **each.child._asdict(),
@@ -512,6 +517,12 @@ class Launcher:
 
 def _noted_by_wakeup_descriptor(_number: int, _frame: object) -> None:
     """Do nothing: the number is in the wake-up descriptor, the loop acts on it."""
+
+
+def _foreign_modules() -> set[str]:
+    """Return what was imported although it is neither the standard library's nor ours."""
+    loaded = {name.partition(".")[0] for name in sys.modules}
+    return {name for name in loaded - sys.stdlib_module_names if name not in _OWN_MODULES}
 
 
 def _members(message: Message) -> dict[str, Any]:

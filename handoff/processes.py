@@ -25,6 +25,10 @@ HAS_PIDFD: Final = hasattr(os, "pidfd_open") and Path("/proc/self/stat").exists(
 _START_TICKS_FIELD: Final = 19  # of /proc/pid/stat after the command name; proc(5) field 22
 _STATE_FIELD: Final = 0
 
+TERM: Final = signal.SIGTERM  # leave when what is in hand is done
+KILL: Final = signal.SIGKILL  # end now
+STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)  # both ask a worker to drain
+
 
 class Identity(NamedTuple):
     """One process, told apart from every other that ever lived."""

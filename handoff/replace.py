@@ -200,7 +200,7 @@ class Driver:
             self._took = True
             self._apply(Took(0, 0, bakes=True))
 
-    def _event_of(self, message: Message) -> Event | None:
+    def _event_of(self, message: Message) -> Event | None:  # noqa: PLR0911 - one case per message
         """Return what a launcher's message means for this deploy, if anything."""
         mine = message.get("deploy") == self._deploy.deploy_id
         match message["kind"]:

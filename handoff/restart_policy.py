@@ -51,14 +51,14 @@ def backoff_s(failures: int) -> float:
 class Failures(NamedTuple):
     """Failures in a row, forgotten after a quiet window."""
 
-    count: int = 0
+    in_a_row: int = 0
     last_s: float = 0.0
 
     def after_failure(self, now_s: float) -> Failures:
         """Return the count with one more failure."""
         recent = now_s - self.last_s < RESTART_WINDOW_S
-        return Failures((self.count if recent else 0) + 1, now_s)
+        return Failures((self.in_a_row if recent else 0) + 1, now_s)
 
     def next_start_s(self) -> float:
         """Return the earliest monotonic time of the next start."""
-        return self.last_s + backoff_s(self.count) if self.count else 0.0
+        return self.last_s + backoff_s(self.in_a_row) if self.in_a_row else 0.0

@@ -1,27 +1,19 @@
-"""One worker: candidate, standby or owner. The role is in the record, not in the code path.
+"""One worker's life: warm up, follow, own, leave. The role is in the record, not in the code.
 
-Owns what a worker does in each role: follow the record, take or seize when the rules and
-the evidence allow it, run cycles while it owns, leave when it is asked to or has no part
-left. The rules themselves are `state.transitions`; this file only asks them.
-
-A worker of the owning release is an heir: it seizes when the owner is gone. During a bake
-the previous release is an heir too: that is the way back. A candidate waits until it is
-approved, then takes the next boundary. Whoever is none of these leaves.
+Owns the order of these and what an owner does: wait for the boundary, run the cycle, give way,
+leave when it is asked to. How a worker becomes owner is in `follower`, what a cycle is in
+`cycle`; the rules themselves are `state.transitions`, and this file only asks them.
 """
 
 from __future__ import annotations
 
 import enum
-import secrets
-from functools import partial
-from typing import Any
-
-import msgspec
+from typing import TYPE_CHECKING
 
 from handoff import gates
-from handoff.cadence import Schedule
-from handoff.cycle import CycleRunner, cycle_of
+from handoff.cycle import CycleRunner
 from handoff.errors import WorkloadFaulty
+from handoff.follower import Follower
 from handoff.limits import (
     DECIDE_ATTEMPTS_MAX,
     FOLLOW_POLL_S,
@@ -32,15 +24,12 @@ from handoff.limits import (
     YIELD_NS,
 )
 from handoff.log_events import LogEvent
-from handoff.logs import Log
-from handoff.ports import Channel, Clock, Hosts, OtherWorker
 from handoff.wire import Kind
-from handoff.workload import Ready, Workload
-from state import transitions
-from state.errors import Refused, StateError, StateUnusable
-from state.record import Phase, Record, Rollout, WorkerId, evidence_of
-from state.store import Note, Store
-from state.transitions import Proof
+from state.errors import Refusal, Refused, StateError, StateUnusable
+from state.record import Phase, Record
+
+if TYPE_CHECKING:
+    from handoff.parts import Parts
 
 
 class Leaving(enum.Enum):
@@ -63,18 +52,11 @@ class Worker:
     def __init__(self, parts: Parts, *, deploy_id: str = "") -> None:
         """Start as a follower; the record says what else."""
         self._parts = parts
-        self._deploy_id = deploy_id
-        self._bake: int | None = None  # cycles to bake, once approved
+        self._follower = Follower(parts, deploy_id=deploy_id)
         self._leave = False
-        self._take_back = False
         self._candidate_waits = False
-        self._yield_until_ns = 0
         self._yielded_cycle = -YIELD_CYCLES_MIN
-        self._took_epoch: int | None = None
-        self._watched: tuple[WorkerId, OtherWorker] | None = None
-        self._followed = (-1, -1)  # epoch and cycle for which `follow` said ready
-        self._unchanged_token: object = None
-        self._unchanged_since_ns = 0  # monotonic
+        self._failures = 0  # of the next cycle, in a row
         self._reason = ""
 
     def drain(self) -> None:
@@ -91,11 +73,14 @@ class Worker:
         except StateError as error:
             leaving, self._reason = Leaving.FAILED, str(error)
         finally:
-            self._forget_owner()
+            self._follower.forget_owner()
             await parts.workload.close()
         parts.log.write(LogEvent.WORKER_LEAVING, leaving=leaving.name, reason=self._reason)
         parts.channel.tell(
-            Kind.LEAVING, leaving=leaving.name, reason=self._reason, deploy=self._deploy_id
+            Kind.LEAVING,
+            leaving=leaving.name,
+            reason=self._reason,
+            deploy=self._follower.deploy_id,
         )
         return leaving
 
@@ -107,50 +92,49 @@ class Worker:
             if self._owns(record):
                 leaving = await self._own(record)
             else:
-                leaving = await self._follow(record)
+                leaving = await self._follow()
             if leaving is not None:
                 return leaving
 
     async def _warm(self) -> bool:
         """Pass the gates that only the release's own code can answer."""
-        parts = self._parts
+        parts, deploy_id = self._parts, self._follower.deploy_id
         async for verdict in gates.examine(parts.workload, parts.store.read()):
-            parts.channel.tell(Kind.GATE, deploy=self._deploy_id, **verdict._asdict())
+            parts.channel.tell(Kind.GATE, deploy=deploy_id, **verdict._asdict())
             if not verdict.passed:
                 self._reason = f"{verdict.gate}: {verdict.reason}"
                 parts.log.write(LogEvent.GATE_FAILED, gate=verdict.gate, reason=verdict.reason)
                 return False
         parts.log.write(LogEvent.WORKER_WARM)
-        parts.channel.tell(Kind.READY, deploy=self._deploy_id)
+        parts.channel.tell(Kind.READY, deploy=deploy_id)
         return True
 
-    # --- following -----------------------------------------------------------------
-
-    async def _follow(self, record: Record) -> Leaving | None:
+    async def _follow(self) -> Leaving | None:
         """Follow the record until this worker owns it (None) or leaves."""
-        parts = self._parts
+        parts, follower = self._parts, self._follower
+        # The token first: what changes between the two is then seen as a change, not missed.
         token = parts.store.token()
-        self._note_unchanged(token)
+        record = parts.store.read()
+        follower.note_unchanged(token)
         while True:
             self._listen()
-            if self._leave or not self._has_part(record):
+            if self._leave or not follower.has_part(record):
                 self._reason = self._reason or ("asked to" if self._leave else "no part left")
                 return Leaving.DRAINED
-            if await self._become_owner(record):
+            if await follower.become_owner(record):
                 return None
             await parts.clock.pause(FOLLOW_POLL_S)
             newest = parts.store.token()
             if newest != token:
                 token = newest
                 record = parts.store.read()
-                self._note_unchanged(token)
-
-    # --- owning --------------------------------------------------------------------
+                follower.note_unchanged(token)
 
     async def _own(self, record: Record) -> Leaving | None:
         """Run cycles until ownership is lost (None) or this worker leaves."""
         parts = self._parts
-        self._forget_owner()
+        self._follower.forget_owner()
+        self._failures = 0
         runner = CycleRunner(
             workload=parts.workload,
             store=parts.store,
@@ -160,38 +144,14 @@ class Worker:
             record=record,
             log=parts.log,
         )
-        failures = 0
-        while True:
+        leaving: Leaving | None = None
+        while leaving is None:
             try:
-                if record.progress.phase is Phase.DECIDED:
-                    record = await runner.finish(record, fresh=False)
-                    self._report(record, parts.clock.now_ns())
-                record = await self._wait_due(record)
-                if not self._owns(record):
-                    return self._lost()
-                if self._leave:
-                    self._reason = "asked to"
-                    runner.release(self._reason)
-                    return Leaving.DRAINED
-                record = await self._run_next(runner, record)
-                failures = 0
+                leaving, record = await self._own_step(runner, record)
             except Refused:
                 # Another worker owns by now; whatever was in hand is its to finish.
-                return self._lost()
-            except WorkloadFaulty as fault:
-                failures += 1
-                parts.log.write(
-                    LogEvent.CYCLE_FAULTY, cycle=record.progress.cycle + 1, reason=fault.reason
-                )
-                record = parts.store.read()
-                if record.rollout is not None:
-                    self._reason = fault.reason
-                    runner.release(fault.reason)
-                    return Leaving.FAULTY
-                if failures >= DECIDE_ATTEMPTS_MAX:
-                    record = runner.miss(record.progress.cycle + 1, f"failed: {fault.reason}")
-                    failures = 0
-                await parts.clock.pause(FOLLOW_POLL_S * failures)
+                self._lost()
+                return None
             except StateUnusable:
                 raise
             except StateError as error:
@@ -199,6 +159,43 @@ class Worker:
                 parts.log.write(LogEvent.COMMIT_FAILED, reason=str(error))
                 await parts.clock.pause(OWNER_POLL_S)
                 record = parts.store.read()
+        return leaving
+
+    async def _own_step(self, runner: CycleRunner, record: Record) -> tuple[Leaving | None, Record]:
+        """Go one cycle further; say whether this worker leaves, and the record as it is."""
+        try:
+            if record.progress.phase is Phase.DECIDED:
+                record = await runner.finish(record, fresh=False)
+                self._report(record, self._parts.clock.now_ns())
+            record = await self._wait_due(record)
+            if not self._owns(record):
+                raise Refused(Refusal.NOT_OWNER, "another worker owns it")
+            if self._leave:
+                self._reason = "asked to"
+                return Leaving.DRAINED, runner.release(self._reason)
+            record = await self._run_next(runner, record)
+        except WorkloadFaulty as fault:
+            return await self._after_fault(runner, fault)
+        self._failures = 0
+        return None, record
+
+    async def _after_fault(
+        self, runner: CycleRunner, fault: WorkloadFaulty
+    ) -> tuple[Leaving | None, Record]:
+        """Leave if this release bakes; otherwise try again, and give the cycle up at last."""
+        parts = self._parts
+        record = parts.store.read()
+        number = record.progress.cycle + 1
+        self._failures += 1
+        parts.log.write(LogEvent.CYCLE_FAULTY, cycle=number, reason=fault.reason)
+        if record.rollout is not None:
+            self._reason = fault.reason
+            return Leaving.FAULTY, runner.release(fault.reason)
+        if self._failures >= DECIDE_ATTEMPTS_MAX:
+            record = runner.miss(number, f"failed: {fault.reason}")
+            self._failures = 0
+        await parts.clock.pause(FOLLOW_POLL_S * self._failures)
+        return None, record
 
     async def _run_next(self, runner: CycleRunner, record: Record) -> Record:
         parts = self._parts
@@ -239,9 +236,7 @@ class Worker:
     def _lost(self) -> None:
         self._parts.log.write(LogEvent.OWNERSHIP_LOST)
         self._parts.channel.tell(Kind.LOST)
-        # From now on it is an heir like any other, whatever it was started as.
-        self._bake = self._took_epoch = None
-        self._deploy_id = ""
+        self._follower.lost()
 
     def _report(self, record: Record, started_ns: int) -> None:
         parts = self._parts
@@ -272,24 +267,21 @@ class Worker:
         while parts.clock.now_ns() < until_ns and self._owns(parts.store.read()):
             await parts.clock.pause(FOLLOW_POLL_S)
 
-    # --- both ----------------------------------------------------------------------
-
     def _listen(self) -> None:
         for message in self._parts.channel.received_nowait():
             match message.get("kind"):
                 case Kind.GO.value:
-                    self._bake = int(message.get("bake", 0))
+                    self._follower.approve(int(message.get("bake", 0)))
                 case Kind.RETURN.value:
-                    self._take_back = True
+                    self._follower.ask_back()
                 case Kind.DRAIN.value:
                     self._leave = True
                 case Kind.WAITING.value:
                     self._candidate_waits = True
                 case Kind.YIELDING.value:
-                    self._yield_until_ns = int(message.get("until_ns", 0))
+                    self._follower.gap_until(int(message.get("until_ns", 0)))
                 case _:
                     continue  # a newer launcher may say more than this worker knows
 
     def _owns(self, record: Record) -> bool:
         return record.ownership.owner == self._parts.me
-

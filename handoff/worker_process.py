@@ -10,7 +10,6 @@ import asyncio
 import importlib
 import os
 import secrets
-import signal
 import socket
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -21,11 +20,12 @@ from handoff.channel import LauncherChannel
 from handoff.errors import HandoffError, ReleaseUnusable
 from handoff.hosts import LocalHosts
 from handoff.logs import Log
-from handoff.processes import identity_of
+from handoff.parts import Parts
+from handoff.processes import STOP_SIGNALS, identity_of
 from handoff.rebuild import rebuild_with
 from handoff.release_files import Manifest, read_manifest
 from handoff.wire import WIRE
-from handoff.worker import Leaving, Parts, Worker
+from handoff.worker import Leaving, Worker
 from handoff.workload import Context, Workload
 from state.errors import RecordMissing, StateError
 from state.local_store import LocalStore
@@ -132,7 +132,7 @@ async def _run(options: WorkerOptions, workload: Workload[Any, Any]) -> Leaving:
     )
     worker = Worker(parts, deploy_id=options.deploy_id)
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in STOP_SIGNALS:
         loop.add_signal_handler(number, worker.drain)
     line = asyncio.create_task(channel.keep_up(), name="launcher-channel")
     try:
