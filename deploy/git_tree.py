@@ -171,7 +171,7 @@ class GitTree:
             SubmodulesPresent: Part of it is in other repositories.
             PathUnsafe: A path would leave the tree.
         """
-        listing = self._output("ls-tree", "-r", "-z", "-l", "--full-tree", commit)
+        listing = self._output("ls-tree", "-r", "-z", "-l", commit)
         blobs = [_blob(row) for row in listing.split(b"\0") if row]
         submodules = [blob.path for blob in blobs if blob.mode == _SUBMODULE]
         if submodules:
@@ -183,7 +183,7 @@ class GitTree:
 
     def content(self, commit: str, path: str) -> bytes | None:
         """Return one file of a commit, or None if it has no such file."""
-        listing = self._output("ls-tree", "-z", "--full-tree", commit, "--", f":(literal){path}")
+        listing = self._output("ls-tree", "-z", commit, "--", f":(literal){path}")
         if not listing:
             return None
         return self._output(_BATCH, "blob", listing.split(b"\t")[0].split()[2].decode())

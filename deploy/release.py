@@ -66,11 +66,20 @@ def environment_hash(lock: bytes, python: PythonFacts) -> str:
     return digest.hexdigest()[:ENVIRONMENT_DIGITS]
 
 
-def release_id(commit: str, environment: str) -> str:
-    """Return the id of a commit with an environment."""
+def release_id(commit: str, environment: str, engine: str = "") -> str:
+    """Return the id of a commit with what it runs on.
+
+    Args:
+        commit: Full hash.
+        environment: Hash of the environment.
+        engine: Hash of the engine where it is not part of the commit, or an empty string.
+    """
     assert len(commit) >= COMMIT_DIGITS, commit
     assert len(environment) >= SUFFIX_DIGITS, environment
-    return f"{commit[:COMMIT_DIGITS]}-{environment[:SUFFIX_DIGITS]}"
+    ground = environment
+    if engine:
+        ground = hashlib.sha256(f"{environment} {engine}".encode()).hexdigest()
+    return f"{commit[:COMMIT_DIGITS]}-{ground[:SUFFIX_DIGITS]}"
 
 
 def entry_of(project: bytes | None, default: str = ENTRY_DEFAULT) -> str:

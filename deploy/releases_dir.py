@@ -1,9 +1,10 @@
 """Releases: a commit's tree and the interpreter that sees it, made once, never changed.
 
-Owns `releases/<id>/`: `tree/` (the commit's files and their bytecode), `venv/` (nothing but
-a link to the interpreter and one line that names tree and environment) and, last of all, the
-manifest. A directory without a manifest is half-built and made again. One lock keeps builders
-and pruning apart. Which releases may go is decided elsewhere.
+Owns `releases/<id>/`: `tree/` (the commit's files and their bytecode), `engine/` (ours, where
+the tree brings none), `venv/` (nothing but a link to the interpreter and one line that names
+what it sees) and, last of all, the manifest. A directory without a manifest is half-built and
+made again. One lock keeps builders and pruning apart. Which releases may go is decided
+elsewhere.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ import platform
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from filelock import FileLock, Timeout
 
-from deploy import bytecode, environments, frozen_directory
+from deploy import bytecode, engine, environments, frozen_directory
 from deploy.errors import BuildBusy, DiskLacking, LockFileMissing, ReleaseConflict
 from deploy.release import ENTRY_DEFAULT, LOCK_FILE, PROJECT_FILE, entry_of, release_id
 from handoff.errors import ReleaseUnusable
@@ -49,6 +50,17 @@ assert LOCK_LIMIT_S > (
 )
 
 
+class _Source(NamedTuple):
+    """What a commit says about the release it becomes."""
+
+    repository: GitTree
+    commit: Commit
+    blobs: Sequence[Blob]
+    lock: bytes
+    entry: str
+    engine: str  # hash of ours, or empty where the tree carries one
+
+
 def build(
     home: Path,
     repository: GitTree,
@@ -71,19 +83,15 @@ def build(
             runs has changed, and the next build starts from the beginning.
     """
     home = home.absolute()
-    blobs = repository.files(commit.commit)
-    lock = repository.content(commit.commit, LOCK_FILE)
-    if lock is None:
-        raise LockFileMissing(LOCK_FILE, commit.commit)
-    entry = entry_of(repository.content(commit.commit, PROJECT_FILE), entry_default)
+    source = _read(repository, commit, entry_default)
     entered("waiting")
     with _disk_full_named(home), _alone(home):
         entered("environment")
-        environment = environments.ensure(home, lock)
-        manifest = _manifest(home, commit, environment, entry)
-        if not _is_built(home, manifest, blobs):
+        environment = environments.ensure(home, source.lock)
+        manifest = _manifest(home, source, environment)
+        if not _is_built(home, manifest, source.blobs):
             entered("tree")
-            _make(home, manifest, environment, repository, blobs)
+            _make(home, manifest, environment, source)
     return manifest
 
 
@@ -151,19 +159,32 @@ def _disk_full_named(home: Path) -> Iterator[None]:
         raise DiskLacking(str(home), free_bytes=free, needed_bytes=BUILD_BYTES_MIN) from error
 
 
-def _manifest(
-    home: Path, commit: Commit, environment: environments.Environment, entry: str
-) -> Manifest:
-    release = release_id(commit.commit, environment.name)
+def _read(repository: GitTree, commit: Commit, entry_default: str) -> _Source:
+    blobs = repository.files(commit.commit)
+    lock = repository.content(commit.commit, LOCK_FILE)
+    if lock is None:
+        raise LockFileMissing(LOCK_FILE, commit.commit)
+    return _Source(
+        repository=repository,
+        commit=commit,
+        blobs=blobs,
+        lock=lock,
+        entry=entry_of(repository.content(commit.commit, PROJECT_FILE), entry_default),
+        engine="" if engine.is_carried(blob.path for blob in blobs) else engine.digest(),
+    )
+
+
+def _manifest(home: Path, source: _Source, environment: environments.Environment) -> Manifest:
+    release = release_id(source.commit.commit, environment.name, source.engine)
     place = release_directory(home, release)
     return Manifest(
         release=release,
-        entry=entry,
+        entry=source.entry,
         python=str(place / "venv" / "bin" / "python"),
         tree=str(place / "tree"),
         environment=environment.name,
-        commit=commit.commit,
-        subject=commit.subject,
+        commit=source.commit.commit,
+        subject=source.commit.subject,
     )
 
 
@@ -189,21 +210,23 @@ def _is_whole(path: Path, blob: Blob) -> bool:
 
 
 def _make(
-    home: Path,
-    manifest: Manifest,
-    environment: environments.Environment,
-    repository: GitTree,
-    blobs: Sequence[Blob],
+    home: Path, manifest: Manifest, environment: environments.Environment, source: _Source
 ) -> None:
-    place = release_directory(home, manifest.release)
+    place, earlier = release_directory(home, manifest.release), _newest_tree(home)
     fresh = frozen_directory.unfinished(place)
     fresh.mkdir(mode=0o700)
-    repository.extract(blobs, fresh / "tree")
-    sources = [blob.path for blob in blobs if blob.path.endswith(".py")]
-    bytecode.write(sources, fresh / "tree", Path(manifest.tree), like=_newest_tree(home))
-    _make_venv(fresh / "venv", Path(manifest.tree), environment.packages)
-    frozen_directory.freeze(fresh / "tree")
-    frozen_directory.freeze(fresh / "venv")
+    source.repository.extract(source.blobs, fresh / "tree")
+    modules = [blob.path for blob in source.blobs if blob.path.endswith(".py")]
+    bytecode.write(modules, fresh / "tree", place / "tree", like=earlier)
+    seen = [place / "tree"]
+    if source.engine:
+        modules = [name for name in engine.copy(fresh / "engine") if name.endswith(".py")]
+        before = None if earlier is None else earlier.with_name("engine")
+        bytecode.write(modules, fresh / "engine", place / "engine", like=before)
+        seen.append(place / "engine")
+    _make_venv(fresh / "venv", seen, environment.packages)
+    for made in fresh.iterdir():
+        frozen_directory.freeze(made)
     frozen_directory.move_into_place(fresh, place)
     write_manifest(home, manifest)
     sync(SystemFiles(), place)
@@ -219,7 +242,7 @@ def _newest_tree(home: Path) -> Path | None:
     return None if newest is None else Path(newest.tree)
 
 
-def _make_venv(venv: Path, tree: Path, packages: Path) -> None:
+def _make_venv(venv: Path, seen: Sequence[Path], packages: Path) -> None:
     """Make the least that python takes for a virtual environment: three files, no copy."""
     base = _base_python()
     version = platform.python_version()
@@ -233,8 +256,8 @@ def _make_venv(venv: Path, tree: Path, packages: Path) -> None:
     )
     # Escaped, because the interpreter reads this file in the encoding of its locale; and a
     # condition, because inside a virtual environment it reads it twice.
-    own, shared = ascii(str(tree)), ascii(str(packages))
-    line = f"{own} in sys.path or (sys.path.append({own}), site.addsitedir({shared}))"
+    own, shared = ascii([str(path) for path in seen]), ascii(str(packages))
+    line = f"{own}[0] in sys.path or (sys.path.extend({own}), site.addsitedir({shared}))"
     (site_packages / PATH_FILE).write_text(f"import site, sys; {line}\n", encoding="ascii")
 
 

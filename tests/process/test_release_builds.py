@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from deploy import environments, frozen_directory, releases_dir
+from deploy import engine, environments, frozen_directory, releases_dir
 from deploy.errors import (
     BuildBusy,
     DiskLacking,
@@ -59,6 +59,7 @@ class Project:
         path.mkdir(parents=True)
         self.git("init", "--quiet", "--initial-branch=main")
         self.write("requirements.lock", "# nothing\n")
+        self.write("handoff/__init__.py", "")  # brings its engine, so that none is copied
         self.write("app/__init__.py", "")
         self.write("app/worker.py", "VERSION = 1\n")
         self.commit("First")
@@ -149,6 +150,44 @@ def test_paths_of_any_spelling_work(tmp_path: Path, name: str) -> None:
     frozen_directory.remove(home)
 
 
+def test_a_tree_without_the_engine_gets_a_copy_of_ours(home: Path, project: Project) -> None:
+    """An application of its own starts with the engine it was built with, for ever."""
+    project.git("rm", "--quiet", "-r", "handoff")
+    project.commit("Application")
+    manifest = project.build(home)
+    place = said(manifest, "import handoff.limits; print(handoff.limits.__file__)")
+    assert place == str(Path(manifest.tree).with_name("engine") / "handoff/limits.py")
+    assert (Path(place).parent / "__pycache__").is_dir()
+
+
+def test_a_tree_that_carries_the_engine_runs_its_own(home: Path, project: Project) -> None:
+    """Otherwise a change of the engine would never go live."""
+    project.write("handoff/__init__.py", "OWN = True\n")
+    project.commit("Engine")
+    manifest = project.build(home)
+    assert said(manifest, "import handoff; print(handoff.OWN)") == "True"
+    assert not Path(manifest.tree).with_name("engine").exists()
+
+
+def test_another_engine_makes_another_release(
+    tmp_path: Path, home: Path, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.git("rm", "--quiet", "-r", "handoff")
+    project.commit("Application")
+    first = project.build(home)
+    newer = tmp_path / "newer"
+    for name in engine.copy(newer):
+        assert (newer / name).is_file()
+    (newer / "handoff" / "limits.py").write_text("NEW = True\n", encoding="utf-8")
+    monkeypatch.setattr(engine, "digest", lambda found=engine.digest: found(newer))
+    monkeypatch.setattr(engine, "copy", lambda target, found=engine.copy: found(target, newer))
+    second = project.build(home)
+    assert first.release != second.release
+    assert first.environment == second.environment
+    assert said(second, "import handoff.limits as l; print(l.NEW)") == "True"
+    assert said(first, "import handoff.limits as l; print(hasattr(l, 'NEW'))") == "False"
+
+
 def test_the_same_commit_is_built_once(home: Path, project: Project) -> None:
     first = project.build(home)
     before = Path(first.tree).stat().st_ino
@@ -232,9 +271,12 @@ def test_an_error_names_the_file_of_its_own_release(home: Path, project: Project
 def test_a_file_that_does_not_compile_is_left_to_its_import(home: Path, project: Project) -> None:
     """A tree may carry templates and files of other interpreters."""
     project.write("app/template.py", "class {{ name }}:\n")
+    project.write("app/warned.py", "PATTERN = '\\d'\n")
     project.commit("Template")
     manifest = project.build(home)
     assert said(manifest, "import app.worker; print(app.worker.VERSION)") == "1"
+    compiled = {path.name.split(".")[0] for path in Path(manifest.tree).rglob("*.pyc")}
+    assert compiled == {"__init__", "worker", "warned"}
 
 
 def test_a_release_is_read_only(home: Path, project: Project) -> None:
@@ -471,6 +513,7 @@ def test_a_damaged_release_is_made_again(home: Path, project: Project, damage: s
             (home / "releases" / manifest.release / "release.json").write_text("{", "utf-8")
     assert project.build(home) == manifest
     assert said(manifest, "import app.worker; print(app.worker.VERSION)") == "1"
+    assert source.read_text(encoding="utf-8") == "VERSION = 1\n"
 
 
 def test_a_full_disk_is_called_by_its_name(
@@ -495,9 +538,12 @@ def test_pruning_keeps_what_may_come_back(home: Path, project: Project) -> None:
     project.commit("Third")
     third = project.build(home)
     assert third.environment != second.environment
+    for kind in ("releases", "environments"):
+        (home / kind / ".unfinished-of-somebody").mkdir()
     assert releases_dir.prune(home, {first.release, third.release}) == [second.release]
     assert {found.release for found in releases_dir.built(home)} == {first.release, third.release}
     assert said(first, "import app.worker; print(app.worker.VERSION)") == "1"
     releases_dir.prune(home, {third.release})
     kept = environments.environment_directory(home, third.environment)
     assert list((home / "environments").iterdir()) == [kept]
+    assert {path.name for path in (home / "releases").iterdir()} == {".lock", third.release}
