@@ -16,11 +16,14 @@ import sys
 import sysconfig
 import time
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from deploy import commands, frozen_directory, installed
 from deploy.errors import EnvironmentFailed
 from deploy.release import LOCK_FILE, PythonFacts, environment_hash, pins_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 OFFLINE_LIMIT_S: Final = 120.0  # from uv's cache: 0.2 s and 320 MB written, measured
 ONLINE_LIMIT_S: Final = 900.0  # 90 MB of wheels over a slow line
@@ -64,12 +67,13 @@ def environment_directory(home: Path, name: str) -> Path:
     return home / "environments" / name
 
 
-def ensure(home: Path, lock: bytes) -> Environment:
+def ensure(home: Path, lock: bytes, *, making: Callable[[], None] = lambda: None) -> Environment:
     """Return the environment that a lock file asks for; make it if it is not there.
 
     Args:
         home: The state directory, absolute.
         lock: Content of the lock file, with a hash for every requirement.
+        making: Called where it is not there and has to be made.
 
     Raises:
         EnvironmentFailed: No installer managed; what they said is in the error's log.
@@ -79,6 +83,7 @@ def ensure(home: Path, lock: bytes) -> Environment:
     place = environment_directory(home, name)
     if intact(place):
         return Environment(name, place / SITE_PACKAGES, "kept", 0.0)
+    making()
     started = time.perf_counter()
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     fresh = frozen_directory.unfinished(place)

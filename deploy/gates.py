@@ -145,7 +145,8 @@ def disk_gate(*, free_bytes: int, needed_bytes: int, seconds: float = 0.0) -> Ga
     """
     have = f"{free_bytes // MIB} MiB free, {-(-needed_bytes // MIB)} MiB needed"
     if free_bytes < needed_bytes:
-        return failed(GateName.DISK, f"the build does not fit: {have}", seconds=seconds)
+        reason = f"the build does not fit: {have}"
+        return failed(GateName.DISK, reason, evidence=have, seconds=seconds)
     return passed(GateName.DISK, have, seconds=seconds)
 
 

@@ -159,18 +159,22 @@ def read_history(home: Path) -> History:
 
 
 def finish(home: Path, entry: Entry) -> None:
-    """Write a finished deploy down; afterwards none is under way.
+    """Write a finished deploy down; afterwards it is no longer under way.
 
-    Doing it twice writes one line: whoever was killed in between does it again.
+    Doing it twice writes one line: whoever was killed in between does it again. A deploy
+    that ends while it waits for another one leaves the other one's state alone.
 
     Raises:
+        HistoryUnreadable: What says which deploy is under way is no such thing.
         HistoryBusy: Another process held the lock for too long.
         WriteFailed: The disk refused; the deploy is still under way.
     """
     with _alone(home):
         if entry.deploy not in _last_deploys(home / HISTORY):
             _append(home / HISTORY, entry_line(entry))
-        discard(SystemFiles(), home / "run" / CURRENT)
+        current = read_current(home)
+        if current is not None and current.deploy == entry.deploy:
+            discard(SystemFiles(), home / "run" / CURRENT)
 
 
 def write_current(home: Path, entry: Entry) -> None:

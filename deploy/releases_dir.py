@@ -22,7 +22,14 @@ from filelock import FileLock, Timeout
 
 from deploy import bytecode, engine, environments, frozen_directory
 from deploy.errors import BuildBusy, DiskLacking, LockFileMissing, ReleaseConflict
-from deploy.release import ENTRY_DEFAULT, LOCK_FILE, PROJECT_FILE, entry_of, release_id
+from deploy.release import (
+    ENTRY_DEFAULT,
+    LOCK_FILE,
+    PROJECT_FILE,
+    entry_of,
+    environment_hash,
+    release_id,
+)
 from handoff.errors import ReleaseUnusable
 from handoff.release_files import (
     MANIFEST,
@@ -76,7 +83,8 @@ def build(
         repository: Where the commit is.
         commit: What `repository.commit(ref)` returned.
         entry_default: `module:factory` for a tree whose pyproject.toml names none.
-        entered: Told the name of each phase as it begins: waiting, environment, tree.
+        entered: Told the name of each phase as it begins: waiting (for another build), environment
+            and building where they have to be made.
 
     Raises:
         DeployError: The commit cannot become a release, or the build failed; nothing that
@@ -86,13 +94,43 @@ def build(
     source = _read(repository, commit, entry_default)
     entered("waiting")
     with _disk_full_named(home), _alone(home):
-        entered("environment")
-        environment = environments.ensure(home, source.lock)
-        manifest = _manifest(home, source, environment)
+        environment = environments.ensure(home, source.lock, making=lambda: entered("environment"))
+        manifest = _manifest(home, source)
         if not _is_built(home, manifest, source.blobs):
-            entered("tree")
+            entered("building")
             _make(home, manifest, environment, source)
     return manifest
+
+
+class Intention(NamedTuple):
+    """What a build would make.
+
+    Attributes:
+        manifest: What it would return.
+        tree_bytes: Size of the files it would write; 0 where the release is there already.
+        environment_built: Whether its environment is there already.
+    """
+
+    manifest: Manifest
+    tree_bytes: int
+    environment_built: bool
+
+
+def intend(
+    home: Path, repository: GitTree, commit: Commit, *, entry_default: str = ENTRY_DEFAULT
+) -> Intention:
+    """Return what `build` would make of a commit, and make nothing.
+
+    Raises:
+        DeployError: The commit cannot become a release.
+    """
+    home = home.absolute()
+    source = _read(repository, commit, entry_default)
+    manifest = _manifest(home, source)
+    done = _is_built(home, manifest, source.blobs)
+    place = environments.environment_directory(home, manifest.environment)
+    size = 0 if done else sum(blob.size for blob in source.blobs)
+    return Intention(manifest, size, environments.intact(place))
 
 
 def built(home: Path) -> list[Manifest]:
@@ -174,15 +212,16 @@ def _read(repository: GitTree, commit: Commit, entry_default: str) -> _Source:
     )
 
 
-def _manifest(home: Path, source: _Source, environment: environments.Environment) -> Manifest:
-    release = release_id(source.commit.commit, environment.name, source.engine)
+def _manifest(home: Path, source: _Source) -> Manifest:
+    environment = environment_hash(source.lock, environments.this_python())
+    release = release_id(source.commit.commit, environment, source.engine)
     place = release_directory(home, release)
     return Manifest(
         release=release,
         entry=source.entry,
         python=str(place / "venv" / "bin" / "python"),
         tree=str(place / "tree"),
-        environment=environment.name,
+        environment=environment,
         commit=source.commit.commit,
         subject=source.commit.subject,
     )

@@ -42,6 +42,13 @@ def test_a_finished_deploy_is_written_once_however_often_it_is_finished(tmp_path
     assert history.read_current(tmp_path) is None
 
 
+def test_a_deploy_that_ends_while_it_waits_leaves_the_other_one_under_way(tmp_path: Path) -> None:
+    """A superseded request must not make a bake in progress forgotten."""
+    history.write_current(tmp_path, ended("d1"))
+    history.finish(tmp_path, ended("d2"))
+    assert history.read_current(tmp_path) == ended("d1")
+
+
 def test_the_deploy_under_way_survives_its_deployer(tmp_path: Path) -> None:
     asked = requested("d1", now_ns=1, by="mia", ref="HEAD", from_release="old")
     assert history.read_current(tmp_path) is None
