@@ -11,27 +11,13 @@ the engine starts itself.
 from __future__ import annotations
 
 import argparse
-import enum
 import os
 import sys
 from pathlib import Path
 from typing import TextIO
 
 from handoff.errors import AnotherInCharge, HandoffError, NotRunning
-
-
-class ExitCode(enum.IntEnum):
-    """Exit codes of every command of this project."""
-
-    DONE = 0  # done
-    FAILED = 1  # an error; the message says which
-    USAGE = 2  # the arguments or the configuration are wrong
-    REFUSED = 3  # a gate or a rule refused; the old release goes on
-    RETURNED = 4  # the previous release owns again
-    TIMED_OUT = 5  # waited as long as was allowed
-    NOT_RUNNING = 6  # no launcher answers
-    ANOTHER = 7  # another is in charge
-    INTERRUPTED = 130  # Ctrl-C
+from handoff.exit_codes import ExitCode
 
 
 def main(argv: list[str] | None = None) -> int:  # noqa: PLR0911 - one exit code per error

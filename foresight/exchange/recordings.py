@@ -24,7 +24,20 @@ def load_recordings(folder: Path) -> list[Recording]:
     Raises:
         RecordingError: There is no such file, two files name one asset, or one is damaged.
     """
-    found: dict[str, Recording] = {}
+    return [_load(asset, path) for asset, path in _files_of(folder).items()]
+
+
+def recorded_assets(folder: Path) -> list[str]:
+    """Return the assets of a folder's recordings without reading them, in order of name.
+
+    Raises:
+        RecordingError: There is no such file, or two files name one asset.
+    """
+    return list(_files_of(folder))
+
+
+def _files_of(folder: Path) -> dict[str, Path]:
+    found: dict[str, Path] = {}
     for path in sorted(folder.glob("*.csv*")):
         match = _NAME.match(path.name)
         if match is None:
@@ -32,10 +45,10 @@ def load_recordings(folder: Path) -> list[Recording]:
         asset = match[1]
         if asset in found:
             raise RecordingError(str(path), f"a second file for {asset}")
-        found[asset] = _load(asset, path)
+        found[asset] = path
     if not found:
         raise RecordingError(str(folder), "no <ASSET>USDT-1m.csv or .csv.gz file in it")
-    return list(found.values())
+    return found
 
 
 def _load(asset: str, path: Path) -> Recording:

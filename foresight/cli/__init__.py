@@ -1,0 +1,1 @@
+"""The `foresight` command: one file per group of commands, each command a short function."""

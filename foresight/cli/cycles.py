@@ -1,0 +1,146 @@
+"""`cycles`: every cycle as the journal tells it, and the proof that none is missing or doubled.
+
+Owns the rows and the verdict. `--check` exits 1 and names the cycle if one is missing,
+doubled or missed by policy, or if a journal line was removed, repeated or changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import click
+import msgspec
+
+from foresight.cli.installation import Installation, pass_installation
+from foresight.cli.output import complain, emit_json, emit_table, emit_text, json_option
+from handoff.exit_codes import ExitCode
+from state.cycle_audit import CycleReport, effective
+from state.errors import JournalBroken
+from state.journal_frames import Line
+from state.journal_reader import read_lines, verify_chain, verify_cycles
+from state.record_file import RECORD, read_generation
+
+
+class Row(msgspec.Struct, kw_only=True):
+    """One cycle; times are milliseconds since 1970 UTC."""
+
+    cycle: int
+    scheduled: float | None
+    started: float | None
+    decided: float | None = None
+    settled: float | None = None
+    missed: str = ""
+    release: str = ""
+    epoch: int = 0
+    worker: str = ""
+    late_ms: float | None = None
+    effects: int = 0
+
+
+@click.command()
+@click.option("--since", type=int, default=None, help="First cycle wanted.")
+@click.option("--last", type=int, default=None, help="Only so many newest cycles.")
+@click.option("--check", is_flag=True, help="Prove that none is missing or doubled.")
+@json_option
+@pass_installation
+def cycles(
+    installation: Installation, *, since: int | None, last: int | None, check: bool, as_json: bool
+) -> int:
+    """List every cycle: when it was due, when it ran, and which release decided it."""
+    journal = installation.home / "journal"
+    if check:
+        return _check(installation, since=since, as_json=as_json)
+    rows = list(rows_of(read_lines(journal, since)))
+    rows = rows[-last:] if last else rows
+    if as_json:
+        for row in rows:
+            emit_json(row)
+        return ExitCode.DONE
+    columns = ("cycle", "release", "epoch", "worker", "late ms", "effects", "")
+    emit_table(columns, (_cells(row) for row in rows))
+    return ExitCode.DONE
+
+
+def rows_of(lines: Iterable[Line]) -> Iterator[Row]:
+    """Yield one row per cycle from journal lines, oldest first."""
+    row: Row | None = None
+    for line in effective(lines):
+        if line.kind in ("decide", "miss"):
+            if row is not None:
+                yield row
+            row = _row(line)
+        elif line.kind == "settle" and row is not None and row.cycle == line.cycle:
+            row.settled = line.committed_ms
+    if row is not None:
+        yield row
+
+
+def _row(line: Line) -> Row:
+    late = (
+        round(line.started_ms - line.scheduled_ms, 3)
+        if line.started_ms is not None and line.scheduled_ms is not None
+        else None
+    )
+    header: dict[str, Any] = msgspec.json.decode(line.header)
+    planned = [each for each in header["outbox"] if each.get("cycle") == line.cycle]
+    return Row(
+        cycle=line.cycle,
+        scheduled=line.scheduled_ms,
+        started=line.started_ms,
+        decided=line.committed_ms if line.kind == "decide" else None,
+        missed=str(line.evidence.get("reason", "missed")) if line.kind == "miss" else "",
+        release=line.release,
+        epoch=line.epoch,
+        worker=line.worker,
+        late_ms=late,
+        effects=len(planned) if line.kind == "decide" else 0,
+    )
+
+
+def _cells(row: Row) -> tuple[object, ...]:
+    note = row.missed or ("" if row.settled else "in hand")
+    return (row.cycle, row.release, row.epoch, row.worker, row.late_ms, row.effects, note)
+
+
+def _check(installation: Installation, *, since: int | None, as_json: bool) -> int:
+    journal = installation.home / "journal"
+    found = read_generation(installation.home / "state" / RECORD)
+    try:
+        verify_chain(journal, digest=found.digest, cycle=found.record.progress.cycle)
+        report = verify_cycles(journal, since)
+    except JournalBroken as broken:
+        if as_json:
+            emit_json({"ok": False, "reason": str(broken), "cycle": broken.cycle})
+        complain(str(broken), broken.hint)
+        return ExitCode.FAILED
+    faults = faults_of(report)
+    if as_json:
+        emit_json({"ok": not faults, "faults": faults, **msgspec.to_builtins(report)})
+    else:
+        expected = 0 if report.first is None or report.last is None else (
+            report.last - report.first + 1
+        )
+        emit_text(
+            f"{expected} cycles due, {report.decided} run, {len(report.missed)} missed, "
+            f"{sum(each.last - each.first + 1 for each in report.missing)} lost, "
+            f"{len(report.doubled)} doubled; the journal's chain holds"
+        )
+    for fault in faults:
+        complain(fault)
+    return ExitCode.FAILED if faults else ExitCode.DONE
+
+
+def faults_of(report: CycleReport) -> list[str]:
+    """Return what is wrong with a run of cycles; missed by policy still counts as missed."""
+    faults = [f"cycle {each.cycle} was missed: {each.reason}" for each in report.missed]
+    faults += [
+        f"cycle {each.first} is missing"
+        if each.first == each.last
+        else f"cycles {each.first} to {each.last} are missing"
+        for each in report.missing
+    ]
+    faults += [f"cycle {cycle} was run more than once" for cycle in report.doubled]
+    faults += [f"cycle {cycle} was never settled" for cycle in report.unsettled]
+    faults += [f"cycle {gap.cycle}: the journal does not lead to the record" for gap in report.gaps]
+    return faults

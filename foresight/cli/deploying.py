@@ -1,0 +1,241 @@
+"""`deploy`, `rollback` and `deploys`: a new version, the way back, and what became of each.
+
+Owns the request and what is shown while it runs. The deploy itself is a job of the launcher:
+closing this terminal changes nothing.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import secrets
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from deploy import deployer, history, requests
+from deploy.errors import TreeDirty
+from deploy.git_tree import GitTree
+from foresight.cli.installation import Installation, pass_installation
+from foresight.cli.output import emit_json, emit_table, emit_text, json_option, plain, progress
+from foresight.cli.planning import show_plan
+from handoff.client import LauncherClient
+from handoff.exit_codes import ExitCode
+from handoff.release_files import read_manifest
+from handoff.wire import Kind
+
+POLL_S = 0.1
+EXIT_OF = {
+    history.Outcome.PERMANENT: ExitCode.DONE,
+    history.Outcome.RETURNED: ExitCode.RETURNED,
+}
+
+
+@click.command()
+@click.argument("ref", default="HEAD")
+@click.option("--plan", "only_plan", is_flag=True, help="Say what would happen, and when.")
+@click.option("-d", "--detach", is_flag=True, help="Return once it is accepted.")
+@click.option("--wait", "wait_s", type=click.FloatRange(1, 86400), default=3600.0, show_default=True, help="Longest wait, seconds.")  # fmt: skip # noqa: E501 - one option, one line
+@click.option("--bake", type=click.IntRange(0, 10000), help="Clean cycles before it is permanent.")
+@click.option("--abort", is_flag=True, help="End the deploy under way.")
+@json_option
+@pass_installation
+def deploy(
+    installation: Installation,
+    *,
+    ref: str,
+    only_plan: bool,
+    detach: bool,
+    wait_s: float,
+    bake: int | None,
+    abort: bool,
+    as_json: bool,
+) -> int:
+    """Put a commit in charge: build, gate, take over before the next boundary, bake."""
+    if abort:
+        return _abort(installation)
+    repository = GitTree(installation.repository)
+    commit = repository.commit(ref)
+    if only_plan:
+        return show_plan(installation, repository, commit, as_json=as_json)
+    if ref == "HEAD":
+        _require_clean(repository)
+    _require_launcher(installation.home)
+    request = requests.Request(
+        deploy=_deploy_id(),
+        repository=str(installation.repository),
+        ref=ref,
+        commit=commit.commit,
+        by=getpass.getuser(),
+        bake=installation.config.engine.bake if bake is None else bake,
+        requested_ns=time.time_ns(),
+    )
+    return _submit(installation.home, request, detach=detach, wait_s=wait_s, as_json=as_json)
+
+
+@click.command()
+@click.argument("release", default="")
+@click.option("-d", "--detach", is_flag=True, help="Return once it is accepted.")
+@click.option("--wait", "wait_s", type=click.FloatRange(1, 86400), default=600.0, show_default=True, help="Longest wait, seconds.")  # fmt: skip # noqa: E501 - one option, one line
+@json_option
+@pass_installation
+def rollback(
+    installation: Installation, *, release: str, detach: bool, wait_s: float, as_json: bool
+) -> int:
+    """Put the previous release, or another that is kept, in charge again."""
+    home = installation.home
+    _require_launcher(home)
+    wanted = release or _previous_release(installation)
+    request = requests.Request(
+        deploy=_deploy_id(),
+        release=read_manifest(home, wanted).release,
+        by=getpass.getuser(),
+        bake=0,
+        requested_ns=time.time_ns(),
+    )
+    return _submit(home, request, detach=detach, wait_s=wait_s, as_json=as_json)
+
+
+@click.command()
+@click.option("--last", default=20, show_default=True, help="How many.")
+@json_option
+@pass_installation
+def deploys(installation: Installation, *, last: int, as_json: bool) -> int:
+    """List deploys: who, what, when, how it ended and why."""
+    found = history.read_history(installation.home)
+    entries = found.entries[-last:]
+    if found.unreadable:
+        progress(f"{found.unreadable} lines of the history cannot be read")
+    if as_json:
+        for entry in entries:
+            emit_json(entry)
+        return ExitCode.DONE
+    columns = ("deploy", "requested", "by", "release", "from", "boundary", "outcome", "reason")
+    emit_table(columns, (_cells(entry) for entry in entries))
+    return ExitCode.DONE
+
+
+def _cells(entry: history.Entry) -> tuple[object, ...]:
+    return (
+        entry.deploy,
+        entry.requested_at[:19],
+        entry.by,
+        entry.release,
+        entry.from_release,
+        entry.boundary[11:19],
+        entry.outcome,
+        entry.reason.partition("\n")[0][:70],
+    )
+
+
+def _deploy_id() -> str:
+    return f"d{secrets.token_hex(4)}"
+
+
+def _require_launcher(home: Path) -> None:
+    with LauncherClient(home) as client:
+        client.ask(Kind.STATUS)
+
+
+def _require_clean(repository: GitTree) -> None:
+    changed = repository.working_tree().changed
+    if changed:
+        raise TreeDirty(changed)
+
+
+def _previous_release(installation: Installation) -> str:
+    record = installation.record()
+    if record.ownership.previous is not None:
+        return record.ownership.previous.release
+    for entry in reversed(history.read_history(installation.home).entries):
+        if entry.outcome == history.Outcome.PERMANENT and entry.from_release:
+            return entry.from_release
+    raise click.UsageError("there is no earlier release; name one: `foresight rollback RELEASE`")
+
+
+def _abort(installation: Installation) -> int:
+    open_requests = requests.open_requests(installation.home)
+    if not open_requests:
+        progress("no deploy is under way")
+        return ExitCode.DONE
+    for request in open_requests:
+        requests.ask_abort(installation.home, request.deploy, getpass.getuser())
+        progress(f"asked {request.deploy} to end")
+    return ExitCode.DONE
+
+
+def _submit(
+    home: Path, request: requests.Request, *, detach: bool, wait_s: float, as_json: bool
+) -> int:
+    deployer.submit(home, request, sys.executable)
+    if detach:
+        emit_json({"deploy": request.deploy}) if as_json else emit_text(request.deploy)
+        return ExitCode.DONE
+    try:
+        ended = _follow(home, request.deploy, wait_s)
+    except KeyboardInterrupt:
+        progress(f"\ndeploy {request.deploy} goes on; end it with `foresight deploy --abort`")
+        return ExitCode.INTERRUPTED
+    if ended is None:
+        progress(f"deploy {request.deploy} goes on after {wait_s:g} s")
+        return ExitCode.TIMED_OUT
+    if as_json:
+        emit_json(ended)
+    else:
+        reason = f": {ended['reason']}" if ended["reason"] else ""
+        emit_text(f"{ended['deploy']} {ended['outcome']} {ended['release']}{reason}")
+    return EXIT_OF.get(history.Outcome(ended["outcome"]), ExitCode.REFUSED)
+
+
+def _follow(home: Path, deploy_id: str, wait_s: float) -> dict[str, Any] | None:
+    """Show the deployer's steps until it has ended; return its history entry."""
+    deadline_s = time.monotonic() + wait_s
+    for step in _steps(home / "logs" / f"{deployer.job_name(deploy_id)}.log"):
+        if step is not None:
+            text = _words(step)
+            if text:
+                progress(text)
+            continue
+        for entry in reversed(history.read_history(home).entries):
+            if entry.deploy == deploy_id:
+                return dict(plain(entry))
+        if time.monotonic() > deadline_s:
+            return None
+        time.sleep(POLL_S)  # noqa: TID251 - a log is polled; nothing is due
+    return None
+
+
+def _steps(log: Path) -> Iterator[dict[str, Any] | None]:
+    """Yield the deployer's steps as they come, and None whenever there is none yet."""
+    offset = 0
+    while True:
+        data = log.read_bytes()[offset:] if log.exists() else b""
+        whole = data[: data.rfind(b"\n") + 1]
+        offset += len(whole)
+        for line in whole.splitlines():
+            if line.startswith(b"{"):
+                yield json.loads(line)
+        yield None
+
+
+def _words(step: dict[str, Any]) -> str:
+    match step:
+        case {"gate": gate, "result": result, "evidence": evidence}:
+            return f"  {gate}: {result} ({evidence})"
+        case {"event": "GatePassed", "gate": gate, "evidence": evidence, "seconds": seconds}:
+            return f"  {gate}: passed ({evidence}, {seconds} s)"
+        case {"event": "GateFailed", "gate": gate, "reason": reason}:
+            return f"  {gate}: failed ({reason})"
+        case {"event": "Took", "cycle": cycle, "boundary_ms": boundary_ms}:
+            left_s = max(0.0, boundary_ms / 1000 - time.time())
+            return f"  took cycle {cycle}, its boundary is in {left_s:.2f} s"
+        case {"event": "CycleSettled", "clean_cycles": clean, "of": of}:
+            return f"  {clean} of {of} clean cycles"
+        case {"phase": phase} if "event" not in step:
+            return str(phase)
+        case _:
+            return ""

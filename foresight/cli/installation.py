@@ -1,0 +1,66 @@
+"""The installation that a command speaks of: its configuration, home and repository.
+
+Owns how these are found from the global options. A missing configuration is an error, not
+a default: whoever types `foresight up` in the wrong directory wants to know.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from pathlib import Path
+
+import click
+
+from foresight import config as configuration
+from foresight.errors import ConfigError
+from handoff.client import LauncherClient
+from handoff.wire import Kind, Message
+from state.local_store import read_only_snapshot
+from state.record import Record
+
+
+class Installation:
+    """What the global options say."""
+
+    def __init__(self, config_path: Path) -> None:
+        """Keep the path; nothing is read before it is needed."""
+        self.config_path = config_path.absolute()
+
+    @cached_property
+    def config(self) -> configuration.Config:
+        """The configuration file's content."""
+        if not self.config_path.is_file():
+            what = f"there is no configuration at {self.config_path}"
+            raise ConfigError(what, "change to the project's directory, or say -c FILE or -C DIR")
+        return configuration.load(str(self.config_path), os.environ)
+
+    @cached_property
+    def home(self) -> Path:
+        """The state directory, absolute."""
+        return Path(configuration.home_of(self.config, os.environ)).expanduser().absolute()
+
+    @property
+    def repository(self) -> Path:
+        """Where the project's git repository is."""
+        return self.config_path.parent
+
+    def record(self) -> Record:
+        """Return the newest record.
+
+        Raises:
+            StateUnusable: There is none, or it cannot be used.
+        """
+        return read_only_snapshot(self.home / "state")
+
+    def launcher_status(self) -> Message:
+        """Return what the launcher says of itself.
+
+        Raises:
+            NotRunning: There is no launcher.
+        """
+        with LauncherClient(self.home) as client:
+            return client.ask(Kind.STATUS)
+
+
+pass_installation = click.make_pass_decorator(Installation)

@@ -1,0 +1,113 @@
+"""The root of the `foresight` command: global options, and errors as messages and exit codes.
+
+Owns the translation of every error of this project into `error:` and `hint:` lines. No
+command ever shows a traceback for something that the world did.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from deploy.errors import DeployError, SourceRefused, UnknownRef
+from foresight.cli.controlling import halt, pause, resume
+from foresight.cli.cycles import cycles
+from foresight.cli.deploying import deploy, deploys, rollback
+from foresight.cli.installation import Installation
+from foresight.cli.output import complain
+from foresight.cli.reading import logs, trades
+from foresight.cli.running import down, up
+from foresight.cli.serving import dashboard, exchange
+from foresight.cli.status import status
+from foresight.errors import ConfigError, ForesightError
+from handoff.errors import AnotherInCharge, HandoffError, NotRunning
+from handoff.exit_codes import ExitCode
+from state.errors import StateError
+
+DISTRIBUTION = "foresight-engine"
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("-c", "--config", "config_path", default="foresight.toml", type=click.Path(path_type=Path), help="Configuration file.", show_default=True)  # fmt: skip # noqa: E501 - one option, one line
+@click.option("-C", "directory", default=None, type=click.Path(path_type=Path, exists=True, file_okay=False), help="Run as if started in this directory.")  # fmt: skip # noqa: E501 - as above
+@click.option("-v", "--verbose", count=True, help="Say more.")
+@click.option("-q", "--quiet", is_flag=True, help="Say less.")
+@click.version_option(importlib.metadata.version(DISTRIBUTION), prog_name="foresight")
+@click.pass_context
+def cli(
+    context: click.Context, *, config_path: Path, directory: Path | None, verbose: int, quiet: bool
+) -> None:
+    """Trade prediction-market windows around the clock; deploy while it runs."""
+    if directory is not None:
+        os.chdir(directory)
+    context.obj = Installation(config_path)
+    context.meta["verbosity"] = verbose - int(quiet)
+
+
+for _command in (
+    up,
+    down,
+    deploy,
+    rollback,
+    deploys,
+    status,
+    cycles,
+    trades,
+    logs,
+    pause,
+    resume,
+    halt,
+    exchange,
+    dashboard,
+):
+    cli.add_command(_command)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; return its exit code."""
+    if not __debug__:
+        complain("this program relies on its assertions", "run without -O")
+        return ExitCode.USAGE
+    try:
+        result: Any = cli.main(args=arguments, prog_name="foresight", standalone_mode=False)
+    except click.exceptions.Exit as leave:
+        return leave.exit_code
+    except click.Abort:
+        return ExitCode.INTERRUPTED
+    except click.ClickException as error:
+        complain(error.format_message(), "`foresight --help` lists commands and options")
+        return ExitCode.USAGE
+    except BrokenPipeError:
+        # The reader of a pipe went away: nothing more to say, to nobody.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.DONE
+    except (ForesightError, DeployError, HandoffError, StateError) as error:
+        complain(str(error), error.hint)
+        return exit_code_of(error)
+    except PermissionError as error:
+        complain(f"{error.filename}: permission denied", "run as the user who owns it")
+        return ExitCode.FAILED
+    except OSError as error:
+        complain(f"{error.filename or 'system'}: {error.strerror or error}")
+        return ExitCode.FAILED
+    return int(result) if isinstance(result, int) else ExitCode.DONE
+
+
+def exit_code_of(error: Exception) -> ExitCode:
+    """Return the documented exit code of an error."""
+    match error:
+        case ConfigError() | UnknownRef():
+            return ExitCode.USAGE
+        case SourceRefused():
+            return ExitCode.REFUSED
+        case NotRunning():
+            return ExitCode.NOT_RUNNING
+        case AnotherInCharge():
+            return ExitCode.ANOTHER
+        case _:
+            return ExitCode.FAILED

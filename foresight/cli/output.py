@@ -1,0 +1,58 @@
+"""What a command prints: data on stdout, everything else on stderr.
+
+Owns the shape of output and nothing of its content. `--json` prints one object, or one per
+line for lists; text is readable without colour, and `NO_COLOR` is honoured by rich.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+DASH = "-"
+
+
+def emit_json(value: object) -> None:
+    """Print one JSON object on a line of its own."""
+    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+    sys.stdout.flush()
+
+
+def emit_text(text: str) -> None:
+    """Print a line of data."""
+    click.echo(text)
+
+
+def emit_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print rows under their headings."""
+    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*("" if cell is None else str(cell) for cell in row))
+    console = Console(soft_wrap=not sys.stdout.isatty())
+    console.print(table, markup=False)
+
+
+def progress(text: str) -> None:
+    """Say on stderr what happens."""
+    click.echo(text, err=True)
+
+
+def complain(what: str, hint: str = "") -> None:
+    """Say on stderr what is wrong and what to do."""
+    click.echo(f"error: {what}", err=True)
+    if hint:
+        click.echo(f"hint: {hint}", err=True)
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401 - JSON builtins have no narrower type
+    """Return a value as JSON builtins."""
+    return msgspec.to_builtins(value)
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

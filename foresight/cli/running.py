@@ -1,0 +1,234 @@
+"""`up` and `down`: starting the launcher with its companions, and stopping it.
+
+Owns what an installation of Foresight consists of: launcher, workers, the page and, for the
+local venue, the exchange. From the moment the launcher runs, this command is not needed.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from deploy import releases_dir
+from deploy.git_tree import GitTree
+from foresight.cli.installation import Installation, pass_installation
+from foresight.cli.output import emit_text, progress
+from foresight.config import Config
+from foresight.errors import ConfigError
+from foresight.exchange.recordings import recorded_assets
+from handoff.client import LauncherClient
+from handoff.engine_config import Companion, EngineConfig, write_engine_config
+from handoff.errors import HandoffError, NotRunning
+from handoff.exit_codes import ExitCode
+from handoff.plain import launcher_lock_free, prepare_home
+from handoff.release_files import read_manifest
+from handoff.wire import Kind
+from state.errors import HomeUnsuitable, RecordMissing
+from state.record import Record, Timeline, check_identity
+
+READY_S_MAX = 300.0  # the first environment may have to be downloaded
+DOWN_S_MAX = 90.0
+POLL_S = 0.2
+
+
+@click.command()
+@click.option("-d", "--detach", is_flag=True, help="Return once it runs.")
+@click.option("--speed", type=click.IntRange(1, 600), help="Market seconds per second.")
+@click.option("--replay", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Recorded candles for the local exchange.")  # fmt: skip # noqa: E501 - one option, one line
+@click.option("--live", is_flag=True, help="Trade with real money, if the configuration says so too.")  # fmt: skip # noqa: E501 - as above
+@click.option("--force-filesystem", is_flag=True, help="Accept a network or volatile disk.")
+@pass_installation
+def up(
+    installation: Installation,
+    *,
+    detach: bool,
+    speed: int | None,
+    replay: Path | None,
+    live: bool,
+    force_filesystem: bool,
+) -> int:
+    """Start trading: launcher, owner, page and, for the local venue, the exchange."""
+    home, config = installation.home, installation.config
+    _check_live(config, live=live)
+    _make_home(home)
+    launcher_lock_free(home)
+    timeline = _timeline(installation, speed or config.engine.speed)
+    engine = EngineConfig(
+        app=config.engine.app,
+        first_release=_first_release(installation),
+        origin_ns=timeline.origin_ns,
+        speed=timeline.speed,
+        standby=config.engine.standby,
+        companions=_companions(installation, timeline, replay),
+        environment=_environment(config, home, replay, live=live),
+        force_filesystem=force_filesystem,
+    )
+    write_engine_config(home, engine)
+    page = f"http://{config.engine.page}"
+    if not detach:
+        emit_text(f"page {page}")
+        progress(f"home {home}; Ctrl-C drains and stops; `foresight status` in another terminal")
+        _become_launcher(home)
+    pid = _start_launcher(home)
+    return _wait_running(home, pid, page)
+
+
+@click.command()
+@pass_installation
+def down(installation: Installation) -> int:
+    """Drain at the end of the cycle and stop."""
+    home = installation.home
+    with LauncherClient(home) as client:
+        client.ask(Kind.STOP)
+    deadline_s = time.monotonic() + DOWN_S_MAX
+    while time.monotonic() < deadline_s:
+        try:
+            LauncherClient(home).__exit__()
+        except NotRunning:
+            progress("stopped")
+            return ExitCode.DONE
+        _pause()
+    progress(f"still stopping after {DOWN_S_MAX:g} s")
+    return ExitCode.TIMED_OUT
+
+
+def _pause() -> None:
+    time.sleep(POLL_S)  # noqa: TID251 - a command polls the launcher; no boundary is waited for
+
+
+def _check_live(config: Config, *, live: bool) -> None:
+    if live and not config.venue.live:
+        what = "--live was said, but the configuration does not say [venue] live = true"
+        raise ConfigError(what, "real money needs both")
+
+
+def _make_home(home: Path) -> None:
+    try:
+        prepare_home(home)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise HomeUnsuitable(str(home), reason, "choose another [engine] home") from error
+
+
+def _timeline(installation: Installation, speed: int) -> Timeline:
+    """Return the record's timeline, or one that begins now where there is no record."""
+    try:
+        record = installation.record()
+    except RecordMissing:
+        return Timeline(origin_ns=time.time_ns(), speed=speed)
+    wanted = Timeline(origin_ns=record.timeline.origin_ns, speed=speed)
+    check_identity(record, app=installation.config.engine.app, timeline=wanted)
+    return wanted
+
+
+def _first_release(installation: Installation) -> str:
+    """Return the release that owns the record; where there is none, HEAD, built now."""
+    try:
+        held = _owning(installation.record())
+    except RecordMissing:
+        held = ""
+    if held:
+        return read_manifest(installation.home, held).release
+    repository = GitTree(installation.repository)
+    commit = repository.commit("HEAD")
+    progress(f"building {commit.commit[:12]} {commit.subject}")
+    return releases_dir.build(installation.home, repository, commit).release
+
+
+def _owning(record: Record) -> str:
+    owner = record.ownership.owner or record.ownership.last_owner
+    return owner.release if owner is not None else ""
+
+
+def _environment(
+    config: Config, home: Path, replay: Path | None, *, live: bool
+) -> tuple[tuple[str, str], ...]:
+    found: dict[str, str] = {}
+    if config.venue.kind == "local":
+        found["FORESIGHT_EXCHANGE_URL"] = config.venue.url or f"http://{_exchange_address(home)}"
+    if replay is not None:
+        found["FORESIGHT_BOARD_ASSETS"] = ",".join(recorded_assets(replay))
+    if live:
+        found["FORESIGHT_LIVE"] = "1"
+    return tuple(found.items())
+
+
+def _exchange_address(home: Path) -> str:
+    """Return the exchange's address; the port is chosen once per home."""
+    path = home / "run" / "exchange.address"
+    if not path.exists():
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            path.write_text(f"127.0.0.1:{free.getsockname()[1]}", encoding="ascii")
+    return path.read_text(encoding="ascii")
+
+
+def _companions(
+    installation: Installation, timeline: Timeline, replay: Path | None
+) -> tuple[Companion, ...]:
+    home, config = installation.home, installation.config
+    page = [sys.executable, "-I", "-m", "foresight.dashboard", "--home", str(home), "--fd", "{fd}"]
+    found = [Companion("dashboard", tuple(page), listen=config.engine.page)]
+    if config.venue.kind == "local" and not config.venue.url:
+        assets = recorded_assets(replay) if replay else config.board.assets
+        argv = [sys.executable, "-I", "-m", "foresight.exchange", "--fd", "{fd}"]
+        argv += ["--dir", str(home / "exchange"), "--assets", ",".join(assets)]
+        argv += ["--origin-ns", str(timeline.origin_ns), "--speed", str(timeline.speed)]
+        argv += ["--replay", str(replay.absolute())] if replay else []
+        found.insert(0, Companion("exchange", tuple(argv), listen=_exchange_address(home)))
+    return tuple(found)
+
+
+def _launcher_argv(home: Path) -> list[str]:
+    return [sys.executable, "-I", "-m", "handoff", "launcher", "--home", str(home)]
+
+
+def _become_launcher(home: Path) -> None:
+    """Replace this process by the launcher: it is what an init system watches."""
+    log = os.open(home / "logs" / "launcher.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    sys.stdout.flush()
+    os.dup2(log, 2)
+    os.execv(sys.executable, _launcher_argv(home))  # noqa: S606 - no shell is wanted
+
+
+def _start_launcher(home: Path) -> int:
+    with (home / "logs" / "launcher.log").open("ab") as log:
+        child = subprocess.Popen(  # noqa: S603, TID251 - detached: it outlives this command
+            _launcher_argv(home),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    return child.pid
+
+
+def _wait_running(home: Path, pid: int, page: str) -> int:
+    deadline_s = time.monotonic() + READY_S_MAX
+    while time.monotonic() < deadline_s:
+        if os.waitpid(pid, os.WNOHANG) != (0, 0):
+            words = (home / "logs" / "launcher.log").read_text(encoding="utf-8")[-500:]
+            reason = f"the launcher ended: {words.strip()}"
+            raise HandoffError(reason)
+        if _has_owner(home):
+            emit_text(f"page {page}")
+            progress(f"running; home {home}")
+            return ExitCode.DONE
+        _pause()
+    os.kill(pid, signal.SIGTERM)  # noqa: TID251 - the child started above, not yet waited for
+    reason = f"no worker owns after {READY_S_MAX:g} s"
+    raise HandoffError(reason)
+
+
+def _has_owner(home: Path) -> bool:
+    try:
+        with LauncherClient(home) as client:
+            return any(child["owner"] for child in client.ask(Kind.STATUS)["children"])
+    except HandoffError:
+        return False

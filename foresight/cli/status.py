@@ -1,0 +1,119 @@
+"""`status`: who owns, how far it got, what is open, how good it is.
+
+Owns the summary and its two renderings. It reads the record and asks the launcher, and
+works, with a note, when nothing runs.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import click
+
+from deploy import history
+from foresight.book import SCHEMA, Book
+from foresight.cli.installation import Installation, pass_installation
+from foresight.cli.output import emit_json, emit_text, json_option, plain
+from foresight.scoring import scores_of
+from handoff.cadence import Cadence, Schedule
+from handoff.errors import NotRunning
+from handoff.exit_codes import ExitCode
+from handoff.limits import MS, NS
+from handoff.release_files import read_manifest
+from state.record import Record
+
+
+@click.command()
+@click.option("--watch", is_flag=True, help="Show it again every second.")
+@json_option
+@pass_installation
+def status(installation: Installation, *, watch: bool, as_json: bool) -> int:
+    """Show owner, release, cycle, positions, figures and the deploy under way."""
+    while True:
+        summary = summary_of(installation)
+        if as_json:
+            emit_json(summary)
+        else:
+            for line in lines_of(summary):
+                emit_text(line)
+        if not watch:
+            return ExitCode.DONE if summary["running"] else ExitCode.NOT_RUNNING
+        time.sleep(1)  # noqa: TID251 - a display is repainted; nothing is due
+
+
+def summary_of(installation: Installation) -> dict[str, Any]:
+    """Return everything that `status` shows as JSON builtins."""
+    record = installation.record()
+    launcher = _launcher(installation)
+    owner = record.ownership.owner or record.ownership.last_owner
+    release = owner.release if owner is not None else ""
+    manifest = read_manifest(installation.home, release) if release else None
+    current = history.read_current(installation.home)
+    book: Book = SCHEMA.decode(record.body, record.schema)
+    children = launcher.get("children", [])
+    return {
+        "running": bool(launcher),
+        "home": str(installation.home),
+        "app": record.app,
+        "release": release,
+        "commit": manifest.commit if manifest else "",
+        "subject": manifest.subject if manifest else "",
+        "epoch": record.ownership.epoch,
+        "owner": plain(record.ownership.owner),
+        "cycle": record.progress.cycle,
+        "phase": record.progress.phase.value,
+        "next_boundary_ms": _next_boundary_ms(installation, record),
+        "control": plain(record.control),
+        "standby": sum(
+            child["role"] == "heir" and child["warm"] and not child["owner"] for child in children
+        ),
+        "children": children,
+        "deploy": plain(current) if current is not None else None,
+        "rollout": plain(record.rollout),
+        "outbox": len(record.outbox),
+        "positions": len(book.positions),
+        "slots": {slot: plain(memory) for slot, memory in book.slots.items()},
+        "scores": plain(scores_of(book)),
+    }
+
+
+def _launcher(installation: Installation) -> dict[str, Any]:
+    try:
+        return installation.launcher_status()
+    except NotRunning:
+        return {}
+
+
+def _next_boundary_ms(installation: Installation, record: Record) -> int:
+    period_ns = round(installation.config.engine.period_s * NS)
+    schedule = Schedule(Cadence(period_ns=period_ns), record.timeline)
+    return schedule.boundary_ns(record.progress.cycle + 1) // MS
+
+
+def lines_of(summary: dict[str, Any]) -> list[str]:
+    """Return the summary as lines of text."""
+    owner = summary["owner"]
+    who = f"worker {owner['worker']} pid {owner['pid']}" if owner else "nobody"
+    left_s = summary["next_boundary_ms"] / 1000 - time.time()
+    control = summary["control"]
+    trading = "halted" if control["halted"] else "paused" if control["paused"] else "trading"
+    recent = summary["scores"]["recent"]
+    low, high = recent["win_rate_interval"]["low"], recent["win_rate_interval"]["high"]
+    lines = [
+        f"state     {'running' if summary['running'] else 'not running'}, {trading}",
+        f"release   {summary['release']} {summary['subject']}",
+        f"owner     {who}, epoch {summary['epoch']}, standby {summary['standby']}",
+        f"cycle     {summary['cycle']} {summary['phase']}, next in {max(left_s, 0):.1f} s",
+        f"positions {summary['positions']} open, {summary['outbox']} effects pending",
+        f"win rate  {recent['win_rate']:.0%} of {recent['trades']} "
+        f"(95 %: {low:.0%} to {high:.0%}), mean price {recent['mean_price']:.3f}",
+        f"          expectation {recent['expectation']:+.4f} a share, "
+        f"profit {recent['profit']:+.2f} after fees",
+    ]
+    if summary["deploy"]:
+        lines.append(f"deploy    {summary['deploy']['deploy']} {summary['deploy']['phase']}")
+    elif summary["rollout"]:
+        rollout = summary["rollout"]
+        lines.append(f"bake      {rollout['clean_cycles']} of {rollout['of']} clean cycles")
+    return [*lines, f"home      {summary['home']}"]
