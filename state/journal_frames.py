@@ -173,6 +173,7 @@ class Peek(msgspec.Struct, frozen=True, kw_only=True):
 
     chain: str = ""
     seq: int = 0
+    kind: str = ""
     cycle: int | None = None
     previous_chain: str = CHAIN_START
     header: _PeekHeader | None = None
@@ -200,7 +201,12 @@ def blamed_cycle(previous: Line | None, data: bytes) -> int | None:
     # The line itself is believed only where it agrees with itself and with what holds.
     believable = found.cycle in {previous.cycle, previous.cycle + 1}
     agrees = found.header is not None and found.header.progress.cycle == found.cycle
-    return found.cycle if believable and agrees and found.seq <= previous.seq + 1 else expected
+    if found.cycle is None or not (believable and agrees):
+        return expected
+    if found.seq <= previous.seq + 1:
+        return found.cycle
+    # Lines are missing; where the next cycle begins here, they were of the one before it.
+    return min(expected, found.cycle - (found.kind in {"decide", "miss"}))
 
 
 def following_cycle(line: Line) -> int:

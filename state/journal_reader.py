@@ -182,16 +182,23 @@ def _overtaken(directory: Path, missing: Path, error: FileNotFoundError) -> Prun
 
 def _follow(previous: Line | None, data: bytes, segment: str, number: int) -> Line:
     try:
-        if previous is None:
-            return decode_first_line(data)
-        line = decode_line(data, previous_chain=previous.chain)
+        line = _next_line(previous, data)
     except SealBroken as error:
         cycle, reason = blamed_cycle(previous, data), why_broken(previous, data, error)
         raise JournalBroken(segment, number, cycle=cycle, reason=reason) from error
-    rule = broken_rule(previous, line)
+    rule = broken_rule(previous, line) if previous else ""
     if rule:
         raise JournalBroken(segment, number, cycle=line.cycle, reason=rule)
     return line
+
+
+def _next_line(previous: Line | None, data: bytes) -> Line:
+    if not data.endswith(b"\n"):
+        message = "it has no end"
+        raise SealBroken(message)
+    if previous is None:
+        return decode_first_line(data)
+    return decode_line(data, previous_chain=previous.chain)
 
 
 def _require_anchor(line: Line, pruned: Pruned, segment: str) -> None:

@@ -62,7 +62,7 @@ class MemoryStore:
 
     def read(self) -> Record:
         """See `Store.read`."""
-        return self._load().record
+        return self.generation().record
 
     def create(self, record: Record) -> Record:
         """See `Store.create`."""
@@ -74,7 +74,7 @@ class MemoryStore:
 
     def transact(self, change: Change, note: Note) -> Record:
         """See `Store.transact`."""
-        before = self._load()
+        before = self.generation()
         record = change(before.record)
         if record is before.record:
             return record
@@ -98,7 +98,13 @@ class MemoryStore:
             found.append(decode_line(data, previous_chain=previous_chain))
         return found
 
-    def _load(self) -> Generation:
+    def generation(self) -> Generation:
+        """Return the newest record with its digest.
+
+        Raises:
+            RecordMissing: There is none.
+            RecordForeign: It belongs to another app or timeline.
+        """
         if self.data is None:
             where = "memory"
             raise RecordMissing(where)

@@ -1,0 +1,116 @@
+"""One change after another, between processes and between threads."""
+
+from __future__ import annotations
+
+import fcntl
+import threading
+from pathlib import Path
+
+import pytest
+
+from state.errors import HomeUnsuitable, LockTimeout
+from state.record_lock import RecordLock
+
+SHORT_NS = 3_000_000
+LONG_NS = 10_000_000_000
+
+
+def test_two_descriptors_exclude_each_other(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    one, two = RecordLock(path, timeout_ns=SHORT_NS), RecordLock(path, timeout_ns=SHORT_NS)
+    with one.held(), pytest.raises(LockTimeout, match="was not free within 3 ms"), two.held():
+        pass
+    with two.held():
+        pass
+
+
+def test_two_threads_with_one_lock_exclude_each_other(tmp_path: Path) -> None:
+    """The kernel would let both in: the lock belongs to the descriptor."""
+    lock = RecordLock(tmp_path / "lock", timeout_ns=SHORT_NS)
+    refused = []
+
+    def other() -> None:
+        try:
+            with lock.held():
+                pass
+        except LockTimeout as error:
+            refused.append(error)
+
+    with lock.held():
+        thread = threading.Thread(target=other)
+        thread.start()
+        thread.join()
+    assert len(refused) == 1
+
+
+def test_a_waiter_gets_the_lock_when_it_is_free(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    one, two = RecordLock(path, timeout_ns=LONG_NS), RecordLock(path, timeout_ns=LONG_NS)
+    waiting, order = threading.Event(), []
+
+    def wait() -> None:
+        waiting.set()
+        with two.held():
+            order.append("two")
+
+    with one.held():
+        thread = threading.Thread(target=wait)
+        thread.start()
+        waiting.wait()
+        order.append("one")
+    thread.join()
+    assert order == ["one", "two"]
+
+
+def test_an_exception_gives_the_lock_back(tmp_path: Path) -> None:
+    lock = RecordLock(tmp_path / "lock", timeout_ns=SHORT_NS)
+    with pytest.raises(ZeroDivisionError), lock.held():
+        _ = 1 / 0
+    with lock.held():
+        pass
+
+
+@pytest.mark.parametrize("how", ["replaced", "removed"])
+def test_a_lock_on_a_file_that_is_no_longer_there_is_no_lock(tmp_path: Path, how: str) -> None:
+    path = tmp_path / "lock"
+    old = RecordLock(path, timeout_ns=SHORT_NS)
+    if how == "replaced":
+        (tmp_path / "new").write_bytes(b"")
+        (tmp_path / "new").rename(path)
+    else:
+        path.unlink()
+    new = RecordLock(path, timeout_ns=SHORT_NS)
+    with old.held(), pytest.raises(LockTimeout), new.held():
+        pass
+
+
+def test_a_lock_file_that_is_replaced_again_and_again_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = RecordLock(tmp_path / "lock", timeout_ns=LONG_NS)
+    root = Path("/").stat()
+    monkeypatch.setattr(Path, "stat", lambda _: root)
+    with pytest.raises(LockTimeout), lock.held():
+        pass
+
+
+def test_no_child_inherits_the_lock(tmp_path: Path) -> None:
+    lock = RecordLock(tmp_path / "lock", timeout_ns=SHORT_NS)
+    descriptor = lock._descriptor  # noqa: SLF001 - the flag is all there is to see
+    assert fcntl.fcntl(descriptor, fcntl.F_GETFD) & fcntl.FD_CLOEXEC
+
+
+def test_a_closed_lock_is_free_and_cannot_be_taken(tmp_path: Path) -> None:
+    lock = RecordLock(tmp_path / "lock", timeout_ns=SHORT_NS)
+    lock.close()
+    with pytest.raises(AssertionError, match="closed"), lock.held():
+        pass
+    with RecordLock(tmp_path / "lock", timeout_ns=SHORT_NS).held():
+        pass
+
+
+def test_a_link_in_the_place_of_the_lock_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "lock").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(HomeUnsuitable):
+        RecordLock(tmp_path / "lock", timeout_ns=SHORT_NS)
+    assert not (tmp_path / "elsewhere").exists()
