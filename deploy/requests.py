@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from deploy.errors import RequestMissing
+from deploy.release import ENTRY_DEFAULT
 from state.atomic_file import SystemFiles, make_directory, replace_file
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     by: str
     bake: int
     requested_ns: int
-    entry_default: str = ""
+    entry_default: str = ENTRY_DEFAULT
     release: str = ""
     aborted_by: str = ""
 

@@ -14,8 +14,9 @@ import click
 import msgspec
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-DASH = "-"
+PIPE_COLUMNS = 1000
 
 
 def emit_json(value: object) -> None:
@@ -31,11 +32,13 @@ def emit_text(text: str) -> None:
 
 def emit_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print rows under their headings."""
-    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, no_wrap=True, overflow="ellipsis")
     for row in rows:
-        table.add_row(*("" if cell is None else str(cell) for cell in row))
-    console = Console(soft_wrap=not sys.stdout.isatty())
-    console.print(table, markup=False)
+        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+    # A pipe has no width: nothing is cut there.
+    Console(width=None if sys.stdout.isatty() else PIPE_COLUMNS).print(table)
 
 
 def progress(text: str) -> None:
