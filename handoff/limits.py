@@ -80,6 +80,9 @@ def bounds_for(period_ns: int, budget_ns: int | None = None) -> Bounds:
     if period_ns < PERIOD_NS_MIN:
         message = f"a cycle of {period_ns / MS:.0f} ms is shorter than 500 ms"
         raise ValueError(message)
+    if budget_ns is not None and budget_ns <= 0:
+        message = f"a budget of {budget_ns / MS:.0f} ms is no time at all"
+        raise ValueError(message)
     margin_ns = min(TAKE_MARGIN_NS_MAX, period_ns // 10)
     transact_ns = margin_ns // 2
     budget = budget_ns or min(period_ns // 2, BUDGET_NS_MAX)

@@ -72,7 +72,7 @@ class LineBuffer:
             WireBroken: A line is too long, or is not an object with a kind.
         """
         *lines, self._rest = (self._rest + data).split(b"\n")
-        if len(self._rest) > WIRE_LINE_BYTES_MAX:
+        if max(map(len, (*lines, self._rest))) > WIRE_LINE_BYTES_MAX:
             text = f"a line exceeds {WIRE_LINE_BYTES_MAX} bytes"
             raise WireBroken(text)
         return [decode(line) for line in lines if line]
@@ -86,7 +86,7 @@ def decode(line: bytes) -> Message:
     """
     try:
         message = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         text = f"not JSON: {line[:80]!r}"
         raise WireBroken(text) from error
     if not isinstance(message, dict) or not isinstance(message.get("kind"), str):

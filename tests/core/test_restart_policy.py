@@ -1,0 +1,96 @@
+"""Which release is started again, and after how long."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handoff.limits import FAILED_STARTS_MAX, RESTART_BACKOFF_S, RESTART_WINDOW_S
+from handoff.restart_policy import Failures, backoff_s, choose_release
+
+NEW, OLD = {"release": "r2"}, {"release": "r1"}
+
+
+def plain(**ownership: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON members
+    return {"ownership": {"owner": None, "last_owner": None, "previous": None} | ownership}
+
+
+def baking() -> dict[str, Any]:
+    return plain(owner=NEW, previous=OLD) | {"rollout": {"deploy_id": "d1", "of": 3}}
+
+
+def chosen(record: dict[str, Any] | None, *, failed: int = 0, bad: bool = False) -> str:
+    return choose_release(record, first="r0", failed_starts=failed, bad_cycle=bad).release
+
+
+@pytest.mark.parametrize("record", [None, {}, plain()])
+def test_where_nobody_ever_owned_the_first_release_is_started(
+    record: dict[str, Any] | None,
+) -> None:
+    assert chosen(record) == "r0"
+    assert chosen(record, failed=99, bad=True) == "r0"
+
+
+def test_the_release_that_owns_the_record_is_started() -> None:
+    """Never what is on disk: that may be half a deploy."""
+    assert chosen(plain(owner=NEW, last_owner=OLD)) == "r2"
+
+
+def test_between_owners_the_last_one_counts() -> None:
+    assert chosen(plain(last_owner=NEW)) == "r2"
+
+
+def test_after_some_failed_starts_in_a_bake_the_previous_release_is_started() -> None:
+    assert chosen(baking(), failed=FAILED_STARTS_MAX - 1) == "r2"
+    assert chosen(baking(), failed=FAILED_STARTS_MAX) == "r1"
+
+
+def test_after_a_bad_cycle_in_a_bake_the_previous_release_is_started_at_once() -> None:
+    assert chosen(baking(), bad=True) == "r1"
+
+
+def test_outside_a_bake_there_is_no_way_back() -> None:
+    """A body that only the new release reads must not be given to the old one."""
+    settled = plain(owner=NEW, previous=None) | {"rollout": None}
+    assert chosen(settled, failed=99, bad=True) == "r2"
+    without_previous = baking() | plain(owner=NEW)
+    assert chosen(without_previous, failed=99, bad=True) == "r2"
+
+
+def test_every_choice_says_why() -> None:
+    reasons = [
+        choose_release(record, first="r0", failed_starts=failed, bad_cycle=bad).reason
+        for record, failed, bad in [
+            (None, 0, False),
+            (baking(), 0, False),
+            (baking(), 3, False),
+            (baking(), 0, True),
+        ]
+    ]
+    assert all(reasons)
+    assert len(set(reasons)) == len(reasons)
+
+
+@given(st.integers(min_value=0, max_value=10_000))
+def test_the_pause_grows_to_a_bound(failures: int) -> None:
+    assert 0 <= backoff_s(failures) <= backoff_s(failures + 1) <= RESTART_BACKOFF_S[-1]
+
+
+def test_failures_in_a_row_make_the_next_start_later() -> None:
+    failures = Failures()
+    assert failures.next_start_s() == 0.0
+    starts = []
+    for _ in range(5):
+        failures = failures.after_failure(1000.0)
+        starts.append(failures.next_start_s() - 1000.0)
+    assert failures.in_a_row == 5
+    assert starts == list(RESTART_BACKOFF_S[1:6])
+
+
+def test_a_failure_long_after_the_last_one_counts_from_one() -> None:
+    failures = Failures().after_failure(0.0).after_failure(1.0)
+    assert failures.after_failure(1.0 + RESTART_WINDOW_S - 0.1).in_a_row == 3
+    assert failures.after_failure(1.0 + RESTART_WINDOW_S).in_a_row == 1

@@ -1,0 +1,193 @@
+"""What the launcher does next, from what it sees: one rule after another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handoff.limits import CANDIDATE_LIFE_S_MAX, DRAIN_TIMEOUT_S
+from handoff.supervision import (
+    Action,
+    Child,
+    Drain,
+    Exit,
+    Kill,
+    Role,
+    Situation,
+    StartHeir,
+    plan,
+    wake_at_s,
+)
+
+NOW_S = 5000.0
+OWNER = Child("owner", Role.HEIR, release="r1", started_s=1.0, warm=True, owner=True)
+STANDBY = Child("standby", Role.HEIR, release="r1", started_s=2.0, warm=True)
+CANDIDATE = Child("candidate", Role.CANDIDATE, release="r2", deploy_id="d1", started_s=NOW_S - 1)
+JOB = Child("job", Role.JOB, started_s=3.0)
+PAGE = Child("page", Role.COMPANION, started_s=4.0)
+
+
+def situation(*children: Child, **changes: Any) -> Situation:  # noqa: ANN401 - fields of Situation
+    plain = Situation(children, stopping=False, standby=False, next_start_s=0.0, now_s=NOW_S)
+    return plain._replace(**changes)
+
+
+def stopping(*children: Child) -> list[Action]:
+    return plan(situation(*children, stopping=True))
+
+
+def test_with_an_owner_nothing_is_missing() -> None:
+    assert plan(situation(OWNER, PAGE, JOB, CANDIDATE)) == []
+
+
+def test_without_an_heir_one_is_started() -> None:
+    """A candidate that waits for approval, a job and a companion are no heirs."""
+    assert plan(situation()) == [StartHeir("no worker is alive")]
+    assert plan(situation(CANDIDATE, JOB, PAGE)) == [StartHeir("no worker is alive")]
+
+
+def test_a_restart_waits_for_its_back_off() -> None:
+    assert plan(situation(next_start_s=NOW_S + 0.1)) == []
+    assert plan(situation(next_start_s=NOW_S)) == [StartHeir("no worker is alive")]
+
+
+def test_an_heir_that_leaves_is_none_any_more() -> None:
+    """A drained owner is followed by somebody, before it is gone."""
+    leaving = OWNER._replace(stopping_s=NOW_S)
+    assert plan(situation(leaving)) == [StartHeir("no worker is alive")]
+    assert plan(situation(leaving, STANDBY)) == []
+
+
+def test_an_heir_that_is_still_warming_is_waited_for() -> None:
+    """A second one beside it would be a twin, not a remedy."""
+    assert plan(situation(STANDBY._replace(warm=False))) == []
+
+
+def test_an_overdue_owner_without_another_heir_gets_one() -> None:
+    overdue = OWNER._replace(overdue_s=NOW_S - 0.1)
+    assert plan(situation(overdue)) == [StartHeir("owner is overdue")]
+    assert plan(situation(overdue, STANDBY)) == []
+
+
+def test_an_owner_is_not_overdue_at_its_limit() -> None:
+    assert plan(situation(OWNER._replace(overdue_s=NOW_S))) == []
+    assert plan(situation(OWNER._replace(overdue_s=None))) == []
+
+
+def test_who_does_not_own_is_never_overdue() -> None:
+    """Its last word may be from a time when it owned."""
+    assert plan(situation(STANDBY._replace(overdue_s=NOW_S - 99))) == []
+
+
+def test_a_standby_is_started_beside_a_lonely_owner_if_one_is_wanted() -> None:
+    assert plan(situation(OWNER, standby=True)) == [StartHeir("a standby is wanted")]
+    assert plan(situation(OWNER, STANDBY, standby=True)) == []
+    assert plan(situation(OWNER, standby=False)) == []
+
+
+def test_a_standby_is_not_started_before_somebody_owns() -> None:
+    assert plan(situation(STANDBY, standby=True)) == []
+
+
+def test_a_candidate_that_nobody_approves_is_drained_after_its_life() -> None:
+    old = CANDIDATE._replace(started_s=NOW_S - CANDIDATE_LIFE_S_MAX)
+    assert plan(situation(OWNER, old)) == []
+    older = old._replace(started_s=old.started_s - 0.1)
+    assert plan(situation(OWNER, older)) == [Drain("candidate")]
+    assert plan(situation(OWNER, older._replace(stopping_s=NOW_S))) == []
+
+
+def test_an_heir_has_no_limit_of_life() -> None:
+    assert plan(situation(OWNER._replace(started_s=NOW_S - 10 * CANDIDATE_LIFE_S_MAX))) == []
+
+
+def test_who_does_not_leave_in_time_is_killed() -> None:
+    """Bounded, so that a hanging worker blocks no later deploy (haproxy 327)."""
+    asked = STANDBY._replace(stopping_s=NOW_S - DRAIN_TIMEOUT_S)
+    assert plan(situation(OWNER, asked)) == []
+    late = STANDBY._replace(stopping_s=NOW_S - DRAIN_TIMEOUT_S - 0.1)
+    assert plan(situation(OWNER, late)) == [Kill("standby")]
+
+
+def test_stopping_goes_from_those_who_may_own_next_to_those_who_only_look() -> None:
+    """The owner leaves after every heir: nobody may seize while all of them leave."""
+    everybody = (PAGE, OWNER, STANDBY, JOB, CANDIDATE)
+    assert stopping(*everybody) == [Drain("job"), Drain("candidate")]
+    assert stopping(PAGE, OWNER, STANDBY) == [Drain("standby")]
+    assert stopping(PAGE, OWNER) == [Drain("owner")]
+    assert stopping(PAGE) == [Drain("page")]
+    assert stopping() == [Exit()]
+
+
+def test_stopping_asks_each_child_once_and_waits_for_it() -> None:
+    assert stopping(OWNER, STANDBY._replace(stopping_s=NOW_S)) == []
+
+
+def test_stopping_ends_who_does_not_leave() -> None:
+    late = STANDBY._replace(stopping_s=NOW_S - DRAIN_TIMEOUT_S - 1)
+    assert stopping(OWNER, late) == [Kill("standby")]
+
+
+def test_stopping_starts_nobody() -> None:
+    assert stopping(OWNER._replace(overdue_s=NOW_S - 99)) == [Drain("owner")]
+
+
+def test_nothing_to_wait_for_is_no_time() -> None:
+    assert wake_at_s(situation()) is None
+    assert wake_at_s(situation(OWNER, PAGE)) is None
+
+
+def test_the_next_look_is_at_the_earliest_of_all_limits() -> None:
+    overdue = OWNER._replace(overdue_s=NOW_S + 50)
+    leaving = STANDBY._replace(stopping_s=NOW_S - DRAIN_TIMEOUT_S + 40)
+    candidate = CANDIDATE._replace(started_s=NOW_S - CANDIDATE_LIFE_S_MAX + 30)
+    everybody = situation(overdue, leaving, candidate, next_start_s=NOW_S + 20)
+    times = []
+    for _ in range(4):
+        wake = wake_at_s(everybody)
+        assert wake is not None
+        times.append(round(wake - NOW_S, 6))
+        everybody = everybody._replace(now_s=wake)
+    assert times == [20, 30, 40, 50]
+    assert wake_at_s(everybody) is None
+
+
+CHILDREN = st.builds(
+    Child,
+    name=st.uuids().map(str),
+    role=st.sampled_from(Role),
+    started_s=st.floats(0, 2 * NOW_S),
+    warm=st.booleans(),
+    owner=st.booleans(),
+    overdue_s=st.none() | st.floats(0, 2 * NOW_S),
+    stopping_s=st.none() | st.floats(0, NOW_S),
+)
+
+
+@given(children=st.lists(CHILDREN, max_size=6), stop=st.booleans(), standby=st.booleans())
+def test_whatever_there_is_at_most_one_heir_is_started_and_only_known_children_are_ended(
+    *, children: list[Child], stop: bool, standby: bool
+) -> None:
+    seen = situation(*children, stopping=stop, standby=standby)
+    actions = plan(seen)
+    assert sum(isinstance(action, StartHeir) for action in actions) <= (0 if stop else 1)
+    named = [action.name for action in actions if isinstance(action, Drain | Kill)]
+    assert set(named) <= {child.name for child in children}
+    asked = {child.name for child in children if child.stopping_s is not None}
+    assert all(action.name not in asked for action in actions if isinstance(action, Drain))
+    assert all(action.name in asked for action in actions if isinstance(action, Kill))
+    assert (Exit() in actions) == (stop and not children)
+
+
+@given(st.lists(CHILDREN, min_size=1, max_size=6))
+def test_stopping_always_ends(children: list[Child]) -> None:
+    """Whoever is asked either leaves or is killed: round by round fewer are left."""
+    left = tuple(child._replace(stopping_s=None) for child in children)
+    for _ in range(4):
+        actions = stopping(*left)
+        named = {action.name for action in actions if isinstance(action, Drain)}
+        left = tuple(child for child in left if child.name not in named)
+    assert left == ()
+    assert stopping() == [Exit()]
