@@ -78,6 +78,10 @@ def prefix(tmp_path: Path) -> Path:
     for path in (wheel(tmp_path, "alpha", "1.0"), wheel(tmp_path, "beside", "9.0")):
         with zipfile.ZipFile(path) as archive:
             archive.extractall(packages)
+    with (packages / "alpha-1.0.dist-info/RECORD").open("a", encoding="utf-8") as record:
+        record.write(f"../scripts/alpha,sha256={recorded(b'')},0\n")
+    (packages.parent / "scripts").mkdir()
+    (packages.parent / "scripts/alpha").touch()
     (packages / "editable.pth").write_text("/nowhere\n", encoding="utf-8")
     source = packages / "alpha/__init__.py"
     compiled = Path(importlib.util.cache_from_source(str(source)))
@@ -224,6 +228,7 @@ def test_what_is_installed_already_is_copied(tmp_path: Path, prefix: Path) -> No
     target = tmp_path / "copy"
     assert installed.copy_installed(lock, target, prefix=prefix) == ""
     assert {path.name for path in target.iterdir()} == {"alpha", "alpha-1.0.dist-info"}
+    assert not (tmp_path / "scripts").exists(), "a script names the interpreter it was made for"
     source = Path(sysconfig.get_path("purelib", vars={"base": str(prefix)}), "alpha/__init__.py")
     copy = target / "alpha" / "__init__.py"
     assert copy.stat().st_mtime_ns == source.stat().st_mtime_ns, "or its bytecode is worth nothing"
