@@ -191,9 +191,9 @@ def _confirm(book: Book, order: OpenOrder, receipt: Receipt) -> None:
         order_id=bought.order_id,
     )
     key = order.token
-    if key in book.positions:  # the same shares were adopted while the outcome was unknown
-        detail = "its receipt came after it was adopted: the adopted entry stands"
-        flag(book, "receipt_after_adoption", entry.slug, detail=detail)
+    if key in book.positions:  # one order per window: the venue's positions will show the truth
+        detail = f"{entry.effect_id} bought shares of a token that is held already"
+        flag(book, "shares_held_already", entry.slug, detail=detail)
         return
     book.positions[key] = position
     spend(book, position.stake_micro)

@@ -1,0 +1,147 @@
+"""Orders: the same decision makes the same bytes, and every outcome has its place in the book."""
+
+import msgspec
+import pytest
+
+from foresight.board import Side
+from foresight.book import Book, SlotMemory, Word, violations_of
+from foresight.orders import PAYLOAD, Bought, Buy, Intent, apply_receipt, plan, salt_of
+from foresight.risk import Stake
+from handoff.workload import payload_of, receipt
+from state.record import Delivery, Effect, Outcome, Receipt, Timeline
+from tests.core.trading_values import RULES, SLOT, START_S, WINDOW, cycle_at, open_order
+
+NOW_S = START_S + 180
+TIMELINE = Timeline(origin_ns=(START_S - 600) * 1_000_000_000, speed=60)
+BOUGHT = Bought(order_id="0x1", shares_micro=9_000_000, cost_micro=7_380_000, fee_micro=93_000)
+
+
+def planned(book: Book) -> Effect:
+    intent = Intent(
+        window=WINDOW,
+        side=Side.UP,
+        token="token-up",
+        probability_ppm=900_000,
+        stake=Stake(limit_micro=820_000, shares_micro=10_000_000, reserved_micro=8_303_320),
+        rules=RULES,
+        neg_risk=False,
+    )
+    return plan(book, intent, app="app", config="c1", cycle=cycle_at(NOW_S), timeline=TIMELINE)
+
+
+def final(effect: Effect, outcome: Outcome, *, payload: object = None, reason: str = "") -> Receipt:
+    return receipt(effect, outcome, payload=payload, reason=reason)
+
+
+def test_the_same_decision_makes_the_same_effect() -> None:
+    """Two sends of one effect are one order: salt and time stamp belong to the effect."""
+    assert planned(Book()) == planned(Book())
+    effect = planned(Book())
+    order = payload_of(effect, Buy)
+    assert effect.effect_id == f"app:{WINDOW.slug}:{NOW_S // 60}"
+    assert (effect.kind, effect.lane, effect.delivery) == ("buy", "btc-5m", Delivery.BY_ID)
+    assert order.salt == salt_of(42, effect.effect_id)
+    assert 0 < order.salt < 2**53
+    assert PAYLOAD.decode(effect.payload, PAYLOAD.schema_id) == order
+
+
+def test_wall_clock_times_follow_the_timeline() -> None:
+    """The market runs sixty times faster; signatures and deadlines stay in real time."""
+    effect = planned(Book())
+    order = payload_of(effect, Buy)
+    assert order.timestamp_ms == (START_S - 600) * 1000 + (180 + 600) * 1000 // 60
+    assert effect.not_after_ns == (START_S - 600) * 10**9 + 900 * 10**9 // 60
+
+
+def test_other_seeds_and_ids_have_other_salts() -> None:
+    assert len({salt_of(seed, name) for seed in (1, 2) for name in ("a", "b")}) == 4
+
+
+def test_a_trade_carries_who_decided_it() -> None:
+    book = Book()
+    effect = planned(book)
+    entry = book.orders[effect.effect_id].entry
+    assert (entry.release, entry.config, entry.epoch, entry.cycle) == ("r1", "c1", 3, NOW_S // 60)
+    assert (entry.slot, entry.slug, entry.end_s) == ("btc-5m", WINDOW.slug, START_S + 300)
+
+
+def test_a_confirmed_order_becomes_a_position() -> None:
+    book = Book(now_s=NOW_S)
+    effect = planned(book)
+    apply_receipt(book, final(effect, Outcome.CONFIRMED, payload=BOUGHT))
+    assert book.orders == {}
+    position = book.positions["token-up"]
+    assert (position.shares_micro, position.stake_micro) == (9_000_000, 7_473_000)
+    assert position.price_micro == 820_000
+    assert position.order_id == "0x1"
+    assert book.spent_micro == book.day_spent_micro == 7_473_000
+    assert book.slots["btc-5m"].word is Word.BOUGHT
+    assert book.anomalies == []
+    assert violations_of(book) == []
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason", "counted"),
+    [
+        (Outcome.REFUSED, "not_fillable", "not_fillable"),
+        (Outcome.REFUSED, "refused_by_venue: not enough balance", "refused_by_venue"),
+        (Outcome.REFUSED, "not sent: halted", "refused"),
+        (Outcome.EXPIRED, "proven never executed", "expired"),
+        (Outcome.UNKNOWN, "", "unknown"),
+    ],
+)
+def test_an_order_that_bought_nothing_is_counted_by_its_reason(
+    outcome: Outcome, reason: str, counted: str
+) -> None:
+    book = Book(slots={"btc-5m": SlotMemory(ordered_start_s=START_S)})
+    effect = planned(book)
+    apply_receipt(book, final(effect, outcome, reason=reason))
+    assert book.unbought == {counted: 1}
+    assert (book.orders, book.positions, book.spent_micro) == ({}, {}, 0)
+    memory = book.slots["btc-5m"]
+    assert memory.word is Word.UNFILLED
+    assert memory.reason == (reason or counted)
+    assert memory.ordered_start_s == START_S  # one order per window, filled or not
+
+
+def test_nothing_filled_is_nothing_bought() -> None:
+    book = Book()
+    effect = planned(book)
+    nothing = msgspec.structs.replace(BOUGHT, shares_micro=0, cost_micro=0, fee_micro=0)
+    apply_receipt(book, final(effect, Outcome.CONFIRMED, payload=nothing))
+    assert book.unbought == {"not_fillable": 1}
+    assert book.positions == {}
+
+
+def test_a_receipt_that_cannot_be_read_is_flagged() -> None:
+    book = Book()
+    effect = planned(book)
+    apply_receipt(book, final(effect, Outcome.CONFIRMED, payload={"order_id": 7}))
+    assert [anomaly.kind for anomaly in book.anomalies] == ["receipt_unreadable"]
+    assert book.orders == {}
+
+
+def test_a_receipt_of_an_unknown_order_is_flagged() -> None:
+    book = Book()
+    apply_receipt(book, final(planned(Book()), Outcome.CONFIRMED, payload=BOUGHT))
+    assert [anomaly.kind for anomaly in book.anomalies] == ["receipt_without_order"]
+    assert book.positions == {}
+
+
+def test_a_second_entry_for_the_same_shares_is_flagged_and_not_booked() -> None:
+    book = Book(now_s=NOW_S)
+    effect = planned(book)
+    apply_receipt(book, final(effect, Outcome.CONFIRMED, payload=BOUGHT))
+    book.orders[effect.effect_id] = msgspec.structs.replace(open_order(), token="token-up")
+    apply_receipt(book, final(effect, Outcome.CONFIRMED, payload=BOUGHT))
+    assert [anomaly.kind for anomaly in book.anomalies] == ["shares_held_already"]
+    assert book.spent_micro == 7_473_000
+
+
+def test_paying_more_than_planned_is_flagged() -> None:
+    book = Book(now_s=NOW_S)
+    effect = planned(book)
+    dear = msgspec.structs.replace(BOUGHT, cost_micro=9_000_000)
+    apply_receipt(book, final(effect, Outcome.CONFIRMED, payload=dear))
+    assert [anomaly.kind for anomaly in book.anomalies] == ["paid_too_much"]
+    assert book.spent_micro == 9_093_000

@@ -1,0 +1,123 @@
+"""Book against venue: what the book does not know is adopted and flagged, never ignored."""
+
+from typing import Any
+
+from foresight.board import Result, Side, Slot, Window
+from foresight.book import Book, violations_of
+from foresight.market import Holdings, Ruling, VenuePosition
+from foresight.reconcile import adopt, differences
+from foresight.settlement import settle
+from tests.core.trading_values import (
+    RISK,
+    SLOT,
+    START_S,
+    WINDOW,
+    decided,
+    holding,
+    open_order,
+    position,
+)
+
+NOW_S = START_S + 200
+TOKEN = f"token-{WINDOW.slug}"
+
+
+def listed(*, window: Window = WINDOW, token: str = TOKEN, **changes: Any) -> VenuePosition:
+    values: dict[str, Any] = {
+        "token": token,
+        "slug": window.slug,
+        "side": Side.UP,
+        "shares_micro": 10_000_000,
+        "price_micro": 800_000,
+    }
+    return VenuePosition(**(values | changes))
+
+
+def kinds(book: Book, *positions: VenuePosition, now_s: int = NOW_S, **more: Any) -> list[str]:
+    holdings = Holdings(positions=positions, **more)
+    return [one.kind for one in differences(book, holdings, now_s=now_s)]
+
+
+def book_with_position() -> Book:
+    return holding(Book(now_s=NOW_S, cycle=NOW_S // 60), position())
+
+
+def test_agreement_is_no_difference() -> None:
+    assert kinds(book_with_position(), listed()) == []
+    assert kinds(Book()) == []
+
+
+def test_a_listing_rounded_to_two_decimals_agrees() -> None:
+    assert kinds(book_with_position(), listed(shares_micro=9_999_000)) == []
+    assert kinds(book_with_position(), listed(shares_micro=10_009_000)) == []
+
+
+def test_an_unknown_position_is_adopted_and_settled_like_any_other() -> None:
+    book = Book(now_s=NOW_S, cycle=7)
+    adopt(book, Holdings(positions=(listed(),)), now_s=NOW_S)
+    (found,) = book.positions.values()
+    assert found.entry.is_adopted
+    assert (found.shares_micro, found.cost_micro) == (10_000_000, 8_000_000)
+    assert (found.entry.slot, found.entry.end_s) == (SLOT.slot_id, WINDOW.end_s)
+    assert [anomaly.kind for anomaly in book.anomalies] == ["position_adopted"]
+    assert violations_of(book) == []
+    adopt(book, Holdings(positions=(listed(),)), now_s=NOW_S)
+    assert len(book.positions) == 1
+    book.now_s = WINDOW.end_s
+    settle(book, [Ruling(slug=WINDOW.slug, result=Result.UP)], risk=RISK)
+    assert book.decided[0].payout_micro == 10_000_000
+    assert violations_of(book) == []
+
+
+def test_more_shares_than_known_are_adopted_beside_the_known_ones() -> None:
+    book = book_with_position()
+    for shares in (12_000_000, 15_000_000):
+        adopt(book, Holdings(positions=(listed(shares_micro=shares),)), now_s=NOW_S)
+    assert sorted(one.shares_micro for one in book.positions.values()) == [5_000_000, 10_000_000]
+    assert book.anomalies[0].count == 2
+    assert violations_of(book) == []
+
+
+def test_an_order_without_a_receipt_is_not_compared() -> None:
+    """Its outcome is being asked for; adopting its shares would count them twice."""
+    book = Book(now_s=NOW_S)
+    book.orders["x"] = open_order()
+    assert kinds(book, listed()) == []
+
+
+def test_missing_shares_are_flagged_once_the_listing_had_time() -> None:
+    book = book_with_position()
+    assert kinds(book) == ["position_missing"]
+    assert kinds(book, listed(shares_micro=3_000_000)) == ["position_missing"]
+    book.cycle = 2  # the position is of cycle 1: the listing may lag
+    assert kinds(book) == []
+
+
+def test_ended_windows_leave_the_listing_by_themselves() -> None:
+    assert kinds(book_with_position(), now_s=WINDOW.end_s) == []
+
+
+def test_unredeemed_shares_of_decided_windows_are_not_adopted_again() -> None:
+    """They would be paid out a second time in the book."""
+    book = Book(decided=[decided()])
+    assert kinds(book, listed(), now_s=WINDOW.end_s) == []
+    assert kinds(Book(), listed(), now_s=WINDOW.end_s) == ["position_adopted"]
+    assert kinds(Book(), listed(), now_s=WINDOW.end_s + 3600) == []
+    assert kinds(book_with_position(), listed(shares_micro=12_000_000), now_s=WINDOW.end_s) == []
+
+
+def test_what_is_of_another_kind_is_flagged_and_left_alone() -> None:
+    book = Book(now_s=NOW_S)
+    holdings = Holdings(
+        positions=(listed(slug="who-wins"),), foreign=("election",), resting=("0xaa",)
+    )
+    adopt(book, holdings, now_s=NOW_S)
+    assert [anomaly.kind for anomaly in book.anomalies] == ["position_foreign", "order_resting"]
+    assert book.positions == {}
+
+
+def test_a_window_off_the_board_is_adopted_too() -> None:
+    window = Window(Slot("ADA", "15m"), START_S)
+    book = Book(now_s=NOW_S)
+    adopt(book, Holdings(positions=(listed(window=window),)), now_s=NOW_S)
+    assert [one.entry.slot for one in book.positions.values()] == ["ada-15m"]

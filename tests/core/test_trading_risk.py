@@ -1,0 +1,253 @@
+"""Guards and stakes: every denial has its reason, and no limit is exceeded."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from foresight.board import MICRO, Side, Slot, Window, fee_micro
+from foresight.book import Book, SlotMemory
+from foresight.config import Risk
+from foresight.market import Level, Offer
+from foresight.risk import (
+    Denial,
+    Stake,
+    deny_all,
+    deny_late,
+    deny_look,
+    deny_market,
+    stake_on,
+)
+from foresight.strategies import Opinion
+from state.record import Control
+from tests.core.trading_values import (
+    FEE,
+    RISK,
+    RULES,
+    SLOT,
+    START_S,
+    WINDOW,
+    closes,
+    holding,
+    offer,
+    open_order,
+    position,
+)
+
+NOW_S = START_S + 180
+NEWEST = NOW_S // 60 - 1
+ASKS = (Level(800_000, 500 * MICRO),)
+
+
+def opinion(probability: float = 0.9, price_max: float = 0.97) -> Opinion:
+    return Opinion(
+        side=Side.UP,
+        probability_ppm=round(probability * MICRO),
+        price_max_micro=round(price_max * MICRO),
+    )
+
+
+def look(book: Book | None = None, **changes: Any) -> Denial | None:
+    values: dict[str, Any] = {"closes": closes(NEWEST), "risk": RISK, "now_s": NOW_S} | changes
+    return deny_look(book or Book(now_s=NOW_S), WINDOW, **values)
+
+
+def stake(
+    *, book: Book | None = None, asks: Any = ASKS, risk: Risk = RISK, **view: Any
+) -> Stake | Denial:
+    return stake_on(
+        opinion(**view), asks, RULES, book=book or Book(now_s=NOW_S), window=WINDOW, risk=risk
+    )
+
+
+def test_the_operator_comes_first() -> None:
+    assert deny_all(Control()) is None
+    assert deny_all(Control(paused=True)) is Denial.PAUSED
+    assert deny_all(Control(paused=True, halted=True)) is Denial.HALTED
+
+
+def test_a_window_is_ordered_once() -> None:
+    memory = SlotMemory(ordered_start_s=START_S)
+    assert look() is None
+    assert look(Book(slots={SLOT.slot_id: memory})) is Denial.ORDERED_ALREADY
+    earlier = SlotMemory(ordered_start_s=START_S - 300)
+    assert look(Book(slots={SLOT.slot_id: earlier})) is None
+
+
+def test_a_stale_or_short_feed_is_not_traded_on() -> None:
+    assert look(closes=closes(NEWEST, count=19)) is Denial.HISTORY_SHORT
+    assert look(closes=closes(NEWEST - 1)) is None  # one minute late is tolerated
+    assert look(closes=closes(NEWEST - 2)) is Denial.FEED_STALE
+
+
+def test_a_window_without_its_price_to_beat_is_not_traded() -> None:
+    known = closes(NEWEST)
+    place = known.minutes.index(START_S // 60 - 1)
+    gap = msgspec.structs.replace(
+        known,
+        minutes=known.minutes[:place] + known.minutes[place + 1 :],
+        prices=known.prices[:place] + known.prices[place + 1 :],
+    )
+    assert look(closes=gap) is Denial.REFERENCE_MISSING
+
+
+def test_cooldown_and_drawdown_end_by_themselves() -> None:
+    book = Book(slots={SLOT.slot_id: SlotMemory(quiet_until_s=NOW_S + 1)})
+    assert look(book) is Denial.COOLDOWN
+    assert look(Book(slots={SLOT.slot_id: SlotMemory(quiet_until_s=NOW_S)})) is None
+    assert look(Book(board_quiet_until_s=NOW_S + 1)) is Denial.DRAWDOWN
+    assert look(Book(board_quiet_until_s=NOW_S)) is None
+
+
+def test_a_view_of_later_than_its_cycle_is_not_acted_upon() -> None:
+    assert deny_late(RISK, now_s=NOW_S, seen_s=NOW_S + 60) is None
+    assert deny_late(RISK, now_s=NOW_S, seen_s=NOW_S + 61) is Denial.CYCLE_LATE
+
+
+@pytest.mark.parametrize(
+    ("seen", "denial"),
+    [
+        (None, Denial.MARKET_UNREAD),
+        (offer(failure="VenueThrottled: 429"), Denial.MARKET_UNREAD),
+        (offer(rules=None, rules_unknown="tie rule"), Denial.RULES_UNKNOWN),
+        (offer(is_accepting=False), Denial.MARKET_CLOSED),
+        (offer(book_s=NOW_S - 31), Denial.BOOK_STALE),
+        (offer(reference=0.0), Denial.REFERENCE_UNVERIFIED),
+        (offer(reference=100.2), Denial.REFERENCE_UNVERIFIED),
+    ],
+)
+def test_a_market_that_is_not_understood_is_not_traded(seen: Offer | None, denial: Denial) -> None:
+    answer = deny_market(seen, reference=100.0, sigma=0.001, risk=RISK, now_s=NOW_S)
+    assert answer is denial
+
+
+def test_a_market_that_is_understood_gives_its_rules() -> None:
+    seen = offer(reference=100.05, book_s=NOW_S - 30)
+    assert deny_market(seen, reference=100.0, sigma=0.001, risk=RISK, now_s=NOW_S) is RULES
+    relaxed = msgspec.structs.replace(RISK, reference_required=False)
+    silent = offer(reference=0.0)
+    assert deny_market(silent, reference=100.0, sigma=0.001, risk=relaxed, now_s=NOW_S) is RULES
+
+
+def test_kelly_stakes_on_the_edge_after_price_and_fee() -> None:
+    answer = stake()
+    assert isinstance(answer, Stake)
+    paid = 0.80 + 0.07 * 0.8 * 0.2
+    assert answer.reserved_micro / MICRO == pytest.approx(25.0, abs=0.02)  # the window's limit
+    roomy = msgspec.structs.replace(RISK, stake_window_usdc=1000, stake_asset_usdc=1000)
+    answer = stake(risk=msgspec.structs.replace(roomy, stake_board_usdc=1000))
+    assert isinstance(answer, Stake)
+    kelly = 1000 * 0.25 * (0.9 - paid) / (1 - paid)
+    assert answer.reserved_micro / MICRO == pytest.approx(kelly, abs=0.02)
+    assert answer.limit_micro == 820_000
+
+
+def test_the_limit_price_keeps_the_least_edge() -> None:
+    """Slippage may cost part of the edge, never more than all of it."""
+    answer = stake(probability=0.825)
+    assert isinstance(answer, Stake)
+    assert answer.limit_micro == 810_000  # at 0.82 the fee would turn the edge negative
+    assert stake(probability=0.805) is Denial.EDGE_TOO_SMALL
+
+
+@pytest.mark.parametrize(
+    ("view", "denial"),
+    [
+        ({"asks": ()}, Denial.NOBODY_SELLS),
+        ({"price_max": 0.79}, Denial.PRICE_TOO_HIGH),
+        ({"asks": (Level(1_000_000, MICRO),)}, Denial.PRICE_TOO_HIGH),
+        ({"probability": 0.81}, Denial.EDGE_TOO_SMALL),
+        ({"risk": Risk(capital_usdc=10)}, Denial.SIZE_TOO_SMALL),
+        ({"risk": Risk(stake_window_usdc=1)}, Denial.LIMIT_WINDOW),
+        ({"risk": Risk(stake_asset_usdc=1)}, Denial.LIMIT_ASSET),
+        ({"risk": Risk(stake_board_usdc=1)}, Denial.LIMIT_BOARD),
+        ({"risk": Risk(stake_day_usdc=1)}, Denial.LIMIT_DAY),
+    ],
+)
+def test_every_denial_has_its_reason(view: dict[str, Any], denial: Denial) -> None:
+    assert stake(**view) is denial
+
+
+def test_what_is_held_and_ordered_takes_room() -> None:
+    other = Window(Slot("BTC", "15m"), START_S)
+    eth = Window(Slot("ETH", "5m"), START_S)
+    book = holding(Book(now_s=NOW_S), position(other, cost_micro=40_000_000))
+    assert stake(book=book) is not Denial.LIMIT_ASSET
+    book = holding(Book(now_s=NOW_S), position(other, cost_micro=48_000_000))
+    assert stake(book=book) is Denial.LIMIT_ASSET
+    book = holding(Book(now_s=NOW_S), position(eth, cost_micro=248_000_000))
+    assert stake(book=book) is Denial.LIMIT_BOARD
+    book = Book(now_s=NOW_S, day=NOW_S // 86_400, day_spent_micro=2_490_000_000)
+    book.orders["x"] = open_order(eth)
+    assert stake(book=book) is Denial.LIMIT_DAY
+    tomorrow = Book(now_s=NOW_S + 86_400, day=NOW_S // 86_400, day_spent_micro=2_490_000_000)
+    assert isinstance(stake(book=tomorrow), Stake)
+
+
+def test_a_floor_trades_without_an_edge_and_never_above_the_limits() -> None:
+    demo = Risk(edge_min_cents=-4.0, stake_floor_usdc=8.0, stake_window_usdc=20.0)
+    answer = stake(probability=0.79, risk=demo)
+    assert isinstance(answer, Stake)
+    assert 7.9 < answer.reserved_micro / MICRO <= 8.0
+
+
+def test_a_share_that_costs_everything_has_no_kelly_stake() -> None:
+    rules = msgspec.structs.replace(
+        RULES, fee=msgspec.structs.replace(FEE, rate_ppm=999_999), size_min_micro=10_000
+    )
+    risk = Risk(edge_min_cents=-100, stake_floor_usdc=1.0)
+    asks = (Level(500_000, MICRO), Level(990_000, MICRO))
+    answer = (
+        stake_on(opinion(), asks[1:], rules, book=Book(), window=WINDOW, risk=risk),
+        stake_on(opinion(price_max=0.99), asks[1:], rules, book=Book(), window=WINDOW, risk=risk),
+    )
+    assert answer[0] is Denial.PRICE_TOO_HIGH
+    assert isinstance(answer[1], Stake)
+
+
+@given(
+    probability=st.floats(0.01, 0.99),
+    ask=st.integers(1, 99),
+    window=st.integers(0, 60),
+    asset=st.integers(0, 60),
+    held=st.integers(0, 50_000_000),
+    floor=st.integers(0, 30),
+    slippage=st.integers(0, 10),
+)
+def test_no_order_can_cost_more_than_any_limit(  # noqa: PLR0913 - what a stake depends on
+    *,
+    probability: float,
+    ask: int,
+    window: int,
+    asset: int,
+    held: int,
+    floor: int,
+    slippage: int,
+) -> None:
+    risk = Risk(
+        edge_min_cents=-100,
+        stake_window_usdc=window,
+        stake_asset_usdc=asset,
+        stake_floor_usdc=floor,
+        slippage_cents=slippage,
+    )
+    book = Book(now_s=NOW_S)
+    if held:
+        holding(book, position(Window(Slot("BTC", "15m"), START_S), cost_micro=held))
+    answer = stake(
+        book=book, asks=(Level(ask * 10_000, MICRO),), risk=risk, probability=probability
+    )
+    if isinstance(answer, Stake):
+        assert answer.limit_micro % 10_000 == 0
+        assert answer.shares_micro % 10_000 == 0
+        assert answer.shares_micro >= RULES.size_min_micro
+        worst = max(
+            -(-answer.shares_micro * price // MICRO)
+            + fee_micro(FEE, shares_micro=answer.shares_micro, price_micro=price)
+            for price in range(10_000, answer.limit_micro + 1, 10_000)
+        )
+        assert worst <= answer.reserved_micro
+        assert answer.reserved_micro <= window * MICRO
+        assert answer.reserved_micro + held <= asset * MICRO

@@ -1,0 +1,93 @@
+"""Honest numbers: a strategy without skill must not look good."""
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from foresight.board import MICRO, Result
+from foresight.book import DECIDED_KEPT, Book, Tally, keep_decided, tally_of
+from foresight.scoring import Interval, score_of, scores_of, wilson
+from tests.core.trading_values import decided
+
+
+def test_without_trades_nothing_is_claimed() -> None:
+    scores = scores_of(Book())
+    assert scores.overall.trades == 0
+    assert scores.overall.win_rate_interval == Interval(0.0, 1.0)
+    assert scores.overall.expectation_interval == Interval(-1.0, 1.0)
+    assert scores.overall.mean_price == 0.0
+
+
+def test_the_figures_of_three_trades() -> None:
+    trades = [decided(), decided(result=Result.DOWN), decided(result=Result.VOID)]
+    score = score_of(tally_of(trades, Tally()))
+    assert (score.trades, score.won, score.lost, score.void) == (3, 1, 1, 1)
+    assert score.win_rate == 0.5
+    assert score.mean_price == pytest.approx(0.80)
+    assert score.break_even == pytest.approx(0.81)
+    assert score.profit == pytest.approx(15.0 - 24.3)
+    assert score.fees == pytest.approx(0.3)
+    assert score.expectation == pytest.approx((0.19 - 0.81 - 0.31) / 3)
+    assert score.expectation_interval.low < score.expectation < score.expectation_interval.high
+    assert score.brier_ours == pytest.approx((0.01 + 0.81) / 2)
+    assert score.brier_price == pytest.approx((0.04 + 0.64) / 2)
+
+
+def test_wilsons_interval_matches_a_published_value() -> None:
+    interval = wilson(81, 263)  # R. G. Newcombe, Statistics in Medicine 17 (1998), method 3
+    assert interval.low == pytest.approx(0.2553, abs=5e-5)
+    assert interval.high == pytest.approx(0.3662, abs=5e-5)
+
+
+@given(st.integers(0, 200), st.integers(1, 200))
+def test_wilsons_interval_holds_the_rate(won: int, more: int) -> None:
+    interval = wilson(won, won + more)
+    assert 0.0 <= interval.low <= won / (won + more) <= interval.high <= 1.0
+
+
+def test_recent_is_the_last_hundred_and_nothing_is_forgotten() -> None:
+    book = Book()
+    for number in range(DECIDED_KEPT + 50):
+        result = Result.DOWN if number < DECIDED_KEPT - 50 else Result.UP
+        keep_decided(book, decided(result=result))
+    scores = scores_of(book)
+    assert len(book.decided) == DECIDED_KEPT
+    assert (scores.recent.trades, scores.recent.win_rate) == (100, 1.0)
+    assert (scores.overall.trades, scores.overall.won) == (DECIDED_KEPT + 50, 100)
+
+
+def test_signals_that_could_not_be_bought_are_shown() -> None:
+    scores = scores_of(Book(signals=9, unbought={"not_fillable": 2, "edge_too_small": 3}))
+    assert (scores.signals, scores.unbought) == (9, 5)
+    assert list(scores.unbought_reasons) == ["edge_too_small", "not_fillable"]
+
+
+def test_a_rule_without_skill_wins_often_and_shows_a_loss() -> None:
+    """Buying at a fair price plus spread and fee: right four times in five, and losing."""
+    dice = random.Random(1)
+    trades = [
+        decided(result=Result.UP if dice.random() < 0.79 else Result.DOWN, probability_ppm=790_000)
+        for _ in range(4000)
+    ]
+    score = score_of(tally_of(trades, Tally()))
+    assert score.win_rate > 0.75
+    assert score.win_rate < score.break_even
+    assert score.profit < 0
+    assert score.expectation_interval.high < 0.015
+    assert abs(score.brier_ours - score.brier_price) < 0.01
+
+
+@given(st.lists(st.sampled_from(list(Result)), max_size=40), st.integers(0, 40))
+def test_a_tally_is_the_same_however_it_is_split(results: list[Result], at: int) -> None:
+    trades = [decided(result=result) for result in results]
+    whole = tally_of(trades, Tally())
+    assert tally_of(trades[at:], tally_of(trades[:at], Tally())) == whole
+
+
+def test_adopted_shares_count_as_money_and_not_as_skill() -> None:
+    tally = tally_of([decided(is_adopted=True, probability_ppm=0)], Tally())
+    assert (tally.trades, tally.judged) == (1, 0)
+    assert score_of(tally).profit == pytest.approx(1.9)
+    assert tally.brier_ours_ppm <= MICRO

@@ -1,0 +1,138 @@
+"""Settlement: the venue's word decides, the sums agree, and losses have consequences."""
+
+import pytest
+
+from foresight.board import Result, Side, Slot, Window
+from foresight.book import Book, SlotMemory, violations_of
+from foresight.config import Risk
+from foresight.market import Ruling
+from foresight.settlement import ASKED_MAX, due, payout_micro, settle
+from tests.core.trading_values import (
+    RISK,
+    SLOT,
+    START_S,
+    WINDOW,
+    decided,
+    holding,
+    open_order,
+    position,
+)
+
+END_S = WINDOW.end_s
+
+
+def ended(result: Result | None, *, risk: Risk = RISK, now_s: int = END_S) -> Book:
+    book = holding(Book(now_s=now_s), position())
+    settle(book, [Ruling(slug=WINDOW.slug, result=result)], risk=risk)
+    return book
+
+
+def test_ended_windows_with_positions_are_asked_for_oldest_first() -> None:
+    later = Window(Slot("ETH", "5m"), START_S + 300)
+    book = holding(Book(), position(later), position())
+    book.orders["x"] = open_order(Window(Slot("SOL", "5m"), START_S))
+    assert due(book, END_S - 1) == ()
+    assert due(book, END_S) == (WINDOW.slug,)
+    assert due(book, END_S + 300) == (WINDOW.slug, later.slug)
+
+
+def test_no_more_windows_are_asked_for_than_the_bound() -> None:
+    many = [position(Window(SLOT, START_S + 300 * number)) for number in range(ASKED_MAX + 5)]
+    asked = due(holding(Book(), *many), END_S + 10**6)
+    assert len(asked) == ASKED_MAX
+    assert asked[0] == WINDOW.slug
+
+
+@pytest.mark.parametrize(
+    ("result", "payout", "profit", "won"),
+    [
+        (Result.UP, 10_000_000, 1_900_000, True),
+        (Result.DOWN, 0, -8_100_000, False),
+        (Result.VOID, 5_000_000, -3_100_000, False),
+    ],
+)
+def test_a_position_becomes_a_decided_trade(
+    result: Result, payout: int, profit: int, *, won: bool
+) -> None:
+    book = ended(result)
+    (trade,) = book.decided
+    assert (trade.payout_micro, trade.profit_micro, trade.is_won) == (payout, profit, won)
+    assert trade.entry.release == "r1"
+    assert trade.decided_s == END_S
+    assert book.positions == {}
+    assert violations_of(book) == []
+
+
+def test_a_down_share_pays_when_the_venue_says_down() -> None:
+    down = position(side=Side.DOWN)
+    assert payout_micro(Result.DOWN, down) == 10_000_000
+    assert payout_micro(Result.UP, down) == 0
+
+
+def test_no_result_yet_changes_nothing() -> None:
+    book = ended(None)
+    assert len(book.positions) == 1
+    assert book.anomalies == []
+
+
+def test_a_result_before_the_end_is_not_believed() -> None:
+    book = ended(Result.UP, now_s=END_S - 1)
+    assert len(book.positions) == 1
+
+
+def test_a_result_that_never_comes_is_flagged() -> None:
+    book = ended(None, now_s=END_S + 3600)
+    assert [anomaly.kind for anomaly in book.anomalies] == ["settlement_overdue"]
+    assert len(book.positions) == 1
+
+
+def test_losses_in_a_row_silence_the_slot() -> None:
+    risk = Risk(cooldown_losses=2, cooldown_minutes=30)
+    book = ended(Result.DOWN, risk=risk)
+    assert book.slots[SLOT.slot_id] == SlotMemory(losses=1)
+    holding(book, position())
+    settle(book, [Ruling(slug=WINDOW.slug, result=Result.DOWN)], risk=risk)
+    assert book.slots[SLOT.slot_id] == SlotMemory(losses=0, quiet_until_s=END_S + 1800)
+
+
+def test_a_win_ends_the_row_and_a_void_window_does_not_count() -> None:
+    book = holding(Book(now_s=END_S, slots={SLOT.slot_id: SlotMemory(losses=3)}), position())
+    settle(book, [Ruling(slug=WINDOW.slug, result=Result.VOID)], risk=RISK)
+    assert book.slots[SLOT.slot_id].losses == 3
+    holding(book, position())
+    settle(book, [Ruling(slug=WINDOW.slug, result=Result.UP)], risk=RISK)
+    assert book.slots[SLOT.slot_id].losses == 0
+
+
+def test_a_cooldown_of_zero_is_off_and_adopted_shares_do_not_count() -> None:
+    book = ended(Result.DOWN, risk=Risk(cooldown_losses=0))
+    assert book.slots[SLOT.slot_id].quiet_until_s == 0
+    book = holding(Book(now_s=END_S), position(is_adopted=True))
+    settle(book, [Ruling(slug=WINDOW.slug, result=Result.DOWN)], risk=RISK)
+    assert book.slots == {}
+
+
+def test_a_drawdown_stops_the_board_once() -> None:
+    """Losses that stopped the board must not stop it again for ever."""
+    risk = Risk(drawdown_usdc=20, drawdown_lookback_minutes=60, drawdown_stop_minutes=10)
+    book = Book(now_s=END_S, decided=[decided(result=Result.DOWN, decided_s=END_S - 60)] * 2)
+    book.spent_micro = 2 * 8_100_000
+    holding(book, position())
+    settle(book, [Ruling(slug=WINDOW.slug, result=Result.DOWN)], risk=risk)
+    assert book.board_quiet_until_s == END_S + 600
+    book.now_s = END_S + 900
+    holding(book, position())
+    settle(book, [Ruling(slug=WINDOW.slug, result=Result.DOWN)], risk=risk)
+    assert book.board_quiet_until_s == END_S + 600
+
+
+def test_old_losses_and_a_limit_of_zero_stop_nothing() -> None:
+    old = [decided(result=Result.DOWN, decided_s=END_S - 7200)] * 9
+    book = holding(Book(now_s=END_S, decided=list(old)), position())
+    settle(
+        book,
+        [Ruling(slug=WINDOW.slug, result=Result.DOWN)],
+        risk=Risk(drawdown_usdc=20, drawdown_lookback_minutes=60),
+    )
+    assert book.board_quiet_until_s == 0
+    assert ended(Result.DOWN, risk=Risk(drawdown_usdc=0)).board_quiet_until_s == 0
