@@ -6,6 +6,7 @@ trouble is that slot's refusal; nothing here raises for it. No network or clock 
 """
 
 from collections.abc import Mapping, Sequence
+from typing import assert_never
 
 import msgspec
 
@@ -183,6 +184,8 @@ def _slot(
             return ()
         case Opinion():
             return _act(policy, slot, seen, book=book, inputs=inputs, cycle=cycle)
+        case _:
+            assert_never(seen.verdict)
 
 
 def _act(

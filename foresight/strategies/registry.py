@@ -48,6 +48,8 @@ def judge(strategy: Strategy, view: WindowView) -> Opinion | Silence:
         case Opinion():
             inside = 0 < opinion.probability_ppm < MICRO and 0 < opinion.price_max_micro < MICRO
             return opinion if inside else Silence(f"{FAULTY}: probability or price out of range")
+        case _:  # what its type forbids and a running strategy can do all the same
+            return Silence(f"{FAULTY}: it answered {type(opinion).__name__}")
 
 
 def _built(timeframe: str, table: Mapping[str, Any]) -> Strategy:

@@ -185,8 +185,8 @@ def read_single_fill(answer: Mapping[str, Any], order: Buy) -> Bought | None:
     if shares <= 0:
         return None
     price, rest = divmod(cost * MICRO, shares)
-    if rest or price % order.tick_micro:
-        return None
+    if rest or price % order.tick_micro or price > order.price_micro:
+        return None  # several prices, or an answer that cannot be: the trades tell
     return Bought(
         order_id=str(answer.get("orderID")),
         shares_micro=shares,

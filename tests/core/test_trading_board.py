@@ -46,7 +46,7 @@ HALF = (
 SCHEDULE = {"exponent": 1, "rate": 0.07, "takerOnly": True, "rebateRate": 0.2}
 
 
-def words(**changes: Any) -> MarketWords:
+def words(**changes: Any) -> MarketWords:  # noqa: ANN401 - fields by their names
     values: dict[str, Any] = {
         "description": POLYMARKET,
         "source": "https://data.chain.link/streams/btc-usd",

@@ -45,7 +45,7 @@ def test_an_unreadable_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
         load(str(tmp_path), {})
     (tmp_path / "latin.toml").write_bytes(b"\xff\xfe")
-    with pytest.raises(ConfigError, match="latin.toml cannot be read"):
+    with pytest.raises(ConfigError, match=r"latin\.toml cannot be read"):
         load(str(tmp_path / "latin.toml"), {})
 
 

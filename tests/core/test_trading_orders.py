@@ -9,7 +9,7 @@ from foresight.orders import PAYLOAD, Bought, Buy, Intent, apply_receipt, plan, 
 from foresight.risk import Stake
 from handoff.workload import payload_of, receipt
 from state.record import Delivery, Effect, Outcome, Receipt, Timeline
-from tests.core.trading_values import RULES, SLOT, START_S, WINDOW, cycle_at, open_order
+from tests.core.trading_values import RULES, START_S, WINDOW, cycle_at, open_order
 
 NOW_S = START_S + 180
 TIMELINE = Timeline(origin_ns=(START_S - 600) * 1_000_000_000, speed=60)
@@ -20,7 +20,7 @@ def planned(book: Book) -> Effect:
     intent = Intent(
         window=WINDOW,
         side=Side.UP,
-        token="token-up",
+        token="token-up",  # noqa: S106 - a market's token, no secret
         probability_ppm=900_000,
         stake=Stake(limit_micro=820_000, shares_micro=10_000_000, reserved_micro=8_303_320),
         rules=RULES,
@@ -132,7 +132,7 @@ def test_a_second_entry_for_the_same_shares_is_flagged_and_not_booked() -> None:
     book = Book(now_s=NOW_S)
     effect = planned(book)
     apply_receipt(book, final(effect, Outcome.CONFIRMED, payload=BOUGHT))
-    book.orders[effect.effect_id] = msgspec.structs.replace(open_order(), token="token-up")
+    book.orders[effect.effect_id] = msgspec.structs.replace(open_order(), token="token-up")  # noqa: S106 - a market's token, no secret
     apply_receipt(book, final(effect, Outcome.CONFIRMED, payload=BOUGHT))
     assert [anomaly.kind for anomaly in book.anomalies] == ["shares_held_already"]
     assert book.spent_micro == 7_473_000

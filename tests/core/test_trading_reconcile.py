@@ -22,7 +22,7 @@ NOW_S = START_S + 200
 TOKEN = f"token-{WINDOW.slug}"
 
 
-def listed(*, window: Window = WINDOW, token: str = TOKEN, **changes: Any) -> VenuePosition:
+def listed(*, window: Window = WINDOW, token: str = TOKEN, **changes: Any) -> VenuePosition:  # noqa: ANN401 - fields by their names
     values: dict[str, Any] = {
         "token": token,
         "slug": window.slug,
@@ -33,7 +33,7 @@ def listed(*, window: Window = WINDOW, token: str = TOKEN, **changes: Any) -> Ve
     return VenuePosition(**(values | changes))
 
 
-def kinds(book: Book, *positions: VenuePosition, now_s: int = NOW_S, **more: Any) -> list[str]:
+def kinds(book: Book, *positions: VenuePosition, now_s: int = NOW_S, **more: Any) -> list[str]:  # noqa: ANN401 - fields by their names
     holdings = Holdings(positions=positions, **more)
     return [one.kind for one in differences(book, holdings, now_s=now_s)]
 

@@ -49,13 +49,17 @@ def opinion(probability: float = 0.9, price_max: float = 0.97) -> Opinion:
     )
 
 
-def look(book: Book | None = None, **changes: Any) -> Denial | None:
+def look(book: Book | None = None, **changes: Any) -> Denial | None:  # noqa: ANN401 - fields by their names
     values: dict[str, Any] = {"closes": closes(NEWEST), "risk": RISK, "now_s": NOW_S} | changes
     return deny_look(book or Book(now_s=NOW_S), WINDOW, **values)
 
 
 def stake(
-    *, book: Book | None = None, asks: Any = ASKS, risk: Risk = RISK, **view: Any
+    *,
+    book: Book | None = None,
+    asks: Any = ASKS,
+    risk: Risk = RISK,
+    **view: Any,  # noqa: ANN401 - fields by their names
 ) -> Stake | Denial:
     return stake_on(
         opinion(**view), asks, RULES, book=book or Book(now_s=NOW_S), window=WINDOW, risk=risk
@@ -216,7 +220,7 @@ def test_a_share_that_costs_everything_has_no_kelly_stake() -> None:
     floor=st.integers(0, 30),
     slippage=st.integers(0, 10),
 )
-def test_no_order_can_cost_more_than_any_limit(  # noqa: PLR0913 - what a stake depends on
+def test_no_order_can_cost_more_than_any_limit(
     *,
     probability: float,
     ask: int,

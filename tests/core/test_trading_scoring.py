@@ -66,7 +66,7 @@ def test_signals_that_could_not_be_bought_are_shown() -> None:
 
 def test_a_rule_without_skill_wins_often_and_shows_a_loss() -> None:
     """Buying at a fair price plus spread and fee: right four times in five, and losing."""
-    dice = random.Random(1)
+    dice = random.Random(1)  # noqa: S311 - dice for a test
     trades = [
         decided(result=Result.UP if dice.random() < 0.79 else Result.DOWN, probability_ppm=790_000)
         for _ in range(4000)

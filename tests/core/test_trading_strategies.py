@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typing_extensions import override
 
 from foresight.board import Side
 from foresight.strategies import Opinion, Silence, Strategy, WindowView, judge
@@ -55,10 +56,8 @@ def test_fade_bets_on_part_of_a_large_move_to_come_back() -> None:
     assert far.probability_ppm < 500_000  # still the less likely side: cheap, not sure
     back = Fade().judge(view(99.0, elapsed=4, minutes=15))
     assert isinstance(back, Opinion)
-    assert (back.side, back.probability_ppm) == (
-        Side.UP,
-        pytest.approx(far.probability_ppm, abs=5e3),
-    )
+    assert back.side is Side.UP
+    assert back.probability_ppm == pytest.approx(far.probability_ppm, abs=5e3)
 
 
 def test_fade_leaves_small_moves_and_other_minutes_alone() -> None:
@@ -87,7 +86,8 @@ def test_every_strategy_has_an_answer_to_every_view(
 
 
 class Broken(Strategy, frozen=True, kw_only=True):
-    def judge(self, view: Any) -> Any:  # noqa: ANN401 - as broken as can be
+    @override
+    def judge(self, view: Any) -> Any:
         return 1 / (view.elapsed - 3)
 
 
@@ -95,6 +95,16 @@ def test_a_strategy_that_raises_is_silent_with_the_reason() -> None:
     """One slot's trouble is that slot's refusal, never the whole cycle's failure."""
     answer = judge(Broken(), view())
     assert answer == Silence("strategy faulty: ZeroDivisionError: division by zero")
+
+
+class Mute(Strategy, frozen=True, kw_only=True):
+    @override
+    def judge(self, view: Any) -> Any:
+        return None
+
+
+def test_a_strategy_that_answers_nothing_is_silent_with_the_reason() -> None:
+    assert judge(Mute(), view()) == Silence("strategy faulty: it answered NoneType")
 
 
 @pytest.mark.parametrize("probability", [0.0, 1.0, 1.5, -0.1])

@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+from typing_extensions import override
 
 from foresight.board import FeeSchedule, Method, Rules, Side, Slot, Tie, Window
 from foresight.book import Book, Closes, Decided, Entry, OpenOrder, Position, Result, spend
@@ -29,7 +30,7 @@ RULES = Rules(
 RISK = Risk(edge_min_cents=0.0)
 
 
-def entry(window: Window = WINDOW, **changes: Any) -> Entry:
+def entry(window: Window = WINDOW, **changes: Any) -> Entry:  # noqa: ANN401 - fields by their names
     values: dict[str, Any] = {
         "effect_id": f"app:{window.slug}:1",
         "slot": window.slot.slot_id,
@@ -45,7 +46,7 @@ def entry(window: Window = WINDOW, **changes: Any) -> Entry:
     return Entry(**(values | changes))
 
 
-def open_order(window: Window = WINDOW, **changes: Any) -> OpenOrder:
+def open_order(window: Window = WINDOW, **changes: Any) -> OpenOrder:  # noqa: ANN401 - fields by their names
     return OpenOrder(
         entry=entry(window, **changes),
         token=f"token-{window.slug}",
@@ -56,7 +57,7 @@ def open_order(window: Window = WINDOW, **changes: Any) -> OpenOrder:
     )
 
 
-def position(window: Window = WINDOW, *, cost_micro: int = 8_000_000, **changes: Any) -> Position:
+def position(window: Window = WINDOW, *, cost_micro: int = 8_000_000, **changes: Any) -> Position:  # noqa: ANN401 - fields by their names
     return Position(
         entry=entry(window, **changes),
         token=f"token-{window.slug}",
@@ -74,7 +75,7 @@ def holding(book: Book, *positions: Position) -> Book:
     return book
 
 
-def decided(*, result: Result = Result.UP, decided_s: int = START_S, **changes: Any) -> Decided:
+def decided(*, result: Result = Result.UP, decided_s: int = START_S, **changes: Any) -> Decided:  # noqa: ANN401 - fields by their names
     one = entry(**changes)
     won = result.value == one.side.value
     payout = 5_000_000 if result is Result.VOID else 10_000_000 * won
@@ -100,7 +101,7 @@ def closes(
     return Closes(minutes=minutes, prices=tuple(prices))
 
 
-def offer(window: Window = WINDOW, **changes: Any) -> Offer:
+def offer(window: Window = WINDOW, **changes: Any) -> Offer:  # noqa: ANN401 - fields by their names
     values: dict[str, Any] = {
         "slug": window.slug,
         "side": Side.UP,
@@ -119,7 +120,8 @@ class Sure(Strategy, frozen=True, kw_only=True):
     side: Side = Side.UP
     probability: float = 0.9
 
-    def judge(self, view: Any) -> Any:  # noqa: ANN401 - whatever a test makes of it
+    @override
+    def judge(self, view: Any) -> Any:
         del view
         return self.opinion(self.side, self.probability)
 
@@ -147,7 +149,11 @@ def cycle_at(now_s: int, *, control: Control | None = None) -> Cycle:
 
 
 def seen(
-    now_s: int, *, known: Closes | None = None, offers: dict[str, Offer] | None = None, **more: Any
+    now_s: int,
+    *,
+    known: Closes | None = None,
+    offers: dict[str, Offer] | None = None,
+    **more: Any,  # noqa: ANN401 - fields by their names
 ) -> Market:
     """Return inputs: an hour of candles up to now, and an offer for the only slot."""
     known = known or closes(now_s // 60 - 1)

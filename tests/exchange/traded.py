@@ -52,7 +52,7 @@ class Driven:
     inputs: list[Market | Unavailable] = field(default_factory=list)
     wall_ms: list[float] = field(default_factory=list)
     cpu_ms: list[float] = field(default_factory=list)
-    control: Control = Control()
+    control: Control = field(default_factory=Control)
     lag_s: float = 0.05
 
     async def run(self, cycles: int) -> None:
