@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 _POLL_S = 0.25
 LAST_WORDS_S = 3.0  # a worker that leaves needs as long to close its connections
-TAIL_CHARS = 600  # of a dead candidate's last words, in the reason
+TAIL_CHARS = 200  # of a dead candidate's last line, in the reason
 
 
 class Limits(NamedTuple):
@@ -244,8 +244,9 @@ class Driver:
         reason = message.get("reason") or message["how"]
         self.output = str(message.get("tail", ""))
         if self._deploy.phase is not Phase.BAKING and not message.get("reason"):
-            tail = str(message.get("tail", "")).strip()[-TAIL_CHARS:]
-            reason = f"{reason}: {tail}" if tail else reason
+            # The last line of a traceback says what happened; the history keeps the rest.
+            last = self.output.strip().rpartition("\n")[2][-TAIL_CHARS:]
+            reason = f"{reason}: {last}" if last else reason
         return CandidateExited(reason)
 
     def _limit_event(self) -> Event | None:

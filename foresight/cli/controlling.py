@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import getpass
 import secrets
-import time
 from functools import partial
 
 import click
 
 from foresight.cli.installation import Installation, pass_installation
+from foresight.cli.moments import now_ns
 from foresight.cli.output import progress
 from handoff.exit_codes import ExitCode
 from state import transitions
@@ -54,11 +54,9 @@ def _command(installation: Installation, *, paused: bool, halted: bool, note: st
         installation.home / "state",
         app=record.app,
         timeline=record.timeline,
-        now_ns=time.time_ns,
+        now_ns=now_ns,
     )
-    control = Control(
-        paused=paused, halted=halted, by=getpass.getuser(), at_ns=time.time_ns(), note=note
-    )
+    control = Control(paused=paused, halted=halted, by=getpass.getuser(), at_ns=now_ns(), note=note)
     change = partial(transitions.command, control=control, attempt=secrets.token_hex(8))
     try:
         store.transact(change, Note(kind="command", evidence={"by": control.by, "note": note}))

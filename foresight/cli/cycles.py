@@ -6,8 +6,7 @@ doubled or missed by policy, or if a journal line was removed, repeated or chang
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
@@ -17,9 +16,13 @@ from foresight.cli.output import complain, emit_json, emit_table, emit_text, jso
 from handoff.exit_codes import ExitCode
 from state.cycle_audit import CycleReport, effective
 from state.errors import JournalBroken
-from state.journal_frames import Line
 from state.journal_reader import read_lines, verify_chain, verify_cycles
 from state.record_file import RECORD, read_generation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from state.journal_frames import Line
 
 
 class Row(msgspec.Struct, kw_only=True):
@@ -118,8 +121,8 @@ def _check(installation: Installation, *, since: int | None, as_json: bool) -> i
     if as_json:
         emit_json({"ok": not faults, "faults": faults, **msgspec.to_builtins(report)})
     else:
-        expected = 0 if report.first is None or report.last is None else (
-            report.last - report.first + 1
+        expected = (
+            0 if report.first is None or report.last is None else (report.last - report.first + 1)
         )
         emit_text(
             f"{expected} cycles due, {report.decided} run, {len(report.missed)} missed, "

@@ -11,9 +11,7 @@ import json
 import secrets
 import sys
 import time
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,6 +19,7 @@ from deploy import deployer, history, requests
 from deploy.errors import TreeDirty
 from deploy.git_tree import GitTree
 from foresight.cli.installation import Installation, pass_installation
+from foresight.cli.moments import now_ns, now_s, pause
 from foresight.cli.output import emit_json, emit_table, emit_text, json_option, plain, progress
 from foresight.cli.planning import show_plan
 from handoff.client import LauncherClient
@@ -28,18 +27,31 @@ from handoff.exit_codes import ExitCode
 from handoff.release_files import read_manifest
 from handoff.wire import Kind
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
 POLL_S = 0.1
 EXIT_OF = {
     history.Outcome.PERMANENT: ExitCode.DONE,
     history.Outcome.RETURNED: ExitCode.RETURNED,
 }
 
+wait_option = click.option(
+    "--wait",
+    "wait_s",
+    type=click.FloatRange(1, 86400),
+    default=3600.0,
+    show_default=True,
+    help="Longest wait, seconds.",
+)
+
 
 @click.command()
 @click.argument("ref", default="HEAD")
 @click.option("--plan", "only_plan", is_flag=True, help="Say what would happen, and when.")
 @click.option("-d", "--detach", is_flag=True, help="Return once it is accepted.")
-@click.option("--wait", "wait_s", type=click.FloatRange(1, 86400), default=3600.0, show_default=True, help="Longest wait, seconds.")  # fmt: skip # noqa: E501 - one option, one line
+@wait_option
 @click.option("--bake", type=click.IntRange(0, 10000), help="Clean cycles before it is permanent.")
 @click.option("--abort", is_flag=True, help="End the deploy under way.")
 @json_option
@@ -61,7 +73,7 @@ def deploy(
     repository = GitTree(installation.repository)
     commit = repository.commit(ref)
     if only_plan:
-        return show_plan(installation, repository, commit, as_json=as_json)
+        return show_plan(installation, repository, ref, as_json=as_json)
     if ref == "HEAD":
         _require_clean(repository)
     _require_launcher(installation.home)
@@ -72,7 +84,7 @@ def deploy(
         commit=commit.commit,
         by=getpass.getuser(),
         bake=installation.config.engine.bake if bake is None else bake,
-        requested_ns=time.time_ns(),
+        requested_ns=now_ns(),
     )
     return _submit(installation.home, request, detach=detach, wait_s=wait_s, as_json=as_json)
 
@@ -80,7 +92,7 @@ def deploy(
 @click.command()
 @click.argument("release", default="")
 @click.option("-d", "--detach", is_flag=True, help="Return once it is accepted.")
-@click.option("--wait", "wait_s", type=click.FloatRange(1, 86400), default=600.0, show_default=True, help="Longest wait, seconds.")  # fmt: skip # noqa: E501 - one option, one line
+@wait_option
 @json_option
 @pass_installation
 def rollback(
@@ -95,7 +107,7 @@ def rollback(
         release=read_manifest(home, wanted).release,
         by=getpass.getuser(),
         bake=0,
-        requested_ns=time.time_ns(),
+        requested_ns=now_ns(),
     )
     return _submit(home, request, detach=detach, wait_s=wait_s, as_json=as_json)
 
@@ -154,7 +166,8 @@ def _previous_release(installation: Installation) -> str:
     for entry in reversed(history.read_history(installation.home).entries):
         if entry.outcome == history.Outcome.PERMANENT and entry.from_release:
             return entry.from_release
-    raise click.UsageError("there is no earlier release; name one: `foresight rollback RELEASE`")
+    what = "there is no earlier release; name one: `foresight rollback RELEASE`"
+    raise click.UsageError(what)
 
 
 def _abort(installation: Installation) -> int:
@@ -205,7 +218,7 @@ def _follow(home: Path, deploy_id: str, wait_s: float) -> dict[str, Any] | None:
                 return dict(plain(entry))
         if time.monotonic() > deadline_s:
             return None
-        time.sleep(POLL_S)  # noqa: TID251 - a log is polled; nothing is due
+        pause(POLL_S)
     return None
 
 
@@ -222,7 +235,7 @@ def _steps(log: Path) -> Iterator[dict[str, Any] | None]:
         yield None
 
 
-def _words(step: dict[str, Any]) -> str:
+def _words(step: dict[str, Any]) -> str:  # noqa: PLR0911 - one line per kind of step
     match step:
         case {"gate": gate, "result": result, "evidence": evidence}:
             return f"  {gate}: {result} ({evidence})"
@@ -231,7 +244,7 @@ def _words(step: dict[str, Any]) -> str:
         case {"event": "GateFailed", "gate": gate, "reason": reason}:
             return f"  {gate}: failed ({reason})"
         case {"event": "Took", "cycle": cycle, "boundary_ms": boundary_ms}:
-            left_s = max(0.0, boundary_ms / 1000 - time.time())
+            left_s = max(0.0, boundary_ms / 1000 - now_s())
             return f"  took cycle {cycle}, its boundary is in {left_s:.2f} s"
         case {"event": "CycleSettled", "clean_cycles": clean, "of": of}:
             return f"  {clean} of {of} clean cycles"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,7 +18,9 @@ from foresight.errors import ConfigError
 from handoff.client import LauncherClient
 from handoff.wire import Kind, Message
 from state.local_store import read_only_snapshot
-from state.record import Record
+
+if TYPE_CHECKING:
+    from state.record import Record
 
 
 class Installation:

@@ -33,8 +33,22 @@ DISTRIBUTION = "foresight-engine"
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("-c", "--config", "config_path", default="foresight.toml", type=click.Path(path_type=Path), help="Configuration file.", show_default=True)  # fmt: skip # noqa: E501 - one option, one line
-@click.option("-C", "directory", default=None, type=click.Path(path_type=Path, exists=True, file_okay=False), help="Run as if started in this directory.")  # fmt: skip # noqa: E501 - as above
+@click.option(
+    "-c",
+    "--config",
+    "config_path",
+    default="foresight.toml",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="Configuration file.",
+)
+@click.option(
+    "-C",
+    "directory",
+    default=None,
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Run as if started in this directory.",
+)
 @click.option("-v", "--verbose", count=True, help="Say more.")
 @click.option("-q", "--quiet", is_flag=True, help="Say less.")
 @click.version_option(importlib.metadata.version(DISTRIBUTION), prog_name="foresight")
@@ -68,7 +82,7 @@ for _command in (
     cli.add_command(_command)
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str] | None = None) -> int:  # noqa: PLR0911 - one way out per fault
     """Run one command; return its exit code."""
     if not __debug__:
         complain("this program relies on its assertions", "run without -O")

@@ -7,14 +7,16 @@ line for lists; text is readable without colour, and `NO_COLOR` is honoured by r
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 PIPE_COLUMNS = 1000
 

@@ -6,17 +6,20 @@ launcher keeps.
 
 from __future__ import annotations
 
-import time
 from collections import deque
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from foresight.board import MICRO
 from foresight.book import SCHEMA, Book, Decided, Entry, Position
 from foresight.cli.installation import Installation, pass_installation
+from foresight.cli.moments import pause
 from foresight.cli.output import emit_json, emit_table, emit_text, json_option
 from handoff.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FOLLOW_POLL_S = 0.3
 
@@ -78,7 +81,7 @@ def logs(installation: Installation, *, follow: bool, lines: int) -> int:
     for line in sorted(newest, key=_moment):
         emit_text(line)
     while follow:
-        time.sleep(FOLLOW_POLL_S)  # noqa: TID251 - files are polled; nothing is due
+        pause(FOLLOW_POLL_S)
         for path in directory.glob("*.log"):
             for line in _new_lines(path, offsets):
                 emit_text(line)

@@ -13,16 +13,18 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from deploy import releases_dir
 from deploy.git_tree import GitTree
 from foresight.cli.installation import Installation, pass_installation
+from foresight.cli.moments import now_ns, pause
 from foresight.cli.output import emit_text, progress
-from foresight.config import Config
 from foresight.errors import ConfigError
 from foresight.exchange.recordings import recorded_assets
+from handoff import launcher_process
 from handoff.client import LauncherClient
 from handoff.engine_config import Companion, EngineConfig, write_engine_config
 from handoff.errors import HandoffError, NotRunning
@@ -33,6 +35,9 @@ from handoff.wire import Kind
 from state.errors import HomeUnsuitable, RecordMissing
 from state.record import Record, Timeline, check_identity
 
+if TYPE_CHECKING:
+    from foresight.config import Config
+
 READY_S_MAX = 300.0  # the first environment may have to be downloaded
 DOWN_S_MAX = 90.0
 POLL_S = 0.2
@@ -41,8 +46,12 @@ POLL_S = 0.2
 @click.command()
 @click.option("-d", "--detach", is_flag=True, help="Return once it runs.")
 @click.option("--speed", type=click.IntRange(1, 600), help="Market seconds per second.")
-@click.option("--replay", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Recorded candles for the local exchange.")  # fmt: skip # noqa: E501 - one option, one line
-@click.option("--live", is_flag=True, help="Trade with real money, if the configuration says so too.")  # fmt: skip # noqa: E501 - as above
+@click.option(
+    "--replay",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Recorded candles for the local exchange.",
+)
+@click.option("--live", is_flag=True, help="Real money, if the configuration says so too.")
 @click.option("--force-filesystem", is_flag=True, help="Accept a network or volatile disk.")
 @pass_installation
 def up(
@@ -94,13 +103,9 @@ def down(installation: Installation) -> int:
         except NotRunning:
             progress("stopped")
             return ExitCode.DONE
-        _pause()
+        pause(POLL_S)
     progress(f"still stopping after {DOWN_S_MAX:g} s")
     return ExitCode.TIMED_OUT
-
-
-def _pause() -> None:
-    time.sleep(POLL_S)  # noqa: TID251 - a command polls the launcher; no boundary is waited for
 
 
 def _check_live(config: Config, *, live: bool) -> None:
@@ -122,7 +127,7 @@ def _timeline(installation: Installation, speed: int) -> Timeline:
     try:
         record = installation.record()
     except RecordMissing:
-        return Timeline(origin_ns=time.time_ns(), speed=speed)
+        return Timeline(origin_ns=now_ns(), speed=speed)
     wanted = Timeline(origin_ns=record.timeline.origin_ns, speed=speed)
     check_identity(record, app=installation.config.engine.app, timeline=wanted)
     return wanted
@@ -186,7 +191,9 @@ def _companions(
 
 
 def _launcher_argv(home: Path) -> list[str]:
-    return [sys.executable, "-I", "-m", "handoff", "launcher", "--home", str(home)]
+    # Isolated: a project's directory may hold modules with the names of ours.
+    program, *arguments = launcher_process.command(home)
+    return [program, "-I", *(each for each in arguments if each != "-I")]
 
 
 def _become_launcher(home: Path) -> None:
@@ -220,7 +227,7 @@ def _wait_running(home: Path, pid: int, page: str) -> int:
             emit_text(f"page {page}")
             progress(f"running; home {home}")
             return ExitCode.DONE
-        _pause()
+        pause(POLL_S)
     os.kill(pid, signal.SIGTERM)  # noqa: TID251 - the child started above, not yet waited for
     reason = f"no worker owns after {READY_S_MAX:g} s"
     raise HandoffError(reason)

@@ -6,14 +6,14 @@ works, with a note, when nothing runs.
 
 from __future__ import annotations
 
-import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from deploy import history
 from foresight.book import SCHEMA, Book
 from foresight.cli.installation import Installation, pass_installation
+from foresight.cli.moments import now_s, pause
 from foresight.cli.output import emit_json, emit_text, json_option, plain
 from foresight.scoring import scores_of
 from handoff.cadence import Cadence, Schedule
@@ -21,7 +21,11 @@ from handoff.errors import NotRunning
 from handoff.exit_codes import ExitCode
 from handoff.limits import MS, NS
 from handoff.release_files import read_manifest
-from state.record import Record
+
+if TYPE_CHECKING:
+    from state.record import Record
+
+REPAINT_S = 1.0
 
 
 @click.command()
@@ -39,7 +43,7 @@ def status(installation: Installation, *, watch: bool, as_json: bool) -> int:
                 emit_text(line)
         if not watch:
             return ExitCode.DONE if summary["running"] else ExitCode.NOT_RUNNING
-        time.sleep(1)  # noqa: TID251 - a display is repainted; nothing is due
+        pause(REPAINT_S)
 
 
 def summary_of(installation: Installation) -> dict[str, Any]:
@@ -95,21 +99,21 @@ def lines_of(summary: dict[str, Any]) -> list[str]:
     """Return the summary as lines of text."""
     owner = summary["owner"]
     who = f"worker {owner['worker']} pid {owner['pid']}" if owner else "nobody"
-    left_s = summary["next_boundary_ms"] / 1000 - time.time()
+    left_s = summary["next_boundary_ms"] / 1000 - now_s()
     control = summary["control"]
     trading = "halted" if control["halted"] else "paused" if control["paused"] else "trading"
     recent = summary["scores"]["recent"]
     low, high = recent["win_rate_interval"]["low"], recent["win_rate_interval"]["high"]
+    rate = f"{recent['win_rate']:.0%} of {recent['trades']} (95 %: {low:.0%} to {high:.0%})"
+    worth = f"expectation {recent['expectation']:+.4f} a share, profit {recent['profit']:+.2f}"
     lines = [
         f"state     {'running' if summary['running'] else 'not running'}, {trading}",
         f"release   {summary['release']} {summary['subject']}",
         f"owner     {who}, epoch {summary['epoch']}, standby {summary['standby']}",
         f"cycle     {summary['cycle']} {summary['phase']}, next in {max(left_s, 0):.1f} s",
         f"positions {summary['positions']} open, {summary['outbox']} effects pending",
-        f"win rate  {recent['win_rate']:.0%} of {recent['trades']} "
-        f"(95 %: {low:.0%} to {high:.0%}), mean price {recent['mean_price']:.3f}",
-        f"          expectation {recent['expectation']:+.4f} a share, "
-        f"profit {recent['profit']:+.2f} after fees",
+        f"win rate  {rate}, mean price {recent['mean_price']:.3f}",
+        f"          {worth}",
     ]
     if summary["deploy"]:
         lines.append(f"deploy    {summary['deploy']['deploy']} {summary['deploy']['phase']}")
