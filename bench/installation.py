@@ -298,7 +298,9 @@ def is_alive(worker: WorkerId) -> bool:
 
 def environment() -> dict[str, str]:
     """Return the environment in which the engine's commands run from this tree."""
-    return {**os.environ, "PYTHONPATH": str(ROOT)}
+    # Bytecode is written as in any installation: compiling at every start would weigh and cost.
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, "PYTHONPATH": str(ROOT)}
 
 
 def _end(pid: int) -> None:

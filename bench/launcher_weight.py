@@ -67,7 +67,7 @@ def weigh(installation: Installation) -> Weight:
             launcher_pss=_field(launcher / "smaps_rollup", "Pss"),
             bare_pss=_field(beside / "smaps_rollup", "Pss"),
             foreign_files=_foreign_files(launcher / "maps"),
-            foreign_modules=tuple(status.get("foreign_modules", ())),
+            foreign_modules=tuple(set(status["foreign_modules"]) - _start_up_modules()),
         )
     finally:
         bare.kill()
@@ -78,6 +78,15 @@ def _field(path: Path, name: str) -> int:
     found = re.search(rf"^{name}:\s+(\d+) kB", path.read_text(encoding="ascii"), re.MULTILINE)
     assert found is not None, f"{path} has a line {name}"
     return int(found[1])
+
+
+def _start_up_modules() -> set[str]:
+    """Return what any interpreter of this environment has loaded before it does anything."""
+    command = [sys.executable, "-c", "import sys; print(*sys.modules)"]
+    found = subprocess.run(
+        command, env=environment(), capture_output=True, text=True, check=True
+    )
+    return {name.partition(".")[0] for name in found.stdout.split()}
 
 
 def _foreign_files(maps: Path) -> tuple[str, ...]:

@@ -36,8 +36,8 @@ AIM_LEAD_NS: Final = 30_000_000  # a boundary nearer than this cannot be aimed a
 PADDED_EVERY: Final = 10  # one deploy in so many boots for ...
 PADDED_PERIODS: Final = 3  # ... so many periods longer
 WEIGHED_AFTER: Final = 3  # deploys
-TIMER_SKIP: Final = 2  # a candidate, too, lives for a cycle or two before its first
-TIMER_COUNT: Final = 5
+TIMER_SKIP: Final = 1  # a candidate, too, lives for a cycle before its first
+TIMER_COUNT: Final = 4
 DEPLOYS_FILE: Final = "deploys.jsonl"
 WEIGHT_FILE: Final = "weight.json"
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import sys
 import time
 from typing import TYPE_CHECKING, NoReturn
 
@@ -48,6 +47,10 @@ def run(
     force_filesystem: bool = False,
 ) -> NoReturn:
     """Become a launcher that runs until it is stopped; return only by an exception."""
+    from handoff.launcher_process import (  # noqa: PLC0415 - what only talks does not need it
+        command as launcher_command,
+    )
+
     prepare_home(home)
     manifest = snapshot_tree(home, tree, entry)
     config = EngineConfig(
@@ -61,8 +64,7 @@ def run(
     launcher_lock_free(home)
     write_engine_config(home, config)
     # A fresh interpreter: what it took to make a release would stay in memory for years.
-    isolated = ["-I"] if sys.flags.isolated else []
-    command = [sys.executable, *isolated, "-m", "handoff", "launcher", "--home", str(home)]
+    command = launcher_command(home)
     os.execv(command[0], command)  # noqa: S606 - our own interpreter, no shell
 
 

@@ -1,0 +1,40 @@
+"""The launcher as a process: how it is started, and what its exit status says.
+
+Owns the shortest way from an interpreter to a running launcher. It is started with `-c`: the
+machinery behind `-m` and a parser of arguments would stay in its memory for years, and weigh
+more than the launcher's own code. Standard library only.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Final
+
+from handoff import launcher
+from handoff.errors import AnotherInCharge, HandoffError
+
+_PROGRAM: Final = "from handoff.launcher_process import main; raise SystemExit(main())"
+_FAILED: Final = 1  # `ExitCode` of the commands, which has these two as well
+_ANOTHER: Final = 7
+
+
+def command(home: Path) -> list[str]:
+    """Return the command that starts the launcher of a home directory; absolute."""
+    isolated = ["-I"] if sys.flags.isolated else []
+    return [sys.executable, *isolated, "-c", _PROGRAM, "handoff", "launcher", str(home)]
+
+
+def main() -> int:
+    """Run the launcher of the home directory named last on the command line."""
+    try:
+        return launcher.main(Path(sys.argv[-1]))
+    except AnotherInCharge as error:
+        return _fail(error, _ANOTHER)
+    except HandoffError as error:
+        return _fail(error, _FAILED)
+
+
+def _fail(error: HandoffError, status: int) -> int:
+    sys.stderr.write(f"error: {error}\n" + (f"hint: {error.hint}\n" if error.hint else ""))
+    return status
