@@ -72,8 +72,14 @@ class CycleReport(msgspec.Struct, frozen=True, kw_only=True):
         return not (self.missing or self.doubled or self.unsettled or self.gaps)
 
 
-def effective(lines: Iterable[Line]) -> Iterator[Line]:
-    """Yield the lines that happened, `aborted` lines and what they name left out."""
+def effective(lines: Iterable[Line], *, digest: str | None = None) -> Iterator[Line]:
+    """Yield the lines that happened, `aborted` lines and what they name left out.
+
+    Args:
+        lines: A run of lines, oldest first.
+        digest: Digest of the record where the lines go up to now: a newest line that is
+            ahead of it has not happened yet, and may never.
+    """
     held: list[Line] = []
     for line in lines:
         if line.kind == ABORTED:
@@ -84,13 +90,15 @@ def effective(lines: Iterable[Line]) -> Iterator[Line]:
             yield from held
             held = []
         held.append(line)
+    if held and held[-1].parent == digest != held[-1].result:
+        held.pop()
     yield from held
 
 
-def audit_cycles(lines: Iterable[Line]) -> CycleReport:
-    """Count the cycles in a run of lines, oldest first."""
+def audit_cycles(lines: Iterable[Line], *, digest: str | None = None) -> CycleReport:
+    """Count the cycles in a run of lines; the arguments are those of `effective`."""
     tally = _Tally()
-    for line in effective(lines):
+    for line in effective(lines, digest=digest):
         tally.add(line)
     return tally.report()
 

@@ -140,17 +140,20 @@ def verify_chain(
     return last
 
 
-def verify_cycles(directory: Path, since_cycle: int | None = None) -> CycleReport:
+def verify_cycles(
+    directory: Path, since_cycle: int | None = None, *, digest: str | None = None
+) -> CycleReport:
     """Count the cycles in the journal.
 
     Args:
         directory: The journal's directory.
         since_cycle: First cycle wanted; None counts everything that is kept.
+        digest: Digest of the record: a newest line ahead of it does not count.
 
     Raises:
         JournalBroken: A line was removed, repeated or changed; says where.
     """
-    return audit_cycles(read_lines(directory, since_cycle))
+    return audit_cycles(read_lines(directory, since_cycle), digest=digest)
 
 
 def _checked(directory: Path, since_cycle: int | None) -> Iterator[Line]:

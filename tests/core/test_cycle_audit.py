@@ -108,6 +108,18 @@ def test_the_newest_cycle_may_still_be_in_hand() -> None:
     assert (report.last, report.settled) == (15, 3)
 
 
+def test_a_newest_line_ahead_of_the_record_has_not_happened() -> None:
+    store = memory_store()
+    run_cycles(started(store), 1)
+    kill_between(store)
+    lines = store.journal()
+    digest = store.generation().digest
+    assert audit_cycles(lines).decided == 2
+    report = audit_cycles(lines, digest=digest)
+    assert (report.decided, report.last) == (1, 11)
+    assert audit_cycles(lines[:-1], digest=digest) == report
+
+
 def test_a_gap_is_reported_with_the_cycles_that_it_hides() -> None:
     store = memory_store()
     run_cycles(started(store), 2)
