@@ -44,7 +44,7 @@ class Follower:
         self._parts = parts
         self.deploy_id = deploy_id
         self._bake: int | None = None  # cycles to bake, once approved
-        self._take_back = False
+        self._take_back = ""  # the deploy whose bake is to be ended
         self._yield_until_ns = 0
         self._took_epoch: int | None = None
         self._watched: tuple[WorkerId, OtherWorker] | None = None
@@ -56,9 +56,9 @@ class Follower:
         """Let this candidate take; `bake` clean cycles make it permanent."""
         self._bake = bake
 
-    def ask_back(self) -> None:
-        """Let this worker, if it is of the previous release, take back."""
-        self._take_back = True
+    def ask_back(self, deploy_id: str) -> None:
+        """Let this worker, if it is of the previous release, end the bake of a deploy."""
+        self._take_back = deploy_id
 
     def gap_until(self, wall_ns: int) -> None:
         """The owner steps aside until this instant: a take is in time until then."""
@@ -92,9 +92,13 @@ class Follower:
             self._unchanged_since_ns = self._parts.clock.monotonic_ns()
 
     def _wants_to_take(self, record: Record) -> bool:
-        if self._take_back and self._is_previous(record):
-            return record.progress.phase is Phase.SETTLED
-        if self._bake is None or record.progress.phase is not Phase.SETTLED:
+        if record.progress.phase is not Phase.SETTLED:
+            return False
+        if record.rollout is not None:
+            # Asked for this deploy and no other: a wish must not outlive the bake it is about.
+            asked = self._take_back == record.rollout.deploy_id
+            return asked and self._is_previous(record)
+        if self._bake is None:
             return False
         return record.ownership.owner is not None and self._took_epoch is None
 
@@ -137,7 +141,6 @@ class Follower:
         if not self._landed(change, note, attempt):
             return False
         self._took_epoch = record.ownership.epoch + 1
-        self._take_back = False
         parts.log.write(LogEvent.OWNERSHIP_TAKEN, cycle=cycle, deploy=self.deploy_id)
         parts.channel.tell(
             Kind.TOOK,

@@ -404,7 +404,7 @@ class Launcher:
                         self._children.drain(running)
                 return {}
             case Kind.GIVE_BACK.value:
-                self._tell_role(Role.HEIR, Kind.RETURN)
+                self._tell_role(Role.HEIR, Kind.RETURN, deploy=message["deploy"])
                 return {}
             case Kind.RUN_JOB.value:
                 return self._run_job(message["name"], tuple(message["argv"]))

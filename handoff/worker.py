@@ -273,7 +273,7 @@ class Worker:
                 case Kind.GO.value:
                     self._follower.approve(int(message.get("bake", 0)))
                 case Kind.RETURN.value:
-                    self._follower.ask_back()
+                    self._follower.ask_back(str(message.get("deploy", "")))
                 case Kind.DRAIN.value:
                     self._leave = True
                 case Kind.WAITING.value:
