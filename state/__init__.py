@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from state.journal_reader import read_lines, verify_chain, verify_cycles
     from state.local_store import LocalStore, read_only_snapshot
     from state.memory_store import MemoryStore
     from state.record import Evidence, Record, Timeline, WorkerId, evidence_of
@@ -28,7 +29,10 @@ __all__ = [
     "Timeline",
     "WorkerId",
     "evidence_of",
+    "read_lines",
     "read_only_snapshot",
+    "verify_chain",
+    "verify_cycles",
 ]
 
 _HOME: Final = {
@@ -43,7 +47,10 @@ _HOME: Final = {
     "Timeline": "state.record",
     "WorkerId": "state.record",
     "evidence_of": "state.record",
+    "read_lines": "state.journal_reader",
     "read_only_snapshot": "state.local_store",
+    "verify_chain": "state.journal_reader",
+    "verify_cycles": "state.journal_reader",
 }
 
 

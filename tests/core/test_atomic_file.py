@@ -50,6 +50,7 @@ def test_killed_at_any_call_the_file_is_the_old_or_the_new_one(tmp_path: Path) -
             seen.add((path.read_bytes(), previous.read_bytes()))
             replace_file(SystemFiles(), path, b"one", keep_previous=previous)
             assert path.read_bytes() == b"one"
+            assert {each.name for each in tmp_path.iterdir()} == {"file", "previous"}
         else:
             break
     assert {data for data, _ in seen} == {b"one", b"two"}

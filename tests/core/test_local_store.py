@@ -314,6 +314,9 @@ def test_a_line_whose_record_never_came_is_marked_by_the_next_commit(home: Path)
     assert [each.effect_id for each in store.read().outbox] == ["kept"]
     store.transact(settle, note("settle"))
     prove(home)
+    # The line that takes it back speaks of the record before, which is of an earlier cycle.
+    report = verify_cycles(home / "journal", since_cycle=11)
+    assert (report.is_complete, report.decided) == (True, 1)
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,13 @@ def test_a_lock_on_a_file_that_is_no_longer_there_is_no_lock(tmp_path: Path, how
         pass
 
 
+def test_a_removed_lock_file_is_made_again_by_whoever_locks_next(tmp_path: Path) -> None:
+    lock = RecordLock(tmp_path / "lock", timeout_ns=SHORT_NS)
+    (tmp_path / "lock").unlink()
+    with lock.held():
+        assert (tmp_path / "lock").exists()
+
+
 def test_a_lock_file_that_is_replaced_again_and_again_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,7 +14,27 @@ from state import errors
 ROOT = Path(__file__).resolve().parents[2]
 
 
+PUBLIC = [
+    "Change",
+    "Evidence",
+    "LocalStore",
+    "MemoryStore",
+    "Note",
+    "Record",
+    "Schema",
+    "Store",
+    "Timeline",
+    "WorkerId",
+    "evidence_of",
+    "read_lines",
+    "read_only_snapshot",
+    "verify_chain",
+    "verify_cycles",
+]
+
+
 def test_every_public_name_is_there() -> None:
+    assert state.__all__ == PUBLIC
     assert [getattr(state, name).__name__ for name in state.__all__ if name != "Change"] == [
         name for name in state.__all__ if name != "Change"
     ]
