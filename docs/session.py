@@ -50,18 +50,19 @@ def run_session() -> str:
         clone = Path(place) / "project"
         subprocess.run(["git", "clone", "-q", ROOT, clone], check=True)  # noqa: S607 - git of PATH
         environment = _environment(Path(place))
-        blocks = [
-            _block(command, _output(command, clone, environment)) for command in SESSION
-        ]
+        blocks = [_block(command, _output(command, clone, environment)) for command in SESSION]
     return "```console\n" + "".join(blocks) + "```\n"
 
 
 def _environment(place: Path) -> dict[str, str]:
-    names = {f"GIT_{who}_{what}": "you" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-    return os.environ | names | {
+    whose = ("AUTHOR", "COMMITTER")
+    names = {f"GIT_{who}_{what}": "you" for who in whose for what in ("NAME", "EMAIL")}
+    return {
+        **os.environ,
+        **names,
         "PATH": f"{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}",
         "XDG_STATE_HOME": str(place / "state"),
-        "FORESIGHT_ENGINE_PAGE": "127.0.0.1:0",
+        "FORESIGHT_ENGINE_PAGE": "127.0.0.1:0",  # no other installation's port is taken
     }
 
 
@@ -82,13 +83,15 @@ def _output(command: str, clone: Path, environment: dict[str, str]) -> str:
 
 
 def _block(command: str, output: str) -> str:
+    output = re.sub(r"/var/tmp/foresight session [^/]*/state", "~/.local/state", output)
     lines = [line for line in output.splitlines() if not line.startswith("home")]
     return f"$ {command}\n" + "".join(f"{line}\n" for line in lines)
 
 
 def shape(text: str) -> list[str]:
     """Return a session's lines with everything that may differ replaced."""
-    text = re.sub(r"/\S*", "PATH", text)
+    text = re.sub(r"building [0-9a-f]{12} .*", "building ID", text)
+    text = re.sub(r"[/~]\S*", "PATH", text)
     text = re.sub(r"\b[0-9a-f]{8,}(-[0-9a-f]{6})?\b|\bd[0-9a-f]{8}\b", "ID", text)
     text = re.sub(r"[+-]?\d+(\.\d+)?", "N", text)
     return [" ".join(line.split()) for line in text.splitlines()]

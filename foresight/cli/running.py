@@ -69,18 +69,19 @@ def up(
     _make_home(home)
     launcher_lock_free(home)
     timeline = _timeline(installation, speed or config.engine.speed)
+    page_at = _with_port(config.engine.page)
     engine = EngineConfig(
         app=config.engine.app,
         first_release=_first_release(installation),
         origin_ns=timeline.origin_ns,
         speed=timeline.speed,
         standby=config.engine.standby,
-        companions=_companions(installation, timeline, replay),
+        companions=_companions(installation, timeline, page=page_at, replay=replay),
         environment=_environment(config, home, replay, live=live),
         force_filesystem=force_filesystem,
     )
     write_engine_config(home, engine)
-    page = f"http://{config.engine.page}"
+    page = f"http://{page_at}"
     if not detach:
         emit_text(f"page {page}")
         progress(f"home {home}; Ctrl-C drains and stops; `foresight status` in another terminal")
@@ -169,17 +170,25 @@ def _exchange_address(home: Path) -> str:
     """Return the exchange's address; the port is chosen once per home."""
     path = home / "run" / "exchange.address"
     if not path.exists():
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            path.write_text(f"127.0.0.1:{free.getsockname()[1]}", encoding="ascii")
+        path.write_text(_with_port("127.0.0.1:0"), encoding="ascii")
     return path.read_text(encoding="ascii")
 
 
+def _with_port(address: str) -> str:
+    """Return an address with a port that is free now where it says port 0."""
+    host, _, port = address.rpartition(":")
+    if port != "0":
+        return address
+    with socket.create_server((host, 0)) as free:
+        return f"{host}:{free.getsockname()[1]}"
+
+
 def _companions(
-    installation: Installation, timeline: Timeline, replay: Path | None
+    installation: Installation, timeline: Timeline, *, page: str, replay: Path | None
 ) -> tuple[Companion, ...]:
     home, config = installation.home, installation.config
-    page = [sys.executable, "-I", "-m", "foresight.dashboard", "--home", str(home), "--fd", "{fd}"]
-    found = [Companion("dashboard", tuple(page), listen=config.engine.page)]
+    shown = [sys.executable, "-I", "-m", "foresight.dashboard", "--home", str(home), "--fd", "{fd}"]
+    found = [Companion("dashboard", tuple(shown), listen=page)]
     if config.venue.kind == "local" and not config.venue.url:
         assets = recorded_assets(replay) if replay else config.board.assets
         argv = [sys.executable, "-I", "-m", "foresight.exchange", "--fd", "{fd}"]
