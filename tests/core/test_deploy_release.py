@@ -144,6 +144,8 @@ def test_what_the_record_names_and_the_newest_spares_are_kept() -> None:
         (errors.ReleaseConflict("r", field="entry", found="a:b", wanted="c:d"), "entry"),
         (errors.HistoryBusy("lock"), "again"),
         (errors.HistoryUnreadable("file", "why"), "remove"),
+        (errors.RequestMissing("d1"), "deploys"),
+        (errors.TurnTimeout(3.0), "--abort"),
         (errors.DiskLacking("here", free_bytes=1 << 20, needed_bytes=2 << 20), "disk"),
         (errors.MemoryLacking(available_bytes=1 << 20, needed_bytes=2 << 20), "memory"),
     ],
