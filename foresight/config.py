@@ -75,7 +75,7 @@ class Venue(_Section, frozen=True, kw_only=True):
         wallet: Address that holds the funds (`live`).
         key_file: File of mode 0600 with the private key (`live`).
         signature_type: Kind of wallet (`live`): 0 key, 1 proxy, 2 safe, 3 deposit wallet.
-        timeout_s: Longest wait for one answer, wall-clock seconds.
+        timeout_s: Longest wait for one answer, wall-clock seconds; 0 derives it from the period.
         requests_at_once: Requests under way at one time, at each of feed and venue.
         positions_every: The venue's positions are compared with the book every so many cycles.
     """
@@ -87,7 +87,7 @@ class Venue(_Section, frozen=True, kw_only=True):
     wallet: str = ""
     key_file: str = ""
     signature_type: Annotated[int, Meta(ge=0, le=3)] = 3
-    timeout_s: Annotated[float, Meta(gt=0, le=60)] = 5.0
+    timeout_s: Annotated[float, Meta(ge=0, le=60)] = 0.0
     requests_at_once: Annotated[int, Meta(ge=1, le=64)] = 8
     positions_every: Annotated[int, Meta(ge=1, le=1440)] = 5
 

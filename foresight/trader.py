@@ -27,7 +27,7 @@ from foresight.orders import KIND, PAYLOAD, Bought, Buy
 from foresight.strategies.base import Opinion
 from foresight.strategies.registry import build
 from foresight.venues.base import Missing, NotBought, Venue, Waiting
-from foresight.venues.ccxt_calls import Requests
+from foresight.venues.ccxt_calls import OPEN_TIMEOUT_S, Requests
 from foresight.venues.keys import read_key
 from foresight.venues.paper import Paper
 from foresight.venues.polymarket import Polymarket
@@ -56,6 +56,7 @@ from state.schema import Schema
 CONFIG_FILE: Final = "foresight.toml"
 EXCHANGE_URL: Final = "FORESIGHT_EXCHANGE_URL"  # the launcher says where the local exchange is
 LIVE: Final = "FORESIGHT_LIVE"  # "1" where the command said --live
+ANSWER_S_MAX: Final = 5.0  # longest wait for an answer, however long the period is
 ANSWER_SHARE: Final = 0.3  # of a period: two rounds of requests fit into half of it
 WARM_MINUTES: Final = 3  # candles that a warming worker fetches to see that the feed answers
 
@@ -270,8 +271,8 @@ def create_with(
         risk=config.risk,
     )
     period_s = config.engine.period_s / context.timeline.speed
-    timeout_s = min(config.venue.timeout_s, ANSWER_SHARE * period_s)
-    spot, board = _options(config, environment)
+    timeout_s = config.venue.timeout_s or min(ANSWER_S_MAX, ANSWER_SHARE * period_s)
+    spot, board = _options(config, environment, timeout_s)
     feed = BinanceCandles(
         spot,
         quote=config.venue.quote,
@@ -286,11 +287,11 @@ def create_with(
 
 
 def _options(
-    config: Config, environment: Mapping[str, str]
+    config: Config, environment: Mapping[str, str], timeout_s: float
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     venue = config.venue
     shared: dict[str, Any] = {
-        "timeout": round(venue.timeout_s * 1000),
+        "timeout": round(max(timeout_s, OPEN_TIMEOUT_S) * 1000),  # ours comes first
         "enableRateLimit": venue.kind != "local",  # ours is the only client of a local exchange
     }
     match venue.kind:

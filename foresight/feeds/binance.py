@@ -16,7 +16,6 @@ from foresight.market import Candles
 from foresight.venues.ccxt_calls import OPEN_TIMEOUT_S, Requests, list_of, spot_client
 
 MINUTE_MS: Final = 60_000
-_ROW_FIELDS: Final = 5  # open time, open, high, low, close
 
 
 class BinanceCandles:
@@ -36,14 +35,14 @@ class BinanceCandles:
         self._client: Any = None
 
     async def open(self) -> None:
-        """Load the client and the exchange's list of pairs.
+        """Load the client and make the first, slow connection.
 
         Raises:
             VenueError: The exchange does not answer.
         """
         if self._client is None:
             self._client = spot_client(self._options)
-        await self._requests.read(self._client.load_markets, timeout_s=OPEN_TIMEOUT_S)
+        await self._requests.read(self._client.publicGetTime, timeout_s=OPEN_TIMEOUT_S)
 
     async def fetch(self, newest: Mapping[str, int], *, end_minute: int) -> dict[str, Candles]:
         """Return new closed candles by asset.
@@ -68,14 +67,19 @@ class BinanceCandles:
         first = max(newest + 1, end_minute - CLOSES_KEPT)
         if first >= end_minute:
             return Candles()
-        pair = f"{asset}/{self._quote}"
+        # Not fetch_ohlcv: a body that is no JSON comes out of it as "no candles", like a gap.
+        pair = f"{asset}{self._quote}"
+        query = {
+            "symbol": pair,
+            "interval": "1m",
+            "startTime": first * MINUTE_MS,
+            "limit": end_minute - first,
+        }
         try:
-            rows = await self._requests.read(
-                lambda: self._client.fetch_ohlcv(pair, "1m", first * MINUTE_MS, end_minute - first)
-            )
+            rows = await self._requests.read(lambda: self._client.publicGetKlines(query))
             return read_candles(rows, first=first, end_minute=end_minute)
         except VenueError as error:
-            return Candles(failure=f"{type(error).__name__}: {error}"[:200])
+            return Candles(failure=f"{pair}: {type(error).__name__}: {error}"[:200])
 
 
 def read_candles(rows: object, *, first: int, end_minute: int) -> Candles:
@@ -95,9 +99,11 @@ def read_candles(rows: object, *, first: int, end_minute: int) -> Candles:
 
 
 def _read_row(row: object) -> tuple[int, float]:
-    opened, close = row[0:5:4] if isinstance(row, list) and len(row) >= _ROW_FIELDS else (0.5, 0)
-    is_time = isinstance(opened, int) and opened % MINUTE_MS == 0
-    if is_time and isinstance(close, int | float) and isfinite(close) and close > 0:
-        return int(opened) // MINUTE_MS, float(close)
+    try:
+        opened, close = row[0], float(row[4])  # type: ignore[index] # checked by trying
+    except (TypeError, ValueError, LookupError):
+        opened, close = None, 0.0
+    if isinstance(opened, int) and opened % MINUTE_MS == 0 and isfinite(close) and close > 0:
+        return opened // MINUTE_MS, close
     what = f"{str(row)[:80]!r} is no candle"
     raise AnswerUnreadable(what)

@@ -93,9 +93,7 @@ class Requests:
 
         return await self._bounded(attempt, self._timeout_s)
 
-    async def _bounded(
-        self, ask: Callable[[], Awaitable[AnswerT]], timeout_s: float
-    ) -> AnswerT:
+    async def _bounded(self, ask: Callable[[], Awaitable[AnswerT]], timeout_s: float) -> AnswerT:
         try:
             async with asyncio.timeout(timeout_s), self._gate:
                 return await ask()

@@ -70,9 +70,7 @@ class Polymarket:
             self._client = board_client(self._options)
             self._client.outcomes, self._client.outcomes_by_id = {}, {}
         if self._options.get("privateKey"):
-            await self._requests.read(
-                self._client.load_api_credentials, timeout_s=OPEN_TIMEOUT_S
-            )
+            await self._requests.read(self._client.load_api_credentials, timeout_s=OPEN_TIMEOUT_S)
 
     async def close(self) -> None:
         """Give back the connections."""

@@ -184,11 +184,11 @@ def test_positions_are_told_from_strangers() -> None:
     holdings = read_holdings(rows)
     assert holdings.positions == (
         VenuePosition(
-            token="1",
+            token="1",  # noqa: S106 - a market's token, no secret
             slug=SLUG,
             side=Side.UP,
             shares_micro=10_500_000,
-            price_micro=810_000,  # noqa: S106 - a market's token, no secret
+            price_micro=810_000,
         ),
     )
     assert holdings.foreign == ("who-wins",)
@@ -208,7 +208,7 @@ def test_numbers_come_as_texts_and_as_numbers() -> None:
 
 
 def test_candles_are_read_in_order_and_within_what_was_asked() -> None:
-    rows = [[minute * 60_000, 1, 1, 1, minute + 0.5, 9] for minute in (9, 10, 11, 11, 12)]
+    rows = [[minute * 60_000, "1", "1", "1", f"{minute}.5", "9"] for minute in (9, 10, 11, 11, 12)]
     assert read_candles(rows, first=10, end_minute=12) == Candles(
         minutes=(10, 11), prices=(10.5, 11.5)
     )

@@ -202,11 +202,11 @@ def test_the_venue_is_asked_about_speaking_slots_alone() -> None:
 
 def test_the_venues_own_list_is_compared_or_its_silence_flagged() -> None:
     found = VenuePosition(
-        token="t",
+        token="t",  # noqa: S106 - a market's token, no secret
         slug=WINDOW.slug,
         side=Side.DOWN,
         shares_micro=10_000_000,
-        price_micro=300_000,  # noqa: S106 - a market's token, no secret
+        price_micro=300_000,
     )
     decision = run(inputs=seen(NOW_S, holdings=Holdings(positions=(found,))))
     assert [anomaly.kind for anomaly in decision.body.anomalies] == ["position_adopted"]

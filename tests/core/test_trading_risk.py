@@ -57,7 +57,7 @@ def look(book: Book | None = None, **changes: Any) -> Denial | None:  # noqa: AN
 def stake(
     *,
     book: Book | None = None,
-    asks: Any = ASKS,
+    asks: tuple[Level, ...] = ASKS,
     risk: Risk = RISK,
     **view: Any,  # noqa: ANN401 - fields by their names
 ) -> Stake | Denial:

@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 from typing_extensions import override
 
-from foresight.board import FeeSchedule, Method, Rules, Side, Slot, Tie, Window
-from foresight.book import Book, Closes, Decided, Entry, OpenOrder, Position, Result, spend
+from foresight.board import FeeSchedule, Method, Result, Rules, Side, Slot, Tie, Window
+from foresight.book import Book, Closes, Decided, Entry, OpenOrder, Position, spend
 from foresight.config import Risk
 from foresight.decision import Policy
 from foresight.market import Candles, Level, Market, Offer
