@@ -1,6 +1,5 @@
 """What a deploy would bring, asked of a real repository, and nothing made of it."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -8,53 +7,44 @@ import pytest
 from deploy import gates, releases_dir, survey
 from deploy.errors import LockFileMissing
 from deploy.git_tree import GitTree
-
-
-def git(path: Path, *arguments: str) -> str:
-    identity = ["-c", "user.name=Mia", "-c", "user.email=mia@example.invalid"]
-    command = ["git", "-C", str(path), *identity, "-c", "commit.gpgSign=false", *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-
-
-def commit(path: Path, name: str, text: str) -> str:
-    (path / name).write_text(text, encoding="utf-8")
-    git(path, "add", name)
-    git(path, "commit", "--quiet", "-m", f"Change {name}")
-    return git(path, "rev-parse", "HEAD")
+from tests.process.git_project import Project
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> GitTree:
-    path = tmp_path / "project"
-    path.mkdir()
-    git(path, "init", "--quiet")
-    commit(path, "requirements.lock", "# nothing\n")
-    commit(path, "worker.py", "VERSION = 1\n")
-    return GitTree(path)
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path / "project")
 
 
-def test_a_survey_says_what_changes_and_makes_nothing(tmp_path: Path, repository: GitTree) -> None:
+@pytest.fixture
+def repository(project: Project) -> GitTree:
+    return GitTree(project.path)
+
+
+def test_a_survey_says_what_changes_and_makes_nothing(
+    tmp_path: Path, project: Project, repository: GitTree
+) -> None:
     home = tmp_path / "home"
     running = releases_dir.intend(home, repository, repository.commit("HEAD")).manifest
-    new = commit(repository.root, "worker.py", "VERSION = 2\n")
-    (repository.root / "worker.py").write_text("VERSION = 3\n", encoding="utf-8")
-    (repository.root / "spare.py").touch()
+    project.write("app/worker.py", "VERSION = 2\n")
+    new = project.commit("Second")
+    project.write("app/worker.py", "VERSION = 3\n")
+    project.write("spare.py", "")
     facts = survey.survey(home, repository, None, running)
-    assert (facts.commit, facts.subject, facts.running) == (
-        new,
-        "Change worker.py",
-        running.release,
-    )
+    assert (facts.commit, facts.subject) == (new, "Second")
+    assert facts.running == running.release
     assert [change.commit for change in facts.commits] == [new]
-    assert facts.files == ("worker.py",)
-    assert (facts.uncommitted, facts.untracked) == (("worker.py",), ("spare.py",))
+    assert facts.files == ("app/worker.py",)
+    assert (facts.uncommitted, facts.untracked) == (("app/worker.py",), ("spare.py",))
     assert (facts.environment_changes, facts.environment_built) == (False, False)
     assert not home.exists()
 
 
-def test_going_back_is_said_as_what_is_undone(tmp_path: Path, repository: GitTree) -> None:
+def test_going_back_is_said_as_what_is_undone(
+    tmp_path: Path, project: Project, repository: GitTree
+) -> None:
     home = tmp_path / "home"
-    new = commit(repository.root, "requirements.lock", "# still nothing\n")
+    project.write("requirements.lock", "# still nothing\n")
+    new = project.commit("Second")
     running = releases_dir.intend(home, repository, repository.commit("HEAD")).manifest
     facts = survey.survey(home, repository, "HEAD~1", running)
     assert facts.commits == ()
@@ -86,9 +76,9 @@ def test_what_is_there_needs_no_room(tmp_path: Path, repository: GitTree) -> Non
 
 
 def test_what_cannot_become_a_release_is_said_before_it_is_built(
-    tmp_path: Path, repository: GitTree
+    tmp_path: Path, project: Project, repository: GitTree
 ) -> None:
-    git(repository.root, "rm", "--quiet", "requirements.lock")
-    git(repository.root, "commit", "--quiet", "-m", "No lock")
+    project.git("rm", "--quiet", "requirements.lock")
+    project.commit("No lock")
     with pytest.raises(LockFileMissing):
         survey.survey(tmp_path, repository, None, None)
