@@ -1,0 +1,64 @@
+"""The companion process: `python -m foresight.dashboard --home DIR (--fd N | --port N)`.
+
+Owns the command line and the socket that is handed over or made. What is shown is `page`'s
+matter, what is served `server`'s.
+"""
+
+import argparse
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+PORT: int = 8642
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve the page until it is ended; return the exit status."""
+    if not __debug__:
+        sys.stderr.write("error: this program relies on its assertions\nhint: run without -O\n")
+        return 2
+    options = _parser().parse_args(arguments)
+    # Imported late, so that --help is instant and works without the extra.
+    try:
+        from foresight.dashboard.server import NotLoopback, serve  # noqa: PLC0415 - as said above
+    except ModuleNotFoundError as error:
+        hint = "install the extra `dashboard` (make setup installs all)"
+        sys.stderr.write(f"error: {error.name} is not installed\nhint: {hint}\n")
+        return 1
+    try:
+        with _listener(options.fd, options.port) as listener:
+            if options.fd is None:
+                sys.stdout.write(f"http://127.0.0.1:{listener.getsockname()[1]}/\n")
+                sys.stdout.flush()
+            serve(options.home.absolute(), listener)
+    except NotLoopback as error:
+        sys.stderr.write(f"error: {error}\nhint: {error.hint}\n")
+        return 3
+    except OSError as error:
+        where = f"port {options.port}" if options.fd is None else f"descriptor {options.fd}"
+        sys.stderr.write(f"error: {where}: {error.strerror}\nhint: choose another --port\n")
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m foresight.dashboard",
+        description="Serve a read-only page about a home directory, to this machine alone.",
+    )
+    parser.add_argument("--home", type=Path, required=True, help="the state directory")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--fd", type=int, help="a listening socket that this process inherits")
+    where.add_argument("--port", type=int, default=PORT, help="port on 127.0.0.1; 0 for any")
+    return parser
+
+
+def _listener(descriptor: int | None, port: int) -> socket.socket:
+    if descriptor is not None:
+        return socket.socket(fileno=descriptor)
+    return socket.create_server(("127.0.0.1", port), backlog=64)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

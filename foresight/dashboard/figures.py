@@ -1,0 +1,87 @@
+"""What may be concluded from the trades so far: figures with a verdict that can be bad.
+
+Owns the sentence above the numbers. A win rate alone flatters (a rule without any forecast is
+right nine times in ten and loses money), so the verdict rests on the expectation per share after
+fees and its interval, and on nothing else.
+"""
+
+import enum
+from dataclasses import dataclass
+from typing import Final
+
+from foresight.scoring import Score, Scores
+
+TRADES_MIN: Final = 30  # below it the normal interval of a mean means little
+
+
+class Verdict(enum.StrEnum):
+    """What the interval of the expectation allows to say."""
+
+    NOTHING = "nothing"  # no decided trade
+    TOO_FEW = "too_few"
+    LOSING = "losing"  # all of the interval lies below zero
+    UNPROVEN = "unproven"  # zero lies within it
+    EARNING = "earning"  # all of it lies above zero
+
+
+WORDS: Final = {
+    Verdict.NOTHING: "No decided trade yet",
+    Verdict.TOO_FEW: "Too few trades to say anything",
+    Verdict.LOSING: "Losing money per share",
+    Verdict.UNPROVEN: "No evidence of skill",
+    Verdict.EARNING: "Earning per share, so far",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """The numbers over the recent trades, and the totals.
+
+    Attributes:
+        verdict: What the interval of the expectation allows to say.
+        words: The same in words.
+        market_knew_more: The price paid predicted better than our probability.
+        recent: Over the last 100 decided trades.
+        overall: Over all.
+        signals: Windows in which a strategy spoke.
+        unbought: Of them without a purchase.
+        unbought_most: The most frequent reason, or an empty string.
+    """
+
+    verdict: Verdict
+    words: str
+    market_knew_more: bool
+    recent: Score
+    overall: Score
+    signals: int
+    unbought: int
+    unbought_most: str
+
+
+def figures_of(scores: Scores) -> Figures:
+    """Return the figures with their verdict."""
+    verdict = verdict_on(scores.recent)
+    reasons = scores.unbought_reasons
+    return Figures(
+        verdict=verdict,
+        words=WORDS[verdict],
+        market_knew_more=scores.recent.brier_ours >= scores.recent.brier_price,
+        recent=scores.recent,
+        overall=scores.overall,
+        signals=scores.signals,
+        unbought=scores.unbought,
+        unbought_most=max(reasons, key=lambda reason: reasons[reason], default=""),
+    )
+
+
+def verdict_on(score: Score) -> Verdict:
+    """Return what a score allows to say; the win rate has no part in it."""
+    if score.trades == 0:
+        return Verdict.NOTHING
+    if score.trades < TRADES_MIN:
+        return Verdict.TOO_FEW
+    if score.expectation_interval.high < 0:
+        return Verdict.LOSING
+    if score.expectation_interval.low > 0:
+        return Verdict.EARNING
+    return Verdict.UNPROVEN

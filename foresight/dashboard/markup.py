@@ -1,0 +1,319 @@
+"""The view as HTML, region by region.
+
+Owns the words, symbols and structure of the page; its looks are in `static/dashboard.css`. Every
+text that comes from outside is escaped. Nothing is told by colour alone. What moves with time
+(countdowns, window progress) carries its two ends as data and is moved by `static/dashboard.js`.
+"""
+
+from collections.abc import Callable, Mapping
+from html import escape
+from typing import Final
+
+from foresight.dashboard.cycles import Cell, Mark, Run, Strip
+from foresight.dashboard.figures_markup import figures_html
+from foresight.dashboard.slots_markup import slots_html
+from foresight.dashboard.view import STAGES, Deploying, PastDeploy, View, duration
+from state.moments import rfc3339
+
+RING: Final = 276.46  # circumference of the countdown's circle, radius 44
+LABEL_CELLS: Final = 12  # a run of fewer has no room for the subject below it
+
+MARKS: Final[Mapping[Mark, tuple[str, str]]] = {
+    Mark.DECIDING: ("·", "its effects are not final yet"),
+    Mark.DONE: ("", "in time"),
+    Mark.LATE: ("!", "late"),
+    Mark.MISSED: ("\N{MULTIPLICATION SIGN}", "missed"),
+    Mark.ABSENT: ("?", "no line in the journal"),
+}
+OUTCOMES: Final[Mapping[str, str]] = {
+    "permanent": "✓",
+    "refused": "✗",
+    "returned": "↩",
+    "superseded": "»",
+    "aborted": "■",
+}
+
+
+def text(value: object) -> str:
+    """Return anything as text that is safe inside an element or an attribute."""
+    return escape(str(value), quote=True)
+
+
+def moment(milliseconds: float, *, kind: str = "clock") -> str:
+    """Return an instant; the browser shows it in local time."""
+    utc = rfc3339(round(milliseconds * 1e6))
+    clock = utc[11:19]
+    return f'<time data-{kind}="{milliseconds:.0f}" datetime="{utc}" title="{utc}">{clock}</time>'
+
+
+def banner_html(view: View) -> str:
+    """Return what the reader must know first; nothing if all is well."""
+    parts: list[str] = []
+    for trouble in view.troubles:
+        symbol = "■" if trouble.level == "stop" else "▲"
+        hint = f'<span class="hint">{text(trouble.hint)}</span>' if trouble.hint else ""
+        parts.append(
+            f'<p class="trouble {text(trouble.level)}" role="alert">'
+            f'<span aria-hidden="true">{symbol}</span> <strong>{text(trouble.text)}</strong>{hint}'
+            "</p>"
+        )
+    return "".join(parts)
+
+
+def version_html(view: View) -> str:
+    """Return the release that decides, and since when."""
+    version = view.version
+    if not version.release:
+        return (
+            '<p class="label">Foresight runs</p><p class="name">—</p>'
+            '<p class="subject">nothing yet</p>'
+        )
+    since = "since before the cycles shown"
+    if version.since_ms is not None:
+        verb = "took over" if version.how == "take" else "live"
+        before = f' from <span class="mono">{text(version.previous)}</span>'
+        since = (
+            f"{verb}{before if version.how == 'take' else ''} at {moment(version.since_ms)}, "
+            f'<span data-since="{version.since_ms:.0f}">'
+            f"{duration(view.now_ms - version.since_ms)}</span> ago"
+        )
+    return (
+        '<p class="label">Foresight runs</p>'
+        f'<p class="name r{version.colour}" data-release="{text(version.release)}" '
+        f'data-changed="{version.since_ms or 0:.0f}">'
+        f'<span class="swatch" aria-hidden="true"></span>{text(version.name)}</p>'
+        f'<p class="subject" title="{text(version.subject)}">{text(version.subject)}</p>'
+        f'<p class="since">{since}</p>'
+    )
+
+
+def tempo_html(view: View) -> str:
+    """Return the countdown to the next boundary."""
+    tempo = view.tempo
+    if tempo.cycle is None:
+        return _ring("", "—") + '<div><p class="label">Next boundary</p><p>no cycle yet</p></div>'
+    if tempo.period_ms is None or tempo.boundary_ms is None:
+        return (
+            _ring("", "—") + '<div><p class="label">Cycle</p>'
+            f'<p class="big">{tempo.cycle:,}</p><p class="quiet">the pace shows after two cycles'
+            "</p></div>"
+        )
+    data = f'data-boundary="{tempo.boundary_ms:.3f}" data-period="{tempo.period_ms:.3f}"'
+    speed = f" · market time &times;{tempo.speed}" if tempo.speed > 1 else ""
+    word = "working on its effects" if tempo.phase == "decided" else "settled"
+    every = f"{tempo.period_ms / 1000:g} s"
+    return (
+        _ring(data, "&ndash;") + '<div><p class="label">Cycle</p>'
+        f'<p class="big num">{tempo.cycle:,}</p>'
+        f'<p class="quiet">{word} · next at <span data-next="1">'
+        f"{moment(tempo.boundary_ms)}</span></p>"
+        f'<p class="quiet">one every {every}{speed}</p></div>'
+    )
+
+
+def _ring(data: str, content: str) -> str:
+    return (
+        f'<div class="ring" role="timer" aria-label="Time to the next boundary" {data}>'
+        '<svg viewBox="0 0 100 100" aria-hidden="true"><circle class="track" cx="50" cy="50" '
+        'r="44"/><circle class="hand" cx="50" cy="50" r="44" '
+        f'stroke-dasharray="{RING}" stroke-dashoffset="{RING}"/></svg>'
+        f'<span class="count num">{content}</span></div>'
+    )
+
+
+def crew_html(view: View) -> str:
+    """Return who works."""
+    crew = view.crew
+    owner = f"pid {crew.pid}" if crew.worker else "nobody"
+    standby = f"{len(crew.standby)} warm" if crew.standby else "none"
+    if crew.way_back:
+        standby = f"{crew.way_back} warm"
+    doubtful = f", {crew.doubtful} doubtful" if crew.doubtful else ""
+    control = view.control
+    state = "halted" if control.halted else "paused" if control.paused else "trading"
+    rows = (
+        ("Owner", f'{text(owner)} <span class="quiet mono">{text(crew.worker[:12])}</span>'),
+        ("Epoch", f"{crew.epoch}"),
+        ("Way back" if crew.way_back else "Standby", text(standby)),
+        ("Pending", f"{crew.outbox}{doubtful}"),
+        ("Mode", state),
+    )
+    items = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in rows)
+    return f'<dl class="facts">{items}</dl>'
+
+
+def strip_html(view: View) -> str:
+    """Return the recent cycles, coloured by release."""
+    strip = view.strip
+    if not strip.cycles:
+        return (
+            '<header><h2>Recent cycles</h2></header><p class="quiet">The first cycle has not '
+            "been decided yet.</p>"
+        )
+    runs = "".join(_run_html(run) for run in strip.runs)
+    legend = "".join(
+        f'<li class="r{run.colour}"><span class="swatch" aria-hidden="true"></span>'
+        f'<span class="mono">{text(run.name)}</span> {text(run.subject)}</li>'
+        for run in strip.runs
+    )
+    return (
+        f'<header><h2>Last {strip.cycles} cycles</h2><p class="summary">{_summary(strip)}</p>'
+        f'</header><div class="runs" role="img" aria-label="{text(_spoken(strip))}">{runs}</div>'
+        f'<ul class="legend" aria-label="Releases in the strip">{legend}</ul>'
+    )
+
+
+def _summary(strip: Strip) -> str:
+    parts = [
+        f"<b>{strip.missed}</b> missed",
+        f"<b>{strip.late}</b> late",
+        f"<b>{strip.changes}</b> handover{'' if strip.changes == 1 else 's'}",
+    ]
+    if strip.absent:
+        parts.insert(0, f"<b>{strip.absent}</b> not in the journal")
+    if strip.start_median_ms is not None and strip.start_worst_ms is not None:
+        parts.append(
+            f"begun <b>{strip.start_median_ms:.0f} ms</b> after the boundary "
+            f"(worst {strip.start_worst_ms:.0f} ms)"
+        )
+    return " · ".join(parts)
+
+
+def _spoken(strip: Strip) -> str:
+    names = ", then ".join(f"{run.name} for {len(run.cells)} cycles" for run in strip.runs)
+    return (
+        f"Last {strip.cycles} cycles: {names}. {strip.missed} missed, {strip.late} late, "
+        f"{strip.absent} not in the journal."
+    )
+
+
+def _run_html(run: Run) -> str:
+    cells = "".join(_cell_html(run, cell) for cell in run.cells)
+    narrow = len(run.cells) < LABEL_CELLS
+    label = f'<span class="mono">{text(run.name)}</span> {"" if narrow else text(run.subject)}'
+    classes = f"run r{run.colour}{' narrow' if narrow else ''}"
+    return (
+        f'<div class="{classes}" style="flex-grow:{len(run.cells)}" '
+        f'data-key="{text(run.release)}-{run.cells[-1].epoch}">'
+        f'<div class="cells">{cells}</div><p class="run-label">{label}</p></div>'
+    )
+
+
+def _cell_html(run: Run, cell: Cell) -> str:
+    symbol, words = MARKS[cell.mark]
+    facts = [f"cycle {cell.cycle:,}", words if cell.mark is not Mark.DONE else "", run.name]
+    if cell.boundary_ms is not None:
+        facts.insert(1, rfc3339(round(cell.boundary_ms * 1e6))[11:19] + " UTC")
+    if cell.late_ms is not None:
+        facts.append(f"begun after {cell.late_ms:.0f} ms")
+    if cell.worked_ms is not None:
+        facts.append(f"worked {cell.worked_ms:.0f} ms")
+    if cell.note:
+        facts.append(cell.note)
+    title = text(" · ".join(fact for fact in facts if fact))
+    mark = f'<span class="mark">{symbol}</span>' if symbol else ""
+    return f'<i class="cell {cell.mark.value}" data-key="c{cell.cycle}" title="{title}">{mark}</i>'
+
+
+def deploy_html(view: View) -> str:
+    """Return the deploy under way, or the newest ones that ended."""
+    if view.deploying is not None:
+        return _deploying_html(view, view.deploying)
+    if not view.deploys:
+        return '<h2>Deploys</h2><p class="quiet">None yet.</p>'
+    items = "".join(_past_html(deploy) for deploy in view.deploys)
+    return f'<h2>Deploys</h2><ol class="past">{items}</ol>'
+
+
+def _deploying_html(view: View, deploying: Deploying) -> str:
+    steps: list[str] = []
+    for number, stage in enumerate(STAGES):
+        is_now = number == deploying.stage_number
+        done = number < deploying.stage_number
+        words = stage.value
+        if is_now and deploying.of:
+            words = f"baking {deploying.clean} of {deploying.of}"
+        state = "done" if done else "now" if is_now else "ahead"
+        symbol = {"done": "✓", "now": "●", "ahead": "○"}[state]
+        current = ' aria-current="step"' if is_now else ""
+        fill = 1.0 if done else 0.0
+        if is_now:
+            fill = deploying.clean / deploying.of if deploying.of else 0.5
+        steps.append(
+            f'<li class="{state}"{current}><span class="bar"><span style="width:{fill:.0%}"></span>'
+            f'</span><span aria-hidden="true">{symbol}</span> {text(words)}</li>'
+        )
+    since = ""
+    if deploying.since_ms is not None:
+        since = (
+            f'asked for <span data-since="{deploying.since_ms:.0f}">'
+            f"{duration(view.now_ms - deploying.since_ms)}</span> ago"
+        )
+    gates = f" · passed {text(', '.join(deploying.gates))}" if deploying.gates else ""
+    return (
+        '<h2>Deploy under way</h2><div class="deploying"><p class="what">'
+        f'<span class="mono">{text(deploying.name)}</span> {text(deploying.subject)} '
+        f'<span class="quiet">{since}{gates}</span></p>'
+        f'<ol class="stages" role="progressbar" aria-valuemin="0" aria-valuemax="100" '
+        f'aria-valuenow="{deploying.part * 100:.0f}" aria-label="Deploy of '
+        f'{text(deploying.name)}: {text(deploying.stage)}">{"".join(steps)}</ol></div>'
+    )
+
+
+def _past_html(deploy: PastDeploy) -> str:
+    symbol = OUTCOMES.get(deploy.outcome, "·")
+    reason = f": {deploy.reason}" if deploy.reason else ""
+    title = f"{deploy.outcome}{reason}"
+    return (
+        f'<li class="{text(deploy.outcome)}" title="{text(title)}">'
+        f'<span class="symbol" aria-hidden="true">{symbol}</span>'
+        f'<span class="mono">{text(deploy.name)}</span> '
+        f'<span class="what">{text(deploy.subject)}</span> '
+        f'<span class="quiet">{text(deploy.outcome)} {moment(deploy.at_ms)}</span></li>'
+    )
+
+
+def board_html(view: View) -> str:
+    """Return the slots."""
+    held = sum(1 for slot in view.slots if slot.holding is not None)
+    header = f'<header><h2>Board</h2><p class="summary"><b>{held}</b> held of {len(view.slots)}'
+    return f"{header} slots</p></header>{slots_html(view.slots)}"
+
+
+def numbers_html(view: View) -> str:
+    """Return the figures over the trades."""
+    return "<header><h2>Honest numbers</h2></header>" + figures_html(view.figures)
+
+
+def footer_html(view: View) -> str:
+    """Return what else there is to say."""
+    remarks = "".join(
+        f"<li><b>{text(remark.kind.replace('_', ' '))}</b> {text(remark.subject)}: "
+        f"{text(remark.detail)} <span>(&times;{remark.count})</span></li>"
+        for remark in view.remarks
+    )
+    remarks = f'<ul class="remarks" aria-label="Remarks of the trader">{remarks}</ul>'
+    chained = f"journal chain checked over {view.chained:,} lines · " if view.chained else ""
+    return (
+        f"{remarks if view.remarks else ''}<p>{chained}this page only reads · "
+        '<a href="/api/state">as JSON</a></p>'
+    )
+
+
+REGIONS: Final[Mapping[str, Callable[[View], str]]] = {
+    "banner": banner_html,
+    "version": version_html,
+    "tempo": tempo_html,
+    "crew": crew_html,
+    "strip": strip_html,
+    "deploy": deploy_html,
+    "board": board_html,
+    "numbers": numbers_html,
+    "footer": footer_html,
+}
+
+
+def title_of(view: View) -> str:
+    """Return the title of the window: the version, and whether something is wrong."""
+    mark = "■ " if any(trouble.level == "stop" for trouble in view.troubles) else ""
+    return f"{mark}{view.version.name or 'no version'} · Foresight"

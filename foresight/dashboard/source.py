@@ -1,0 +1,211 @@
+"""Reading a home directory for the page: each file once per change, none ever written.
+
+Owns what is read, when it is read again, and the words for what cannot be read. A page that
+cannot show something says so; nothing that is wrong with a file ends this process.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from deploy.errors import HistoryUnreadable
+from deploy.history import CURRENT, HISTORY, Entry, read_current, read_history
+from foresight.book import SCHEMA, Book
+from foresight.dashboard.cycles import painted
+from foresight.dashboard.journal_tail import JournalTail
+from foresight.dashboard.view import Child, ReleaseName, Snapshot, Trouble
+from handoff.errors import ReleaseUnusable
+from handoff.release_files import read_manifest
+from state.errors import RecordMissing, SchemaMismatch, StateError
+from state.local_store import read_only_snapshot
+from state.record_file import RECORD
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from state.record import Record
+
+Token = tuple[int, int, int] | None
+
+LAUNCHER: Final = "launcher.json"
+
+
+class Source:
+    """What a home directory says, kept up to date by `refresh`.
+
+    Args:
+        home: The state directory; it need not exist yet.
+    """
+
+    def __init__(self, home: Path) -> None:
+        """Name the files; nothing is read yet."""
+        self._home = home
+        self._tail = JournalTail(home / "journal")
+        self._files: dict[Path, tuple[Token, Callable[[], None]]] = {
+            home / "state" / RECORD: (None, self._read_record),
+            home / HISTORY: (None, self._read_history),
+            home / "run" / CURRENT: (None, self._read_current),
+            home / "run" / LAUNCHER: (None, self._read_children),
+        }
+        self._first = True
+        self._record: Record | None = None
+        self._book: Book | None = None
+        self._deploys: tuple[Entry, ...] = ()
+        self._current: Entry | None = None
+        self._children: tuple[Child, ...] = ()
+        self._names: dict[str, ReleaseName] = {}
+        self._colours: dict[str, int] = {}
+        self._troubles: dict[str, Trouble] = {}
+
+    def refresh(self) -> bool:
+        """Read what has changed since the last call; return whether anything has."""
+        changed = self._first
+        for path, (token, read) in self._files.items():
+            found = token_of(path)
+            if found != token or self._first:
+                self._files[path] = (found, read)
+                read()
+                changed = True
+        self._first = False
+        if self._follow_journal() or changed:
+            self._name_releases()
+            return True
+        return False
+
+    def snapshot(self) -> Snapshot:
+        """Return what is known now."""
+        return Snapshot(
+            record=self._record,
+            book=self._book,
+            lines=tuple(self._tail.lines),
+            names=dict(self._names),
+            deploys=self._deploys,
+            current=self._current,
+            children=self._children,
+            colours=dict(self._colours),
+            chained=self._tail.chained,
+            troubles=tuple(self._troubles.values()),
+        )
+
+    def _say(self, about: str, trouble: Trouble | None) -> None:
+        if trouble is None:
+            self._troubles.pop(about, None)
+        else:
+            self._troubles[about] = trouble
+
+    def _read_record(self) -> None:
+        try:
+            self._record = read_only_snapshot(self._home / "state")
+        except RecordMissing as error:
+            self._record = self._book = None
+            text = "There is no record here yet: the system has not been started."
+            self._say("record", Trouble(level="warn", text=text, hint=error.hint))
+            self._say("body", None)
+        except StateError as error:
+            # What was read last stays on the page, below the words that say it is old.
+            text = f"The record cannot be read: {error}."
+            self._say("record", Trouble(level="stop", text=text, hint=error.hint))
+        else:
+            self._say("record", None)
+            self._read_book(self._record)
+
+    def _read_book(self, record: Record) -> None:
+        self._book = None
+        if record.schema is None:
+            self._say("body", None)
+            return
+        try:
+            self._book = SCHEMA.decode(record.body, record.schema)
+        except SchemaMismatch as error:
+            text = f"The book cannot be shown by this version of the page: {error}."
+            self._say("body", Trouble(level="warn", text=text, hint="restart the page"))
+        else:
+            self._say("body", None)
+
+    def _follow_journal(self) -> bool:
+        try:
+            changed = self._tail.advance()
+        except OSError as error:
+            text = f"The journal cannot be read: {error.strerror}."
+            return self._journal_trouble(Trouble(level="warn", text=text))
+        if not self._tail.broken:
+            return self._journal_trouble(None) or changed
+        text = f"The journal's chain is broken: {self._tail.broken}."
+        hint = "foresight cycles --check"
+        return self._journal_trouble(Trouble(level="stop", text=text, hint=hint)) or changed
+
+    def _journal_trouble(self, trouble: Trouble | None) -> bool:
+        before = self._troubles.get("journal")
+        self._say("journal", trouble)
+        return before != trouble
+
+    def _read_history(self) -> None:
+        try:
+            history = read_history(self._home)
+        except OSError as error:
+            text = f"The history of deploys cannot be read: {error.strerror}."
+            self._say("history", Trouble(level="warn", text=text))
+            return
+        self._deploys = history.entries
+        text = f"{history.unreadable} line(s) of the history of deploys cannot be read."
+        self._say("history", Trouble(level="warn", text=text) if history.unreadable else None)
+
+    def _read_current(self) -> None:
+        self._current = None
+        try:
+            self._current = read_current(self._home)
+        except (HistoryUnreadable, OSError) as error:
+            text = f"The deploy under way cannot be read: {error}."
+            self._say("current", Trouble(level="warn", text=text))
+        else:
+            self._say("current", None)
+
+    def _read_children(self) -> None:
+        # Advice of the launcher for its successor, not state: without it nothing is wrong.
+        try:
+            plain = json.loads((self._home / "run" / LAUNCHER).read_bytes())
+            self._children = tuple(_child(each) for each in plain["children"])
+        except (OSError, ValueError, KeyError, TypeError):
+            self._children = ()
+
+    def _name_releases(self) -> None:
+        seen = [line.release for line in self._tail.lines if line.release]
+        if self._record is not None:
+            held = self._record.ownership
+            workers = (held.previous, held.last_owner, held.owner)
+            seen += [worker.release for worker in workers if worker is not None]
+        self._colours = painted(seen, self._colours)
+        for release in dict.fromkeys(seen):
+            if release not in self._names:
+                self._names[release] = self._name(release)
+
+    def _name(self, release: str) -> ReleaseName:
+        try:
+            manifest = read_manifest(self._home, release)
+        except ReleaseUnusable:
+            deployed = (entry for entry in self._deploys if entry.release == release)
+            entry = next(deployed, None)
+            if entry is None:
+                return ReleaseName()
+            return ReleaseName(commit=entry.commit, subject=entry.subject)
+        return ReleaseName(commit=manifest.commit, subject=manifest.subject)
+
+
+def token_of(path: Path) -> Token:
+    """Return what tells one version of a file from another; None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def _child(plain: dict[str, Any]) -> Child:
+    return Child(
+        name=str(plain["name"]),
+        role=str(plain["role"]),
+        pid=int(plain["pid"]),
+        release=str(plain.get("release", "")),
+    )

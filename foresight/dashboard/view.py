@@ -1,0 +1,468 @@
+"""Everything that the page shows at one moment, as plain values.
+
+Owns the way from a snapshot of the files to a view: what runs, since when, what is due, what is
+wrong. It is a pure function of the snapshot and the time; nothing here reads a file or a clock.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from deploy.history import Entry
+from foresight.book import Book
+from foresight.dashboard.cycles import (
+    COLOURS,
+    CycleLine,
+    Strip,
+    cells_of,
+    happened,
+    last_change,
+    period_of,
+    strip_of,
+)
+from foresight.dashboard.figures import Figures, figures_of
+from foresight.dashboard.slots import SlotView, slot_views
+from foresight.scoring import scores_of
+from handoff.limits import MS, bounds_for
+from handoff.rollout import ENDED
+from handoff.rollout import Phase as Stage
+from state.record import Control, Fate, Record, WorkerId
+
+STAGES: Final = (Stage.BUILDING, Stage.STARTING, Stage.GATING, Stage.READY, Stage.BAKING)
+SHORT_CHARS: Final = 7  # of a commit, as git itself abbreviates it
+NAME_CHARS: Final = 12  # of a release that has no commit
+DEPLOYS_SHOWN: Final = 4
+ANOMALIES_SHOWN: Final = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """Something the reader must know first.
+
+    Attributes:
+        level: `stop` (nothing can be trusted or nothing goes on) or `warn`.
+        text: What is wrong.
+        hint: What to do, or an empty string.
+    """
+
+    level: str
+    text: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseName:
+    """What a release is called; from its manifest."""
+
+    commit: str = ""
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Child:
+    """A process as the launcher wrote it down."""
+
+    name: str
+    role: str
+    pid: int
+    release: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """What was read.
+
+    Attributes:
+        record: The record, or None if it could not be read.
+        book: Its body, likewise.
+        lines: Newest journal lines, oldest first.
+        names: Releases by id.
+        deploys: Finished deploys, oldest first.
+        current: The deploy under way, or None.
+        children: Processes of the launcher.
+        colours: Colour numbers by release id.
+        chained: Journal lines whose place in the chain was checked.
+        troubles: What could not be read, and why.
+    """
+
+    record: Record | None = None
+    book: Book | None = None
+    lines: Sequence[CycleLine] = ()
+    names: Mapping[str, ReleaseName] = field(default_factory=dict)
+    deploys: Sequence[Entry] = ()
+    current: Entry | None = None
+    children: Sequence[Child] = ()
+    colours: Mapping[str, int] = field(default_factory=dict)
+    chained: int = 0
+    troubles: Sequence[Trouble] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """The release that decides.
+
+    Attributes:
+        release: Its id; empty before the first.
+        name: Short name: the commit as git abbreviates it.
+        subject: First line of its commit message.
+        colour: Number of its colour.
+        since_ms: When it came to own; None if that is older than what was read.
+        since_cycle: The first cycle of it, or None likewise.
+        previous: Short name of the release before it, or an empty string.
+        how: `take` or `seize`, or an empty string.
+    """
+
+    release: str = ""
+    name: str = ""
+    subject: str = ""
+    colour: int = 0
+    since_ms: float | None = None
+    since_cycle: int | None = None
+    previous: str = ""
+    how: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tempo:
+    """Where in time the system is.
+
+    Attributes:
+        cycle: Newest cycle; None without a record.
+        phase: `decided` or `settled`.
+        period_ms: Wall-clock length of a cycle; None if unknown yet.
+        boundary_ms: A boundary, from which all others follow by the period.
+        due: Cycle that is due at the next boundary.
+        overdue_ms: How long the due cycle has been overdue; 0 if it is not.
+        speed: Application seconds per wall-clock second.
+    """
+
+    cycle: int | None = None
+    phase: str = ""
+    period_ms: float | None = None
+    boundary_ms: float | None = None
+    due: int | None = None
+    overdue_ms: float = 0.0
+    speed: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crew:
+    """Who works.
+
+    Attributes:
+        epoch: Rises at each change of owner.
+        worker: Name of the owner; empty if nobody owns.
+        pid: Its process.
+        standby: Names of warm workers beside it.
+        way_back: Short name of the release that is kept warm during a bake.
+        outbox: Effects without a final outcome.
+        doubtful: Of them attempted, with an unknown outcome.
+    """
+
+    epoch: int = 0
+    worker: str = ""
+    pid: int = 0
+    standby: tuple[str, ...] = ()
+    way_back: str = ""
+    outbox: int = 0
+    doubtful: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deploying:
+    """The deploy under way.
+
+    Attributes:
+        deploy: Its id.
+        name: Short name of the release, once there is one.
+        subject: First line of its commit message.
+        stage: One of `STAGES` by value.
+        stage_number: Its place among them.
+        clean: Clean cycles of the bake so far.
+        of: Clean cycles that it needs.
+        part: How much of the whole way is done, 0 to 1.
+        since_ms: When it was asked for, or None.
+        gates: Gates passed so far.
+    """
+
+    deploy: str
+    name: str
+    subject: str
+    stage: str
+    stage_number: int
+    clean: int
+    of: int
+    part: float
+    since_ms: float | None
+    gates: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastDeploy:
+    """A finished deploy."""
+
+    name: str
+    subject: str
+    outcome: str
+    reason: str
+    at_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remark:
+    """An anomaly of the book."""
+
+    kind: str
+    subject: str
+    detail: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """The whole page."""
+
+    now_ms: int
+    app: str
+    version: Version
+    tempo: Tempo
+    crew: Crew
+    control: Control
+    strip: Strip
+    deploying: Deploying | None
+    deploys: tuple[PastDeploy, ...]
+    slots: tuple[SlotView, ...]
+    figures: Figures | None
+    remarks: tuple[Remark, ...]
+    chained: int
+    troubles: tuple[Trouble, ...]
+
+
+def view_of(snapshot: Snapshot, *, now_ms: int) -> View:
+    """Return what the page shows.
+
+    Args:
+        snapshot: What was read.
+        now_ms: Wall-clock time, milliseconds UTC.
+    """
+    record, book = snapshot.record, snapshot.book
+    lines = happened(snapshot.lines)
+    tempo = _tempo(record, lines, now_ms)
+    names = {release: _short(release, snapshot.names) for release in _releases(snapshot)}
+    subjects = {release: known.subject for release, known in snapshot.names.items()}
+    cells = cells_of(lines, tempo.period_ms)
+    strip = strip_of(cells, colours=snapshot.colours, names=names, subjects=subjects)
+    crew = _crew(snapshot, names)
+    return View(
+        now_ms=now_ms,
+        app=record.app if record else "",
+        version=_version(snapshot, lines, names),
+        tempo=tempo,
+        crew=crew,
+        control=record.control if record else Control(),
+        strip=strip,
+        deploying=_deploying(snapshot, names),
+        deploys=tuple(_past(entry) for entry in reversed(snapshot.deploys[-DEPLOYS_SHOWN:])),
+        slots=slot_views(book, record.timeline, now_ms) if book and record else (),
+        figures=figures_of(scores_of(book)) if book else None,
+        remarks=_remarks(book, tempo.cycle),
+        chained=snapshot.chained,
+        troubles=(*snapshot.troubles, *_troubles(record, tempo, crew)),
+    )
+
+
+def short_name(release: str, commit: str) -> str:
+    """Return what a release is called on the page."""
+    return commit[:SHORT_CHARS] if commit else release[:NAME_CHARS]
+
+
+def duration(milliseconds: float) -> str:
+    """Return a length of time as people say it: `41 s`, `12 min`, `3 h 5 min`, `2 d 4 h`."""
+    seconds = max(0, int(milliseconds // 1000))
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86_400
+    if minutes == 0:
+        return f"{seconds} s"
+    if hours == 0:
+        return f"{minutes} min"
+    if days == 0:
+        return f"{hours} h {minutes % 60} min"
+    return f"{days} d {hours % 24} h"
+
+
+def _releases(snapshot: Snapshot) -> set[str]:
+    found = {line.release for line in snapshot.lines} | set(snapshot.names)
+    if snapshot.record is not None:
+        held = snapshot.record.ownership
+        workers = (held.owner, held.last_owner, held.previous)
+        found |= {worker.release for worker in workers if worker is not None}
+    return found
+
+
+def _short(release: str, names: Mapping[str, ReleaseName]) -> str:
+    known = names.get(release)
+    return short_name(release, known.commit if known else "")
+
+
+def _version(snapshot: Snapshot, lines: Sequence[CycleLine], names: Mapping[str, str]) -> Version:
+    worker = _newest_owner(snapshot.record)
+    if worker is None:
+        return Version()
+    change = last_change(lines)
+    if change is not None and change.release != worker.release:
+        change = None  # the journal is ahead of the record for a moment
+    known = snapshot.names.get(worker.release)
+    return Version(
+        release=worker.release,
+        name=names[worker.release],
+        subject=known.subject if known else "",
+        colour=snapshot.colours.get(worker.release, 0) % COLOURS,
+        since_ms=change.at_ms if change else None,
+        since_cycle=change.cycle if change else None,
+        previous=names.get(change.previous, change.previous) if change else "",
+        how=change.kind if change else "",
+    )
+
+
+def _newest_owner(record: Record | None) -> WorkerId | None:
+    return None if record is None else record.ownership.owner or record.ownership.last_owner
+
+
+def _tempo(record: Record | None, lines: Sequence[CycleLine], now_ms: int) -> Tempo:
+    known = period_of(lines)
+    if record is None:
+        return Tempo()
+    cycle, phase = record.progress.cycle, record.progress.phase.value
+    if known is None:
+        return Tempo(cycle=cycle, phase=phase, speed=record.timeline.speed)
+    period_ms, newest_ms, newest = known
+    due = newest + 1
+    boundary_ms = newest_ms + period_ms
+    overdue_at_ms = boundary_ms + _grace_ms(period_ms)
+    return Tempo(
+        cycle=cycle,
+        phase=phase,
+        period_ms=period_ms,
+        boundary_ms=boundary_ms,
+        due=due,
+        overdue_ms=max(0.0, now_ms - boundary_ms) if now_ms > overdue_at_ms else 0.0,
+        speed=record.timeline.speed,
+    )
+
+
+def _grace_ms(period_ms: float) -> float:
+    try:
+        return bounds_for(round(period_ms * MS)).overdue_ns / MS
+    except ValueError:
+        return 2 * period_ms  # no cadence of ours; two boundaries without a word are too many
+
+
+def _crew(snapshot: Snapshot, names: Mapping[str, str]) -> Crew:
+    record = snapshot.record
+    if record is None:
+        return Crew()
+    held = record.ownership
+    owner, previous = held.owner, held.previous
+    pid = owner.pid if owner else 0
+    heirs = [child for child in snapshot.children if child.role == "heir" and child.pid != pid]
+    return Crew(
+        epoch=held.epoch,
+        worker=owner.worker if owner else "",
+        pid=pid,
+        standby=tuple(child.name for child in heirs),
+        way_back=names[previous.release] if previous else "",
+        outbox=len(record.outbox),
+        doubtful=sum(effect.fate is Fate.DOUBTFUL for effect in record.outbox),
+    )
+
+
+def _deploying(snapshot: Snapshot, names: Mapping[str, str]) -> Deploying | None:
+    entry = snapshot.current
+    record = snapshot.record
+    bake = record.rollout if record else None
+    if bake is not None and record is not None:
+        owner = _newest_owner(record)
+        release = owner.release if owner else ""
+        is_mine = entry is not None and entry.deploy == bake.deploy_id
+        return _stage(
+            Stage.BAKING,
+            deploy=bake.deploy_id,
+            name=names.get(release, ""),
+            subject=snapshot.names[release].subject if release in snapshot.names else "",
+            entry=entry if is_mine else None,
+            bake=(bake.clean_cycles, bake.of),
+        )
+    if entry is None or entry.outcome or entry.phase in {stage.value for stage in ENDED}:
+        return None
+    # A phase of a newer deployer, or one that only waits for its turn, stands at the beginning.
+    stage = next((stage for stage in STAGES if stage.value == entry.phase), Stage.BUILDING)
+    name = short_name(entry.release, entry.commit) or entry.ref
+    return _stage(stage, deploy=entry.deploy, name=name, subject=entry.subject, entry=entry)
+
+
+def _stage(
+    stage: Stage,
+    *,
+    deploy: str,
+    name: str,
+    subject: str,
+    entry: Entry | None,
+    bake: tuple[int, int] = (0, 0),
+) -> Deploying:
+    clean, of = bake
+    number = STAGES.index(stage)
+    inside = clean / of if of else 0.0
+    return Deploying(
+        deploy=deploy,
+        name=name,
+        subject=subject,
+        stage=stage.value,
+        stage_number=number,
+        clean=clean,
+        of=of,
+        part=(number + inside) / len(STAGES),
+        since_ms=float(entry.requested_ms) if entry else None,
+        gates=tuple(gate.name for gate in entry.gates if gate.allows) if entry else (),
+    )
+
+
+def _past(entry: Entry) -> PastDeploy:
+    return PastDeploy(
+        name=short_name(entry.release, entry.commit) or entry.ref,
+        subject=entry.subject,
+        outcome=entry.outcome,
+        reason=entry.reason,
+        at_ms=float(entry.boundary_ms or entry.requested_ms),
+    )
+
+
+def _remarks(book: Book | None, cycle: int | None) -> tuple[Remark, ...]:
+    newest = book.anomalies[-ANOMALIES_SHOWN:] if book and cycle is not None else []
+    return tuple(
+        Remark(kind=each.kind, subject=each.subject, detail=each.detail, count=each.count)
+        for each in reversed(newest)
+    )
+
+
+def _troubles(record: Record | None, tempo: Tempo, crew: Crew) -> list[Trouble]:
+    if record is None:
+        return []
+    found: list[Trouble] = []
+    control = record.control
+    by = f" by {control.by}" if control.by else ""
+    note = f": {control.note}" if control.note else ""
+    if control.halted:
+        text = f"Halted{by}{note}. Nothing is sent, nothing is closed."
+        found.append(Trouble(level="stop", text=text, hint="foresight resume"))
+    elif control.paused:
+        text = f"Paused{by}{note}. No new positions; those that are open run on."
+        found.append(Trouble(level="warn", text=text, hint="foresight resume"))
+    if not crew.worker and record.ownership.last_owner is not None:
+        text = "Nobody owns the cycles: the system is stopped."
+        found.append(Trouble(level="stop", text=text, hint="foresight up"))
+    elif tempo.overdue_ms:
+        text = f"Cycle {tempo.due} is overdue by {duration(tempo.overdue_ms)}."
+        found.append(Trouble(level="stop", text=text, hint="foresight status"))
+    if crew.doubtful:
+        text = f"{crew.doubtful} order(s) with an unknown outcome; the venue is being asked."
+        found.append(Trouble(level="warn", text=text))
+    return found
