@@ -19,15 +19,16 @@ from state.journal_reader import (
     verify_chain,
     verify_cycles,
 )
-from state.local_store import LocalStore
 from state.pruned import RANGES_MAX, Pruned, PrunedRange, decode_pruned, encode_pruned, with_ranges
-from state.record import Timeline, encode_record
+from state.record import encode_record
+from tests import homes
 from tests.faulty_files import FaultyFiles, Killed
-from tests.records import APP, NOW_NS, memory_store, run_cycles, started
+from tests.records import NOW_NS, memory_store, run_cycles, started
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from state.local_store import LocalStore
     from state.memory_store import MemoryStore
 
 SMALL = Retention(segment_bytes_max=12_000)
@@ -45,14 +46,7 @@ class Clock:
 
 
 def open_store(home: Path, retention: Retention = SMALL, **changes: object) -> LocalStore:
-    words: dict[str, object] = {
-        "app": APP,
-        "timeline": Timeline(),
-        "now_ns": lambda: NOW_NS,
-        "force_filesystem": True,
-        "retention": retention,
-    }
-    return LocalStore(home / "state", **(words | changes))  # type: ignore[arg-type]
+    return homes.open_store(home, retention=retention, **changes)
 
 
 @pytest.fixture

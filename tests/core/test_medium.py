@@ -65,6 +65,7 @@ def test_elsewhere_nothing_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(sys, "platform", "darwin")
     monkeypatch.setattr(medium, "file_system_magic", lambda _: 0x6969)
     refuse_unsuitable(tmp_path)
+    assert why_unsuitable(0x6969, "") != ""
 
 
 @linux_only

@@ -12,8 +12,6 @@ import state
 from state import errors
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
 PUBLIC = [
     "Change",
     "Evidence",
