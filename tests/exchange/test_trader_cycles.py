@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from foresight.book import Book
+from foresight.book import Book, Decided, Position
 from foresight.exchange.windows import Side, Window, parse_slug
 from foresight.market import Market
 from foresight.orders import Buy
@@ -35,10 +35,8 @@ def check_book_equals_ledger(world: Driven, ledger: dict[str, Any]) -> None:
         if order["fills"]
     }
     book = world.body
-    ours = {
-        one.entry.slug: (one.shares_micro, one.cost_micro, one.fee_micro)
-        for one in (*book.decided, *book.positions.values())
-    }
+    trades: list[Decided | Position] = [*book.decided, *book.positions.values()]
+    ours = {one.entry.slug: (one.shares_micro, one.cost_micro, one.fee_micro) for one in trades}
     pending = {
         receipt.effect_id for receipt in world.receipts if receipt.outcome is Outcome.CONFIRMED
     }
@@ -83,7 +81,7 @@ async def test_forty_minutes_of_the_default_board(running: Running) -> None:
             for what in ("cash", "fee")
         )
         profit = sum(trade.profit_micro for trade in world.body.decided)
-        assert micro(account["balance"]) == 1_000_000_000_0 + profit - held - waiting
+        assert micro(account["balance"]) == 10_000_000_000 + profit - held - waiting
 
 
 async def test_every_trade_says_who_decided_it(running: Running) -> None:
@@ -133,11 +131,8 @@ async def test_shares_bought_by_hand_are_adopted_and_settled(running: Running) -
             await running.outcome(), "limit", "buy", 10, 0.99, pinned()
         )
         await world.run(6)
-        adopted = [
-            one
-            for one in (*world.body.positions.values(), *world.body.decided)
-            if one.entry.is_adopted
-        ]
+        trades: list[Decided | Position] = [*world.body.positions.values(), *world.body.decided]
+        adopted = [one for one in trades if one.entry.is_adopted]
         assert [one.entry.slug for one in adopted] == [window.slug]
         assert [anomaly.kind for anomaly in world.body.anomalies] == ["position_adopted"]
         await world.run(6)

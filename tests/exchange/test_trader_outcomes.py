@@ -22,7 +22,7 @@ async def first_order(world: Driven) -> Effect:
     world.trader.perform = _never  # type: ignore[method-assign] # the test sends it itself
     while not world.planned:
         await world.step()
-    del world.trader.perform  # type: ignore[method-assign] # as above
+    del world.trader.perform
     return world.planned[0]
 
 
@@ -198,7 +198,9 @@ async def test_a_market_that_cannot_be_trusted_is_not_traded(
 ) -> None:
     async with driven(running) as world:
         await running.control("faults", fault)
-        await world.run(6)
+        for _ in range(30):
+            await world.step()
+            if world.body.unbought:
+                break
         assert world.planned == []
-        assert world.body.unbought.keys() <= {reason, "nobody_sells"}
-        assert world.body.unbought[reason] >= 1
+        assert set(world.body.unbought) == {reason}
