@@ -135,7 +135,10 @@ class Driver:
             while self._deploy.phase not in ENDED:
                 self._check_interrupt()
                 message = self._client.event(_POLL_S)
-                event = self._limit_event() if message is None else self._event_of(message)
+                # Also between the messages of others: a busy launcher must not stretch a limit.
+                event = self._event_of(message) if message else None
+                if event is None:  # an event without members is false, and still an event
+                    event = self._limit_event()
                 if event is not None and self._deploy.phase not in ENDED:
                     self._apply(event)
             self._learn_reason()
