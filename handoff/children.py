@@ -7,6 +7,7 @@ Standard library only.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import selectors
@@ -35,6 +36,7 @@ ALLOWED: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER", "LOG
 ALLOWED_PREFIXES: Final = ("XDG_", "SSL_CERT_", "PIP_", "UV_", "REQUESTS_CA_", "CURL_CA_")
 TAIL_BYTES: Final = 4096  # of a dead child's output, for the history
 LOGS_KEPT_MAX: Final = 400
+RECORDED: Final = "launcher.json"
 
 
 class Running:
@@ -68,7 +70,7 @@ class Children:
         self._home = home
         self._selector = selector
         self._table: dict[str, Running] = {}
-        self._file = home / "run" / "launcher.json"
+        self._file = home / "run" / RECORDED
         self._numbered = 0
         _prune_logs(home / "logs")
 
@@ -113,8 +115,7 @@ class Children:
             OSError: It cannot be started.
         """
         log = self._home / "logs" / f"{child.name}.log"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        output = os.open(log, flags, 0o600)
+        output = _open_log(log)
         try:
             watched = spawn(argv, environment=environment, output=output, keep=keep)
         finally:
@@ -131,16 +132,21 @@ class Children:
 
     def adopt_recorded(self) -> list[Running]:
         """Adopt the children that the launcher before this one wrote down."""
+        adopted = (self._adopt_plain(each) for each in self.read_recorded(self._home))
+        return [running for running in adopted if running is not None]
+
+    @staticmethod
+    def read_recorded(home: Path) -> list[dict[str, Any]]:
+        """Return what the launcher before this one wrote down of its children.
+
+        Nothing of another boot is returned: its processes are gone, whatever their pids.
+        """
         try:
-            plain = json.loads(self._file.read_bytes())
+            plain = json.loads((home / "run" / RECORDED).read_bytes())
         except (OSError, ValueError):
             return []
-        adopted: list[Running] = []
-        for each in plain.get("children", []):
-            running = self._adopt_plain(each)
-            if running is not None:
-                adopted.append(running)
-        return adopted
+        same_boot = plain.get("boot_id", boot_id()) == boot_id()
+        return list(plain.get("children", [])) if same_boot else []
 
     def _adopt_plain(self, plain: dict[str, Any]) -> Running | None:
         identity = Identity(
@@ -205,7 +211,19 @@ class Children:
             }
             for each in self
         ]
-        write_json(self._file, {"format": 1, "pid": os.getpid(), "children": children})
+        plain = {"format": 1, "pid": os.getpid(), "boot_id": boot_id(), "children": children}
+        with contextlib.suppress(OSError):
+            # On a full disk the next launcher adopts by the record and by who says hello.
+            write_json(self._file, plain)
+
+
+def _open_log(path: Path) -> int:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+    try:
+        return os.open(path, flags, 0o600)
+    except OSError:
+        # A worker without a log trades; a log without a worker does not.
+        return os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
 
 
 def child_environment(extra: Sequence[tuple[str, str]]) -> dict[str, str]:

@@ -55,6 +55,7 @@ class EngineConfig(NamedTuple):
         companions: Programs kept alive.
         environment: What workers and jobs get on top of the allowed environment.
         force_filesystem: Accept a network or volatile file system for the state.
+        account: The venue account; one launcher of this user at a time has it.
     """
 
     app: str
@@ -65,6 +66,7 @@ class EngineConfig(NamedTuple):
     companions: tuple[Companion, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
     force_filesystem: bool = False
+    account: str = ""
 
 
 def write_engine_config(home: Path, config: EngineConfig) -> None:

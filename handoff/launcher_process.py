@@ -13,6 +13,7 @@ from typing import Final
 
 from handoff import launcher
 from handoff.errors import AnotherInCharge, HandoffError
+from handoff.self_replacement import PREFLIGHT
 
 _PROGRAM: Final = "from handoff.launcher_process import main; raise SystemExit(main())"
 _FAILED: Final = 1  # `ExitCode` of the commands, which has these two as well
@@ -26,9 +27,12 @@ def command(home: Path) -> list[str]:
 
 
 def main() -> int:
-    """Run the launcher of the home directory named last on the command line."""
+    """Run the launcher of the home directory named on the command line, or try whether it runs."""
+    *_, home = (each for each in sys.argv if each != PREFLIGHT)
     try:
-        return launcher.main(Path(sys.argv[-1]))
+        if PREFLIGHT in sys.argv:
+            return launcher.preflight(Path(home))
+        return launcher.main(Path(home))
     except AnotherInCharge as error:
         return _fail(error, _ANOTHER)
     except HandoffError as error:

@@ -17,6 +17,8 @@ class LogEvent(enum.Enum):
     LAUNCHER_STOPPED = "launcher_stopped"
     LAUNCHER_RELOADED = "launcher_reloaded"
     LAUNCHER_REPLACED = "launcher_replaced"
+    RELOAD_REFUSED = "reload_refused"
+    REPLACEMENT_REFUSED = "replacement_refused"
     CHILD_STARTED = "child_started"
     CHILD_ADOPTED = "child_adopted"
     CHILD_EXITED = "child_exited"

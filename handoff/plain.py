@@ -12,6 +12,7 @@ import secrets
 import time
 from typing import TYPE_CHECKING, NoReturn
 
+from handoff.charge import take_home
 from handoff.client import LauncherClient
 from handoff.engine_config import EngineConfig, read_engine_config, write_engine_config
 from handoff.errors import NotRunning
@@ -74,9 +75,7 @@ def launcher_lock_free(home: Path) -> None:
     Raises:
         AnotherInCharge: One has it.
     """
-    from handoff.launcher import LOCK, take_charge  # noqa: PLC0415 - as above
-
-    os.close(take_charge(home / "run" / LOCK))
+    os.close(take_home(home))
 
 
 def _origin_ns(home: Path, speed: int) -> int:

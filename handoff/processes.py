@@ -12,18 +12,23 @@ longer.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 import select
 import signal
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 HAS_PIDFD: Final = hasattr(os, "pidfd_open") and Path("/proc/self/stat").exists()
 _START_TICKS_FIELD: Final = 19  # of /proc/pid/stat after the command name; proc(5) field 22
 _STATE_FIELD: Final = 0
+_PR_SET_CHILD_SUBREAPER: Final = 36  # linux/prctl.h
+STRANGERS_MAX: Final = 64  # orphans reaped at one look; the rest wait for the next
 
 TERM: Final = signal.SIGTERM  # leave when what is in hand is done
 KILL: Final = signal.SIGKILL  # end now
@@ -251,3 +256,31 @@ def spawn(
     ticks = start_ticks(pid) or 0
     pidfd = os.pidfd_open(pid) if HAS_PIDFD else None
     return Watched(Identity(pid, ticks, boot_id(), pid_namespace()), pidfd)
+
+
+def become_subreaper() -> None:
+    """Let orphans below this process become its children, so that it can reap them.
+
+    Best effort: where it cannot be done, init reaps them instead.
+    """
+    if sys.platform != "linux":
+        return
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def reap_strangers(is_watched: Callable[[int], bool]) -> int:
+    """Reap zombies that nobody watches: orphans given to this process. Return how many.
+
+    Args:
+        is_watched: Tells whether a pid is a watched child, whose status is not ours to take.
+    """
+    for count in range(STRANGERS_MAX):
+        try:
+            found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            if found is None or is_watched(found.si_pid):
+                return count
+            os.waitid(os.P_PID, found.si_pid, os.WEXITED | os.WNOHANG)
+        except ChildProcessError:
+            return count
+    return STRANGERS_MAX

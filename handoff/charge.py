@@ -1,0 +1,73 @@
+"""Being the only launcher: of a home directory, and of a venue account.
+
+Owns the two locks. A lock is held by a descriptor for as long as the process lives, also
+across an exec of itself; its file is never deleted and says nothing. Standard library only.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import stat
+from pathlib import Path
+from typing import Final
+
+from handoff.errors import AnotherInCharge, HandoffError
+
+LOCK: Final = "launcher.lock"
+
+
+class AccountLockUnusable(HandoffError):
+    """The directory for the locks of accounts belongs to somebody else."""
+
+    hint = "set XDG_RUNTIME_DIR to a directory of your own, mode 0700"
+
+
+def take_home(home: Path) -> int:
+    """Lock a home directory; return the descriptor that holds the lock.
+
+    Raises:
+        AnotherInCharge: A living launcher has it.
+    """
+    return take_lock(home / "run" / LOCK, f"a launcher holds {home}")
+
+
+def take_account(account: str) -> int | None:
+    """Lock a venue account on this host, whatever the home; None where there is none.
+
+    Raises:
+        AnotherInCharge: A living launcher trades this account.
+        AccountLockUnusable: There is no safe place for the lock.
+    """
+    if not account:
+        return None
+    name = hashlib.sha256(account.encode()).hexdigest()[:24]  # the account is nobody's to read
+    return take_lock(_account_directory() / f"account-{name}.lock", "a launcher has this account")
+
+
+def take_lock(path: Path, taken: str) -> int:
+    """Take a lock without waiting; return the descriptor that holds it."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+            raise AnotherInCharge(taken) from error
+        raise
+    return descriptor
+
+
+def _account_directory() -> Path:
+    """Return a directory that is the same for every home of this user, and private."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    # Without it, a directory of ours among everybody's: checked, because others can make one.
+    directory = Path(runtime) if runtime else Path("/tmp") / f"foresight-{os.geteuid()}"  # noqa: S108 - checked below
+    directory.mkdir(mode=0o700, exist_ok=True)
+    found = directory.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
+        text = f"{directory} is not a private directory of this user"
+        raise AccountLockUnusable(text)
+    return directory

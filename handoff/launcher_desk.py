@@ -1,0 +1,160 @@
+"""What clients ask the launcher for, and what it answers.
+
+Owns the requests of the control socket: status, candidates, jobs, stopping. Whatever cannot
+be done is answered at once with the reason. Standard library only.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+from handoff.errors import HandoffError, ReleaseUnusable
+from handoff.supervision import Child, Role
+from handoff.wire import Kind, Message
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Mapping
+
+    from handoff.children import Children, Running
+    from handoff.connections import Connection, Connections
+    from handoff.engine_config import EngineConfig
+    from handoff.workforce import Workforce
+
+_OWN_MODULES: Final = frozenset({"__main__", "handoff"})
+
+
+class Desk:
+    """Answers clients.
+
+    Attributes:
+        stopping: The launcher was asked to stop.
+    """
+
+    def __init__(self, children: Children, connections: Connections, workforce: Workforce) -> None:
+        """Keep the parts."""
+        self._children = children
+        self._connections = connections
+        self._workforce = workforce
+        self.stopping = False
+
+    def answer(
+        self,
+        connection: Connection,
+        message: Message,
+        config: EngineConfig,
+        listening: Mapping[str, socket.socket],
+    ) -> None:
+        """Answer one request."""
+        self._config, self._listening = config, listening
+        try:
+            reply = self._obey(connection, message)
+        except (HandoffError, OSError, KeyError, ValueError) as error:
+            reply = {"ok": False, "error": str(error)}
+        connection.tell(Kind.REPLY, **({"ok": True} | reply))
+
+    def tell_role(self, role: Role, kind: Kind, **members: object) -> None:
+        """Tell every connected worker of a role."""
+        for running in self._children:
+            line = self._connections.of_child(running.child.name)
+            if running.child.role is role and line is not None:
+                line.tell(kind, **members)
+
+    def _obey(self, connection: Connection, message: Message) -> dict[str, Any]:  # noqa: C901, PLR0911 - one case per request
+        match message["kind"]:
+            case Kind.STATUS.value:
+                return self._status()
+            case Kind.SUBSCRIBE.value:
+                connection.subscribed = True
+                return self._status()
+            case Kind.START_CANDIDATE.value:
+                return self._start_candidate(message["release"], message["deploy"])
+            case Kind.APPROVE.value:
+                return self._approve(message["deploy"], int(message["bake"]))
+            case Kind.STOP_CANDIDATE.value:
+                for running in self._candidates():
+                    if running.child.deploy_id == message["deploy"]:
+                        self._children.drain(running)
+                return {}
+            case Kind.GIVE_BACK.value:
+                self.tell_role(Role.HEIR, Kind.RETURN, deploy=message["deploy"])
+                return {}
+            case Kind.RUN_JOB.value:
+                return self._run_job(message["name"], tuple(message["argv"]))
+            case Kind.STOP.value:
+                self.stopping = True
+                return {}
+            case unknown:
+                return {"ok": False, "error": f"this launcher does not know {unknown!r}"}
+
+    def _candidates(self) -> list[Running]:
+        return [each for each in self._children if each.child.role is Role.CANDIDATE]
+
+    def _start_candidate(self, release: str, deploy_id: str) -> dict[str, Any]:
+        for running in self._children:
+            child = running.child
+            if child.deploy_id == deploy_id and child.role in (Role.CANDIDATE, Role.HEIR):
+                # A deployer that was started again finds its candidate as it left it.
+                connected = self._connections.of_child(child.name) is not None
+                return {
+                    "pid": running.watched.identity.pid,
+                    "connected": connected,
+                    "warm": child.warm,
+                    "owner": child.role is Role.HEIR,
+                }
+            if child.role is Role.CANDIDATE and child.stopping_s is None:
+                text = f"deploy {running.child.deploy_id} is under way"
+                raise ReleaseUnusable(text)
+        if self.stopping:
+            text = "the launcher is stopping"
+            raise ReleaseUnusable(text)
+        running = self._workforce.start_worker(
+            self._config, Role.CANDIDATE, release, deploy_id=deploy_id
+        )
+        pid = running.watched.identity.pid
+        return {"pid": pid, "connected": False, "warm": False, "owner": False}
+
+    def _approve(self, deploy_id: str, bake: int) -> dict[str, Any]:
+        for running in self._candidates():
+            line = self._connections.of_child(running.child.name)
+            if running.child.deploy_id == deploy_id and line is not None:
+                line.tell(Kind.GO, bake=bake)
+                self.tell_role(Role.HEIR, Kind.WAITING)
+                return {}
+        text = f"no candidate of deploy {deploy_id} is connected"
+        raise ReleaseUnusable(text)
+
+    def _run_job(self, name: str, argv: tuple[str, ...]) -> dict[str, Any]:
+        if self._children.get(name) is not None:
+            text = f"job {name} is running already"
+            raise ReleaseUnusable(text)
+        self._workforce.start_job(self._config, Child(name, Role.JOB), argv)
+        return {}
+
+    def _status(self) -> dict[str, Any]:
+        return {
+            "pid": os.getpid(),
+            "app": self._config.app,
+            "stopping": self.stopping,
+            "foreign_modules": sorted(_foreign_modules()),
+            "children": [
+                {
+                    **each.child._asdict(),
+                    "role": each.child.role.value,
+                    "pid": each.watched.identity.pid,
+                }
+                for each in self._children
+            ],
+            "listening": {
+                name: "{}:{}".format(*each.getsockname()[:2])
+                for name, each in self._listening.items()
+            },
+        }
+
+
+def _foreign_modules() -> set[str]:
+    """Return what was imported although it is neither the standard library's nor ours."""
+    loaded = {name.partition(".")[0] for name in sys.modules}
+    return {name for name in loaded - sys.stdlib_module_names if name not in _OWN_MODULES}

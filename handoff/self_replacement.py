@@ -1,0 +1,100 @@
+"""The launcher replaces itself: same pid, new code, nobody notices.
+
+Owns the trial run of the new code, what crosses the exec and how the new image finds it.
+Locks and listening sockets cross as descriptors, the table of children as `run/launcher.json`;
+children stay children because the pid stays. Signals are blocked from before the exec until
+the new image has its handlers: one that arrives in between waits. Standard library only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sys
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
+
+from handoff.children import child_environment
+from handoff.processes import KILL, spawn
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+INHERITED: Final = "FORESIGHT_LAUNCHER_INHERITED"
+INHERITED_FORMAT: Final = 1
+PREFLIGHT_S_MAX: Final = 10.0
+PREFLIGHT: Final = "--preflight"
+BLOCKED: Final = frozenset(
+    {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR2, signal.SIGCHLD}
+)
+
+
+class Inheritance(NamedTuple):
+    """What an image of the launcher leaves to the next one.
+
+    Attributes:
+        locks: Descriptors that hold locks, by name.
+        listening: Listening sockets, by companion.
+    """
+
+    locks: dict[str, int]
+    listening: dict[str, socket.socket]
+
+
+def inherit() -> Inheritance:
+    """Return what the image before this one left; nothing in a launcher that was started."""
+    text = os.environ.pop(INHERITED, "")
+    if not text:
+        return Inheritance({}, {})
+    plain: dict[str, Any] = json.loads(text)
+    for descriptor in (*plain["locks"].values(), *plain["listening"].values()):
+        os.set_inheritable(descriptor, False)  # noqa: FBT003 - taken by position only
+    listening = {name: socket.socket(fileno=each) for name, each in plain["listening"].items()}
+    return Inheritance(dict(plain["locks"]), listening)
+
+
+def preflight(home: Path) -> str:
+    """Try the new code on this home; return why it cannot take over, or an empty string."""
+    log = os.open(home / "logs" / "preflight.log", os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        argv = [sys.executable, *sys.orig_argv[1:], PREFLIGHT]
+        watched = spawn(argv, environment=child_environment(()), output=log)
+        if not watched.wait(PREFLIGHT_S_MAX):
+            watched.send(KILL)
+            watched.wait(PREFLIGHT_S_MAX)
+        how = watched.reap()
+        watched.close()
+        if how is not None and (how.status, how.signal) == (0, 0):
+            return ""
+        words = os.pread(log, 4096, 0).decode("utf-8", "replace").strip().rpartition("\n")[2]
+        return f"{how.words() if how is not None else 'it vanished'}: {words}"
+    finally:
+        os.close(log)
+
+
+def replace_image(locks: Mapping[str, int], listening: Mapping[str, socket.socket]) -> NoReturn:
+    """Exec this program again; returns only by an exception.
+
+    Raises:
+        OSError: The interpreter is gone; nothing has changed.
+    """
+    listeners = {name: each.fileno() for name, each in listening.items()}
+    left = {"format": INHERITED_FORMAT, "locks": dict(locks), "listening": listeners}
+    environment = os.environ | {INHERITED: json.dumps(left)}
+    descriptors = [*locks.values(), *listeners.values()]
+    signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED)
+    try:
+        for descriptor in descriptors:
+            os.set_inheritable(descriptor, True)  # noqa: FBT003 - taken by position only
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)  # noqa: S606 - no shell is wanted
+    finally:
+        for descriptor in descriptors:
+            os.set_inheritable(descriptor, False)  # noqa: FBT003 - taken by position only
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, BLOCKED)
+
+
+def let_signals_in() -> None:
+    """Unblock the signals that were blocked across the exec; handlers are in place now."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, BLOCKED)

@@ -1,0 +1,183 @@
+"""Starting workers and jobs, and adopting those of a launcher before this one.
+
+Owns the command line of a worker and which release is started when none is alive. The
+record is read as plain JSON and never written. Standard library only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from handoff.children import Children, Running, child_environment
+from handoff.errors import HandoffError
+from handoff.log_events import LogEvent
+from handoff.processes import Exit, Identity, watch
+from handoff.release_files import read_manifest
+from handoff.restart_policy import Failures, choose_release
+from handoff.supervision import Child, Role
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from handoff.engine_config import EngineConfig
+    from handoff.logs import Log
+
+JOB_ATTEMPTS: Final = 3  # a deployer that is killed goes on where it was
+_FAULTY_STATUS: Final = 4  # `Leaving.FAULTY` of a worker
+
+
+class Workforce:
+    """Starts workers and jobs.
+
+    Args:
+        home: The state directory.
+        children: The table that they are started in.
+        log: Where trouble is reported.
+    """
+
+    def __init__(self, home: Path, children: Children, log: Log) -> None:
+        """Start without failures."""
+        self._home = home
+        self._children = children
+        self._log = log
+        self._failures = Failures()
+        self._bad_cycle = False
+
+    def adopt(self) -> None:
+        """Adopt the recorded children, and the owner that the record names."""
+        for running in self._children.adopt_recorded():
+            self._log.write(LogEvent.CHILD_ADOPTED, child=running.child.name)
+        owner = ((self._read_record() or {}).get("ownership") or {}).get("owner")
+        if owner is None or self._children.by_pid(owner["pid"]) is not None:
+            return
+        identity = Identity(
+            owner["pid"], owner["start_ticks"], owner["boot_id"], owner["pid_namespace"]
+        )
+        watched = watch(identity) if owner["host"] == socket.gethostname() else None
+        if watched is not None and watched.pidfd is not None:
+            watched.close()
+            name = self._children.fresh_name("adopted")
+            started_s = time.monotonic()
+            child = Child(
+                name, Role.HEIR, release=owner["release"], owner=True, started_s=started_s
+            )
+            self._children.adopt(child, identity)
+            self._log.write(LogEvent.CHILD_ADOPTED, child=name)
+
+    def start_heir(self, config: EngineConfig, reason: str) -> None:
+        """Start a worker of the release that the record calls for."""
+        record = self._read_record()
+        choice = choose_release(
+            record,
+            first=config.first_release,
+            failed_starts=self._failures.in_a_row,
+            bad_cycle=self._bad_cycle,
+        )
+        self._log.write(LogEvent.CHILD_STARTED, reason=reason, release=choice.release)
+        try:
+            self.start_worker(config, Role.HEIR, choice.release, create=record is None)
+        except (HandoffError, OSError) as error:
+            self._log.write(LogEvent.START_FAILED, release=choice.release, reason=str(error))
+            self._failures = self._failures.after_failure(time.monotonic())
+
+    def start_worker(
+        self,
+        config: EngineConfig,
+        role: Role,
+        release: str,
+        *,
+        deploy_id: str = "",
+        create: bool = False,
+    ) -> Running:
+        """Start a worker of a release.
+
+        Raises:
+            ReleaseUnusable: There is no such release.
+            OSError: It cannot be started.
+        """
+        manifest = read_manifest(self._home, release)
+        argv = [manifest.python, "-I" if not manifest.paths else "-s"]
+        argv += ["-m", "handoff", "worker", "--home", str(self._home), "--app", config.app]
+        argv += ["--release", release, "--origin-ns", str(config.origin_ns)]
+        argv += ["--speed", str(config.speed), "--deploy", deploy_id]
+        argv += ["--create"] if create else []
+        argv += ["--force-filesystem"] if config.force_filesystem else []
+        extra = list(config.environment)
+        if manifest.paths:
+            extra.append(("PYTHONPATH", os.pathsep.join(manifest.paths)))
+        child = Child(
+            self._children.fresh_name("worker"),
+            role,
+            release=release,
+            deploy_id=deploy_id,
+            started_s=time.monotonic(),
+        )
+        return self._children.start(child, argv, child_environment(extra))
+
+    def start_job(
+        self,
+        config: EngineConfig,
+        child: Child,
+        argv: tuple[str, ...],
+        *,
+        attempts_left: int = JOB_ATTEMPTS - 1,
+    ) -> None:
+        """Start a job; one that dies is started again as often as there are attempts.
+
+        Raises:
+            OSError: It cannot be started.
+        """
+        child = child._replace(started_s=time.monotonic(), stopping_s=None)
+        running = self._children.start(child, argv, child_environment(config.environment))
+        running.attempts_left = attempts_left
+        self._children.write_down()
+
+    def start_job_again(self, config: EngineConfig, running: Running) -> None:
+        """Start a job that died once more, if it may."""
+        if running.attempts_left == 0:
+            return
+        left = running.attempts_left - 1
+        try:
+            self.start_job(config, running.child, running.argv, attempts_left=left)
+        except OSError as error:
+            self._log.write(LogEvent.START_FAILED, child=running.child.name, reason=str(error))
+
+    def heir_failed(self, running: Running, how: Exit | None) -> None:
+        """Note that an heir ended although nobody asked it to."""
+        faulty = how is not None and how.status == _FAULTY_STATUS
+        self._bad_cycle = faulty or running.leaving == "FAULTY"
+        self._failures = self._failures.after_failure(time.monotonic())
+        if running.child.warm and self._failures.in_a_row == 1:
+            self._failures = self._failures._replace(last_s=0.0)  # the first one at once
+
+    def owned(self) -> None:
+        """Note that a worker became owner: what was bad before is over."""
+        self._bad_cycle = False
+
+    def settled(self) -> None:
+        """Note that a cycle settled: failures before it are forgotten."""
+        self._failures = Failures()
+
+    def next_start_s(self) -> float:
+        """Return the earliest monotonic time of the next start of an heir."""
+        return self._failures.next_start_s()
+
+    def _read_record(self) -> dict[str, Any] | None:
+        """Return the record as plain JSON; None only if there is none.
+
+        A damaged one is not this process's to judge: the worker that is started refuses
+        or repairs it.
+        """
+        try:
+            data = (self._home / "state" / "record.json").read_bytes()
+        except FileNotFoundError:
+            return None
+        with contextlib.suppress(ValueError):
+            plain: dict[str, Any] = json.loads(data)
+            return plain
+        return {}
