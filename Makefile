@@ -9,7 +9,7 @@ PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3; do \
 VENV := .venv/bin
 STAMP := .venv/foresight-setup
 # What the venv was made for: the lock, the project's own metadata, and this folder (a venv does not survive a move).
-SETUP_KEY = $$(cat requirements-dev.lock pyproject.toml | cksum) $(CURDIR)
+SETUP_KEY = $$(cat requirements-dev.lock requirements.lock pyproject.toml | cksum) $(CURDIR)
 # Test workers. Tests that measure time run last and alone, whatever the number (tests/conftest.py).
 WORKERS ?= 2
 ARGS ?=
@@ -35,7 +35,7 @@ setup: ## make .venv with everything at the versions of requirements-dev.lock (d
 .venv-build:
 	@{ $(VENV)/python -m pip --version >/dev/null 2>&1 && case "$$(cat $(STAMP) 2>/dev/null)" in ""|*" $(CURDIR)") ;; *) false ;; esac; } || \
 	   '$(PYTHON)' -m venv --clear .venv
-	@rm -f $(STAMP)
+	@rm -f $(STAMP) .venv/foresight-lock.sha256
 	@awk '/^[a-z]/ {wanted = /^uv==/} wanted' requirements-dev.lock > .venv/requirements-uv.txt
 	@echo "setup: installing the locked requirements (about a minute)"
 	@{ $(VENV)/python -m pip install --quiet --no-deps --require-hashes -r .venv/requirements-uv.txt && \
@@ -44,6 +44,8 @@ setup: ## make .venv with everything at the versions of requirements-dev.lock (d
 	     $(VENV)/python -m pip install --quiet --require-hashes -r requirements-dev.lock; }
 	@$(VENV)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@for package in state handoff deploy foresight; do test ! -d "$$package" || $(VENV)/python -m compileall -q "$$package"; done
+	@# Tells deploy that this venv holds exactly what the lock says: an environment can be copied from it.
+	@$(VENV)/python -c "import hashlib, pathlib; pathlib.Path('.venv/foresight-lock.sha256').write_text(hashlib.sha256(pathlib.Path('requirements.lock').read_bytes()).hexdigest())"
 	@echo "$(SETUP_KEY)" > $(STAMP)
 
 .PHONY: run

@@ -7,12 +7,13 @@ again if it dies; exit status 0 says that the deploy has ended, however it ended
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from pathlib import Path
 
 from deploy import requests
-from deploy.deployer import Deployer, json_line
+from deploy.deployer import NICENESS, Deployer, json_line
 from deploy.errors import DeployError, RequestMissing
 from state.errors import StateError
 
@@ -29,6 +30,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--deploy", required=True)
     arguments = parser.parse_args(argv)
+    os.nice(NICENESS)  # the owner beside it has the first word
     try:
         request = requests.read_request(arguments.home, arguments.deploy)
     except RequestMissing:

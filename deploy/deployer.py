@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from filelock import FileLock, Timeout
 
-from deploy import gates, history, host, releases_dir, requests
-from deploy.errors import DeployError, TurnTimeout
+from deploy import gates, history, host, releases_dir, requests, survey
+from deploy.errors import DeployError, GateRefused, TurnTimeout
 from deploy.git_tree import GitTree
+from deploy.release import releases_to_keep
 from handoff.client import LauncherClient
 from handoff.errors import HandoffError
 from handoff.events import AbortAsked, Event, Superseded
@@ -29,15 +30,19 @@ from handoff.wire import Kind
 from state.errors import StateError
 from state.local_store import read_only_snapshot
 from state.moments import rfc3339
-from state.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from deploy.git_tree import Commit
+    from state.record import Record
+
 TURN_LOCK: Final = "deploy.lock"
 TURN_S_MAX: Final = 7200.0  # a bake of an hour, and the deploy before it
 TURN_POLL_S: Final = 0.2
+RELEASES_SPARE: Final = 8  # permanent ones kept for a rollback
+NICENESS: Final = 10  # compiling an environment uses every core beside the owner
 MS_NS: Final = 1_000_000
 
 _OUTCOMES: Final = {
@@ -71,6 +76,7 @@ class Deployer:
         self._now_ns = now_ns
         self._say = say
         self._interrupt = ""
+        self._mine = False
         self._since_s = time.monotonic()
         self._entry = self._begin()
 
@@ -100,8 +106,7 @@ class Deployer:
             return
         manifest = self._build()
         self._note(release=manifest.release, commit=manifest.commit, subject=manifest.subject)
-        if not self._host_allows():
-            return
+        self._require_memory()
         self._phase("starting")
         driver = Driver(
             self._home,
@@ -116,6 +121,16 @@ class Deployer:
         if outcome is history.Outcome.REFUSED and self._interrupt:
             outcome = history.Outcome(self._interrupt)
         self._end(outcome, deploy.reason if outcome is not history.Outcome.PERMANENT else "")
+        self._prune()
+
+    def _prune(self) -> None:
+        """Remove releases that cannot come back any more; what the record names stays."""
+        held = self._record().ownership
+        named = [each.release for each in (held.owner, held.last_owner, held.previous) if each]
+        entries = history.read_history(self._home).entries
+        permanent = [each.release for each in entries if each.outcome == history.Outcome.PERMANENT]
+        keep = releases_to_keep([*named, self._entry.release], permanent, spare=RELEASES_SPARE)
+        releases_dir.prune(self._home, keep)
 
     def _build(self) -> Manifest:
         if self._request.release:
@@ -124,11 +139,16 @@ class Deployer:
         repository = GitTree(_as_path(self._home, self._request.repository))
         commit = repository.commit(self._request.commit or self._request.ref)
         self._note(commit=commit.commit, subject=commit.subject)
+        entry = self._request.entry_default
+        self._require(survey.disk(self._home, self._intention(repository, commit, entry)))
         return releases_dir.build(
-            self._home, repository, commit, entry_default=self._request.entry_default
+            self._home, repository, commit, entry_default=entry, entered=self._phase
         )
 
-    def _host_allows(self) -> bool:
+    def _intention(self, repository: GitTree, commit: Commit, entry: str) -> releases_dir.Intention:
+        return releases_dir.intend(self._home, repository, commit, entry_default=entry)
+
+    def _require_memory(self) -> None:
         begun_s = time.monotonic()
         owner = self._record().ownership.owner
         gate = gates.memory_gate(
@@ -136,11 +156,18 @@ class Deployer:
             worker_bytes=host.resident_bytes(owner.pid) if owner is not None else 0,
             seconds=time.monotonic() - begun_s,
         )
+        self._require(gate)
+
+    def _require(self, gate: gates.Gate) -> None:
+        """Note what a gate said; go on only if it allows.
+
+        Raises:
+            GateRefused: It does not.
+        """
         self._note(gates=(*self._entry.gates, gate))
         self._say({"gate": gate.name, "result": gate.result, "evidence": gate.evidence})
         if not gate.allows:
-            self._end(history.Outcome.REFUSED, f"{gate.name}: {gate.reason}")
-        return gate.allows
+            raise GateRefused(gate.name, gate.reason)
 
     def _already_live(self) -> bool:
         """Tell whether the wanted commit owns and is permanent: then nothing is to be done."""
@@ -186,6 +213,7 @@ class Deployer:
             if time.monotonic() > deadline_s:
                 raise TurnTimeout(TURN_S_MAX)
             self._phase("waiting")
+        self._mine = True
         try:
             yield True
         finally:
@@ -269,7 +297,8 @@ class Deployer:
 
     def _note(self, **changes: Any) -> None:  # noqa: ANN401 - fields of an entry
         self._entry = msgspec.structs.replace(self._entry, **changes)
-        if not self._entry.outcome:
+        # While it waits for its turn, another deploy is the one under way.
+        if self._mine and not self._entry.outcome:
             history.write_current(self._home, self._entry)
 
     def _end(self, outcome: history.Outcome, reason: str) -> None:

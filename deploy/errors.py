@@ -298,3 +298,13 @@ class TurnTimeout(DeployError):
         """Keep how long was waited."""
         super().__init__(f"the deploy before it has not ended within {limit_s:g} s")
         self.limit_s = limit_s
+
+
+class GateRefused(DeployError):
+    """A gate of the host says no; nothing was started."""
+
+    def __init__(self, gate: str, reason: str) -> None:
+        """Keep which gate, and its word."""
+        super().__init__(f"{gate}: {reason}")
+        self.gate = gate
+        self.reason = reason

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from deploy import deployer, history, requests
-from deploy.errors import TreeDirty
 from deploy.git_tree import GitTree
 from foresight.cli.installation import Installation, pass_installation
 from foresight.cli.moments import now_ns, now_s, pause
@@ -48,7 +47,7 @@ wait_option = click.option(
 
 
 @click.command()
-@click.argument("ref", default="HEAD")
+@click.argument("ref", default="")
 @click.option("--plan", "only_plan", is_flag=True, help="Say what would happen, and when.")
 @click.option("-d", "--detach", is_flag=True, help="Return once it is accepted.")
 @wait_option
@@ -71,16 +70,15 @@ def deploy(
     if abort:
         return _abort(installation)
     repository = GitTree(installation.repository)
-    commit = repository.commit(ref)
+    commit = repository.commit(ref or "HEAD")
     if only_plan:
-        return show_plan(installation, repository, ref, as_json=as_json)
-    if ref == "HEAD":
-        _require_clean(repository)
+        return show_plan(installation, repository, ref or "HEAD", as_json=as_json)
+    commit = repository.commit_to_deploy(ref or None)
     _require_launcher(installation.home)
     request = requests.Request(
         deploy=_deploy_id(),
         repository=str(installation.repository),
-        ref=ref,
+        ref=ref or "HEAD",
         commit=commit.commit,
         by=getpass.getuser(),
         bake=installation.config.engine.bake if bake is None else bake,
@@ -151,12 +149,6 @@ def _deploy_id() -> str:
 def _require_launcher(home: Path) -> None:
     with LauncherClient(home) as client:
         client.ask(Kind.STATUS)
-
-
-def _require_clean(repository: GitTree) -> None:
-    changed = repository.working_tree().changed
-    if changed:
-        raise TreeDirty(changed)
 
 
 def _previous_release(installation: Installation) -> str:
