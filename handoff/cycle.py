@@ -16,22 +16,30 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from handoff.cadence import Schedule, seed_of
+from handoff.deciding import cycle_of, decide_once, encode_bodies, inputs_of
 from handoff.effects import Performer
 from handoff.errors import WorkloadFaulty
 from handoff.limits import MS, NS, OUTBOX_MAX
 from handoff.log_events import LogEvent
-from handoff.workload import Cycle, Decision, Unavailable, Workload
+from handoff.workload import Cycle, Unavailable, Workload
 from state import transitions
-from state.errors import OutcomeUnknown, Refusal, Refused, SchemaMismatch, ValueUnstorable
-from state.record import Fallback, Record, Rollout, WorkerId
+from state.errors import (
+    LockTimeout,
+    OutcomeUnknown,
+    Refusal,
+    Refused,
+    SchemaMismatch,
+)
 from state.store import Change, Note, Store
 from state.transitions import Cleanliness
 
 if TYPE_CHECKING:
+    from handoff.cadence import Schedule
     from handoff.logs import Log
     from handoff.ports import Clock
+    from state.record import Control, Record, WorkerId
 
+_COMMANDS_MAX = 16  # commands that may land while one cycle is decided
 _LANDED_READS_MAX = 3  # reads that may fail before an unknown outcome is passed on
 
 
@@ -67,7 +75,7 @@ class CycleRunner:
         self._me = me
         self._epoch = record.ownership.epoch
         self._log = log
-        self._performer = Performer(workload, clock, log, owned_since_ns=clock.now_ns())
+        self._performer = Performer(workload, clock, log)
 
     async def run(self, record: Record, number: int) -> Record:
         """Run one cycle to its end.
@@ -86,9 +94,9 @@ class CycleRunner:
         except SchemaMismatch as error:
             raise WorkloadFaulty(str(error)) from error
         cycle = self._cycle(record, number)
-        inputs = await self._observe(cycle, body)
-        decided = self._decide(record, cycle, inputs, started_ns)
-        outside = isinstance(inputs, Unavailable)
+        note = self._decide_note(number, await self._observe(cycle, body), started_ns)
+        outside = bool(note.unavailable)
+        decided = self._decide(record, cycle, note)
         return await self.finish(
             decided, fresh=True, cleanliness=Cleanliness.OUTSIDE if outside else Cleanliness.CLEAN
         )
@@ -106,7 +114,7 @@ class CycleRunner:
         verdicts = await self._performer.settle_all(
             record.outbox,
             fresh=fresh,
-            deadline_ns=self._clock.now_ns() + self._schedule.bounds.budget_ns // 2,
+            limit_s=self._schedule.bounds.budget_ns / 2 / NS,
             may_send=not record.control.halted,
         )
         number = record.progress.cycle
@@ -118,7 +126,9 @@ class CycleRunner:
             fates=verdicts,
             cleanliness=cleanliness,
         )
-        return self.commit(change, self._note("settle", number))
+        settled = self.commit(change, self._note("settle", number))
+        self._performer.settled()
+        return settled
 
     def miss(self, number: int, reason: str) -> Record:
         """Give a cycle up, with the reason."""
@@ -147,7 +157,7 @@ class CycleRunner:
         for _ in range(_LANDED_READS_MAX - 1):
             try:
                 return self._store.read()
-            except OSError:
+            except (OSError, LockTimeout):
                 continue
         return self._store.read()
 
@@ -158,43 +168,46 @@ class CycleRunner:
         limit_s = self._schedule.bounds.budget_ns / 2 / NS
         try:
             async with asyncio.timeout(limit_s):
-                return await self._workload.observe(cycle, body)
+                inputs = await self._workload.observe(cycle, body)
         except TimeoutError:
-            return self._unavailable(cycle, f"no inputs within {limit_s:.2f} s")
+            inputs = Unavailable(f"no inputs within {limit_s:.2f} s")
         except OSError as error:
-            return self._unavailable(cycle, f"{type(error).__name__}: {error}")
+            inputs = Unavailable(f"{type(error).__name__}: {error}")
         except Exception as error:
             message = f"observe raised {type(error).__name__}: {error}"
             raise WorkloadFaulty(message) from error
+        if isinstance(inputs, Unavailable):
+            inputs = Unavailable(inputs.reason or "no reason given")
+            reason = inputs.reason
+            self._log.write(LogEvent.INPUTS_UNAVAILABLE, cycle=cycle.number, reason=reason)
+        return inputs
 
-    def _unavailable(self, cycle: Cycle, reason: str) -> Unavailable:
-        self._log.write(LogEvent.INPUTS_UNAVAILABLE, cycle=cycle.number, reason=reason)
-        return Unavailable(reason)
-
-    def _decide(self, record: Record, cycle: Cycle, inputs: object, started_ns: int) -> Record:
+    def _decide(self, record: Record, cycle: Cycle, note: Note) -> Record:
         """Decide and commit; a command that lands in between is decided upon afresh."""
-        note = self._decide_note(cycle.number, inputs, started_ns)
-        for _ in range(2):
+        try:
+            inputs = inputs_of(self._workload, note)
+        except SchemaMismatch as error:
+            message = f"inputs cannot be recorded: {error}"
+            raise WorkloadFaulty(message) from error
+        commands = 0
+        while True:
             change = self._decision(record, cycle, inputs)
             try:
                 return self.commit(change, note)
             except Refused as refused:
-                if refused.refusal is not Refusal.HALTED:
+                if refused.refusal in (Refusal.EFFECT_REPEATED, Refusal.HALTED):
+                    raise WorkloadFaulty(refused.detail) from refused
+                commands += 1
+                if refused.refusal is not Refusal.EVIDENCE_STALE or commands > _COMMANDS_MAX:
                     raise
                 record = self._store.read()
                 cycle = msgspec.structs.replace(cycle, control=record.control)
-        message = "it plans effects although it is halted"
-        raise WorkloadFaulty(message)
 
-    def _decision(self, record: Record, cycle: Cycle, inputs: object) -> Any:  # noqa: ANN401
+    def _decision(self, record: Record, cycle: Cycle, inputs: object) -> Any:  # noqa: ANN401 - partial of a transition
         """Return the transition that commits what the application decides."""
         begun_ns = self._clock.monotonic_ns()
-        try:
-            decision = decide_once(self._workload, record, cycle, inputs)
-            body = self._workload.body.encode(decision.body)
-            fallback = fallback_of(self._workload, record, decision.body)
-        except (SchemaMismatch, ValueUnstorable) as error:
-            raise WorkloadFaulty(str(error)) from error
+        decision = decide_once(self._workload, record, cycle, inputs)
+        body, fallback = encode_bodies(self._workload, record, decision.body)
         took_ns = self._clock.monotonic_ns() - begun_ns
         budget_ns = self._schedule.bounds.budget_ns
         if record.rollout is not None and took_ns > budget_ns:
@@ -204,7 +217,8 @@ class CycleRunner:
             message = f"more than {OUTBOX_MAX} effects pending"
             raise WorkloadFaulty(message)
         return partial(
-            transitions.decide,
+            _decide_under,
+            control=cycle.control,
             worker=self._me,
             epoch=self._epoch,
             cycle=cycle.number,
@@ -219,7 +233,7 @@ class CycleRunner:
             return self._note("decide", number, unavailable=inputs.reason, started_ns=started_ns)
         try:
             raw = self._workload.inputs.encode(inputs)
-        except (ValueUnstorable, msgspec.EncodeError, TypeError) as error:
+        except Exception as error:
             message = f"inputs cannot be recorded: {error}"
             raise WorkloadFaulty(message) from error
         return Note(
@@ -248,49 +262,11 @@ class CycleRunner:
         )
 
 
-def cycle_of(record: Record, number: int, schedule: Schedule, *, release: str) -> Cycle:
-    """Return the cycle as the application sees it, from recorded facts alone."""
-    return Cycle(
-        number=number,
-        now_ns=schedule.app_boundary_ns(number),
-        seed=seed_of(record.app, record.timeline, number),
-        control=record.control,
-        epoch=record.ownership.epoch,
-        release=release,
-    )
+def _decide_under(record: Record, *, control: Control, **facts: Any) -> Record:  # noqa: ANN401 - of decide
+    """Commit a decision only under the control that it was made under.
 
-
-def decide_once(
-    workload: Workload[Any, Any], record: Record, cycle: Cycle, inputs: object
-) -> Decision[Any]:
-    """Let the application decide on a fresh copy of the body and check what it returns.
-
-    Raises:
-        WorkloadFaulty: It raised, or its body violates its own invariants.
+    Otherwise the journal would hold a decision that its own record does not lead to.
     """
-    body = workload.body.decode(record.body, record.schema)
-    try:
-        decision = workload.decide(cycle, body, inputs, record.receipts)
-        violations = workload.invariants(decision.body)
-    except Exception as error:
-        message = f"decide raised {type(error).__name__}: {error}"
-        raise WorkloadFaulty(message) from error
-    if violations:
-        reasons = "; ".join(violation.reason for violation in violations)
-        message = f"invariant violated: {reasons}"
-        raise WorkloadFaulty(message)
-    return decision
-
-
-def fallback_of(workload: Workload[Any, Any], record: Record, body: object) -> Fallback | None:
-    """Return the body as the previous release reads it, while one may come back.
-
-    Where both releases share a schema the body itself is readable and nothing is doubled.
-    """
-    rollout: Rollout | None = record.rollout
-    if rollout is None or record.schema is None:
-        return None
-    target = record.fallback.schema if record.fallback is not None else record.schema
-    if target == workload.body.schema_id:
-        return None
-    return Fallback(schema=target, body=workload.body.encode_down(body, target))
+    if record.control != control:
+        raise Refused(Refusal.EVIDENCE_STALE, "a command came while it was decided")
+    return transitions.decide(record, **facts)

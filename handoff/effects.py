@@ -8,15 +8,17 @@ application's; who may perform at all was settled by the commit that planned it.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
+
+import msgspec
 
 from handoff.limits import IN_FLIGHT_NS, LANES_MAX, NS, RESOLVE_ATTEMPTS_MAX, RESOLVE_PAUSE_S
 from handoff.log_events import LogEvent
-from handoff.workload import Absent, Pending, Unknown, Workload, receipt
+from handoff.workload import Absent, Pending, Unknown, Workload, is_json, receipt
 from state.record import Delivery, Effect, Fate, Outcome, Receipt
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from handoff.logs import Log
     from handoff.ports import Clock
@@ -26,87 +28,101 @@ Verdict = Receipt | Fate
 
 
 class Performer:
-    """Performs and resolves effects for one worker.
+    """Performs and resolves effects for one worker and one epoch.
+
+    It is made when the worker comes to own: a request of the owner before it was started
+    earlier than that, because that owner had settled or is proven dead.
 
     Args:
         workload: The application.
-        clock: Time.
+        clock: Time. Bounds go by its monotonic side, so that a clock that is set can neither
+            cut an attempt short nor make a request under way look arrived.
         log: Where doubtful effects are reported.
-        owned_since_ns: Wall-clock instant from which on only this worker can have started
-            a request: the owner before it had settled, or is proven dead.
     """
 
-    def __init__(
-        self, workload: Workload[Any, Any], clock: Clock, log: Log, *, owned_since_ns: int
-    ) -> None:
-        """Keep the parts."""
+    def __init__(self, workload: Workload[Any, Any], clock: Clock, log: Log) -> None:
+        """Keep the parts and the moment."""
         self._workload = workload
         self._clock = clock
         self._log = log
-        self._owned_since_ns = owned_since_ns
+        self._owned_since_ns = clock.monotonic_ns()
         self._sent_ns: dict[str, int] = {}
+        self._found: dict[str, Verdict] = {}
 
     async def settle_all(
-        self,
-        outbox: Sequence[Effect],
-        *,
-        fresh: bool,
-        deadline_ns: int,
-        may_send: bool,
+        self, outbox: Sequence[Effect], *, fresh: bool, limit_s: float, may_send: bool
     ) -> dict[str, Verdict]:
         """Bring every pending effect to a fate.
+
+        What was found out before counts until `settled` says that it is in the record: a
+        settle that could not be written is tried again, its effects are not.
 
         Args:
             outbox: Planned and doubtful effects.
             fresh: This worker planned the planned ones itself and nobody has sent them.
-            deadline_ns: Wall-clock instant at which what is not known becomes doubtful.
+            limit_s: After so many seconds, what is not known becomes doubtful.
             may_send: False while halted: outcomes are asked for, nothing is sent.
 
         Returns:
             For each effect id a receipt or `Fate.DOUBTFUL`.
         """
-        run = _Run(self, fresh=fresh, deadline_ns=deadline_ns, may_send=may_send)
+        run = _Run(self, fresh=fresh, limit_s=limit_s, may_send=may_send)
         lanes: dict[str, list[Effect]] = {}
-        for effect in outbox:
+        for effect in self._unfinished(outbox):
             lanes.setdefault(effect.lane or effect.effect_id, []).append(effect)
-        run.expect(outbox)
+        run.expect(lanes.values())
         gate = asyncio.Semaphore(LANES_MAX)
         await asyncio.gather(*(run.lane(effects, gate) for effects in lanes.values()))
-        for effect_id, verdict in run.verdicts.items():
+        self._found |= run.verdicts
+        return {effect.effect_id: self._found[effect.effect_id] for effect in outbox}
+
+    def settled(self) -> None:
+        """Forget what was found out: the record has it now."""
+        for effect_id, verdict in self._found.items():
             if isinstance(verdict, Receipt):
                 self._sent_ns.pop(effect_id, None)
-        return run.verdicts
+        self._found = {}
+
+    def _unfinished(self, outbox: Sequence[Effect]) -> Iterator[Effect]:
+        for effect in outbox:
+            found = self._found.get(effect.effect_id)
+            if found is None:
+                yield effect
+            elif found is Fate.DOUBTFUL:
+                yield msgspec.structs.replace(effect, fate=Fate.DOUBTFUL)
 
     async def send(self, effect: Effect, timeout_s: float) -> Receipt | Pending | Unknown:
         """Attempt an effect once. Whatever goes wrong, the outcome is unknown."""
         try:
             async with asyncio.timeout(timeout_s):
-                return await self._workload.perform(effect)
+                answer = await self._workload.perform(effect)
         except Exception as error:  # noqa: BLE001 - any exception means unknown, by contract
             return Unknown(f"{type(error).__name__}: {error}")
         finally:
-            self._sent_ns[effect.effect_id] = self._clock.now_ns()
+            self._sent_ns[effect.effect_id] = self._clock.monotonic_ns()
+        return answer if isinstance(answer, Pending) else _checked(answer, effect, "perform")
 
     async def ask(self, effect: Effect, timeout_s: float) -> Receipt | Absent | Unknown:
         """Ask once what became of an effect."""
         try:
             async with asyncio.timeout(timeout_s):
-                return await self._workload.resolve(effect)
+                answer = await self._workload.resolve(effect)
         except Exception as error:  # noqa: BLE001 - an answer that fails is no answer
             return Unknown(f"{type(error).__name__}: {error}")
-
-    def seconds_left(self, deadline_ns: int) -> float:
-        """Return the time to a deadline, at least a moment, so that each ask gets a try."""
-        return max((deadline_ns - self._clock.now_ns()) / NS, 0.05)
+        return answer if isinstance(answer, Absent) else _checked(answer, effect, "resolve")
 
     def no_request_under_way(self, effect: Effect) -> bool:
         """Tell whether every request that was ever started must have arrived by now."""
         last_ns = max(self._sent_ns.get(effect.effect_id, 0), self._owned_since_ns)
-        return self._clock.now_ns() > last_ns + IN_FLIGHT_NS
+        return self.monotonic_ns() > last_ns + IN_FLIGHT_NS
 
     def now_ns(self) -> int:
         """Return wall-clock time, nanoseconds UTC."""
         return self._clock.now_ns()
+
+    def monotonic_ns(self) -> int:
+        """Return time that never steps."""
+        return self._clock.monotonic_ns()
 
     async def pause(self, seconds: float) -> None:
         """Wait between two asks."""
@@ -118,91 +134,96 @@ class Performer:
         return Fate.DOUBTFUL
 
 
+def _checked(answer: object, effect: Effect, what: str) -> Receipt | Unknown:
+    """Take only an answer that is one, and about this effect; anything else proves nothing."""
+    if isinstance(answer, Unknown):
+        return answer
+    if not isinstance(answer, Receipt):
+        return Unknown(f"{what} returned {type(answer).__name__}")
+    if answer.effect_id != effect.effect_id:
+        return Unknown(f"{what} returned the receipt of {answer.effect_id}")
+    if not is_json(answer.payload):
+        return Unknown(f"{what} returned a receipt that cannot be stored")
+    return answer
+
+
 class _Run:
     """One pass over an outbox."""
 
     def __init__(
-        self,
-        performer: Performer,
-        *,
-        fresh: bool,
-        deadline_ns: int,
-        may_send: bool,
+        self, performer: Performer, *, fresh: bool, limit_s: float, may_send: bool
     ) -> None:
         self._performer = performer
         self._fresh = fresh
-        self._deadline_ns = deadline_ns
+        self._deadline_ns = performer.monotonic_ns() + round(limit_s * NS)
         self._may_send = may_send
         self._final: dict[str, asyncio.Event] = {}
         self.verdicts: dict[str, Verdict] = {}
 
-    def expect(self, effects: Sequence[Effect]) -> None:
-        self._final = {effect.effect_id: asyncio.Event() for effect in effects}
+    def expect(self, lanes: Iterable[Sequence[Effect]]) -> None:
+        self._final = {effect.effect_id: asyncio.Event() for lane in lanes for effect in lane}
 
     async def lane(self, effects: Sequence[Effect], gate: asyncio.Semaphore) -> None:
         for effect in effects:
             # Waiting for another lane must not hold a place that the other lane needs.
-            blocker = await self._wait_after(effect)
-            if blocker is None:
-                async with gate:
-                    self.verdicts[effect.effect_id] = await self._verdict(effect)
-            else:
-                self.verdicts[effect.effect_id] = blocker
+            blocked = await self._wait_after(effect)
+            async with gate:
+                self.verdicts[effect.effect_id] = await self._verdict(effect, blocked)
             self._final[effect.effect_id].set()
 
-    async def _wait_after(self, effect: Effect) -> Verdict | None:
-        if effect.after not in self._final:
-            return None
+    async def _wait_after(self, effect: Effect) -> str:
+        """Wait until the effect may be sent; return why it may not, or nothing."""
+        if effect.fate is Fate.DOUBTFUL or effect.after not in self._final:
+            return ""  # it is only asked about, or what it waits for is final already
         try:
-            async with asyncio.timeout(self._performer.seconds_left(self._deadline_ns)):
+            async with asyncio.timeout(self._seconds_left()):
                 await self._final[effect.after].wait()
         except TimeoutError:
-            return self._not_sent(effect, f"{effect.after} took too long")
+            return f"{effect.after} took too long"
         if self.verdicts[effect.after] is Fate.DOUBTFUL:
-            return self._not_sent(effect, f"the outcome of {effect.after} is unknown")
-        return None
+            return f"the outcome of {effect.after} is unknown"
+        return ""
 
-    def _not_sent(self, effect: Effect, reason: str) -> Verdict:
-        if effect.fate is Fate.PLANNED and self._fresh:
-            return receipt(effect, Outcome.REFUSED, reason=f"not sent: {reason}")
-        return self._performer.doubtful(effect, reason)
+    async def _verdict(self, effect: Effect, blocked: str) -> Verdict:
+        planned = effect.fate is Fate.PLANNED
+        if planned and self._fresh:
+            return await self._send_first(effect, blocked)
+        # From here on somebody may have sent it: another owner, or this one before.
+        may_repeat = planned and self._may_send and not blocked
+        if effect.delivery is Delivery.BY_ID:
+            return await self._ask_about(effect, may_repeat=may_repeat)
+        if effect.delivery is Delivery.AT_LEAST_ONCE and may_repeat and not self._expired(effect):
+            return await self._send_until(effect)
+        return receipt(effect, Outcome.UNKNOWN, reason="its sender died, and it is not repeated")
 
-    async def _verdict(self, effect: Effect) -> Verdict:
-        if effect.fate is Fate.DOUBTFUL:
-            return await self._ask_about(effect, may_repeat=False)
-        if self._fresh:
-            return await self._send_first(effect)
-        if effect.delivery is Delivery.AT_MOST_ONCE:
-            return receipt(effect, Outcome.UNKNOWN, reason="its sender died")
-        if effect.delivery is Delivery.AT_LEAST_ONCE:
-            return await self._send_first(effect)
-        return await self._ask_about(effect, may_repeat=self._may_send)
-
-    async def _send_first(self, effect: Effect) -> Verdict:
-        if not self._may_send:
-            return receipt(effect, Outcome.REFUSED, reason="not sent: halted")
+    async def _send_first(self, effect: Effect, blocked: str) -> Verdict:
+        blocked = blocked or ("" if self._may_send else "halted")
+        if blocked:
+            return receipt(effect, Outcome.REFUSED, reason=f"not sent: {blocked}")
         if self._expired(effect):
             return receipt(effect, Outcome.EXPIRED, reason="never sent: too late")
+        if effect.delivery is Delivery.AT_LEAST_ONCE:
+            return await self._send_until(effect)
         answer = await self._performer.send(effect, self._seconds_left())
         if isinstance(answer, Receipt):
             return answer
-        match effect.delivery:
-            case Delivery.AT_MOST_ONCE:
-                return receipt(effect, Outcome.UNKNOWN, reason=answer.reason)
-            case Delivery.AT_LEAST_ONCE:
-                return await self._send_until(effect)
-            case Delivery.BY_ID:
-                pending = isinstance(answer, Pending)
-                return await self._ask_about(effect, may_repeat=not pending)
+        if effect.delivery is Delivery.AT_MOST_ONCE:
+            return receipt(effect, Outcome.UNKNOWN, reason=answer.reason)
+        return await self._ask_about(effect, may_repeat=not isinstance(answer, Pending))
 
     async def _send_until(self, effect: Effect) -> Verdict:
-        answer: Receipt | Pending | Unknown = Unknown("never attempted")
-        for _ in range(RESOLVE_ATTEMPTS_MAX):
-            await self._performer.pause(RESOLVE_PAUSE_S)
+        """Send until an answer comes, within every bound; the first attempt is always made."""
+        reason = "never attempted"
+        for attempt in range(1 + RESOLVE_ATTEMPTS_MAX):
+            if attempt:
+                await self._performer.pause(RESOLVE_PAUSE_S)
+                if self._expired(effect) or self._late():
+                    break
             answer = await self._performer.send(effect, self._seconds_left())
             if isinstance(answer, Receipt):
                 return answer
-        return receipt(effect, Outcome.UNKNOWN, reason=answer.reason)
+            reason = answer.reason
+        return receipt(effect, Outcome.UNKNOWN, reason=reason)
 
     async def _ask_about(self, effect: Effect, *, may_repeat: bool) -> Verdict:
         """Ask until it is proven; send again only what may be sent and is proven absent."""
@@ -223,15 +244,22 @@ class _Run:
                         sent = await self._performer.send(effect, self._seconds_left())
                         if isinstance(sent, Receipt):
                             return sent
+                        may_repeat = not isinstance(sent, Pending)
                     reason = "absent, but a request may be under way"
                 case Unknown():
                     reason = answer.reason
-            if self._performer.now_ns() > self._deadline_ns:
+                case _:
+                    assert_never(answer)
+            if self._late():
                 break
         return self._performer.doubtful(effect, reason)
+
+    def _late(self) -> bool:
+        return self._performer.monotonic_ns() >= self._deadline_ns
 
     def _expired(self, effect: Effect) -> bool:
         return effect.not_after_ns is not None and self._performer.now_ns() >= effect.not_after_ns
 
     def _seconds_left(self) -> float:
-        return self._performer.seconds_left(self._deadline_ns)
+        """Return the time to the deadline, at least a moment, so that each ask gets a try."""
+        return max((self._deadline_ns - self._performer.monotonic_ns()) / NS, 0.05)

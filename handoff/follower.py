@@ -15,7 +15,7 @@ import secrets
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from handoff.cycle import cycle_of
+from handoff.deciding import cycle_of
 from handoff.limits import MS
 from handoff.log_events import LogEvent
 from handoff.wire import Kind

@@ -10,29 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from handoff.cycle import cycle_of, decide_once, fallback_of
-from handoff.workload import Unavailable, Workload
+from handoff.deciding import cycle_of, decide_once, encode_bodies, inputs_of
 from state.open_struct import decode_open
-from state.record import Record, SchemaId
+from state.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from handoff.cadence import Schedule
+    from handoff.workload import Workload
     from state.journal_frames import Line
-
-
-def inputs_of(workload: Workload[Any, Any], line: Line) -> object:
-    """Return the inputs that a decide line recorded.
-
-    Raises:
-        SchemaMismatch: This code cannot read inputs of that version.
-    """
-    if line.unavailable:
-        return Unavailable(line.unavailable)
-    known = workload.inputs.schema_id
-    stored = SchemaId(name=known.name, version=line.inputs_schema, fingerprint="")
-    return workload.inputs.decode(line.inputs, stored)
 
 
 def rebuild_with(
@@ -44,10 +31,11 @@ def rebuild_with(
         header = decode_open(line.header, Record)
         cycle = cycle_of(before, line.cycle, schedule, release=line.release)
         decision = decide_once(workload, before, cycle, inputs_of(workload, line))
+        body, fallback = encode_bodies(workload, before, decision.body)
         return msgspec.structs.replace(
             header,
-            body=workload.body.encode(decision.body),
-            fallback=fallback_of(workload, before, decision.body),
+            body=body,
+            fallback=fallback,
         )
 
     return rebuild

@@ -223,6 +223,15 @@ def receipt(
     )
 
 
+def is_json(raw: msgspec.Raw) -> bool:
+    """Tell whether raw bytes are JSON: anything else would make the record unreadable."""
+    try:
+        msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
+    return True
+
+
 def payload_of(source: Effect | Receipt, kind: type[PayloadT]) -> PayloadT:
     """Decode the payload of an effect or a receipt.
 

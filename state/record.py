@@ -52,7 +52,7 @@ class Outcome(enum.Enum):
     CONFIRMED = "confirmed"  # the outside world executed it
     REFUSED = "refused"  # the outside world refused it; it never executed
     EXPIRED = "expired"  # proven never executed, and too late now
-    UNKNOWN = "unknown"  # at-most-once only: attempted, and by choice never asked about
+    UNKNOWN = "unknown"  # of an effect that is not asked about by id: it may have executed
 
 
 class Timeline(OpenStruct, frozen=True, kw_only=True):

@@ -1,0 +1,112 @@
+"""Deciding one cycle from recorded facts: the same for an owner, a replay and a verification.
+
+Owns what is handed to the application's `decide`, what is checked of its result, and how that
+is stored. Nothing is observed, committed or performed here; whoever decides the same cycle on
+the same record and inputs gets the same bytes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from handoff.cadence import Schedule, seed_of
+from handoff.errors import WorkloadFaulty
+from handoff.workload import Cycle, Decision, Unavailable, Workload, is_json
+from state.errors import SchemaMismatch
+from state.record import Effect, Fallback, Record, Rollout, SchemaId
+
+if TYPE_CHECKING:
+    import msgspec
+
+    from state.journal_frames import Line
+    from state.store import Note
+
+
+def cycle_of(record: Record, number: int, schedule: Schedule, *, release: str) -> Cycle:
+    """Return the cycle as the application sees it, from recorded facts alone."""
+    return Cycle(
+        number=number,
+        now_ns=schedule.app_boundary_ns(number),
+        seed=seed_of(record.app, record.timeline, number),
+        control=record.control,
+        epoch=record.ownership.epoch,
+        release=release,
+    )
+
+
+def inputs_of(workload: Workload[Any, Any], recorded: Note | Line) -> object:
+    """Return the inputs as they are recorded: what is decided now is decided again alike.
+
+    Raises:
+        SchemaMismatch: This code cannot read what was recorded.
+    """
+    if recorded.unavailable:
+        return Unavailable(recorded.unavailable)
+    known = workload.inputs.schema_id
+    stored = SchemaId(name=known.name, version=recorded.inputs_schema, fingerprint="")
+    return workload.inputs.decode(recorded.inputs, stored)
+
+
+def decide_once(
+    workload: Workload[Any, Any], record: Record, cycle: Cycle, inputs: object
+) -> Decision[Any]:
+    """Let the application decide on a fresh copy of the body and check what it returns.
+
+    Raises:
+        WorkloadFaulty: It raised, or its body violates its own invariants.
+    """
+    try:
+        body = workload.body.decode(record.body, record.schema)
+        decision = workload.decide(cycle, body, inputs, record.receipts)
+        violations = workload.invariants(decision.body)
+        strangers = [each for each in decision.effects if not _is_effect(each)]
+    except SchemaMismatch as error:
+        raise WorkloadFaulty(str(error)) from error
+    except Exception as error:
+        message = f"decide raised {type(error).__name__}: {error}"
+        raise WorkloadFaulty(message) from error
+    if strangers:
+        message = f"decide planned {strangers[0]!r}, which cannot be stored"
+        raise WorkloadFaulty(message)
+    if violations:
+        reasons = "; ".join(violation.reason for violation in violations)
+        message = f"invariant violated: {reasons}"
+        raise WorkloadFaulty(message)
+    return decision
+
+
+def _is_effect(planned: object) -> bool:
+    return isinstance(planned, Effect) and is_json(planned.payload)
+
+
+def encode_bodies(
+    workload: Workload[Any, Any], record: Record, body: object
+) -> tuple[msgspec.Raw, Fallback | None]:
+    """Return a body as it is stored, and as the previous release reads it.
+
+    What cannot be read back is never stored: no release could go on from it.
+
+    Raises:
+        WorkloadFaulty: It cannot be written, read back, or brought down.
+    """
+    try:
+        stored = workload.body.encode(body)
+        workload.body.decode(stored, workload.body.schema_id)
+        return stored, fallback_of(workload, record, body)
+    except Exception as error:
+        message = f"the body cannot be stored: {error}"
+        raise WorkloadFaulty(message) from error
+
+
+def fallback_of(workload: Workload[Any, Any], record: Record, body: object) -> Fallback | None:
+    """Return the body as the previous release reads it, while one may come back.
+
+    Where both releases share a schema the body itself is readable and nothing is doubled.
+    """
+    rollout: Rollout | None = record.rollout
+    if rollout is None or record.schema is None:
+        return None
+    target = record.fallback.schema if record.fallback is not None else record.schema
+    if target == workload.body.schema_id:
+        return None
+    return Fallback(schema=target, body=workload.body.encode_down(body, target))

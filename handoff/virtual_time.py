@@ -1,0 +1,106 @@
+"""Time that passes at once: an event loop whose waits cost nothing, and a clock on it.
+
+Owns the loop's time and a `Clock` that shows it. Code that waits on the loop or on the clock
+runs in it unchanged, in the same order every time; ten days of cycles take as long as their
+decisions do. What waits for another thread or a socket gets a moment of real time, no more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from typing_extensions import override
+
+from handoff.limits import NS
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+T = TypeVar("T")
+
+_REAL_WAIT_S_MAX: Final = 5.0  # for a thread or a socket while no timer is set
+
+
+class Stuck(RuntimeError):
+    """Everything waits and nothing will ever happen."""
+
+
+class _NoWait(selectors.DefaultSelector):
+    """A selector that lets virtual time pass in the place of waiting."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now_s = 0.0
+
+    @override
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout is None:
+            ready = super().select(_REAL_WAIT_S_MAX)
+            if not ready:
+                message = "every task waits, and there is no timer to wait for"
+                raise Stuck(message)
+            return ready
+        ready = super().select(0)
+        if not ready and timeout > 0:
+            self.now_s += timeout
+        return ready
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """An event loop on virtual time; it starts at 0 s."""
+
+    def __init__(self) -> None:
+        """Start at zero."""
+        self._no_wait = _NoWait()
+        super().__init__(self._no_wait)
+
+    @override
+    def time(self) -> float:
+        """Return virtual seconds."""
+        return self._no_wait.now_s
+
+
+def run_virtual(main: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end on virtual time and return what it returns.
+
+    Raises:
+        Stuck: It waits for something that can never happen.
+    """
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        return runner.run(main)
+
+
+class VirtualClock:
+    """A `Clock` on the running loop's time.
+
+    Args:
+        start_ns: Wall-clock time at the loop's zero, nanoseconds UTC.
+    """
+
+    def __init__(self, start_ns: int) -> None:
+        """Show the start at the loop's zero."""
+        self._start_ns = start_ns
+
+    def step(self, by_ns: int) -> None:
+        """Set the wall clock forward or back, as an administrator or a time server does."""
+        self._start_ns += by_ns
+
+    def now_ns(self) -> int:
+        """Return wall-clock time, nanoseconds UTC."""
+        return self._start_ns + self.monotonic_ns()
+
+    def monotonic_ns(self) -> int:
+        """Return the loop's time, which never steps."""
+        return round(asyncio.get_running_loop().time() * NS)
+
+    async def wait_until(self, wall_ns: int) -> None:
+        """Return once wall-clock time has reached an instant: never early, steps included."""
+        while (left_ns := wall_ns - self.now_ns()) > 0:
+            # A step of the clock is seen by the next look, as a real timer reports it.
+            await self.pause(min(left_ns / NS + 1e-9, 1.0))
+
+    async def pause(self, seconds: float) -> None:
+        """Return after about so long."""
+        await asyncio.sleep(seconds)

@@ -1,0 +1,387 @@
+"""One cycle from end to end: what is committed when, and what a failure leaves behind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+
+from handoff.limits import OUTBOX_MAX
+from handoff.rebuild import rebuild_with
+from handoff.virtual_time import run_virtual
+from handoff.workload import Unavailable, Unknown, Violation
+from state import transitions
+from state.errors import OutcomeUnknown, Refusal, Refused
+from state.memory_store import Moment
+from state.recomputation import recompute
+from state.record import Fate, Phase, Record, evidence_of
+from state.transitions import Proof
+from tests.engine_world import (
+    FIRST,
+    Application,
+    Body,
+    order,
+    schedule,
+    worker_id,
+)
+from tests.owner_world import LOST, NEXT, World, expect_faulty, in_world
+
+if TYPE_CHECKING:
+    from handoff.workload import Cycle
+
+
+def test_a_cycle_is_decided_performed_and_settled() -> None:
+    async def story(world: World) -> None:
+        world.app.plans[NEXT] = [order()]
+        record = await world.run()
+        assert (record.progress.cycle, record.progress.phase) == (NEXT, Phase.SETTLED)
+        assert record.outbox == ()
+        assert [each.effect_id for each in record.receipts] == ["order-1"]
+        await world.run()
+
+    world = in_world(story)
+    assert world.kinds() == ["genesis", "seize", "decide", "settle", "decide", "settle"]
+    assert world.body() == Body(cycles=[NEXT, NEXT + 1], outcomes=["order-1 confirmed"])
+    assert world.app.venue.executed == ["order-1"]
+
+
+def test_nothing_is_sent_before_the_decision_is_in_the_record() -> None:
+    """A crash in between must leave a record that knows of the order."""
+    seen: list[tuple[Phase, list[str]]] = []
+
+    async def story(world: World) -> None:
+        async def look() -> None:
+            record = world.store.read()
+            seen.append((record.progress.phase, [each.effect_id for each in record.outbox]))
+
+        world.app.plans[NEXT] = [order()]
+        world.app.venue.hooks["order-1"] = look
+        await world.run()
+
+    in_world(story)
+    assert seen == [(Phase.DECIDED, ["order-1"])]
+
+
+def test_what_is_decided_upon_is_what_is_recorded() -> None:
+    """A tuple is recorded as a list: had `decide` seen the tuple, a replay would differ."""
+    seen: list[object] = []
+
+    class Typed(Application):
+        def decide(self, cycle: Cycle, body: Body, inputs: Any, receipts: Any) -> Any:  # type: ignore[explicit-override] # noqa: ANN401 - only looks
+            seen.append(inputs)
+            return super().decide(cycle, body, inputs, receipts)
+
+    async def main() -> World:
+        world = World(Typed())
+
+        async def observed(_: Cycle) -> tuple[str, ...]:
+            return ("a", "b")
+
+        world.app.observed = observed
+        await world.run()
+        return world
+
+    world = run_virtual(main())
+    assert seen == [["a", "b"]]
+    line = world.store.journal()[-2]
+    assert (line.kind, bytes(line.inputs), line.inputs_schema) == ("decide", b'["a","b"]', 1)
+
+
+def test_every_recorded_cycle_can_be_decided_again() -> None:
+    """Commands, receipts, absent inputs and effects included."""
+
+    async def story(world: World) -> None:
+        world.app.plans = {NEXT: [order()], NEXT + 1: [order("order-2")]}
+        await world.run()
+        world.command(paused=True)
+
+        async def absent(_: Cycle) -> Unavailable:
+            return Unavailable("")
+
+        world.app.observed = absent
+        await world.run()
+        world.command(halted=True)
+        world.app.observed = None
+        await world.run()
+
+    world = in_world(story)
+    again = Application()
+    again.plans = world.app.plans
+    found = recompute(world.store.journal(), rebuild_with(again, schedule()))
+    assert (found.checked, found.skipped, found.deviations) == (3, 0, ())
+
+
+def test_a_command_that_lands_while_it_is_decided_is_decided_upon() -> None:
+    """Otherwise the journal would hold a decision that its record does not lead to."""
+    controls: list[tuple[bool, bool]] = []
+
+    async def story(world: World) -> None:
+        def deciding(cycle: Cycle, _: Body) -> None:
+            controls.append((cycle.control.paused, cycle.control.halted))
+            if len(controls) == 1:
+                world.command(paused=True)
+            if len(controls) == 2:
+                world.command(halted=True)
+
+        world.app.deciding = deciding
+        world.app.plans[NEXT] = [order()]
+        record = await world.run()
+        assert record.control.halted
+        assert record.outbox == ()
+
+    world = in_world(story)
+    assert controls == [(False, False), (True, False), (False, True)]
+    assert world.body().cycles == [NEXT]
+    assert world.app.venue.sent == []
+    found = recompute(world.store.journal(), rebuild_with(Application(), schedule()))
+    assert (found.checked, found.deviations) == (1, ())
+
+
+def test_commands_without_end_are_nobodys_fault() -> None:
+    """The cycle is tried again by the worker; no release is blamed."""
+
+    async def story(world: World) -> None:
+        world.app.deciding = lambda cycle, _: world.command(note=cycle.control.note + "x")
+        with pytest.raises(Refused) as refused:
+            await world.run()
+        assert refused.value.refusal is Refusal.EVIDENCE_STALE
+
+    assert in_world(story).store.read().progress.cycle == FIRST
+
+
+def test_an_application_that_plans_effects_although_halted_is_at_fault() -> None:
+    async def story(world: World) -> None:
+        world.command(halted=True)
+        world.app.decide = lambda cycle, body, inputs, receipts: msgspec.structs.replace(  # type: ignore[method-assign] # a careless one
+            Application.decide(world.app, cycle, body, inputs, receipts), effects=[order()]
+        )
+        await expect_faulty(world, world.run(), "planned while halted")
+
+    assert in_world(story).app.venue.sent == []
+
+
+def test_ownership_that_is_lost_while_deciding_stops_the_cycle() -> None:
+    """The old owner wakes after a pause: it can neither commit nor send."""
+
+    async def story(world: World) -> None:
+        def lose(_: Cycle, __: Body) -> None:
+            seen = evidence_of(world.store.read())
+            world.change(
+                lambda record: transitions.seize(
+                    record, worker=worker_id("b"), seen=seen, proof=Proof.DEAD, attempt="s"
+                )
+            )
+
+        world.app.deciding = lose
+        world.app.plans[NEXT] = [order()]
+        with pytest.raises(Refused) as refused:
+            await world.run()
+        assert refused.value.refusal is Refusal.NOT_OWNER
+
+    world = in_world(story)
+    assert world.store.read().progress.cycle == FIRST
+    assert world.app.venue.sent == []
+
+
+def test_ownership_that_is_lost_while_performing_leaves_the_settling_to_the_new_owner() -> None:
+    async def story(world: World) -> None:
+        async def lose() -> None:
+            seen = evidence_of(world.store.read())
+            world.change(
+                lambda record: transitions.seize(
+                    record, worker=worker_id("b"), seen=seen, proof=Proof.DEAD, attempt="s"
+                )
+            )
+
+        world.app.plans[NEXT] = [order()]
+        world.app.venue.hooks["order-1"] = lose
+        with pytest.raises(Refused):
+            await world.run()
+
+    record = in_world(story).store.read()
+    assert record.progress.phase is Phase.DECIDED
+    assert [each.fate for each in record.outbox] == [Fate.PLANNED]
+
+
+def test_a_doubtful_effect_crosses_cycles_until_its_fate_is_proven() -> None:
+    async def story(world: World) -> None:
+        venue = world.app.venue
+        world.app.plans[NEXT] = [order()]
+        venue.answers["order-1"] = [OSError("reset")]
+        venue.lost = {"order-1"}
+        venue.resolving["order-1"] = [Unknown("busy")] * 6
+        first = await world.run()
+        assert [each.fate for each in first.outbox] == [Fate.DOUBTFUL]
+        assert first.receipts == ()
+        second = await world.run()
+        assert second.outbox == ()
+        assert [each.effect_id for each in second.receipts] == ["order-1"]
+        await world.run()
+
+    world = in_world(story)
+    assert world.app.venue.sent == ["order-1"]
+    assert world.body().outcomes == ["order-1 confirmed"]
+
+
+def test_inputs_that_do_not_come_are_decided_without() -> None:
+    async def story(world: World) -> None:
+        async def hang(_: Cycle) -> list[str]:
+            await world.clock.pause(10_000)
+            return []
+
+        async def reset(_: Cycle) -> list[str]:
+            error = ConnectionResetError("by peer")
+            raise error
+
+        async def given(_: Cycle) -> Unavailable:
+            return Unavailable("closed on Sundays")
+
+        async def silent(_: Cycle) -> Unavailable:
+            return Unavailable("")
+
+        for observed in (hang, reset, given, silent):
+            world.app.observed = observed
+            await world.run()
+
+    world = in_world(story)
+    lines = [line for line in world.store.journal() if line.kind == "decide"]
+    reasons = [
+        "no inputs within 2.50 s",
+        "ConnectionResetError: by peer",
+        "closed on Sundays",
+        "no reason given",
+    ]
+    assert [line.unavailable for line in lines] == reasons
+    assert [line["reason"] for line in world.log.lines("inputs_unavailable")] == reasons
+    assert len(world.body().cycles) == 4
+
+
+def test_a_cycle_without_inputs_counts_neither_for_nor_against_a_bake() -> None:
+    async def story(world: World) -> None:
+        async def absent(_: Cycle) -> Unavailable:
+            return Unavailable("down")
+
+        world.bake()
+        world.app.observed = absent
+        record = await world.run()
+        assert record.rollout is not None
+        assert record.rollout.clean_cycles == 0
+        world.app.observed = None
+        record = await world.run()
+        assert record.rollout is not None
+        assert record.rollout.clean_cycles == 1
+
+    assert in_world(story).body().cycles == [NEXT, NEXT + 1]
+
+
+def test_a_write_whose_outcome_is_unknown_and_that_landed_is_not_repeated() -> None:
+    """The attempt id in the record says whose write it was."""
+
+    async def story(world: World) -> None:
+        def unknown(moment: Moment) -> None:
+            if moment is Moment.AFTER_RECORD:
+                world.store.interrupt = lambda _: None
+                raise OutcomeUnknown(LOST)
+
+        world.app.plans[NEXT] = [order()]
+        world.store.interrupt = unknown
+        await world.run()
+
+    world = in_world(story)
+    assert world.kinds()[2:] == ["decide", "settle"]
+    assert world.app.venue.sent == ["order-1"]
+
+
+def test_a_write_whose_outcome_is_unknown_and_that_did_not_land_is_made_again() -> None:
+    async def story(world: World) -> None:
+        def unknown(moment: Moment) -> None:
+            if moment is Moment.BETWEEN:
+                world.store.interrupt = lambda _: None
+                raise OutcomeUnknown(LOST)
+
+        world.app.plans[NEXT] = [order()]
+        world.store.interrupt = unknown
+        await world.run()
+
+    world = in_world(story)
+    assert world.kinds()[2:] == ["decide", "aborted", "decide", "settle"]
+    assert world.body().cycles == [NEXT]
+    assert world.app.venue.executed == ["order-1"]
+
+
+def test_reading_after_an_unknown_outcome_is_tried_again() -> None:
+    async def story(world: World) -> None:
+        read, failures = world.store.read, [OSError("busy"), OSError("busy")]
+
+        def unsteady() -> Record:
+            if failures:
+                raise failures.pop()
+            return read()
+
+        def unknown(moment: Moment) -> None:
+            if moment is Moment.AFTER_RECORD:
+                world.store.interrupt = lambda _: None
+                world.store.read = unsteady  # type: ignore[method-assign] # a medium that fails
+                raise OutcomeUnknown(LOST)
+
+        world.store.interrupt = unknown
+        record = world.store.read()
+        await world.runner().run(record, NEXT)
+        assert failures == []
+
+    assert in_world(story).kinds()[2:] == ["decide", "settle"]
+
+
+def test_a_settle_that_cannot_be_written_does_not_repeat_its_effects() -> None:
+    async def story(world: World) -> None:
+        async def full() -> None:
+            def interrupt(_: Moment) -> None:
+                world.store.interrupt = lambda _: None
+                raise OSError(28, "no space left")
+
+            world.store.interrupt = interrupt
+
+        world.app.plans[NEXT] = [order()]
+        world.app.venue.hooks["order-1"] = full
+        with pytest.raises(OSError, match="no space"):
+            await world.run()
+        record = await world.runner().finish(world.store.read(), fresh=False)
+        assert [each.effect_id for each in record.receipts] == ["order-1"]
+
+    world = in_world(story)
+    assert (world.app.venue.sent, world.app.venue.asked) == (["order-1"], [])
+
+
+def test_a_cycle_can_be_given_up_and_ownership_released() -> None:
+    async def story(world: World) -> None:
+        missed = world.runner().miss(NEXT, "too late")
+        assert [(each.cycle, each.reason) for each in missed.progress.missed] == [
+            (NEXT, "too late")
+        ]
+        released = world.runner().release("asked to")
+        assert released.ownership.owner is None
+
+    world = in_world(story)
+    lines = world.store.journal()[-2:]
+    assert [(line.kind, line.evidence) for line in lines] == [
+        ("miss", {"reason": "too late"}),
+        ("release", {"reason": "asked to"}),
+    ]
+    assert world.log.lines("cycle_missed")[0]["cycle"] == NEXT
+
+
+def test_effects_beyond_the_bound_are_refused_before_the_commit() -> None:
+    async def story(world: World) -> None:
+        world.app.plans[NEXT] = [order(f"order-{number}") for number in range(OUTBOX_MAX + 1)]
+        await expect_faulty(world, world.run(), f"more than {OUTBOX_MAX}")
+
+    assert in_world(story).app.venue.sent == []
+
+
+def test_an_invariant_that_is_violated_is_a_fault() -> None:
+    async def story(world: World) -> None:
+        world.app.violations = [Violation("negative cash"), Violation("two positions")]
+        await expect_faulty(world, world.run(), "negative cash; two positions")
+
+    assert in_world(story).store.read().progress.cycle == FIRST
