@@ -235,21 +235,27 @@ def _receipt(effect: Effect, answer: Bought | NotBought) -> Receipt:
     return receipt(effect, Outcome.REFUSED, reason=answer.reason)
 
 
-def create(context: Context) -> Trader:
+def create(context: Context, kind: type[Trader] = Trader) -> Trader:
     """Return the trader of a release.
 
     Args:
         context: Where it runs; `foresight.toml` is read from its tree.
+        kind: Its class: a project may have one of its own.
 
     Raises:
         ConfigError: The configuration says something unknown or impossible.
     """
     config = load(f"{context.tree}/{CONFIG_FILE}", os.environ)
-    return create_with(config, context, os.environ, clock=SystemClock())
+    return create_with(config, context, os.environ, clock=SystemClock(), kind=kind)
 
 
 def create_with(
-    config: Config, context: Context, environment: Mapping[str, str], *, clock: Clock
+    config: Config,
+    context: Context,
+    environment: Mapping[str, str],
+    *,
+    clock: Clock,
+    kind: type[Trader] = Trader,
 ) -> Trader:
     """Return a trader for a configuration.
 
@@ -258,6 +264,7 @@ def create_with(
         context: Where it runs.
         environment: Variables: where the local exchange is, whether live was asked for.
         clock: Says when the market was seen.
+        kind: The trader's class.
 
     Raises:
         ConfigError: The configuration says something impossible.
@@ -283,7 +290,7 @@ def create_with(
     )
     if config.venue.kind == "paper":
         venue = Paper(venue)
-    return Trader(policy, config, feed=feed, venue=venue, clock=clock)
+    return kind(policy, config, feed=feed, venue=venue, clock=clock)
 
 
 def _options(
