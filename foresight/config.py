@@ -24,6 +24,7 @@ ASSETS: Final = ("BTC", "ETH", "SOL", "XRP", "DOGE", "BNB", "HYPE", "ZEC")
 Usdc = Annotated[float, Meta(ge=0, le=1e9)]
 Minutes = Annotated[float, Meta(ge=0, le=1e6)]
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
+Loopback = Annotated[str, Meta(pattern=r"^(127\.0\.0\.1|localhost):\d{1,5}$")]
 Asset = Annotated[str, Meta(pattern=r"^[A-Z0-9]{1,8}$")]
 
 
@@ -43,7 +44,8 @@ class Engine(_Section, frozen=True, kw_only=True):
         period_s: Length of a cycle in application seconds.
         catch_up_s: A cycle that is later than so many application seconds is missed; 0 runs all.
         account: Name of the venue account; two installations must not share one.
-        page: Address of the dashboard, host:port.
+        page: Address of the dashboard, host:port, on this host only: it knows no passwords.
+            Port 0 takes a free one. From elsewhere, use a tunnel or a proxy with a login.
     """
 
     app: Name = "foresight"
@@ -54,7 +56,7 @@ class Engine(_Section, frozen=True, kw_only=True):
     period_s: Annotated[float, Meta(gt=0, le=3600)] = 60.0
     catch_up_s: Annotated[float, Meta(ge=0, le=1e6)] = 900.0
     account: str = ""
-    page: str = "127.0.0.1:8642"
+    page: Loopback = "127.0.0.1:8642"
 
 
 class Board(_Section, frozen=True, kw_only=True):

@@ -1,0 +1,192 @@
+"""Bad input to the `foresight` command: one clear message, the documented code, nothing changed.
+
+Whoever types the wrong thing at three in the morning must read what is wrong and what to do,
+and must find on disk exactly what was there before.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from state.local_store import LocalStore
+from state.open_struct import encode_open
+from state.record import FORMAT, Progress, Record, Timeline
+from state.seal import seal
+
+pytestmark = pytest.mark.timeout(120)
+ROOT = Path(__file__).resolve().parents[2]
+ORIGIN_NS = 1_700_000_000_000_000_000
+
+
+class Project:
+    """A small project: a repository with a configuration, and a home of its own."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        self.tree = place / "a project"
+        self.home = place / "state" / "foresight" / "demo"
+        self.tree.mkdir()
+        text = '[engine]\napp = "demo"\nspeed = 60\npage = "127.0.0.1:0"\n'
+        (self.tree / "foresight.toml").write_text(text, encoding="utf-8")
+        shutil.copy(ROOT / "requirements.lock", self.tree)
+        for words in (("init", "-q"), ("add", "."), ("commit", "-qm", "First")):
+            self.git(*words)
+
+    def git(self, *words: str) -> None:
+        identity = ["-c", "user.name=t", "-c", "user.email=t@localhost"]
+        command = ["git", *identity, *words]
+        subprocess.run(command, cwd=self.tree, check=True, timeout=30)
+
+    def run(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        variables = os.environ | {"XDG_STATE_HOME": str(self.place / "state")} | environment
+        command = [sys.executable, "-m", "foresight", *words]
+        return subprocess.run(
+            command,
+            cwd=self.tree,
+            env=variables,
+            check=False,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            timeout=100,
+        )
+
+    def refused(self, code: int, about: str, *words: str, **environment: str) -> None:
+        """Run a command that must be refused, and see that nothing changed."""
+        before = everything(self.place)
+        done = self.run(*words, **environment)
+        assert done.returncode == code, done.stderr
+        first, *rest = done.stderr.strip().splitlines()
+        assert first.startswith("error: ")
+        assert about in first
+        assert all(line.startswith("hint: ") for line in rest)
+        assert "Traceback" not in done.stderr
+        assert done.stdout == ""
+        assert everything(self.place) == before
+
+    def record(self, record: Record, *, app: str = "demo", speed: int = 60) -> None:
+        store = LocalStore(
+            self.home / "state",
+            app=app,
+            timeline=Timeline(origin_ns=ORIGIN_NS, speed=speed),
+            now_ns=lambda: ORIGIN_NS,
+            force_filesystem=True,
+        )
+        store.create(record)
+        store.close()
+        for name in ("run", "logs", "releases"):
+            (self.home / name).mkdir(mode=0o700, exist_ok=True)
+
+
+def everything(place: Path) -> dict[str, bytes]:
+    """Return every file below a directory; empty directories and locks say nothing."""
+    files = (path for path in place.rglob("*") if path.is_file() and not path.is_symlink())
+    return {str(path): path.read_bytes() for path in files if path.suffix != ".lock"}
+
+
+def record_of(*, app: str = "demo", speed: int = 60) -> Record:
+    timeline = Timeline(origin_ns=ORIGIN_NS, speed=speed)
+    return Record(app=app, timeline=timeline, progress=Progress(cycle=7))
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path)
+
+
+@pytest.mark.parametrize("command", ["up", "status", "deploy", "cycles", "down"])
+def test_a_missing_configuration_is_named(project: Project, command: str) -> None:
+    project.refused(2, "no configuration at", "-c", "elsewhere.toml", command)
+
+
+def test_an_unknown_key_is_refused_with_the_nearest_known_one(project: Project) -> None:
+    path = project.tree / "foresight.toml"
+    path.write_text(path.read_text() + "\n[risk]\nstake_windw_usdc = 5\n", encoding="utf-8")
+    project.refused(2, "stake_windw_usdc", "up")
+    assert "did you mean stake_window_usdc?" in project.run("up").stderr
+
+
+def test_an_unknown_command_is_a_usage_error(project: Project) -> None:
+    project.refused(2, "No such command", "depoly")
+
+
+def test_an_unknown_ref_is_named(project: Project) -> None:
+    project.refused(2, "'nowhere' names no commit", "deploy", "nowhere")
+
+
+def test_a_dirty_tree_is_not_deployed_as_head(project: Project) -> None:
+    with (project.tree / "foresight.toml").open("a", encoding="utf-8") as file:
+        file.write("# changed\n")
+    project.refused(3, "uncommitted", "deploy")
+
+
+@pytest.mark.parametrize("words", [["deploy"], ["down"], ["rollback", "x"]])
+def test_without_a_launcher_nothing_is_asked_of_anybody(project: Project, words: list[str]) -> None:
+    project.refused(6, "no launcher answers", *words)
+
+
+def test_status_says_that_nothing_runs_and_shows_the_record_all_the_same(
+    project: Project,
+) -> None:
+    project.record(record_of())
+    done = project.run("status", "--json")
+    assert done.returncode == 6
+    assert json.loads(done.stdout)["cycle"] == 7
+
+
+def test_a_damaged_record_is_refused(project: Project) -> None:
+    project.record(record_of())
+    path = project.home / "state" / "record.json"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    project.refused(1, "is damaged", "up")
+    project.refused(1, "is damaged", "pause")
+
+
+def test_a_record_of_another_app_is_refused(project: Project) -> None:
+    project.record(record_of(app="other"), app="other")
+    project.refused(1, "the record's app is other", "up")
+
+
+def test_a_record_of_another_timeline_is_refused(project: Project) -> None:
+    project.record(record_of(speed=5), speed=5)
+    project.refused(1, "the record's timeline speed is 5", "up")
+
+
+def test_a_record_of_a_newer_format_is_refused(project: Project) -> None:
+    project.record(record_of())
+    newer = encode_open(record_of()).replace(
+        b'{"format":%d,' % FORMAT, b'{"format":%d,' % (FORMAT + 1), 1
+    )
+    (project.home / "state" / "record.json").write_bytes(seal(newer, field="digest")[0])
+    project.refused(1, "format", "up")
+    project.refused(1, "format", "status")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_home_that_cannot_be_written_is_refused(project: Project) -> None:
+    closed = project.place / "closed"
+    closed.mkdir(mode=0o500)
+    project.refused(1, "Permission denied", "up", FORESIGHT_ENGINE_HOME=str(closed / "home"))
+
+
+def test_a_page_that_is_no_address_is_refused(project: Project) -> None:
+    project.refused(2, "page", "up", FORESIGHT_ENGINE_PAGE="nowhere")
+
+
+def test_real_money_needs_the_word_of_configuration_and_command(project: Project) -> None:
+    project.refused(2, "--live was said", "up", "--live")
+
+
+def test_an_abort_with_nothing_under_way_is_done_at_once(project: Project) -> None:
+    done = project.run("deploy", "--abort")
+    assert done.returncode == 0
+    assert "no deploy is under way" in done.stderr
