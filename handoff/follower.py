@@ -48,6 +48,7 @@ class Follower:
         self._yield_until_ns = 0
         self._took_epoch: int | None = None
         self._watched: tuple[WorkerId, OtherWorker] | None = None
+        self._killed: WorkerId | None = None  # an overdue owner, by this worker
         self._followed = (-1, -1)  # epoch and cycle for which `follow` said ready
         self._unchanged_token: object = None
         self._unchanged_since_ns = 0  # monotonic
@@ -185,9 +186,10 @@ class Follower:
             return Proof.NONE
         watched = self._watch_owner(owner)
         if watched.gone():
-            return Proof.DEAD
+            return Proof.OVERDUE if self._killed == owner else Proof.DEAD
         if self._is_overdue(record):
             # On one host an overdue owner is killed first; only its death is proof.
+            self._killed = owner
             watched.kill()
             return Proof.OVERDUE if watched.gone() else None
         return None
