@@ -13,8 +13,11 @@ import ccxt.prediction
 from typing_extensions import override
 
 from foresight.exchange.client_urls import binance_options, polymarket_options
-from foresight.exchange.market_clock import NS_PER_SECOND
+from foresight.exchange.fair_market import FairMarket
+from foresight.exchange.market_clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_SECOND
+from foresight.exchange.prices import SyntheticPrices
 from foresight.exchange.server import loopback_socket, serving
+from foresight.exchange.tape import Tape
 from foresight.exchange.venue import Settings, Venue, open_venue
 from foresight.exchange.windows import Side, Window, window_at
 
@@ -74,6 +77,9 @@ async def exchange(settings: Settings, clock: StandingClock) -> AsyncIterator[Ru
             quick = {"enableRateLimit": False, "timeout": 2000}
             spot = ccxt.async_support.binance(binance_options(url) | quick)
             board = ccxt.prediction.polymarket(polymarket_options(url) | quick)
+            for client in (spot, board):
+                client.milliseconds = lambda: clock.now_ns // NS_PER_MS
+                client.seconds = lambda: clock.now_ns // NS_PER_SECOND
             try:
                 yield Running(venue, clock, url, spot, board)
             finally:
@@ -96,3 +102,23 @@ class Opener:
     @override
     def __repr__(self) -> str:
         return f"Opener({self.folder.name})"
+
+
+def undecided_seed(market_ns: int) -> int:
+    """Return a seed whose market has BTC's running five minutes still open at an instant.
+
+    Real time decides where in a market a test happens; a test that trades needs both sides.
+    """
+    for seed in range(100):
+        prices = SyntheticPrices(
+            seed=seed, origin_minute=market_ns // NS_PER_MINUTE, assets=("BTC",)
+        )
+        market = FairMarket(Tape(prices, seed=seed), seed=seed)
+        window = window_at("BTC", "5m", market_ns)
+        chances = [
+            market.probability_up(window, market_ns + late * NS_PER_SECOND) for late in (-30, 0)
+        ]
+        if all(0.3 < chance < 0.7 for chance in chances):
+            return seed
+    message = "no seed below 100 has an undecided window"
+    raise AssertionError(message)

@@ -4,6 +4,7 @@ import ccxt.prediction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy import base_repr
 
 from foresight.exchange import __all__ as public_names
 from foresight.exchange.client_urls import DEMO_PRIVATE_KEY, DEMO_WALLET_ADDRESS
@@ -21,7 +22,7 @@ from foresight.exchange.windows import TIMEFRAME_SECONDS, Side, Window
 
 windows = st.builds(
     lambda name, frame, number: Window(name, frame, number * TIMEFRAME_SECONDS[frame]),
-    st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", min_size=1, max_size=8),
+    st.integers(1, 36**8 - 1).map(lambda number: base_repr(number, 36)),
     st.sampled_from(sorted(TIMEFRAME_SECONDS)),
     st.integers(0, 10**7),
 )
@@ -114,9 +115,11 @@ def test_the_id_is_what_the_client_signs(  # noqa: PLR0917 - the fields of an or
         assert "0x" + signed_digest(order).hex() == order_id(order)
 
 
-def test_a_signature_names_its_signer_and_nonsense_nobody() -> None:
+@pytest.mark.asyncio
+async def test_a_signature_names_its_signer_and_nonsense_nobody() -> None:
     client = ccxt.prediction.polymarket({"privateKey": DEMO_PRIVATE_KEY})
     signature = client.sign_clob_auth(DEMO_WALLET_ADDRESS, "1763827201", 0)
+    await client.close()
     digest = auth_digest(address=DEMO_WALLET_ADDRESS, timestamp="1763827201", nonce=0)
     assert signer_of(digest, signature) == DEMO_WALLET_ADDRESS.lower()
     assert signer_of(bytes(32), signature) != DEMO_WALLET_ADDRESS.lower()

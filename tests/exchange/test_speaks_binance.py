@@ -111,13 +111,11 @@ async def test_a_limit_order_rests_is_seen_and_canceled(running: Running) -> Non
 async def test_a_resting_order_is_filled_when_its_price_is_reached(running: Running) -> None:
     bid = (await running.spot.fetch_ticker("SOL/USDT"))["bid"]
     order = await running.spot.create_order("SOL/USDT", "limit", "buy", 1, bid)
-    sent_ns = running.clock.now_ns
     for _ in range(600):
         running.clock.forward(1)
         running.venue.advance()
         if not running.venue.spot_ledger.live():
             break
-    running.clock.now_ns = sent_ns  # signatures are checked in wall time
     trades = await running.spot.fetch_my_trades("SOL/USDT")
     assert [trade["order"] for trade in trades] == [order["id"]]
     assert trades[0]["takerOrMaker"] == "maker"
@@ -151,10 +149,10 @@ async def test_only_the_demo_key_with_a_fresh_signature_is_let_in(running: Runni
     with pytest.raises(ccxt.AuthenticationError):
         await running.spot.fetch_balance()
     running.spot.secret = good
-    running.clock.forward(60)
+    sent_ms = running.spot.milliseconds()
+    running.spot.milliseconds = lambda: sent_ms - 60_000
     with pytest.raises(ccxt.InvalidNonce):
         await running.spot.fetch_balance()
-    running.clock.forward(-60)
     running.spot.apiKey = "unknown"
     with pytest.raises(ccxt.AuthenticationError):
         await running.spot.fetch_balance()
@@ -176,3 +174,43 @@ async def test_a_wrong_parameter_gets_the_venues_code(
     assert response == {}
     with pytest.raises(ccxt.BaseError, match=str(code)):
         await running.spot.fetch(f"{running.url}/api/v3/{path}")
+
+
+async def test_an_order_the_venue_cannot_read_is_refused(running: Running) -> None:
+    await running.spot.load_markets()
+    good = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC"}
+    for wrong in (
+        good | {"type": "STOP", "quantity": "1", "price": "1"},
+        good | {"quantity": "one", "price": "1"},
+        good | {"quantity": "0", "price": "1"},
+        good | {"price": "1"},
+    ):
+        with pytest.raises(ccxt.BadRequest):
+            await running.spot.privatePostOrder(wrong)
+    with pytest.raises(ccxt.OrderNotFound):
+        await running.spot.fetch_order("17", "BTC/USDT")
+
+
+async def test_a_market_order_can_be_sized_by_what_it_costs(running: Running) -> None:
+    order = await running.spot.create_market_buy_order_with_cost("BTC/USDT", 500)
+    assert 499 < order["cost"] <= 500
+
+
+async def test_a_sale_rests_until_somebody_pays_its_price(running: Running) -> None:
+    await running.spot.create_order("SOL/USDT", "market", "buy", 2)
+    ask = (await running.spot.fetch_ticker("SOL/USDT"))["ask"]
+    await running.spot.create_order("SOL/USDT", "limit", "sell", 1, ask)
+    assert (await running.spot.fetch_balance())["SOL"]["used"] == 1
+    for _ in range(600):
+        running.clock.forward(1)
+        running.venue.advance()
+        if not running.venue.spot_ledger.live():
+            break
+    assert (await running.spot.fetch_balance())["SOL"]["used"] == 0
+
+
+async def test_an_order_that_must_not_wait_expires(running: Running) -> None:
+    order = await running.spot.create_order(
+        "BTC/USDT", "limit", "buy", 0.01, 1000.0, {"timeInForce": "IOC"}
+    )
+    assert order["status"] == "expired"

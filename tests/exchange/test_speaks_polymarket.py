@@ -30,7 +30,7 @@ async def test_an_event_says_everything_a_trader_must_not_guess(running: Running
 
 
 async def test_events_are_found_by_id_token_and_as_a_board(running: Running) -> None:
-    window = running.window("ETH", "15m")
+    window = running.window()
     event = await running.board.fetch_event(window.slug)
     assert (await running.board.fetch_event(event["id"]))["slug"] == window.slug
     assert (await running.board.fetch_events({"slug": window.slug}))[0]["slug"] == window.slug
@@ -308,3 +308,51 @@ async def test_silence_after_a_heartbeat_cancels_everything(running: Running) ->
     running.clock.forward(2)
     assert await running.board.fetch_open_orders() == []
     assert running.venue.ledger.orders[placed["id"]].status == "CANCELED"
+
+
+async def test_events_and_markets_can_be_asked_for_every_way_the_client_knows(
+    running: Running,
+) -> None:
+    window = running.window()
+    event = await running.board.fetch_event(window.slug)
+    by_id = await running.board.gammaPublicGetEvents({"id": event["id"]})
+    assert by_id[0]["slug"] == window.slug
+    assert await running.board.gammaPublicGetEvents({"closed": "true"}) == []
+    one = await running.board.gammaPublicGetMarketsSlugSlug({"slug": window.slug})
+    assert one["slug"] == window.slug
+    some = await running.board.gammaPublicGetMarkets({"slug": window.slug})
+    assert [market["slug"] for market in some] == [window.slug]
+    assert len(await running.board.gammaPublicGetMarkets()) == 32
+
+
+async def test_a_malformed_request_gets_the_venues_words(running: Running) -> None:
+    await running.outcome()
+    await running.board.load_api_credentials()
+    for call in (
+        running.board.clobPrivateDeleteOrder({"wrong": 1}),
+        running.board.clobPrivateDeleteOrders({"wrong": 1}),
+        running.board.clobPrivateDeleteCancelMarketOrders(["wrong"]),
+        running.board.clobPrivatePostOrder(["wrong"]),
+        running.board.clobPrivatePostOrders({"wrong": 1}),
+        running.board.clobPublicPostBooks({"wrong": 1}),
+        running.board.clobPublicGetBook({"token_id": "x"}),
+    ):
+        with pytest.raises(ccxt.ExchangeNotAvailable, match=r"nvalid|Too many"):
+            await call
+
+
+async def test_only_the_owner_of_an_address_gets_its_credentials(running: Running) -> None:
+    headers = {
+        "POLY_ADDRESS": running.board.walletAddress,
+        "POLY_TIMESTAMP": "1763827200",
+        "POLY_NONCE": "0",
+        "POLY_SIGNATURE": "0x" + "11" * 65,
+    }
+    address = f"{running.url}/clob/auth/derive-api-key"
+    with pytest.raises(ccxt.AuthenticationError):
+        await running.board.fetch(address, "GET", headers)
+    with pytest.raises(ccxt.AuthenticationError):
+        await running.board.fetch(address, "GET", headers | {"POLY_NONCE": "x"})
+    with pytest.raises(ccxt.AuthenticationError):
+        await running.board.fetch(f"{running.url}/clob/data/orders", "GET", headers)
+    assert running.venue.ledger.accounts == {}
