@@ -127,7 +127,7 @@ def crew_html(view: View) -> str:
     owner = f"pid {crew.pid}" if crew.worker else "nobody"
     standby = f"{len(crew.standby)} warm" if crew.standby else "none"
     if crew.way_back:
-        standby = f"{crew.way_back} warm"
+        standby = crew.way_back
     doubtful = f", {crew.doubtful} doubtful" if crew.doubtful else ""
     control = view.control
     state = "halted" if control.halted else "paused" if control.paused else "trading"

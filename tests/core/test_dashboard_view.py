@@ -1,0 +1,267 @@
+"""What the page says is a function of what was read: nothing flatters, nothing is left out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from deploy.gates import passed
+from deploy.history import Entry as DeployEntry
+from foresight.board import Result
+from foresight.dashboard.figures import Verdict, figures_of, verdict_on
+from foresight.dashboard.markup import REGIONS, title_of
+from foresight.dashboard.view import (
+    Child,
+    ReleaseName,
+    Snapshot,
+    Trouble,
+    duration,
+)
+from foresight.scoring import scores_of
+from state.record import (
+    Control,
+    Effect,
+    Fate,
+    Ownership,
+    Rollout,
+)
+from tests.core.dashboard_values import (
+    FIRST,
+    PERIOD_MS,
+    SECOND,
+    book,
+    cycle_lines,
+    decided,
+    line,
+    record,
+    seen,
+    worker,
+)
+
+if TYPE_CHECKING:
+    from foresight.book import Book
+
+
+def trades(*, won: int, lost: int, price: float) -> Book:
+    return book(decided=[decided(Result.UP, price=price)] * won + [decided(Result.DOWN)] * lost)
+
+
+@pytest.mark.parametrize(
+    ("of", "verdict"),
+    [
+        (trades(won=0, lost=0, price=0.9), Verdict.NOTHING),
+        (trades(won=29, lost=0, price=0.5), Verdict.TOO_FEW),
+        (trades(won=90, lost=10, price=0.9), Verdict.UNPROVEN),
+        (trades(won=75, lost=25, price=0.9), Verdict.LOSING),
+        (trades(won=90, lost=10, price=0.6), Verdict.EARNING),
+    ],
+)
+def test_the_verdict_rests_on_the_expectation_alone(of: Book, verdict: Verdict) -> None:
+    """Nine of ten right at a price of 0.90 is no skill, and the page says so."""
+    figures = figures_of(scores_of(of))
+    assert figures.verdict is verdict_on(figures.recent) is verdict
+
+
+def test_the_most_frequent_reason_is_named() -> None:
+    of = book(signals=9, unbought={"edge": 2, "thin": 5})
+    figures = figures_of(scores_of(of))
+    assert (figures.signals, figures.unbought, figures.unbought_most) == (9, 7, "thin")
+
+
+def test_the_win_rate_never_stands_alone() -> None:
+    html = REGIONS["numbers"](
+        seen(Snapshot(record=record(), book=trades(won=90, lost=10, price=0.9)))
+    )
+    assert "90.0%" in html
+    for words in ("95 % interval 82.6% to 94.5%", "needs 90.5%", "No evidence of skill", "Brier"):
+        assert words in html
+    assert html.index("No evidence of skill") < html.index("90.0%")
+
+
+def deploy_entry(**changes: Any) -> DeployEntry:  # noqa: ANN401 - members of an entry
+    words: dict[str, Any] = {
+        "deploy": "d1",
+        "requested_at": "",
+        "requested_ms": 5,
+        "by": "ann",
+        "release": SECOND,
+        "commit": "a81c4e5520fb",
+        "subject": "Enter later",
+        "gates": (passed("boot", "hello"),),
+    }
+    return DeployEntry(**(words | changes))
+
+
+def test_nothing_read_is_a_page_too() -> None:
+    trouble = Trouble(level="warn", text="There is no record here yet.")
+    view = seen(Snapshot(troubles=(trouble,)))
+    assert (view.version.release, view.tempo.cycle, view.strip.cycles) == ("", None, 0)
+    assert all(isinstance(make(view), str) for make in REGIONS.values())
+    assert "There is no record here yet." in REGIONS["banner"](view)
+
+
+def test_the_version_says_since_when_and_after_whom() -> None:
+    lines = [
+        *cycle_lines(1, 9),
+        line("take", 9, release=SECOND, seq=30, at_ms=580_000.0, epoch=2),
+        *cycle_lines(20, 20, release=SECOND, epoch=2),
+    ]
+    owner = worker(SECOND, pid=8)
+    snapshot = Snapshot(
+        record=record(ownership=Ownership(epoch=2, owner=owner, previous=worker())),
+        lines=lines,
+        names={SECOND: ReleaseName(commit="a81c4e5520fb" + "0" * 28, subject="Enter <later>")},
+        colours={FIRST: 0, SECOND: 1},
+    )
+    version = seen(snapshot).version
+    assert (version.name, version.previous) == ("a81c4e5", "3f2a91c07d5e")
+    assert (version.since_ms, version.since_cycle, version.how) == (580_000.0, 10, "take")
+    assert seen(snapshot).crew.way_back == "3f2a91c07d5e"
+    assert "Enter &lt;later&gt;" in REGIONS["version"](seen(snapshot))
+    assert title_of(seen(snapshot)) == "a81c4e5 · Foresight"
+
+
+def test_a_journal_ahead_of_the_record_names_no_moment() -> None:
+    lines = [*cycle_lines(1, 9), line("take", 9, release=SECOND, seq=30)]
+    assert seen(Snapshot(record=record(), lines=lines)).version.since_ms is None
+
+
+def test_a_deploy_is_a_change_of_colour_without_a_gap() -> None:
+    lines = [*cycle_lines(1, 9), *cycle_lines(10, 14, release=SECOND)]
+    strip = seen(Snapshot(record=record(), lines=lines, colours={FIRST: 0, SECOND: 1})).strip
+    assert [(run.colour, len(run.cells), run.follows) for run in strip.runs] == [
+        (0, 9, False),
+        (1, 5, True),
+    ]
+    assert (strip.changes, strip.absent, strip.missed, strip.late) == (1, 0, 0, 0)
+    assert (strip.start_median_ms, strip.start_worst_ms) == (5.0, 5.0)
+
+
+def test_the_marks_are_symbols_as_well_as_colours() -> None:
+    lines = [
+        *cycle_lines(1, 1),
+        line("decide", 2, started_ms=2 * PERIOD_MS + 5_000),
+        line("miss", 3, evidence={"reason": "too <old>"}),
+        *cycle_lines(5, 5),
+    ]
+    html = REGIONS["strip"](seen(Snapshot(record=record(), lines=lines)))
+    for words in (
+        ">!<",
+        ">\N{MULTIPLICATION SIGN}<",
+        ">?<",
+        "too &lt;old&gt;",
+        "1 missed, 1 late, 1 not in the journal",
+    ):
+        assert words in html
+
+
+def test_the_next_boundary_is_one_period_after_the_newest() -> None:
+    tempo = seen(Snapshot(record=record(), lines=cycle_lines(18, 20))).tempo
+    assert (tempo.period_ms, tempo.boundary_ms, tempo.due) == (PERIOD_MS, 21 * PERIOD_MS, 21)
+    assert tempo.overdue_ms == 0
+
+
+def test_an_overdue_cycle_stops_the_reader() -> None:
+    snapshot = Snapshot(record=record(), lines=cycle_lines(18, 20))
+    view = seen(snapshot, now_ms=21 * PERIOD_MS + 50_000)
+    assert view.tempo.overdue_ms == 50_000
+    (trouble,) = view.troubles
+    assert (trouble.level, trouble.text) == ("stop", "Cycle 21 is overdue by 50 s.")
+    assert title_of(view).startswith("■")
+
+
+def test_a_pace_that_no_cadence_has_is_judged_by_itself() -> None:
+    lines = [line("decide", n, scheduled_ms=100.0 * n) for n in (1, 2)]
+    assert seen(Snapshot(record=record(), lines=lines), now_ms=450).tempo.overdue_ms == 0
+    assert seen(Snapshot(record=record(), lines=lines), now_ms=550).tempo.overdue_ms == 250
+
+
+@pytest.mark.parametrize(
+    ("control", "level", "word"),
+    [
+        (Control(paused=True, by="ann", note="maintenance"), "warn", "Paused by ann: maintenance"),
+        (Control(paused=True, halted=True), "stop", "Halted."),
+    ],
+)
+def test_pause_and_halt_are_said_first(control: Control, level: str, word: str) -> None:
+    (trouble,) = seen(Snapshot(record=record(control=control))).troubles
+    assert trouble.level == level
+    assert trouble.text.startswith(word)
+
+
+def test_a_system_that_nobody_owns_is_said_to_be_stopped() -> None:
+    stopped = record(ownership=Ownership(epoch=1, owner=None, last_owner=worker()))
+    view = seen(Snapshot(record=stopped))
+    assert view.troubles[0].text == "Nobody owns the cycles: the system is stopped."
+    assert view.version.release == FIRST
+
+
+def test_a_doubtful_order_is_said() -> None:
+    outbox = (
+        Effect(effect_id="a", kind="order", fate=Fate.DOUBTFUL),
+        Effect(effect_id="b", kind="order"),
+    )
+    view = seen(Snapshot(record=record(outbox=outbox)))
+    assert (view.crew.outbox, view.crew.doubtful) == (2, 1)
+    assert "1 order(s) with an unknown outcome" in view.troubles[0].text
+
+
+def test_a_standby_is_a_worker_beside_the_owner() -> None:
+    children = [
+        Child(name="heir-1", role="heir", pid=7),
+        Child(name="heir-2", role="heir", pid=9),
+        Child(name="dashboard", role="companion", pid=10),
+    ]
+    assert seen(Snapshot(record=record(), children=children)).crew.standby == ("heir-2",)
+
+
+@pytest.mark.parametrize(
+    ("phase", "stage", "part"),
+    [("building", "building", 0.0), ("gating", "gating", 0.4), ("waiting", "building", 0.0)],
+)
+def test_a_deploy_before_its_take_shows_its_stage(phase: str, stage: str, part: float) -> None:
+    view = seen(Snapshot(record=record(), current=deploy_entry(phase=phase)))
+    assert view.deploying is not None
+    assert view.deploying.stage == stage
+    assert view.deploying.part == pytest.approx(part)
+    assert (view.deploying.name, view.deploying.gates) == ("a81c4e5", ("boot",))
+
+
+@pytest.mark.parametrize("changes", [{"phase": "refused"}, {"phase": "x", "outcome": "aborted"}])
+def test_a_deploy_that_ended_is_under_way_no_more(changes: dict[str, str]) -> None:
+    assert seen(Snapshot(record=record(), current=deploy_entry(**changes))).deploying is None
+
+
+def test_a_bake_is_the_records_own_word() -> None:
+    """Without the deployer, and without what it wrote, the bake is still shown."""
+    baking = record(rollout=Rollout(deploy_id="d1", clean_cycles=2, of=5))
+    deploying = seen(Snapshot(record=baking)).deploying
+    assert deploying is not None
+    assert (deploying.stage, deploying.clean, deploying.of) == ("baking", 2, 5)
+    assert deploying.part == pytest.approx(0.88)
+    with_file = seen(Snapshot(record=baking, current=deploy_entry(phase="ready"))).deploying
+    assert with_file is not None
+    assert (with_file.stage, with_file.since_ms) == ("baking", 5.0)
+    assert "baking 2 of 5" in REGIONS["deploy"](seen(Snapshot(record=baking)))
+
+
+def test_finished_deploys_come_newest_first() -> None:
+    ended = [deploy_entry(deploy=f"d{n}", outcome="refused", reason=f"r{n}") for n in range(6)]
+    view = seen(Snapshot(record=record(), deploys=ended))
+    assert [deploy.reason for deploy in view.deploys] == ["r5", "r4", "r3", "r2"]
+    assert "refused: r5" in REGIONS["deploy"](view)
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "words"),
+    [
+        (-5, "0 s"),
+        (41_900, "41 s"),
+        (12 * 60_000, "12 min"),
+        (3 * 3_600_000 + 300_000, "3 h 5 min"),
+        (52 * 3_600_000, "2 d 4 h"),
+    ],
+)
+def test_durations_read_as_people_say_them(milliseconds: float, words: str) -> None:
+    assert duration(milliseconds) == words

@@ -1,0 +1,91 @@
+"""The page's own process on a socket that the test holds, as a launcher would."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+START_S = 12.0
+
+
+class Served:
+    """The page of one home directory; use it as a context manager.
+
+    Attributes:
+        address: Where it is.
+    """
+
+    def __init__(self, home: Path, *, log: Path) -> None:
+        """Open the socket and start the process."""
+        self._home = home
+        self._log = log
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self._port: int = self._listener.getsockname()[1]
+        self.address = f"http://127.0.0.1:{self._port}/"
+        self._process = self._start()
+
+    def __enter__(self) -> Self:
+        self.get("/healthz")  # the socket answers once the process does
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop()
+        self._listener.close()
+
+    def restart(self) -> None:
+        """Replace the process; the socket stays open."""
+        self._stop()
+        self._process = self._start()
+
+    def get(self, path: str, headers: Mapping[str, str] | None = None) -> tuple[int, bytes]:
+        """Ask for a path; return status and body."""
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=START_S)
+        try:
+            connection.request("GET", path, headers=dict(headers or {}))
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+    def niceness(self) -> int:
+        """Return the process's niceness."""
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return int(fields[16])
+
+    def said(self) -> str:
+        """Return what the process has written."""
+        return self._log.read_text(encoding="utf-8")
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        descriptor = self._listener.fileno()
+        words = ["--home", str(self._home), "--fd", str(descriptor)]
+        with self._log.open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "foresight.dashboard", *words],
+                cwd=ROOT,
+                pass_fds=(descriptor,),
+                stdout=log,
+                stderr=log,
+            )
+
+    def _stop(self) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+def wait_until(instant_s: float) -> None:
+    """Return once wall-clock time has come that far."""
+    time.sleep(max(0.0, instant_s - time.time()))

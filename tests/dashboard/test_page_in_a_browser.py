@@ -1,0 +1,256 @@
+"""The page as somebody sees it: a real server, a real browser."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from foresight.board import NS
+from tests.dashboard.chromium import PROGRAM, Chromium
+from tests.dashboard.homes import FIRST, Home, busy_home
+from tests.dashboard.serving import ROOT, Served, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+needs_chromium = pytest.mark.skipif(PROGRAM is None, reason="chromium is not installed")
+
+# Every visible text against what lies behind it, by WCAG 2.2's formula (1.4.3, contrast minimum).
+CONTRAST = """
+(() => {
+  const parse = (text) => {
+    const numbers = text.match(/[\\d.]+/g).map(Number);
+    const scale = text.startsWith("color(") ? 255 : 1;
+    const [r, g, b, a = 1] = numbers;
+    return [r * scale, g * scale, b * scale, a];
+  };
+  const over = (top, below) => [0, 1, 2].map((i) => top[i] * top[3] + below[i] * (1 - top[3]));
+  const light = (rgb) => {
+    const [r, g, b] = rgb.map((value) => {
+      const part = value / 255;
+      return part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ground = (element) => {
+    const layers = [];
+    for (let each = element; each; each = each.parentElement) {
+      layers.push(parse(getComputedStyle(each).backgroundColor));
+    }
+    return layers.reverse().reduce((below, top) => over(top, below), [255, 255, 255]);
+  };
+  const bad = [];
+  const walker = document.createTreeWalker(document.querySelector(".page"), NodeFilter.SHOW_TEXT);
+  let texts = 0;
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement;
+    if (!walker.currentNode.nodeValue.trim() || !element.checkVisibility()) continue;
+    texts += 1;
+    const below = ground(element);
+    const front = over(parse(getComputedStyle(element).color), below);
+    const [high, low] = [light(front), light(below)].sort((a, b) => b - a);
+    const ratio = (high + 0.05) / (low + 0.05);
+    if (ratio < 4.5) bad.push(`${walker.currentNode.nodeValue}: ${ratio.toFixed(2)}`);
+  }
+  return { bad, texts };
+})()
+"""
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    with Chromium(tmp_path_factory.mktemp("profile")) as chromium:
+        yield chromium
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A system with cycles of a minute; the tests that share it do not let it go on."""
+    return busy_home(tmp_path_factory.mktemp("busy"), until_ns=time.time_ns())
+
+
+@pytest.fixture(scope="module")
+def served(home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with Served(home.path, log=tmp_path_factory.mktemp("log") / "page.log") as page:
+        yield page
+
+
+@needs_chromium
+def test_a_screen_shows_everything_at_once(browser: Chromium, served: Served) -> None:
+    browser.asked.clear()
+    browser.complaints.clear()
+    browser.screen(1440, 900)
+    browser.open(served.address)
+    assert browser.value("document.title") == "c07be31 · Foresight"
+    assert browser.value("document.querySelectorAll('.slot').length") == 16
+    assert browser.value("document.querySelectorAll('.cell').length") == 120
+    assert browser.value("document.documentElement.scrollWidth") == 1440
+    assert browser.value("document.documentElement.scrollHeight") == 900
+    assert browser.complaints == []
+
+
+@needs_chromium
+def test_nothing_is_asked_of_another_machine(browser: Chromium, served: Served) -> None:
+    """It has to work on a host without a way out, and to tell nobody that it is open."""
+    browser.asked.clear()
+    browser.open(served.address)
+    own = re.compile(f"(http|ws)://{served.address.split('/')[2]}/|data:|blob:")
+    assert browser.asked != []
+    assert [address for address in browser.asked if not own.match(address)] == []
+
+
+@needs_chromium
+@pytest.mark.parametrize("width", [320, 390, 820, 1180])
+def test_no_screen_is_too_narrow(browser: Chromium, served: Served, width: int) -> None:
+    browser.screen(width, 844)
+    browser.open(served.address)
+    assert browser.value("document.documentElement.scrollWidth") == width
+
+
+@needs_chromium
+@pytest.mark.parametrize("width", [390, 1440])
+def test_every_text_can_be_read(browser: Chromium, served: Served, width: int) -> None:
+    browser.screen(width, 900)
+    browser.open(served.address)
+    found = browser.value(CONTRAST)
+    assert found["texts"] > 150
+    assert found["bad"] == []
+
+
+@needs_chromium
+def test_landmarks_and_names_are_there_for_those_who_listen(
+    browser: Chromium, served: Served
+) -> None:
+    browser.open(served.address)
+    for place in ("header", "main", "footer", "[role=timer][aria-label]", "h2"):
+        assert browser.value(f"document.querySelector('.page {place}') !== null"), place
+    assert browser.value("document.documentElement.lang") == "en-US"
+    named = "[...document.querySelectorAll('[data-region]')].every((r) => r.ariaLabel)"
+    assert browser.value(named)
+    spoken = browser.value("document.querySelector('.runs').ariaLabel")
+    assert spoken.startswith("Last 120 cycles: 3f2a91c for")
+    assert "1 late" in spoken
+
+
+@needs_chromium
+def test_who_wants_calm_sees_no_movement(browser: Chromium, served: Served) -> None:
+    running = (
+        "document.getAnimations().filter((a) => a instanceof CSSAnimation"
+        " || a.effect.getTiming().easing === 'linear').length"
+    )
+    browser.screen(1440, 900)
+    browser.open(served.address)
+    browser.wait(f"{running} > 16")
+    browser.screen(1440, 900, calm=True)
+    browser.open(served.address)
+    browser.wait("document.getAnimations().length > 16")  # the same, in steps
+    assert browser.value(running) == 0
+    browser.screen(1440, 900)
+
+
+@needs_chromium
+def test_the_countdown_runs(browser: Chromium, served: Served) -> None:
+    browser.open(served.address)
+    browser.wait("/^(\\d+|1:00)$/.test(document.querySelector('.count').textContent)")
+    before = browser.value("document.querySelector('.count').textContent")
+    browser.wait(f"document.querySelector('.count').textContent !== '{before}'", limit_s=3)
+
+
+@needs_chromium
+def test_a_deploy_shows_at_once_and_without_a_gap(browser: Chromium, tmp_path: Path) -> None:
+    home = busy_home(tmp_path / "home", until_ns=time.time_ns(), period_ns=NS)
+    with Served(home.path, log=tmp_path / "log") as page:
+        browser.screen(1440, 900)
+        browser.open(page.address)
+        browser.value("window.sameWindow = true")
+        _run(home, 5)
+        home.take(FIRST)
+        browser.wait("document.title.startsWith('3f2a91c')", limit_s=6)
+        browser.wait("document.querySelector('.version.changed')", limit_s=3)
+        _run(home, 2)
+        last = f"document.querySelector('.cell[data-key=c{home.cycle}]')"
+        browser.wait(last, limit_s=6)
+        assert browser.value(f"{last}.closest('.run').classList.contains('r0')")
+        cells = browser.value("[...document.querySelectorAll('.cell')].map((c) => c.dataset.key)")
+        assert cells == [f"c{home.cycle - n}" for n in reversed(range(120))]
+        assert browser.value("document.querySelectorAll('.cell.absent').length") == 0
+        assert browser.value("window.sameWindow")
+        assert "0 missed" in browser.value("document.querySelector('.strip').textContent")
+
+
+@needs_chromium
+def test_a_new_process_on_the_same_socket_takes_the_windows_over(
+    browser: Chromium, tmp_path: Path
+) -> None:
+    home = busy_home(tmp_path / "home", until_ns=time.time_ns())
+    with Served(home.path, log=tmp_path / "log") as page:
+        browser.open(page.address)
+        page.restart()
+        page.get("/healthz")
+        home.pause(note="maintenance")
+        browser.wait("document.body.textContent.includes('maintenance')", limit_s=12)
+
+
+@needs_chromium
+def test_what_is_wrong_is_said_on_the_page(browser: Chromium, tmp_path: Path) -> None:
+    with Served(tmp_path / "home", log=tmp_path / "log") as page:
+        browser.open(page.address)
+        first = browser.value("document.querySelector('.banner').textContent")
+        assert "There is no record here yet" in first
+        home = busy_home(tmp_path / "home", until_ns=time.time_ns())
+        browser.wait("document.querySelectorAll('.slot').length === 16")
+        (home.path / "state" / "record.json").write_bytes(b"{}")
+        browser.wait("document.querySelector('.banner').textContent.includes('cannot be read')")
+        assert "Traceback" not in page.said()
+
+
+def test_programs_get_the_same_as_json(served: Served) -> None:
+    status, body = served.get("/api/state")
+    state = json.loads(body)
+    assert status == 200
+    assert state["version"]["name"] == "c07be31"
+    assert len(state["slots"]) == 16
+    assert state["figures"]["recent"]["trades"] == 100
+    health = json.loads(served.get("/healthz")[1])
+    assert health["ok"] is True
+    assert health["cycle"] == state["tempo"]["cycle"]
+
+
+def test_the_owner_comes_first(served: Served) -> None:
+    assert served.niceness() == 5
+
+
+def test_a_foreign_name_for_this_machine_is_refused(served: Served) -> None:
+    """Otherwise a page from elsewhere could read this one by pointing its name at us."""
+    assert served.get("/api/state", {"Host": "attacker.example"})[0] == 400
+
+
+def test_a_socket_open_to_others_is_refused(tmp_path: Path) -> None:
+    with socket.create_server(("0.0.0.0", 0)) as listener:  # noqa: S104 - that is the point
+        command = [sys.executable, "-m", "foresight.dashboard", "--home", str(tmp_path)]
+        done = subprocess.run(
+            [*command, "--fd", str(listener.fileno())],
+            check=False,
+            capture_output=True,
+            cwd=ROOT,
+            pass_fds=(listener.fileno(),),
+            text=True,
+            timeout=15,
+        )
+    assert done.returncode == 3
+    assert done.stderr.startswith("error: the page would be served on 0.0.0.0")
+    assert "hint: " in done.stderr
+
+
+def _run(home: Home, cycles: int) -> None:
+    for _ in range(cycles):
+        wait_until((home.cycle + 1) * home.period_ns / NS)
+        home.run(1)
