@@ -11,15 +11,18 @@ approved, then takes the next boundary. Whoever is none of these has no part lef
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from handoff.deciding import cycle_of
-from handoff.limits import MS
+from handoff.limits import MS, NS
 from handoff.log_events import LogEvent
 from handoff.wire import Kind
-from handoff.workload import Ready
+from handoff.workload import NotReady
 from state import transitions
 from state.errors import Refused, StateError, StateUnusable
 from state.record import Phase, Record, Rollout, WorkerId, evidence_of
@@ -50,6 +53,7 @@ class Follower:
         self._watched: tuple[WorkerId, OtherWorker] | None = None
         self._killed: WorkerId | None = None  # an overdue owner, by this worker
         self._followed = (-1, -1)  # epoch and cycle for which `follow` said ready
+        self._unready: str | None = None  # why it was not, when that was last reported
         self._unchanged_token: object = None
         self._unchanged_since_ns = 0  # monotonic
 
@@ -108,13 +112,21 @@ class Follower:
         if self._followed == key:
             return True
         parts = self._parts
-        body = parts.workload.body.decode(record.body, record.schema)
+        mine = as_owned_by(parts.me, record)
+        body = parts.workload.body.decode(mine.body, mine.schema)
         cycle = cycle_of(record, record.progress.cycle, parts.schedule, release=parts.me.release)
-        answer = await parts.workload.follow(cycle, body)
-        if isinstance(answer, Ready):
-            self._followed = key
-            return True
-        return False
+        try:
+            async with asyncio.timeout(parts.schedule.bounds.budget_ns / NS):
+                answer = await parts.workload.follow(cycle, body)
+        except Exception as error:  # noqa: BLE001 - who cannot say that it is ready is not
+            answer = NotReady(f"{type(error).__name__}: {error}")
+        if isinstance(answer, NotReady):
+            if self._unready != answer.reason:
+                self._unready = answer.reason
+                parts.log.write(LogEvent.GATE_FAILED, gate="follow", reason=answer.reason)
+            return False
+        self._followed, self._unready = key, None
+        return True
 
     def _take(self, record: Record) -> bool:
         parts = self._parts
@@ -248,8 +260,7 @@ class Follower:
             return parts.store.read().ownership.owner == parts.me
 
     def _is_previous(self, record: Record) -> bool:
-        previous = record.ownership.previous
-        return previous is not None and previous.release == self._parts.me.release
+        return is_previous(self._parts.me, record)
 
     def _superseded(self, record: Record) -> bool:
         """Tell whether this candidate's deploy is over: it owned, and does no more."""
@@ -266,3 +277,20 @@ class Follower:
         if self._watched is not None:
             self._watched[1].close()
             self._watched = None
+
+
+def is_previous(worker: WorkerId, record: Record) -> bool:
+    """Tell whether a worker is of the release that a bake may return to."""
+    previous = record.ownership.previous
+    return previous is not None and previous.release == worker.release
+
+
+def as_owned_by(worker: WorkerId, record: Record) -> Record:
+    """Return the record as this worker would find it as its owner.
+
+    The previous release gets the body in the shape that it reads, written with every commit of
+    a bake; the body of the release that bakes may be beyond it.
+    """
+    if record.fallback is None or not is_previous(worker, record):
+        return record
+    return replace(record, schema=record.fallback.schema, body=record.fallback.body)

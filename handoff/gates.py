@@ -7,14 +7,15 @@ it may own anything; gates that need the world outside a worker belong to the de
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from handoff.limits import NS
 from state.errors import StateError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from handoff.ports import Clock
     from handoff.workload import Workload
     from state.record import Record
 
@@ -31,10 +32,12 @@ class Verdict(NamedTuple):
     seconds: float
 
 
-async def examine(workload: Workload[Any, Any], record: Record) -> AsyncIterator[Verdict]:
+async def examine(
+    workload: Workload[Any, Any], record: Record, clock: Clock
+) -> AsyncIterator[Verdict]:
     """Yield the verdict of each gate in turn; nothing follows a failed one."""
     for gate, check in (("schema", _schema), ("warm", _warm), ("reconcile", _reconcile)):
-        begun = time.monotonic()
+        begun_ns = clock.monotonic_ns()
         try:
             reason, passed = await check(workload, record), True
         except TimeoutError:
@@ -43,7 +46,8 @@ async def examine(workload: Workload[Any, Any], record: Record) -> AsyncIterator
             reason, passed = str(error), False
         except Exception as error:  # noqa: BLE001 - whatever a release raises refuses it
             reason, passed = f"{type(error).__name__}: {error}", False
-        yield Verdict(gate, passed, reason, round(time.monotonic() - begun, 3))
+        seconds = round((clock.monotonic_ns() - begun_ns) / NS, 3)
+        yield Verdict(gate, passed, reason, seconds)
         if not passed:
             return
 

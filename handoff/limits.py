@@ -24,6 +24,8 @@ DRIVER_ABSENCE_S_MAX: Final = 60.0  # a deployer may be restarted once in this t
 DRAIN_TIMEOUT_S: Final = 30.0  # then an old worker that owns nothing is killed
 LAUNCHER_REPLY_S_MAX: Final = 10.0  # a launcher that does not answer is hung
 
+CLOSE_S_MAX: Final = 10.0  # for the connections of a worker that leaves
+
 FOLLOW_POLL_S: Final = 0.02  # how often a follower looks at the record's token
 OWNER_POLL_S: Final = 0.1  # how often an owner that waits looks at the record's token
 YIELD_NS: Final = 500 * MS  # a busy owner steps aside this long for a waiting candidate
@@ -103,6 +105,7 @@ def bounds_for(period_ns: int, budget_ns: int | None = None) -> Bounds:
     return bounds
 
 
+assert CLOSE_S_MAX < DRAIN_TIMEOUT_S, "a leaving worker is not killed for its connections"
 assert DRIVER_ABSENCE_S_MAX < CANDIDATE_LIFE_S_MAX
 assert READY_TIMEOUT_S < CANDIDATE_LIFE_S_MAX
 assert YIELD_NS < OVERDUE_GRACE_NS_MIN, "a yielding owner must not look overdue"

@@ -7,14 +7,16 @@ leave when it is asked to. How a worker becomes owner is in `follower`, what a c
 
 from __future__ import annotations
 
+import asyncio
 import enum
 from typing import TYPE_CHECKING
 
 from handoff import gates
 from handoff.cycle import CycleRunner
 from handoff.errors import WorkloadFaulty
-from handoff.follower import Follower
+from handoff.follower import Follower, as_owned_by
 from handoff.limits import (
+    CLOSE_S_MAX,
     DECIDE_ATTEMPTS_MAX,
     FOLLOW_POLL_S,
     MS,
@@ -74,7 +76,7 @@ class Worker:
             leaving, self._reason = Leaving.FAILED, str(error)
         finally:
             self._follower.forget_owner()
-            await parts.workload.close()
+            await self._close()
         parts.log.write(LogEvent.WORKER_LEAVING, leaving=leaving.name, reason=self._reason)
         parts.channel.tell(
             Kind.LEAVING,
@@ -83,6 +85,14 @@ class Worker:
             deploy=self._follower.deploy_id,
         )
         return leaving
+
+    async def _close(self) -> None:
+        """Let the application give back its connections; it is left without them if need be."""
+        try:
+            async with asyncio.timeout(CLOSE_S_MAX):
+                await self._parts.workload.close()
+        except Exception as error:  # noqa: BLE001 - whatever it is, this worker leaves
+            self._reason = f"{self._reason}; close raised {type(error).__name__}: {error}"
 
     async def _live(self) -> Leaving:
         if not await self._warm():
@@ -99,7 +109,8 @@ class Worker:
     async def _warm(self) -> bool:
         """Pass the gates that only the release's own code can answer."""
         parts, deploy_id = self._parts, self._follower.deploy_id
-        async for verdict in gates.examine(parts.workload, parts.store.read()):
+        record = as_owned_by(parts.me, parts.store.read())
+        async for verdict in gates.examine(parts.workload, record, parts.clock):
             parts.channel.tell(Kind.GATE, deploy=deploy_id, **verdict._asdict())
             if not verdict.passed:
                 self._reason = f"{verdict.gate}: {verdict.reason}"

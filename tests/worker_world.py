@@ -1,0 +1,266 @@
+"""Several workers over one record in memory, on virtual time: processes that stop, die and wake.
+
+The launcher is played by the test: it starts workers, passes messages on and kills. Nothing is
+random, so that a story comes out the same every time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from handoff.limits import NS
+from handoff.parts import Parts
+from handoff.virtual_time import VirtualClock, run_virtual
+from handoff.wire import Kind, decode, encode
+from handoff.worker import Leaving, Worker
+from tests.engine_world import (
+    FIRST,
+    START_NS,
+    Application,
+    LogBook,
+    Venue,
+    memory_store,
+    schedule,
+    worker_id,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from handoff.wire import Message
+    from state.journal_frames import Line
+    from state.memory_store import MemoryStore
+    from state.record import Record, WorkerId
+
+STORY_S_MAX = 100_000  # of virtual time
+
+
+class StoppableClock:
+    """The world's clock as one process sees it: while it is stopped, no wait ends."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
+        self.running = asyncio.Event()
+        self.running.set()
+
+    def now_ns(self) -> int:
+        return self._clock.now_ns()
+
+    def monotonic_ns(self) -> int:
+        return self._clock.monotonic_ns()
+
+    async def wait_until(self, wall_ns: int) -> None:
+        await self._clock.wait_until(wall_ns)
+        await self.running.wait()
+
+    async def pause(self, seconds: float) -> None:
+        await self._clock.pause(seconds)
+        await self.running.wait()
+
+
+class LauncherLine:
+    """A worker's line: what it told, and what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[Message] = []
+        self._received: list[Message] = []
+
+    def tell(self, kind: Kind, **members: object) -> None:
+        # Through the bytes: what cannot be a message must not pass in a test either.
+        self.told.append(decode(encode(kind, **members).rstrip(b"\n")))
+
+    def received_nowait(self) -> list[Message]:
+        received, self._received = self._received, []
+        return received
+
+    def say(self, kind: Kind, **members: object) -> None:
+        self._received.append(decode(encode(kind, **members).rstrip(b"\n")))
+
+
+class Process:
+    """One worker's process."""
+
+    def __init__(self, world: World, me: WorkerId, app: Application, deploy_id: str) -> None:
+        self.me = me
+        self.app = app
+        self.clock = StoppableClock(world.clock)
+        self.line = LauncherLine()
+        self.log = LogBook()
+        self.gone = False
+        parts = Parts(
+            workload=app,
+            store=world.store,
+            clock=self.clock,
+            hosts=world,
+            channel=self.line,
+            schedule=schedule(),
+            me=me,
+            log=self.log.log,
+        )
+        self.worker = Worker(parts, deploy_id=deploy_id)
+        self.task = asyncio.create_task(self._live(), name=me.worker)
+
+    async def _live(self) -> Leaving:
+        leaving = await self.worker.run()
+        self.gone = True
+        return leaving
+
+    def stop(self) -> None:
+        """SIGSTOP: it does nothing until `wake`, but it is not gone."""
+        self.clock.running.clear()
+
+    def wake(self) -> None:
+        """SIGCONT."""
+        self.clock.running.set()
+
+    def die(self) -> None:
+        """SIGKILL: it is gone at once and does nothing more."""
+        self.gone = True
+        self.task.cancel()
+
+    def told(self, kind: Kind) -> list[Message]:
+        return [message for message in self.line.told if message["kind"] == kind.value]
+
+    async def left(self) -> Leaving:
+        """Wait until it left by itself; return why."""
+        async with asyncio.timeout(STORY_S_MAX):
+            return await self.task
+
+
+class _Watched:
+    def __init__(self, world: World, process: Process | None) -> None:
+        self._world = world
+        self._process = process
+
+    def gone(self) -> bool:
+        return self._process is None or self._process.gone
+
+    def kill(self) -> bool:
+        if self._process is None:
+            return True
+        self._world.killed.append(self._process.me.worker)
+        if self._world.kills:
+            self._world.kills(self._process)
+        return True
+
+    def close(self) -> None:
+        return
+
+
+class World:
+    """One record, its workers and an outside world that they share.
+
+    Attributes:
+        kills: What a kill by another worker does; None where it does nothing.
+        killed: Names of the workers that another worker killed, in order.
+    """
+
+    def __init__(self) -> None:
+        self.clock = VirtualClock(START_NS)
+        self.store: MemoryStore = memory_store(self.clock)
+        self.venue = Venue()
+        self.processes: list[Process] = []
+        self.killed: list[str] = []
+        self.kills: Callable[[Process], None] | None = Process.die
+
+    def watch(self, worker: WorkerId) -> _Watched:
+        found = [each for each in self.processes if each.me == worker]
+        return _Watched(self, found[0] if found else None)
+
+    def start(
+        self,
+        name: str,
+        release: str = "r1",
+        *,
+        app: Application | None = None,
+        deploy_id: str = "",
+    ) -> Process:
+        app = app or Application()
+        app.venue = self.venue
+        process = Process(self, worker_id(name, release), app, deploy_id)
+        self.processes.append(process)
+        return process
+
+    async def candidate(
+        self,
+        name: str,
+        release: str = "r2",
+        *,
+        bake: int | None = 3,
+        app: Application | None = None,
+    ) -> Process:
+        """Start a candidate, wait until it is ready and approve it, unless `bake` is None."""
+        process = self.start(name, release, app=app, deploy_id=f"deploy-{name}")
+        await self.until(lambda: bool(process.told(Kind.READY)))
+        if bake is not None:
+            process.line.say(Kind.GO, bake=bake)
+        return process
+
+    async def until(self, condition: Callable[[], bool], *, limit_s: float = STORY_S_MAX) -> None:
+        """Let time pass until something is true."""
+        deadline_ns = self.clock.monotonic_ns() + round(limit_s * NS)
+        while not condition():
+            assert self.clock.monotonic_ns() < deadline_ns, "it never came true"
+            await self.clock.pause(0.01)
+
+    async def settled(self, cycle: int) -> Record:
+        """Let time pass until a cycle is settled."""
+        await self.until(lambda: self.done() >= cycle)
+        return self.store.read()
+
+    async def after(self, cycle: int, seconds: float) -> None:
+        """Let time pass until so long after a boundary; negative is before it."""
+        await self.clock.wait_until(schedule().boundary_ns(cycle) + round(seconds * NS))
+
+    def done(self) -> int:
+        record = self.store.read()
+        return record.progress.cycle - (record.progress.phase.value != "settled")
+
+    def owner(self) -> str:
+        owner = self.store.read().ownership.owner
+        return owner.worker if owner else ""
+
+    def body(self) -> Any:  # noqa: ANN401 - plain JSON
+        return msgspec.json.decode(self.store.read().body)
+
+    def lines(self, kind: str) -> list[Line]:
+        return [line for line in self.store.journal() if line.kind == kind]
+
+    def deciders(self) -> dict[int, str]:
+        """Return who decided each cycle; more than one would be the end of the world."""
+        decided = self.lines("decide")
+        assert len({line.cycle for line in decided}) == len(decided), "a cycle is decided twice"
+        return {line.cycle: line.worker for line in decided}
+
+    async def end(self) -> None:
+        """Kill everybody who is left."""
+        for process in self.processes:
+            process.task.cancel()
+        await asyncio.gather(*(each.task for each in self.processes), return_exceptions=True)
+
+
+def told(story: Callable[[World], Awaitable[None]]) -> World:
+    """Tell a story on virtual time, and check what must hold in every one of them."""
+
+    async def main() -> World:
+        world = World()
+        try:
+            async with asyncio.timeout(STORY_S_MAX):
+                await story(world)
+        finally:
+            await world.end()
+        return world
+
+    world = run_virtual(main())
+    check_order(world)
+    return world
+
+
+def check_order(world: World) -> None:
+    """No cycle is decided twice or out of order, and no effect executed twice."""
+    accounted = [line.cycle for line in world.store.journal() if line.kind in ("decide", "miss")]
+    assert accounted == list(range(FIRST + 1, FIRST + 1 + len(accounted)))
+    assert len(set(world.venue.executed)) == len(world.venue.executed)
