@@ -18,6 +18,7 @@ from typing import TextIO
 
 from handoff.errors import AnotherInCharge, HandoffError, NotRunning
 from handoff.exit_codes import ExitCode
+from state.errors import StateError
 
 
 def main(argv: list[str] | None = None) -> int:  # noqa: PLR0911 - one exit code per error
@@ -32,7 +33,7 @@ def main(argv: list[str] | None = None) -> int:  # noqa: PLR0911 - one exit code
         return _fail(error, ExitCode.ANOTHER)
     except NotRunning as error:
         return _fail(error, ExitCode.NOT_RUNNING)
-    except HandoffError as error:
+    except (HandoffError, StateError) as error:
         return _fail(error, ExitCode.FAILED)
     except OSError as error:
         # A home that cannot be written, a full disk: the operating system's own words.
@@ -47,7 +48,7 @@ def _say(stream: TextIO, text: str) -> None:
     stream.flush()
 
 
-def _fail(error: HandoffError, code: ExitCode) -> int:
+def _fail(error: HandoffError | StateError, code: ExitCode) -> int:
     sys.stderr.write(f"error: {error}\n" + (f"hint: {error.hint}\n" if error.hint else ""))
     return code
 

@@ -20,6 +20,10 @@ from handoff.release_files import Manifest, read_manifest
 from handoff.replace import Driver, Watcher
 from handoff.tree_snapshot import snapshot_tree
 from handoff.wire import Kind
+from state.errors import RecordDamaged, RecordMissing
+from state.local_store import read_only_snapshot
+from state.medium import refuse_unsuitable
+from state.record import Timeline, check_identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,11 +57,13 @@ def run(
     )
 
     prepare_home(home)
+    timeline = Timeline(origin_ns=_origin_ns(home, speed), speed=speed)
+    _refuse_home(home, app, timeline, force_filesystem=force_filesystem)
     manifest = snapshot_tree(home, tree, entry)
     config = EngineConfig(
         app=app,
         first_release=manifest.release,
-        origin_ns=_origin_ns(home, speed),
+        origin_ns=timeline.origin_ns,
         speed=speed,
         standby=standby,
         force_filesystem=force_filesystem,
@@ -67,6 +73,20 @@ def run(
     # A fresh interpreter: what it took to make a release would stay in memory for years.
     command = launcher_command(home)
     os.execv(command[0], command)  # noqa: S606 - our own interpreter, no shell
+
+
+def _refuse_home(home: Path, app: str, timeline: Timeline, *, force_filesystem: bool) -> None:
+    """Refuse now what every worker would refuse, again and again, behind the launcher's back.
+
+    A damaged record is no reason: a worker brings it back from the journal, or says why not.
+    """
+    if not force_filesystem:
+        refuse_unsuitable(home)
+    try:
+        record = read_only_snapshot(home / "state")
+    except (RecordMissing, RecordDamaged):
+        return
+    check_identity(record, app=app, timeline=timeline)
 
 
 def launcher_lock_free(home: Path) -> None:
