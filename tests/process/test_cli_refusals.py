@@ -58,7 +58,7 @@ class Project:
             timeout=100,
         )
 
-    def refused(self, code: int, about: str, *words: str, **environment: str) -> None:
+    def assert_refused(self, code: int, about: str, *words: str, **environment: str) -> None:
         """Run a command that must be refused, and see that nothing changed."""
         before = everything(self.place)
         done = self.run(*words, **environment)
@@ -103,33 +103,33 @@ def project(tmp_path: Path) -> Project:
 
 @pytest.mark.parametrize("command", ["up", "status", "deploy", "cycles", "down"])
 def test_a_missing_configuration_is_named(project: Project, command: str) -> None:
-    project.refused(2, "no configuration at", "-c", "elsewhere.toml", command)
+    project.assert_refused(2, "no configuration at", "-c", "elsewhere.toml", command)
 
 
 def test_an_unknown_key_is_refused_with_the_nearest_known_one(project: Project) -> None:
     path = project.tree / "foresight.toml"
     path.write_text(path.read_text() + "\n[risk]\nstake_windw_usdc = 5\n", encoding="utf-8")
-    project.refused(2, "stake_windw_usdc", "up")
+    project.assert_refused(2, "stake_windw_usdc", "up")
     assert "did you mean stake_window_usdc?" in project.run("up").stderr
 
 
 def test_an_unknown_command_is_a_usage_error(project: Project) -> None:
-    project.refused(2, "No such command", "depoly")
+    project.assert_refused(2, "No such command", "depoly")
 
 
 def test_an_unknown_ref_is_named(project: Project) -> None:
-    project.refused(2, "'nowhere' names no commit", "deploy", "nowhere")
+    project.assert_refused(2, "'nowhere' names no commit", "deploy", "nowhere")
 
 
 def test_a_dirty_tree_is_not_deployed_as_head(project: Project) -> None:
     with (project.tree / "foresight.toml").open("a", encoding="utf-8") as file:
         file.write("# changed\n")
-    project.refused(3, "uncommitted", "deploy")
+    project.assert_refused(3, "uncommitted", "deploy")
 
 
 @pytest.mark.parametrize("words", [["deploy"], ["down"], ["rollback", "x"]])
 def test_without_a_launcher_nothing_is_asked_of_anybody(project: Project, words: list[str]) -> None:
-    project.refused(6, "no launcher answers", *words)
+    project.assert_refused(6, "no launcher answers", *words)
 
 
 def test_status_says_that_nothing_runs_and_shows_the_record_all_the_same(
@@ -147,18 +147,18 @@ def test_a_damaged_record_is_refused(project: Project) -> None:
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
-    project.refused(1, "is damaged", "up")
-    project.refused(1, "is damaged", "pause")
+    project.assert_refused(1, "is damaged", "up")
+    project.assert_refused(1, "is damaged", "pause")
 
 
 def test_a_record_of_another_app_is_refused(project: Project) -> None:
     project.record(record_of(app="other"), app="other")
-    project.refused(1, "the record's app is other", "up")
+    project.assert_refused(1, "the record's app is other", "up")
 
 
 def test_a_record_of_another_timeline_is_refused(project: Project) -> None:
     project.record(record_of(speed=5), speed=5)
-    project.refused(1, "the record's timeline speed is 5", "up")
+    project.assert_refused(1, "the record's timeline speed is 5", "up")
 
 
 def test_a_record_of_a_newer_format_is_refused(project: Project) -> None:
@@ -167,23 +167,23 @@ def test_a_record_of_a_newer_format_is_refused(project: Project) -> None:
         b'{"format":%d,' % FORMAT, b'{"format":%d,' % (FORMAT + 1), 1
     )
     (project.home / "state" / "record.json").write_bytes(seal(newer, field="digest")[0])
-    project.refused(1, "format", "up")
-    project.refused(1, "format", "status")
+    project.assert_refused(1, "format", "up")
+    project.assert_refused(1, "format", "status")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_home_that_cannot_be_written_is_refused(project: Project) -> None:
     closed = project.place / "closed"
     closed.mkdir(mode=0o500)
-    project.refused(1, "Permission denied", "up", FORESIGHT_ENGINE_HOME=str(closed / "home"))
+    project.assert_refused(1, "Permission denied", "up", FORESIGHT_ENGINE_HOME=str(closed / "home"))
 
 
 def test_a_page_that_is_no_address_is_refused(project: Project) -> None:
-    project.refused(2, "page", "up", FORESIGHT_ENGINE_PAGE="nowhere")
+    project.assert_refused(2, "page", "up", FORESIGHT_ENGINE_PAGE="nowhere")
 
 
 def test_real_money_needs_the_word_of_configuration_and_command(project: Project) -> None:
-    project.refused(2, "--live was said", "up", "--live")
+    project.assert_refused(2, "--live was said", "up", "--live")
 
 
 def test_an_abort_with_nothing_under_way_is_done_at_once(project: Project) -> None:

@@ -61,7 +61,8 @@ def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "wheels"
     folder.mkdir()
     for variable in ("UV_FIND_LINKS", "PIP_FIND_LINKS"):
-        monkeypatch.setenv(variable, str(folder))
+        # As an address: both installers cut a plain path at its spaces.
+        monkeypatch.setenv(variable, folder.as_uri())
     for variable in ("UV_NO_INDEX", "PIP_NO_INDEX"):
         monkeypatch.setenv(variable, "1")
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
@@ -186,7 +187,8 @@ def test_a_damaged_environment_is_made_again(home: Path, wheels: Path, damage: s
     lock = pin(wheel(wheels, "alpha", "1.0"))
     environment = environments.ensure(home, lock)
     module = environment.packages / "alpha" / "__init__.py"
-    for path in (module, module.parent, environment.packages, environment.packages.parent):
+    marker = environment.packages.parent / environments.MARKER
+    for path in (module, marker, module.parent, environment.packages, environment.packages.parent):
         path.chmod(0o700)
     match damage:
         case "removed":
@@ -196,7 +198,7 @@ def test_a_damaged_environment_is_made_again(home: Path, wheels: Path, damage: s
         case "added":
             (module.parent / "spare.py").touch()
         case "marker":
-            (environment.packages.parent / environments.MARKER).write_text("{", "utf-8")
+            marker.write_text("{", "utf-8")
         case _:
             environment.packages.rename(environment.packages.with_name("elsewhere"))
     again = environments.ensure(home, lock)
