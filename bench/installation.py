@@ -60,6 +60,7 @@ class Installation:
         self.app = app
         self.launcher: subprocess.Popen[bytes] | None = None
         self.output = directory / "launcher.log"
+        self._begun: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> Self:
         """Return the installation."""
@@ -92,11 +93,7 @@ class Installation:
 
     def run(self, tree: Path, entry: str, *options: str) -> subprocess.Popen[bytes]:
         """Start a launcher with `python -m handoff run`, as a user would."""
-        arguments = ["run", entry, "--tree", str(tree), "--app", self.app, *options]
-        with self.output.open("ab") as output:
-            return subprocess.Popen(
-                self.command(*arguments), cwd=ROOT, stdout=output, stderr=output, env=environment()
-            )
+        return self.background("run", entry, "--tree", str(tree), "--app", self.app, *options)
 
     def start(self, tree: Path, entry: str, *options: str) -> None:
         """Start the launcher and wait until a worker owns and has settled a cycle."""
@@ -121,6 +118,15 @@ class Installation:
             check=False,
             timeout=timeout_s,
         )
+
+    def background(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start one of the engine's commands and return at once."""
+        with self.output.open("ab") as output:
+            process = subprocess.Popen(
+                self.command(*arguments), cwd=ROOT, stdout=output, stderr=output, env=environment()
+            )
+        self._begun.append(process)
+        return process
 
     def driver(
         self,
@@ -166,12 +172,12 @@ class Installation:
         pids = [int(child["pid"]) for child in self.children()]
         owner = self.owner()
         pids += [owner.pid] if owner is not None else []
-        if self.launcher is not None:
-            self.launcher.kill()
-            self.launcher.wait(PATIENCE_S)
-            self.launcher = None
+        for process in self._begun:
+            process.kill()
+            process.wait(PATIENCE_S)
+        self._begun, self.launcher = [], None
         for pid in {*pids, *self.workers()}:
-            _end(pid)
+            self.end_process(pid)
 
     # --- looking -------------------------------------------------------------------
 
@@ -263,6 +269,11 @@ class Installation:
                 parts.append("\n".join([f"--- {path.name}", *lines]))
         return "\n".join(parts)
 
+    def wait_other_owner(self, *old: WorkerId) -> WorkerId:
+        """Wait until somebody owns who is none of these; return who."""
+        self.wait(lambda: self.owner() not in (None, *old), "another owner")
+        return self.the_owner()
+
     # --- hurting -------------------------------------------------------------------
 
     def kill_owner(self) -> WorkerId:
@@ -270,6 +281,15 @@ class Installation:
         owner = self.the_owner()
         send(owner, signal.SIGKILL)
         return owner
+
+    def end_process(self, pid: int) -> None:
+        """Kill one of this installation's processes and wait until it is gone."""
+        identity = identity_of(pid)
+        watched = watch(identity) if identity is not None else None
+        if watched is not None:
+            watched.send(signal.SIGKILL)
+            watched.wait(PATIENCE_S)
+            watched.close()
 
     def kill_launcher(self) -> None:
         """Kill the launcher; its workers live on."""
@@ -301,12 +321,3 @@ def environment() -> dict[str, str]:
     # Bytecode is written as in any installation: compiling at every start would weigh and cost.
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return {**kept, "PYTHONPATH": str(ROOT)}
-
-
-def _end(pid: int) -> None:
-    identity = identity_of(pid)
-    watched = watch(identity) if identity is not None else None
-    if watched is not None:
-        watched.send(signal.SIGKILL)
-        watched.wait(PATIENCE_S)
-        watched.close()

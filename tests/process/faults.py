@@ -1,0 +1,19 @@
+"""What can go wrong in a worker of the tests: places and faults, as settings of a release."""
+
+from __future__ import annotations
+
+from bench.chained import Settings
+
+
+class FaultySettings(Settings, frozen=True, kw_only=True):
+    """What goes wrong.
+
+    Attributes:
+        place: `import`, `warm`, `observe`, `decide`, `commit`, `perform` or `performed`.
+        fault: `kill`, `exit`, `hang`, `raise`, `memory`, `slow` or `violate`.
+        once: Path of a file that keeps a fault from striking twice; empty strikes always.
+    """
+
+    place: str = ""
+    fault: str = ""
+    once: str = ""

@@ -1,0 +1,109 @@
+"""A worker that fails where and how its settings say; otherwise it is the soak's worker.
+
+Copied into a release's tree by the tests, with its settings beside it.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from typing_extensions import override
+
+from bench.chained import Body, Chained, Reading, settings_beside
+from handoff import Context, Cycle, Decision, Unavailable, Violation
+from state.record import Effect, Receipt
+from tests.process.faults import FaultySettings
+
+ROOM_BYTES = 64 << 20  # address space that is left when memory is limited
+
+
+SETTINGS = settings_beside(__file__, FaultySettings)
+
+
+class Faulty(Chained):
+    """Strikes where it is told to."""
+
+    @override
+    async def warm(self, body: Body) -> None:
+        strike("warm")
+
+    @override
+    async def observe(self, cycle: Cycle, body: Body) -> Reading | Unavailable:
+        inputs = await super().observe(cycle, body)
+        strike("observe")
+        return inputs
+
+    @override
+    def decide(
+        self,
+        cycle: Cycle,
+        body: Body,
+        inputs: Reading | Unavailable,
+        receipts: Sequence[Receipt],
+    ) -> Decision[Body]:
+        strike("decide")
+        return super().decide(cycle, body, inputs, receipts)
+
+    @override
+    def invariants(self, body: Body) -> Sequence[Violation]:
+        # The last thing before the commit.
+        violated = strike("commit") == "violate"
+        return [Violation("told to violate")] if violated else []
+
+    @override
+    async def perform(self, effect: Effect) -> Receipt:
+        strike("perform")
+        receipt = await super().perform(effect)
+        strike("performed")
+        return receipt
+
+
+def strike(place: str) -> str:
+    """Do what the settings say about this place; return the fault if nothing else happened."""
+    if place != SETTINGS.place or (SETTINGS.once and not _first()):
+        return ""
+    match SETTINGS.fault:
+        case "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "exit":
+            os._exit(0)
+        case "hang":
+            time.sleep(3600)
+        case "slow":
+            time.sleep(SETTINGS.period_s * 0.7)  # the budget is half a period
+        case "raise":
+            raise ImportError("told to fail")
+        case "memory":
+            _exhaust_memory()
+    return SETTINGS.fault
+
+
+def _first() -> bool:
+    try:
+        os.close(os.open(SETTINGS.once, os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        return False
+    return True
+
+
+def _exhaust_memory() -> None:
+    with open("/proc/self/statm", encoding="ascii") as file:
+        used = int(file.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + ROOM_BYTES, used + ROOM_BYTES))
+    hoard: list[Any] = []
+    while True:
+        hoard.append(bytearray(1 << 20))
+
+
+def create(context: Context) -> Faulty:
+    """Make the one workload of a worker."""
+    time.sleep(SETTINGS.boot_s)
+    return Faulty(context, SETTINGS)
+
+
+strike("import")

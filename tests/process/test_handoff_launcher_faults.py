@@ -1,0 +1,174 @@
+"""The launcher may die at any moment: its workers live on and are found again, never doubled."""
+
+from __future__ import annotations
+
+import signal
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bench.installation import is_alive, send
+from handoff.exit_codes import ExitCode
+from handoff.rollout import Phase
+from handoff.wire import Kind
+from tests.process.hurt import ENTRY, PERIOD_S, Hurt, verify_counts, verify_nothing_lost
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.timeout(180)
+
+
+def test_a_killed_launcher_finds_its_worker_again(tmp_path: Path) -> None:
+    with Hurt(tmp_path) as hurt:
+        hurt.up()
+        owner = hurt.the_owner()
+        hurt.kill_launcher()
+        hurt.wait_cycles(2)
+        hurt.up()
+        assert hurt.owner() == owner
+        assert hurt.workers() == [owner.pid], "adopted, no twin"
+        hurt.wait(lambda: any(child["owner"] for child in hurt.children()), "the adopted owner")
+        done = hurt.replace(hurt.release("v1"))
+        assert done.returncode == ExitCode.DONE, done
+        hurt.wait(lambda: not is_alive(owner), "the end of the adopted one")
+        verify_nothing_lost(hurt)
+        assert len(hurt.kinds("seize")) == 1
+
+
+def test_an_adopted_owner_that_dies_is_restarted(tmp_path: Path) -> None:
+    """It is not the new launcher's child: its death is seen all the same."""
+    with Hurt(tmp_path) as hurt:
+        hurt.up()
+        hurt.kill_launcher()
+        hurt.up()
+        owner = hurt.kill_owner()
+        hurt.wait_other_owner(owner)
+        verify_nothing_lost(hurt)
+
+
+def test_a_launcher_killed_in_a_bake_finds_both_releases_again(tmp_path: Path) -> None:
+    """The way back stays warm, and nothing of the bake is forgotten."""
+    with Hurt(tmp_path) as hurt:
+        hurt.up()
+        previous = hurt.the_owner()
+        command = hurt.background("replace", "--tree", str(hurt.release("v1")), "--bake", "12")
+        hurt.wait(lambda: hurt.the_owner() != previous, "the take")
+        owner = hurt.the_owner()
+        hurt.kill_launcher()
+        assert command.wait(60) == ExitCode.FAILED, "its line to the launcher broke"
+        hurt.up()
+        assert hurt.workers() == sorted([owner.pid, previous.pid])
+        hurt.wait(lambda: not is_alive(previous), "the end of the bake")
+        assert hurt.owner() == owner
+        assert hurt.version() == "v1"
+        verify_nothing_lost(hurt)
+
+
+def test_launcher_and_worker_killed_restart_what_owns_not_what_is_on_disk(
+    tmp_path: Path,
+) -> None:
+    with Hurt(tmp_path) as hurt:
+        hurt.up()
+        assert hurt.replace(hurt.release("v1")).returncode == ExitCode.DONE
+        hurt.wait_cycles(1)
+        hurt.kill_launcher()
+        owner = hurt.kill_owner()
+        hurt.wait(lambda: not is_alive(owner), "its end")
+        time.sleep(2 * PERIOD_S)
+        hurt.start(hurt.release("v0"), ENTRY)
+        assert hurt.version() == "v1"
+        verify_nothing_lost(hurt)
+
+
+def test_a_second_launcher_of_a_home_is_refused(tmp_path: Path) -> None:
+    with Hurt(tmp_path) as hurt:
+        hurt.up()
+        owner = hurt.the_owner()
+        second = hurt.call("run", ENTRY, "--tree", str(hurt.release("v0")), "--app", "bench")
+        assert second.returncode == ExitCode.ANOTHER
+        assert "hint:" in second.stderr
+        assert hurt.owner() == owner
+        hurt.wait_cycles(1)
+        verify_nothing_lost(hurt)
+
+
+def test_down_drains_and_leaves_no_owner(tmp_path: Path) -> None:
+    with Hurt(tmp_path) as hurt:
+        hurt.up("--standby")
+        owner = hurt.the_owner()
+        launcher = hurt.launcher
+        assert launcher is not None
+        assert hurt.down() == ExitCode.DONE
+        assert launcher.returncode == 0
+        assert hurt.workers() == []
+        record = hurt.record()
+        assert record is not None
+        assert record.ownership.owner is None
+        assert record.ownership.last_owner is not None
+        assert record.progress.phase.value == "settled"
+        assert not is_alive(owner)
+        verify_counts(hurt)
+        assert hurt.call("down").returncode == ExitCode.NOT_RUNNING
+        assert hurt.call("status").returncode == ExitCode.NOT_RUNNING
+        # What was drained starts again where it stopped.
+        hurt.up()
+        verify_nothing_lost(hurt)
+
+
+def test_term_to_the_launcher_drains_like_down(tmp_path: Path) -> None:
+    with Hurt(tmp_path) as hurt:
+        hurt.up()
+        launcher = hurt.launcher
+        assert launcher is not None
+        launcher.send_signal(signal.SIGTERM)
+        assert launcher.wait(60) == 0
+        hurt.launcher = None
+        assert hurt.workers() == []
+        assert hurt.owner() is None
+        verify_counts(hurt)
+
+
+def test_an_abort_with_nothing_running_does_nothing_now_or_later(tmp_path: Path) -> None:
+    """A wish that found nothing must not strike the next deploy."""
+    with Hurt(tmp_path) as hurt:
+        hurt.up("--standby")
+        owner = hurt.the_owner()
+        assert hurt.ask(Kind.STOP_CANDIDATE, deploy="nothing")["ok"]
+        assert hurt.ask(Kind.GIVE_BACK, deploy="nothing")["ok"]
+        hurt.wait_cycles(2)
+        assert hurt.owner() == owner
+        deploy = hurt.put(hurt.release("v1"), bake=3)
+        assert deploy.phase is Phase.PERMANENT, deploy
+        verify_nothing_lost(hurt)
+
+
+def test_a_launcher_stopped_for_a_while_costs_no_cycle(tmp_path: Path) -> None:
+    """Nothing that decides anything depends on it."""
+    with Hurt(tmp_path) as hurt:
+        hurt.up()
+        owner, launcher = hurt.the_owner(), hurt.launcher
+        assert launcher is not None
+        launcher.send_signal(signal.SIGSTOP)
+        hurt.wait_cycles(4)
+        launcher.send_signal(signal.SIGCONT)
+        hurt.wait_cycles(1)
+        assert hurt.owner() == owner
+        verify_nothing_lost(hurt)
+
+
+def test_a_standby_that_dies_is_replaced_and_the_owner_goes_on(tmp_path: Path) -> None:
+    with Hurt(tmp_path) as hurt:
+        hurt.up("--standby")
+        owner = hurt.the_owner()
+        hurt.wait(lambda: len(hurt.workers()) == 2, "a standby")
+        (standby,) = set(hurt.workers()) - {owner.pid}
+        hurt.end_process(standby)
+        hurt.wait(
+            lambda: len(hurt.workers()) == 2 and standby not in hurt.workers(), "a new standby"
+        )
+        assert hurt.owner() == owner
+        send(owner, signal.SIGKILL)
+        hurt.wait_other_owner(owner)
+        verify_nothing_lost(hurt)
