@@ -208,7 +208,9 @@ class Driver:
         mine = message.get("deploy") == self._deploy.deploy_id
         match message["kind"]:
             case Kind.HELLO.value if mine:
-                return CandidateWarming()
+                boot = GatePassed("boot", f"pid {message['pid']} says hello", self._phase_s())
+                self._apply(CandidateWarming())
+                return boot
             case Kind.GATE.value if mine:
                 verdict = (message["gate"], message["reason"], message["seconds"])
                 return GatePassed(*verdict) if message["passed"] else GateFailed(*verdict)
@@ -250,7 +252,12 @@ class Driver:
             # The last line of a traceback says what happened; the history keeps the rest.
             last = self.output.strip().rpartition("\n")[2][-TAIL_CHARS:]
             reason = f"{reason}: {last}" if last else reason
+        if self._deploy.phase is Phase.STARTING:
+            return GateFailed("boot", reason, self._phase_s())
         return CandidateExited(reason)
+
+    def _phase_s(self) -> float:
+        return round(time.monotonic() - self._phase_since_s, 3)
 
     def _limit_event(self) -> Event | None:
         limit_s = self._limits.of(self._deploy.phase)

@@ -77,6 +77,7 @@ TRANSITIONS: Final[Mapping[tuple[Phase, type[Event]], Phase]] = {
     (Phase.STARTING, CandidateStarted): Phase.STARTING,
     (Phase.STARTING, CandidateWarming): Phase.GATING,
     (Phase.STARTING, CandidateExited): Phase.REFUSED,
+    (Phase.STARTING, GateFailed): Phase.REFUSED,  # the boot gate: it died before its hello
     (Phase.STARTING, TimeLimitPassed): Phase.REFUSED,
     (Phase.STARTING, AbortAsked): Phase.REFUSED,
     (Phase.STARTING, Superseded): Phase.REFUSED,

@@ -6,6 +6,7 @@ doubled or missed by policy, or if a journal line was removed, repeated or chang
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +15,7 @@ import msgspec
 from foresight.cli.installation import Installation, pass_installation
 from foresight.cli.output import complain, emit_json, emit_table, emit_text, json_option
 from handoff.exit_codes import ExitCode
+from handoff.limits import NS
 from state.cycle_audit import CycleReport, effective
 from state.errors import JournalBroken
 from state.journal_reader import read_lines, verify_chain, verify_cycles
@@ -42,19 +44,20 @@ class Row(msgspec.Struct, kw_only=True):
 
 
 @click.command()
-@click.option("--since", type=int, default=None, help="First cycle wanted.")
+@click.option("--since", default="", help="First cycle wanted: its number or a UTC time.")
 @click.option("--last", type=int, default=None, help="Only so many newest cycles.")
 @click.option("--check", is_flag=True, help="Prove that none is missing or doubled.")
 @json_option
 @pass_installation
 def cycles(
-    installation: Installation, *, since: int | None, last: int | None, check: bool, as_json: bool
+    installation: Installation, *, since: str, last: int | None, check: bool, as_json: bool
 ) -> int:
     """List every cycle: when it was due, when it ran, and which release decided it."""
     journal = installation.home / "journal"
+    first = _first_cycle(installation, since) if since else None
     if check:
-        return _check(installation, since=since, as_json=as_json)
-    rows = list(rows_of(read_lines(journal, since)))
+        return _check(installation, since=first, as_json=as_json)
+    rows = list(rows_of(read_lines(journal, first)))
     rows = rows[-last:] if last else rows
     if as_json:
         for row in rows:
@@ -63,6 +66,19 @@ def cycles(
     columns = ("cycle", "release", "epoch", "worker", "late ms", "effects", "")
     emit_table(columns, (_cells(row) for row in rows))
     return ExitCode.DONE
+
+
+def _first_cycle(installation: Installation, since: str) -> int:
+    """Return the cycle that a number or a time, RFC 3339, names."""
+    if since.isdecimal():
+        return int(since)
+    try:
+        moment = datetime.fromisoformat(since)
+    except ValueError as error:
+        what = f"--since {since} is neither a cycle nor a time such as 2026-11-22T18:00:00Z"
+        raise click.UsageError(what) from error
+    at = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return installation.schedule(installation.record()).cycle_at(round(at.timestamp() * NS))
 
 
 def rows_of(lines: Iterable[Line]) -> Iterator[Row]:

@@ -15,7 +15,9 @@ import click
 
 from foresight import config as configuration
 from foresight.errors import ConfigError
+from handoff.cadence import Cadence, Schedule
 from handoff.client import LauncherClient
+from handoff.limits import NS
 from handoff.wire import Kind, Message
 from state.local_store import read_only_snapshot
 
@@ -55,6 +57,11 @@ class Installation:
             StateUnusable: There is none, or it cannot be used.
         """
         return read_only_snapshot(self.home / "state")
+
+    def schedule(self, record: Record) -> Schedule:
+        """Return the boundaries of the cycles that the record speaks of."""
+        period_ns = round(self.config.engine.period_s * NS)
+        return Schedule(Cadence(period_ns=period_ns), record.timeline)
 
     def launcher_status(self) -> Message:
         """Return what the launcher says of itself.

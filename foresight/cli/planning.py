@@ -13,9 +13,7 @@ from deploy.plan import as_lines, make_plan
 from deploy.survey import survey
 from foresight.cli.moments import now_ns
 from foresight.cli.output import emit_json, emit_text
-from handoff.cadence import Cadence, Schedule
 from handoff.exit_codes import ExitCode
-from handoff.limits import NS
 from handoff.release_files import Manifest, read_manifest
 from state.errors import RecordMissing
 
@@ -30,10 +28,7 @@ def show_plan(installation: Installation, repository: GitTree, ref: str, *, as_j
     record = _record(installation)
     facts = survey(installation.home, repository, ref, _running(installation, record))
     former = history.phase_seconds(history.read_history(installation.home).entries)
-    schedule = None
-    if record is not None:
-        period_ns = round(installation.config.engine.period_s * NS)
-        schedule = Schedule(Cadence(period_ns=period_ns), record.timeline)
+    schedule = installation.schedule(record) if record is not None else None
     plan = make_plan(facts, former, now_ns=now_ns(), schedule=schedule)
     if as_json:
         emit_json(plan_as_json(plan))

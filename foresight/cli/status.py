@@ -16,10 +16,9 @@ from foresight.cli.installation import Installation, pass_installation
 from foresight.cli.moments import now_s, pause
 from foresight.cli.output import emit_json, emit_text, json_option, plain
 from foresight.scoring import scores_of
-from handoff.cadence import Cadence, Schedule
 from handoff.errors import NotRunning
 from handoff.exit_codes import ExitCode
-from handoff.limits import MS, NS
+from handoff.limits import MS
 from handoff.release_files import read_manifest
 
 if TYPE_CHECKING:
@@ -90,9 +89,7 @@ def _launcher(installation: Installation) -> dict[str, Any]:
 
 
 def _next_boundary_ms(installation: Installation, record: Record) -> int:
-    period_ns = round(installation.config.engine.period_s * NS)
-    schedule = Schedule(Cadence(period_ns=period_ns), record.timeline)
-    return schedule.boundary_ns(record.progress.cycle + 1) // MS
+    return installation.schedule(record).boundary_ns(record.progress.cycle + 1) // MS
 
 
 def lines_of(summary: dict[str, Any]) -> list[str]:
