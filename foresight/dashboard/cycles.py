@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from state.journal_frames import ABORTED
+from state.journal_frames import ABORTED, GENESIS
 from state.record import Phase
 
 STRIP_CYCLES: Final = 120  # two hours at a minute a cycle; fits one row of a desktop screen
@@ -230,14 +230,9 @@ def last_change(lines: Sequence[CycleLine]) -> Change | None:
     owned = [line for line in lines if line.release]
     for line, before in zip(reversed(owned), reversed(owned[:-1]), strict=False):
         if line.release != before.release:
-            return Change(
-                release=line.release,
-                previous=before.release,
-                at_ms=line.at_ms,
-                cycle=line.cycle + 1 if line.phase is Phase.SETTLED else line.cycle,
-                kind=line.kind,
-            )
-    return None
+            return _change(line, before.release)
+    began_here = bool(owned) and lines[0].kind == GENESIS
+    return _change(owned[0], "") if began_here else None
 
 
 def painted(releases: Iterable[str], known: Mapping[str, int]) -> dict[str, int]:
@@ -252,6 +247,16 @@ def painted(releases: Iterable[str], known: Mapping[str, int]) -> dict[str, int]
         if release not in colours:
             colours[release] = len(colours) % COLOURS
     return colours
+
+
+def _change(line: CycleLine, previous: str) -> Change:
+    return Change(
+        release=line.release,
+        previous=previous,
+        at_ms=line.at_ms,
+        cycle=line.cycle + 1 if line.phase is Phase.SETTLED else line.cycle,
+        kind=line.kind,
+    )
 
 
 def _is_dated(line: CycleLine) -> bool:

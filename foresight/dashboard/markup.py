@@ -70,10 +70,11 @@ def version_html(view: View) -> str:
         )
     since = "since before the cycles shown"
     if version.since_ms is not None:
-        verb = "took over" if version.how == "take" else "live"
-        before = f' from <span class="mono">{text(version.previous)}</span>'
+        verb = "live since"
+        if version.previous:
+            verb = f'took over from <span class="mono">{text(version.previous)}</span> at'
         since = (
-            f"{verb}{before if version.how == 'take' else ''} at {moment(version.since_ms)}, "
+            f"{verb} {moment(version.since_ms)}, "
             f'<span data-since="{version.since_ms:.0f}">'
             f"{duration(view.now_ms - version.since_ms)}</span> ago"
         )

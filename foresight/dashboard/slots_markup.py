@@ -97,7 +97,7 @@ def _drawing(slot: SlotView) -> str:
 
 def _holding(holding: Holding) -> str:
     words = SIDES[holding.side]
-    shares = f"{holding.shares:.4g}"
+    shares = f"{holding.shares:,.1f}".removesuffix(".0")
     if holding.held is Held.ORDERED:
         return (
             f'<span class="holding {holding.side}"><b>{words}</b> {shares} ≤ '

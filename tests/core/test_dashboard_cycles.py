@@ -135,6 +135,14 @@ def test_a_seized_cycle_in_hand_belongs_to_the_seizer() -> None:
     assert change.cycle == 10
 
 
+def test_the_first_release_of_all_has_a_beginning() -> None:
+    genesis = line("genesis", 8, release="", worker="", seq=1)
+    change = last_change([genesis, line("seize", 8, seq=2, at_ms=5.0), *cycle_lines(9, 10)])
+    assert change is not None
+    assert (change.previous, change.at_ms, change.cycle) == ("", 5.0, 9)
+    assert last_change([genesis]) is None
+
+
 def test_an_older_change_is_not_guessed() -> None:
     assert last_change(cycle_lines(9, 12)) is None
 
