@@ -84,7 +84,7 @@ class Polymarket:
         offers = {
             slot_id: _offer(events[slug], slug, side) for slot_id, (slug, side) in wanted.items()
         }
-        tokens = [offer.token for offer in offers.values() if not offer.failure]
+        tokens = [offer.token for offer in offers.values() if offer.is_accepting]
         books = await self._books(tokens) if tokens else {}
         return {slot_id: _with_book(offer, books) for slot_id, offer in offers.items()}
 
@@ -296,8 +296,8 @@ def _offer(event: dict[str, Any] | str, slug: str, side: Side) -> Offer:
 
 
 def _with_book(offer: Offer, books: Mapping[str, dict[str, Any] | str]) -> Offer:
-    if offer.failure:
-        return offer
+    if offer.failure or not offer.is_accepting:
+        return offer  # a closed market has no book, and needs none
     book = books.get(offer.token, "the venue sent no book")
     if isinstance(book, str):
         return Offer(slug=offer.slug, side=offer.side, failure=book)

@@ -1,0 +1,111 @@
+"""Which venue a configuration means, and what it refuses to mean by accident."""
+
+from pathlib import Path
+
+import pytest
+
+from foresight.config import Config, parse
+from foresight.errors import AnswerUnreadable, ConfigError
+from foresight.exchange.client_urls import polymarket_options
+from foresight.orders import Bought, Buy
+from foresight.scoring import scores_of
+from foresight.trader import EXCHANGE_URL, LIVE, Trader, create, create_with
+from foresight.venues.base import Missing, NotBought
+from foresight.venues.ccxt_calls import Requests
+from foresight.venues.paper import Paper
+from foresight.venues.polymarket import Polymarket
+from handoff.boundary_clock import SystemClock
+from handoff.workload import Context, Reconciliation, payload_of
+from state.record import Timeline
+from tests.exchange.served import Running
+from tests.exchange.test_trader_outcomes import first_order
+from tests.exchange.traded import driven
+
+CONTEXT = Context(app="app", release="r1", tree=".", home=".", timeline=Timeline())
+
+
+def made(text: str, **environment: str) -> Trader:
+    config: Config = parse(text, {}, where="foresight.toml")
+    return create_with(config, CONTEXT, environment, clock=SystemClock())
+
+
+def live(tmp_path: Path) -> str:
+    key = tmp_path / "key"
+    key.write_text("ab" * 32)
+    key.chmod(0o600)
+    return f'[venue]\nkind = "live"\nlive = true\nwallet = "0x1"\nkey_file = "{key}"'
+
+
+def test_a_local_exchange_needs_its_address() -> None:
+    with pytest.raises(ConfigError, match="address of the local exchange"):
+        made("")
+    assert isinstance(made("", **{EXCHANGE_URL: "http://127.0.0.1:1/"}), Trader)
+    assert isinstance(made('[venue]\nurl = "http://127.0.0.1:1"'), Trader)
+
+
+def test_real_money_needs_the_command_to_say_so_as_well(tmp_path: Path) -> None:
+    """A configuration alone must never start to trade with real money."""
+    text = live(tmp_path)
+    with pytest.raises(ConfigError, match="real money"):
+        made(text)
+    assert isinstance(made(text, **{LIVE: "1"}), Trader)
+
+
+def test_paper_is_made_without_a_key() -> None:
+    assert isinstance(made('[venue]\nkind = "paper"'), Trader)
+
+
+def test_the_factory_reads_the_releases_own_tree(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "foresight.toml").write_text("[engine]\nperiod_s = 30.0\ncatch_up_s = 0")
+    monkeypatch.setenv(EXCHANGE_URL, "http://127.0.0.1:1")
+    context = Context(
+        app="app", release="r1", tree=str(tmp_path), home=".", timeline=Timeline(speed=60)
+    )
+    cadence = create(context).cadence
+    assert (cadence.period_ns, cadence.catch_up_ns) == (30_000_000_000, None)
+
+
+@pytest.mark.asyncio
+async def test_paper_buys_from_the_real_book_and_sends_nothing(running: Running) -> None:
+    async with driven(running) as world:
+        options = polymarket_options(running.url) | {"privateKey": "", "enableRateLimit": False}
+        paper = Paper(Polymarket(options, requests=Requests(8, timeout_s=2.0)))
+        await paper.open()
+        await world.trader._venue.close()  # noqa: SLF001 - the same trader on another venue
+        world.trader._venue = paper  # noqa: SLF001 - as above
+        await world.run(12)
+        assert scores_of(world.body).overall.trades >= 3
+        assert (await world.ledger())["requests_received"] == 0
+        assert await world.trader.reconcile(world.body, ()) == Reconciliation()
+
+
+@pytest.mark.asyncio
+async def test_paper_pays_what_the_book_asks(running: Running) -> None:
+    """The simulation and the venue itself agree on price and fee at the same moment."""
+    async with driven(running) as world:
+        order = payload_of(await first_order(world), Buy)
+        venue = world.trader._venue  # noqa: SLF001 - both venues get the same order
+        paper = Paper(venue)
+        simulated, said = await paper.buy(order), await venue.buy(order)
+        assert isinstance(simulated, Bought)
+        assert isinstance(said, Bought)
+        ours = (simulated.shares_micro, simulated.cost_micro, simulated.fee_micro)
+        assert ours == (said.shares_micro, said.cost_micro, said.fee_micro)
+        assert await paper.find(order) == Missing(is_final=False)
+        await running.control("faults", {"outage": {"seconds": 5.0}})
+        with pytest.raises(AnswerUnreadable):
+            await paper.buy(order)
+
+
+@pytest.mark.asyncio
+async def test_paper_buys_nothing_of_a_closed_market(running: Running) -> None:
+    async with driven(running) as world:
+        effect = await first_order(world)
+        assert effect.not_after_ns is not None
+        running.clock.now_ns = effect.not_after_ns
+        paper = Paper(world.trader._venue)  # noqa: SLF001 - the adapter itself is asked
+        refusal = await paper.buy(payload_of(effect, Buy))
+        assert isinstance(refusal, NotBought)
+        assert refusal.reason.startswith("refused_by_venue")
