@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from handoff.cadence import Schedule
 from handoff.limits import NS
 from handoff.parts import Parts
 from handoff.virtual_time import VirtualClock, run_virtual
@@ -19,6 +20,7 @@ from handoff.worker import Leaving, Worker
 from tests.engine_world import (
     FIRST,
     START_NS,
+    TIMELINE,
     Application,
     LogBook,
     Venue,
@@ -28,7 +30,7 @@ from tests.engine_world import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Coroutine, Generator
 
     from handoff.wire import Message
     from state.journal_frames import Line
@@ -38,27 +40,36 @@ if TYPE_CHECKING:
 STORY_S_MAX = 100_000  # of virtual time
 
 
-class StoppableClock:
-    """The world's clock as one process sees it: while it is stopped, no wait ends."""
+class Freezable:
+    """Runs a coroutine that can be frozen between any two of its steps, as SIGSTOP does.
 
-    def __init__(self, clock: VirtualClock) -> None:
-        self._clock = clock
+    What was to wake it is kept: a time limit that passed meanwhile is met when it thaws.
+    """
+
+    def __init__(self, work: Coroutine[Any, Any, Leaving]) -> None:
+        self._work = work
         self.running = asyncio.Event()
         self.running.set()
+        self.dead = False
 
-    def now_ns(self) -> int:
-        return self._clock.now_ns()
-
-    def monotonic_ns(self) -> int:
-        return self._clock.monotonic_ns()
-
-    async def wait_until(self, wall_ns: int) -> None:
-        await self._clock.wait_until(wall_ns)
-        await self.running.wait()
-
-    async def pause(self, seconds: float) -> None:
-        await self._clock.pause(seconds)
-        await self.running.wait()
+    def __await__(self) -> Generator[Any, Any, Leaving]:
+        error: BaseException | None = None
+        while True:
+            try:
+                waits_for = self._work.send(None) if error is None else self._work.throw(error)
+            except StopIteration as done:
+                leaving: Leaving = done.value
+                return leaving
+            error = None
+            try:
+                yield waits_for
+            except asyncio.CancelledError as cancelled:
+                error = cancelled
+            while not (self.running.is_set() or self.dead):
+                try:
+                    yield from self.running.wait().__await__()
+                except asyncio.CancelledError as cancelled:
+                    error = cancelled
 
 
 class LauncherLine:
@@ -86,40 +97,43 @@ class Process:
     def __init__(self, world: World, me: WorkerId, app: Application, deploy_id: str) -> None:
         self.me = me
         self.app = app
-        self.clock = StoppableClock(world.clock)
         self.line = LauncherLine()
         self.log = LogBook()
         self.gone = False
         parts = Parts(
             workload=app,
             store=world.store,
-            clock=self.clock,
+            clock=world.clock,
             hosts=world,
             channel=self.line,
-            schedule=schedule(),
+            schedule=Schedule(app.cadence, TIMELINE),
             me=me,
             log=self.log.log,
         )
         self.worker = Worker(parts, deploy_id=deploy_id)
+        self._life = Freezable(self.worker.run())
         self.task = asyncio.create_task(self._live(), name=me.worker)
 
     async def _live(self) -> Leaving:
-        leaving = await self.worker.run()
+        leaving = await self._life
         self.gone = True
         return leaving
 
     def stop(self) -> None:
         """SIGSTOP: it does nothing until `wake`, but it is not gone."""
-        self.clock.running.clear()
+        self._life.running.clear()
 
     def wake(self) -> None:
         """SIGCONT."""
-        self.clock.running.set()
+        self._life.running.set()
 
     def die(self) -> None:
         """SIGKILL: it is gone at once and does nothing more."""
-        self.gone = True
+        self.gone = self._life.dead = True
         self.task.cancel()
+
+    def stopped(self) -> bool:
+        return not self._life.running.is_set()
 
     def told(self, kind: Kind) -> list[Message]:
         return [message for message in self.line.told if message["kind"] == kind.value]
@@ -238,7 +252,7 @@ class World:
     async def end(self) -> None:
         """Kill everybody who is left."""
         for process in self.processes:
-            process.task.cancel()
+            process.die()
         await asyncio.gather(*(each.task for each in self.processes), return_exceptions=True)
 
 
