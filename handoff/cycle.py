@@ -165,7 +165,7 @@ class CycleRunner:
         return cycle_of(record, number, self._schedule, release=self._me.release)
 
     async def _observe(self, cycle: Cycle, body: object) -> object:
-        limit_s = self._schedule.bounds.budget_ns / 2 / NS
+        limit_s = self._schedule.bounds.budget_ns / NS
         try:
             async with asyncio.timeout(limit_s):
                 inputs = await self._workload.observe(cycle, body)
