@@ -12,9 +12,8 @@ import hashlib
 import os
 import secrets
 import time
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 from typing_extensions import override
@@ -23,6 +22,9 @@ from bench.witness import Report, Witness, performed, reports_in
 from handoff import Absent, Context, Cycle, Decision, Unavailable, Workload, effect, every, receipt
 from state.record import Effect, Outcome, Receipt
 from state.schema import Schema
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,25 +13,27 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Final
+from typing import Self, TYPE_CHECKING, Final
 
 import msgspec
-from typing_extensions import Self
 
 from bench.witness import Report, reports_in
 from handoff.client import LauncherClient
 from handoff.processes import Identity, identity_of, watch
-from handoff.release_files import Manifest
 from handoff.replace import Driver, Limits, Watcher
-from handoff.rollout import Deploy
 from handoff.tree_snapshot import snapshot_tree
 from handoff.wire import Kind, Message
 from state.errors import RecordMissing
 from state.local_store import read_only_snapshot
-from state.record import Record, WorkerId
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import TracebackType
+
+    from handoff.release_files import Manifest
+    from handoff.rollout import Deploy
+    from state.record import Record, WorkerId
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PATIENCE_S: Final = 60.0  # for anything that takes a second on a quiet machine
@@ -248,7 +250,8 @@ class Installation:
         deadline_s = time.monotonic() + limit_s
         while not condition():
             if time.monotonic() > deadline_s:
-                raise NeverCame(f"{what} did not come within {limit_s:g} s\n{self.last_words()}")
+                text = f"{what} did not come within {limit_s:g} s\n{self.last_words()}"
+                raise NeverCame(text)
             time.sleep(_POLL_S)
 
     def wait_cycles(self, number: int) -> int:

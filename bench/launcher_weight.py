@@ -54,9 +54,7 @@ class Weight(NamedTuple):
 def weigh(installation: Installation) -> Weight:
     """Weigh the launcher of a running installation."""
     status = installation.ask(Kind.STATUS)
-    bare = subprocess.Popen(
-        [sys.executable, "-c", "import time; time.sleep(9)"], env=environment()
-    )
+    bare = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(9)"], env=environment())
     try:
         time.sleep(_SETTLE_S)
         launcher = Path("/proc") / str(status["pid"])
@@ -83,9 +81,7 @@ def _field(path: Path, name: str) -> int:
 def _start_up_modules() -> set[str]:
     """Return what any interpreter of this environment has loaded before it does anything."""
     command = [sys.executable, "-c", "import sys; print(*sys.modules)"]
-    found = subprocess.run(
-        command, env=environment(), capture_output=True, text=True, check=True
-    )
+    found = subprocess.run(command, env=environment(), capture_output=True, text=True, check=True)
     return {name.partition(".")[0] for name in found.stdout.split()}
 
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import random
 import statistics
-from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 RESAMPLES = 2000
 CONFIDENCE = 0.95
@@ -18,7 +20,7 @@ CONFIDENCE = 0.95
 class Spread(NamedTuple):
     """Where values lie, in their own unit."""
 
-    count: int
+    samples: int
     median: float
     p95: float
     p99: float
@@ -41,7 +43,7 @@ def spread(values: Sequence[float]) -> Spread:
     """
     ordered = sorted(values)
     return Spread(
-        count=len(ordered),
+        samples=len(ordered),
         median=statistics.median(ordered),
         p95=_quantile(ordered, 0.95),
         p99=_quantile(ordered, 0.99),
@@ -49,9 +51,7 @@ def spread(values: Sequence[float]) -> Spread:
     )
 
 
-def ratio_of_medians(
-    upper: Sequence[float], lower: Sequence[float], *, seed: int = 0
-) -> Ratio:
+def ratio_of_medians(upper: Sequence[float], lower: Sequence[float], *, seed: int = 0) -> Ratio:
     """Return median(upper) / median(lower) with its interval.
 
     Args:

@@ -26,8 +26,8 @@ from bench import soak_report
 from bench.chained import Settings
 from bench.installation import ROOT, Installation, environment
 from bench.launcher_weight import Weight, weigh
-from handoff.rollout import Deploy, Phase
 from handoff.replace import Watcher
+from handoff.rollout import Deploy, Phase
 
 MODULE: Final = Path(__file__).with_name("chained.py")
 ENTRY: Final = "chained:create"
@@ -80,9 +80,7 @@ class Plan(NamedTuple):
 def main(argv: list[str] | None = None) -> int:
     """Run the soak; return 0 if every count is what it must be."""
     arguments = _parser().parse_args(argv)
-    plan = Plan(
-        arguments.deploys, arguments.period_ms * 1_000_000, arguments.bake, arguments.seed
-    )
+    plan = Plan(arguments.deploys, arguments.period_ms * 1_000_000, arguments.bake, arguments.seed)
     with tempfile.TemporaryDirectory(prefix="soak-") as temporary:
         directory = Path(arguments.directory or temporary).absolute()
         report = run(directory, plan, say=lambda text: print(text, file=sys.stderr, flush=True))
@@ -130,9 +128,7 @@ def run(directory: Path, plan: Plan, *, say: Any = lambda _: None) -> dict[str, 
 class Soak:
     """A soak under way."""
 
-    def __init__(
-        self, installation: Installation, plan: Plan, beside: ThreadPoolExecutor
-    ) -> None:
+    def __init__(self, installation: Installation, plan: Plan, beside: ThreadPoolExecutor) -> None:
         """Find out what an earlier run has done already."""
         self._installation = installation
         self._plan = plan

@@ -7,7 +7,6 @@ for granted but what stands in its journal, whose own chain is checked on the wa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
@@ -16,13 +15,15 @@ from bench.chained import Body, next_link
 from bench.ratios import Spread, ratio_of_medians, spread
 from bench.witness import Report, begun_ns, count
 from state.cycle_audit import audit_cycles, effective
-from state.journal_frames import Line
 from state.journal_reader import read_lines
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from bench.installation import Installation
     from bench.launcher_weight import Weight
     from bench.soak import Done
+    from state.journal_frames import Line
 
 _MS: Final = 1_000_000
 
@@ -218,19 +219,19 @@ def _tally(words: Iterable[str]) -> dict[str, int]:
 def as_text(report: dict[str, Any]) -> str:
     """Return the report for a reader."""
     seen, chain, takes = report["witness"], report["chain"], report["takes"]
+    journal = report["journal"]
     rows = [
-        f"{report['deploys']} deploys in {report['seconds']:.0f} s at a period of "
-        f"{report['period_ms']:g} ms: {report['outcomes']}",
-        f"  aimed at a boundary {report['aimed']}, boot padded {report['padded']}",
-        f"witness    expected {seen['expected']}, run {seen['run']}, "
-        f"missed {len(seen['missed'])}, doubled {len(seen['doubled'])}, "
-        f"begun after their period {len(seen['late'])}",
-        f"journal    decided {report['journal']['decided']}, complete: "
-        f"{report['journal']['complete']}",
-        f"chain      {chain['links']} links again, {chain['bodies']} bodies compared, "
-        f"broken {len(chain['broken'])}, misstamped {len(chain['misstamped'])}",
-        f"takes      {takes['takes']}, old and new alive together in {takes['both_alive']}; "
-        f"seizes {takes['seizes']}",
+        f"{report['deploys']} deploys in {report['seconds']:.0f} s: {report['outcomes']}",
+        f"  a period of {report['period_ms']:g} ms; {report['aimed']} aimed at a boundary",
+        f"  {report['padded']} with a boot of three periods more",
+        f"witness    expected {seen['expected']}, run {seen['run']}",
+        f"  missed {len(seen['missed'])}, doubled {len(seen['doubled'])}",
+        f"  begun only after their period {len(seen['late'])}",
+        f"journal    decided {journal['decided']}, complete: {journal['complete']}",
+        f"chain      {chain['links']} links again, {chain['bodies']} bodies compared",
+        f"  broken {len(chain['broken'])}, misstamped {len(chain['misstamped'])}",
+        f"takes      {takes['takes']}, old and new alive together in {takes['both_alive']}",
+        f"  changes of owner in another way {takes['seizes']}",
     ]
     rows += _lateness_rows(report["lateness_ms"])
     if report["launcher"]:
@@ -246,7 +247,7 @@ def _lateness_rows(lateness: dict[str, Any]) -> list[str]:
             each = values.get(which)
             if each:
                 rows.append(
-                    f"  {name:<11} {which:<10} {each['count']:6.0f} {each['median']:8.3f} "
+                    f"  {name:<11} {which:<10} {each['samples']:6.0f} {each['median']:8.3f} "
                     f"{each['p95']:8.3f} {each['p99']:8.3f} {each['maximum']:8.3f}"
                 )
         if values:

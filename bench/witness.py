@@ -11,9 +11,11 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
 
 class Report(NamedTuple):
@@ -108,7 +110,5 @@ def count(reports: Sequence[Report], *, first: int, last: int, period_ns: int) -
         run=sum(1 for cycle in cycles if times[cycle]),
         missed=tuple(cycle for cycle in cycles if not times[cycle]),
         doubled=tuple(cycle for cycle in cycles if times[cycle] > 1),
-        late=tuple(
-            cycle for cycle in cycles if begun.get(cycle, 0) >= (cycle + 1) * period_ns
-        ),
+        late=tuple(cycle for cycle in cycles if begun.get(cycle, 0) >= (cycle + 1) * period_ns),
     )

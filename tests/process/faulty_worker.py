@@ -9,15 +9,19 @@ import os
 import resource
 import signal
 import time
-from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
 from bench.chained import Body, Chained, Reading, settings_beside
 from handoff import Context, Cycle, Decision, Unavailable, Violation
-from state.record import Effect, Receipt
 from tests.process.faults import FaultySettings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from state.record import Effect, Receipt
 
 ROOM_BYTES = 64 << 20  # address space that is left when memory is limited
 
@@ -77,9 +81,12 @@ def strike(place: str) -> str:
         case "slow":
             time.sleep(SETTINGS.period_s * 0.7)  # the budget is half a period
         case "raise":
-            raise ImportError("told to fail")
+            text = "told to fail"
+            raise ImportError(text)
         case "memory":
             _exhaust_memory()
+        case _:
+            pass  # the caller does it
     return SETTINGS.fault
 
 
@@ -92,8 +99,8 @@ def _first() -> bool:
 
 
 def _exhaust_memory() -> None:
-    with open("/proc/self/statm", encoding="ascii") as file:
-        used = int(file.read().split()[0]) * resource.getpagesize()
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    used = pages * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + ROOM_BYTES, used + ROOM_BYTES))
     hoard: list[Any] = []
     while True:

@@ -45,7 +45,7 @@ def _unwritable() -> Path:
     return Path("/proc/handoff-home") if sys.platform == "linux" else Path("/dev/null/home")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="/dev/shm is Linux's")
+@pytest.mark.skipif(sys.platform != "linux", reason="no tmpfs at a known place")
 def test_a_home_in_memory_is_refused_before_anything_starts() -> None:
     """A restart of the host would empty it; the launcher must not learn that from its workers."""
     with tempfile.TemporaryDirectory(dir="/dev/shm") as place:

@@ -77,7 +77,7 @@ def test_an_owner_that_dies_at_a_place_is_finished_by_its_heir(tmp_path: Path, p
     with Hurt(tmp_path) as hurt:
         dying = hurt.release("dying", place=place, fault="kill", once=True)
         hurt.launcher = hurt.run(dying, ENTRY)
-        hurt.wait(lambda: (tmp_path / "struck-dying").exists(), "the fault")
+        hurt.wait((tmp_path / "struck-dying").exists, "the fault")
         hurt.wait_cycles(2)
         verify_nothing_lost(hurt)
         assert len(hurt.kinds("seize")) == 2
@@ -132,7 +132,7 @@ def test_a_worker_drained_by_hand_is_restarted(tmp_path: Path) -> None:
         send(owner, signal.SIGTERM)
         hurt.wait_other_owner(owner)
         verify_nothing_lost(hurt)
-        assert [line.worker for line in hurt.kinds("release")][0] == ""
+        assert hurt.kinds("release")[0].worker == ""
         assert hurt.kinds("seize")[1].evidence == {"proof": "none"}
 
 
