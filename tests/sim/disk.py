@@ -1,0 +1,130 @@
+"""The simulated disk: one `MemoryStore`, reached by each process through calls that can fail.
+
+Before each call, and at each moment of a commit, the process may be killed, stopped or told that
+the disk is sick. While a stopped process holds the lock, nobody else gets it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from typing_extensions import override
+
+from handoff.limits import NS
+from state.errors import LockTimeout, OutcomeUnknown, WriteFailed
+from state.local_store import LOCK_TIMEOUT_NS
+from state.memory_store import MemoryStore, Moment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from state.commit import Generation
+    from state.record import Record
+    from state.store import Change, Note
+    from tests.sim.clockwork import Process
+    from tests.sim.faults import Faults
+
+_INPUT_OUTPUT_ERROR = 5  # EIO
+
+
+class Disk(MemoryStore):
+    """The record and the journal of one host, and who holds the lock."""
+
+    holder: Process | None = None
+    _known: tuple[bytes, Generation] | None = None
+
+    @override
+    def generation(self) -> Generation:
+        # Decoded once after each write: bytes that did not change say the same again.
+        if self._known is None or self._known[0] is not self.data:
+            found = super().generation()
+            assert self.data is not None, "there is a record"
+            self._known = (self.data, found)
+        return self._known[1]
+
+
+class ProcessStore:
+    """A `Store` as one process has it.
+
+    Args:
+        disk: What all processes share.
+        process: Whose store it is.
+        faults: What goes wrong.
+        written: Called after each record that this process wrote, with the transition's name.
+    """
+
+    def __init__(
+        self,
+        disk: Disk,
+        process: Process,
+        faults: Faults,
+        written: Callable[[Process, str], None],
+    ) -> None:
+        self._disk = disk
+        self._process = process
+        self._faults = faults
+        self._written = written
+
+    def read(self) -> Record:
+        self._process.cross("read")
+        self._wait_for_lock()
+        if self._faults.strikes("disk", 0.002):
+            raise self._sick()
+        return self._disk.read()
+
+    def create(self, record: Record) -> Record:
+        return self._disk.create(record)
+
+    def transact(self, change: Change, note: Note) -> Record:
+        self._process.cross("transact")
+        self._wait_for_lock()
+        disk, kind = self._disk, note.kind
+        attempts: list[str] = []
+
+        def noted(record: Record) -> Record:
+            after = change(record)
+            attempts.append(after.attempt)
+            return after
+
+        def interrupt(moment: Moment) -> None:
+            if moment is Moment.AFTER_RECORD:
+                self._written(self._process, kind)
+            self._trouble(moment, attempts[-1])
+
+        disk.holder, outer = self._process, disk.interrupt
+        disk.interrupt = interrupt
+        try:
+            return disk.transact(noted, note)
+        finally:
+            disk.interrupt, disk.holder = outer, None
+
+    def token(self) -> object:
+        return self._disk.token()
+
+    def close(self) -> None:
+        """Do nothing: the disk stays."""
+
+    def _wait_for_lock(self) -> None:
+        holder = self._disk.holder
+        if holder is not None and holder.alive and holder is not self._process:
+            # Whoever is stopped with the lock in hand keeps it longer than anyone waits.
+            self._process.stop(LOCK_TIMEOUT_NS)
+            raise LockTimeout
+
+    def _trouble(self, moment: Moment, attempt: str) -> None:
+        process, faults = self._process, self._faults
+        if faults.strikes("kill_in_call", 0.01):
+            process.die()
+        if faults.strikes("lock_stall", 0.005):
+            rng = process.clockwork.rng
+            process.clockwork.block(process, LOCK_TIMEOUT_NS + rng.randrange(30 * NS))
+        process.require_alive()
+        if not faults.strikes("disk", 0.02):
+            return
+        if moment is Moment.AFTER_RECORD or process.clockwork.rng.random() < 0.3:
+            raise OutcomeUnknown(attempt)
+        raise self._sick()
+
+    @staticmethod
+    def _sick() -> WriteFailed:
+        return WriteFailed("record.json", OSError(_INPUT_OUTPUT_ERROR, "Input/output error"))

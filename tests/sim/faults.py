@@ -1,0 +1,69 @@
+"""What goes wrong in one simulation, and how often: drawn once from the seed.
+
+Most simulations have a few kinds of trouble only, so that each kind is also seen alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from handoff.limits import MS, NS
+
+if TYPE_CHECKING:
+    import random
+
+KINDS: Final = (
+    "kill",
+    "kill_in_call",
+    "stop",
+    "stall",
+    "lock_stall",
+    "disk",
+    "venue_late",
+    "venue_lost",
+    "venue_down",
+    "slow",
+    "clock",
+    "line",
+    "launcher",
+    "deployer",
+    "operator",
+    "inputs",
+)
+
+
+class Faults:
+    """The kinds of trouble of one simulation.
+
+    Attributes:
+        on: Trouble is made at all; switched off for the last part of each simulation.
+        kinds: For each kind the factor of its frequency; 0 where it does not happen.
+    """
+
+    def __init__(self, rng: random.Random) -> None:
+        self.on = True
+        self._rng = rng
+        share = rng.choice((0.0, 0.15, 0.3, 0.6))
+        self.kinds = {
+            kind: rng.choice((0.3, 1.0, 3.0)) if rng.random() < share else 0.0 for kind in KINDS
+        }
+        if rng.random() < 0.5:
+            # Trouble that a protocol finds hardest comes together more often than by chance.
+            for kind in rng.sample(KINDS, 2):
+                self.kinds[kind] = max(1.0, self.kinds[kind])
+
+    def strikes(self, kind: str, chance: float) -> bool:
+        """Draw whether something of this kind happens now."""
+        factor = self.kinds[kind]
+        return self.on and factor > 0.0 and self._rng.random() < chance * factor
+
+    def mean_ns(self, kind: str, seconds: float) -> int | None:
+        """Draw the time to the next event of a kind that happens every so many seconds."""
+        factor = self.kinds[kind]
+        return round(self._rng.expovariate(factor / seconds) * NS) if factor else None
+
+    def duration_ns(self, *, short_ms: float, long_s: float) -> int:
+        """Draw a duration: mostly short, sometimes long."""
+        if self._rng.random() < 0.6:
+            return round(self._rng.uniform(0, short_ms) * MS)
+        return round(self._rng.uniform(0, long_s) * NS)

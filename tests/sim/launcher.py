@@ -1,0 +1,296 @@
+"""The simulated launcher: the real rules of supervision over simulated processes.
+
+What to do next is `handoff.supervision.plan`, which release is started
+`handoff.restart_policy.choose_release`; this file only does it, and keeps of each child what the
+real launcher keeps. It may be killed; the next one adopts what lives.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from handoff.limits import MS, NS
+from handoff.restart_policy import Failures, choose_release
+from handoff.supervision import (
+    Child,
+    Drain,
+    Exit,
+    Kill,
+    Role,
+    Situation,
+    StartHeir,
+    plan,
+    wake_at_s,
+)
+from handoff.wire import Kind, Message
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.sim.clockwork import Clockwork
+    from tests.sim.ports import SimulatedLine
+    from tests.sim.worker_process import WorkerProcess
+
+_FAULTY_STATUS = 4
+_TICK_S = 1.0
+
+
+class Running:
+    """One living child: what the rules see of it, its process, its line."""
+
+    def __init__(self, child: Child, process: WorkerProcess) -> None:
+        self.child = child
+        self.process = process
+        self.line: SimulatedLine | None = None
+        self.leaving = ""
+        self.reason = ""
+
+
+class RequestRefused(Exception):
+    """The launcher did not do what it was asked for; the text is its reason."""
+
+
+class SimulatedLauncher:
+    """One launcher's life.
+
+    Args:
+        clockwork: Time.
+        spawn: Starts a worker process of a release, for a deploy or as an heir.
+        record: Reads the record as plain JSON.
+        first_release: What is started where nobody ever owned.
+        standby: A standby is wanted at all times.
+        trace: Where it tells what it does.
+
+    Attributes:
+        subscriber: Is told every message, as a client of the real one is.
+        children: The living children by name.
+    """
+
+    def __init__(
+        self,
+        clockwork: Clockwork,
+        *,
+        spawn: Callable[[str, str], WorkerProcess],
+        record: Callable[[], dict[str, Any]],
+        first_release: str,
+        standby: bool,
+        trace: Callable[..., None],
+    ) -> None:
+        self.alive = True
+        self.children: dict[str, Running] = {}
+        self.subscriber: Callable[[Message], None] = lambda _: None
+        self._clockwork = clockwork
+        self._spawn = spawn
+        self._record = record
+        self._first_release = first_release
+        self._standby = standby
+        self._trace = trace
+        self._failures = Failures()
+        self._bad_cycle = False
+        self._tick_due = False
+        self.look()
+
+    # --- the loop ----------------------------------------------------------------------
+
+    def look(self) -> None:
+        """Act on what is known soon, once, however often this is asked for."""
+        if not self._tick_due and self.alive:
+            self._tick_due = True
+            self._clockwork.after(self._clockwork.rng.randrange(2 * MS), self._tick)
+
+    def _tick(self) -> None:
+        self._tick_due = False
+        if not self.alive:
+            return
+        self._bury()
+        situation = self._situation()
+        for action in plan(situation):
+            self._act(action)
+        wake_s = wake_at_s(self._situation())
+        wait_s = _TICK_S if wake_s is None else min(_TICK_S, wake_s - self._now_s())
+        self._clockwork.after(wait_s * NS + 1, self.look)
+
+    def _situation(self) -> Situation:
+        return Situation(
+            children=tuple(running.child for running in self.children.values()),
+            stopping=False,
+            standby=self._standby,
+            next_start_s=self._failures.next_start_s(),
+            now_s=self._now_s(),
+        )
+
+    def _act(self, action: StartHeir | Drain | Kill | Exit) -> None:
+        match action:
+            case StartHeir(reason):
+                self._start_heir(reason)
+            case Drain(name):
+                self.drain(name)
+            case Kill(name):
+                self.children[name].process.kill_soon(MS)
+            case Exit():
+                self.alive = False
+
+    def _now_s(self) -> float:
+        return self._clockwork.now_ns / NS
+
+    # --- children ----------------------------------------------------------------------
+
+    def _start_heir(self, reason: str) -> None:
+        choice = choose_release(
+            self._record(),
+            first=self._first_release,
+            failed_starts=self._failures.in_a_row,
+            bad_cycle=self._bad_cycle,
+        )
+        self._trace("launcher", "start heir", reason=reason, release=choice.release)
+        self._start(Role.HEIR, choice.release, "")
+
+    def _start(self, role: Role, release: str, deploy_id: str) -> Running:
+        process = self._spawn(release, deploy_id)
+        child = Child(
+            process.name, role, release=release, deploy_id=deploy_id, started_s=self._now_s()
+        )
+        return self.adopt(child, process)
+
+    def adopt(self, child: Child, process: WorkerProcess) -> Running:
+        """Watch a child that was started here, or by the launcher before this one."""
+        running = self.children[child.name] = Running(child, process)
+        process.on_death = self.look
+        return running
+
+    def drain(self, name: str) -> None:
+        running = self.children[name]
+        running.process.ask_to_leave()
+        self._update(running, stopping_s=self._now_s())
+
+    def _update(self, running: Running, **changes: Any) -> None:
+        running.child = running.child._replace(**changes)
+
+    def _bury(self) -> None:
+        for name, running in list(self.children.items()):
+            if running.process.alive:
+                continue
+            del self.children[name]
+            status = running.process.status
+            self._trace("launcher", "buried", child=name, status=status, leaving=running.leaving)
+            self._broadcast(
+                {
+                    "kind": Kind.EXITED.value,
+                    "name": name,
+                    "release": running.child.release,
+                    "deploy": running.child.deploy_id,
+                    "how": f"status {status}",
+                    "reason": running.reason,
+                }
+            )
+            if status == 0 or running.child.stopping_s is not None:
+                continue
+            if running.child.role is Role.HEIR:
+                self._heir_failed(running, status)
+
+    def _heir_failed(self, running: Running, status: int | None) -> None:
+        self._bad_cycle = status == _FAULTY_STATUS or running.leaving == "FAULTY"
+        self._failures = self._failures.after_failure(self._now_s())
+        if running.child.warm and self._failures.in_a_row == 1:
+            self._failures = self._failures._replace(last_s=0.0)
+
+    # --- messages ----------------------------------------------------------------------
+
+    def hear(self, line: SimulatedLine, message: Message) -> None:
+        """Take a message from a worker's line."""
+        if not self.alive:
+            return
+        if message["kind"] == Kind.HELLO.value:
+            self._greet(line, message)
+        running = next((each for each in self.children.values() if each.line is line), None)
+        if running is None:
+            return
+        match message["kind"]:
+            case Kind.READY.value:
+                self._update(running, warm=True)
+            case Kind.TOOK.value | Kind.SEIZED.value:
+                self._own(running)
+            case Kind.SETTLED.value:
+                self._failures = Failures()
+                left_s = (message["overdue_at_ms"] * MS - self._clockwork.wall_ns()) / NS
+                self._update(running, owner=True, warm=True, overdue_s=self._now_s() + left_s)
+            case Kind.LOST.value:
+                self._update(running, owner=False, overdue_s=None)
+            case Kind.YIELDING.value:
+                self.tell_role(Role.CANDIDATE, Kind.YIELDING, until_ns=message["until_ns"])
+            case Kind.LEAVING.value:
+                running.leaving, running.reason = message["leaving"], message["reason"]
+        self._broadcast(message)
+        self.look()
+
+    def line_closed(self, line: SimulatedLine) -> None:
+        for running in self.children.values():
+            if running.line is line:
+                running.line = None
+
+    def _greet(self, line: SimulatedLine, message: Message) -> None:
+        running = next(
+            (each for each in self.children.values() if each.process.pid == message["pid"]), None
+        )
+        if running is None:
+            line.hang_up()
+            return
+        running.line = line
+
+    def _own(self, running: Running) -> None:
+        self._bad_cycle = False
+        for other in self.children.values():
+            if other.child.owner:
+                self._update(other, owner=False, overdue_s=None)
+        self._update(running, owner=True, warm=True, role=Role.HEIR)
+        running.process.role = Role.HEIR  # written down for the next launcher
+
+    def _broadcast(self, message: Message) -> None:
+        subscriber = self.subscriber
+
+        def arrive() -> None:
+            if self.alive:
+                subscriber(message)
+
+        self._clockwork.after(MS, arrive)
+
+    def tell_role(self, role: Role, kind: Kind, **members: Any) -> None:
+        for running in self.children.values():
+            if running.child.role is role and running.line is not None:
+                running.line.deliver(kind, **members)
+
+    # --- what a deployer asks for ------------------------------------------------------
+
+    def start_candidate(self, release: str, deploy_id: str) -> dict[str, bool]:
+        """Start a candidate, or say how far the one of this deploy is."""
+        for running in self.children.values():
+            child = running.child
+            if child.deploy_id == deploy_id and child.role in {Role.CANDIDATE, Role.HEIR}:
+                owner, connected = child.role is Role.HEIR, running.line is not None
+                return {"connected": connected, "warm": child.warm, "owner": owner}
+            if child.role is Role.CANDIDATE and child.stopping_s is None:
+                message = f"deploy {child.deploy_id} is under way"
+                raise RequestRefused(message)
+        self._start(Role.CANDIDATE, release, deploy_id)
+        self.look()
+        return {"connected": False, "warm": False, "owner": False}
+
+    def approve(self, deploy_id: str, bake: int) -> None:
+        for running in self.children.values():
+            child = running.child
+            mine = child.role is Role.CANDIDATE and child.deploy_id == deploy_id
+            if mine and running.line is not None:
+                running.line.deliver(Kind.GO, bake=bake)
+                self.tell_role(Role.HEIR, Kind.WAITING)
+                return
+        message = f"no candidate of deploy {deploy_id} is connected"
+        raise RequestRefused(message)
+
+    def stop_candidate(self, deploy_id: str) -> None:
+        for name, running in list(self.children.items()):
+            child = running.child
+            if child.role is Role.CANDIDATE and child.deploy_id == deploy_id:
+                self.drain(name)
+
+    def give_back(self, deploy_id: str) -> None:
+        self.tell_role(Role.HEIR, Kind.RETURN, deploy=deploy_id)

@@ -1,0 +1,109 @@
+"""A simulated worker process: the real worker on simulated ports."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from handoff.cadence import Schedule
+from handoff.parts import Parts
+from handoff.supervision import Role
+from handoff.wire import WIRE
+from handoff.worker import Worker
+from state.record import WorkerId
+from tests.sim.application import Application, Release, Traits, pause
+from tests.sim.clockwork import Clockwork, Process
+from tests.sim.ports import SimulatedClock, SimulatedHosts, SimulatedLine, SimulatedLog
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from state.record import Timeline
+    from state.store import Store
+    from tests.sim.faults import Faults
+    from tests.sim.launcher import SimulatedLauncher
+    from tests.sim.venue import Venue
+
+
+class Surroundings(NamedTuple):
+    """What every worker process of one simulation finds."""
+
+    clockwork: Clockwork
+    faults: Faults
+    venue: Venue
+    traits: Traits
+    timeline: Timeline
+    lag_s: float
+    processes: dict[int, WorkerProcess]
+    launcher: Callable[[], SimulatedLauncher | None]
+    store_of: Callable[[Process], Store]
+    trace: Callable[..., None]
+
+
+class WorkerProcess(Process):
+    """One worker process.
+
+    Args:
+        around: What it finds.
+        release: The release that it runs.
+        deploy_id: The deploy whose candidate it is, or an empty string.
+        pid: Unique for ever.
+    """
+
+    def __init__(
+        self, around: Surroundings, release: Release, *, deploy_id: str, pid: int
+    ) -> None:
+        super().__init__(
+            around.clockwork, name=f"{release.name}-{pid}", pid=pid, release=release.name
+        )
+        self.identity = WorkerId(
+            worker=self.name,
+            host="host",
+            boot_id="boot",
+            pid_namespace="1",
+            pid=pid,
+            start_ticks=pid,
+            release=release.name,
+        )
+        workload = Application(
+            release, around.traits, process=self, venue=around.venue, faults=around.faults
+        )
+        self.deploy_id = deploy_id
+        self.role = Role.CANDIDATE if deploy_id else Role.HEIR  # as the launcher wrote it down
+        hello: dict[str, Any] = {"wire": WIRE, "pid": pid, "release": release.name}
+        hello["deploy"] = deploy_id
+        self.line = SimulatedLine(self, hello, around.launcher, around.faults)
+        self._worker = Worker(
+            Parts(
+                workload=workload,
+                store=around.store_of(self),
+                clock=SimulatedClock(self, around.lag_s),
+                hosts=SimulatedHosts(self, around.processes),
+                channel=self.line,
+                schedule=Schedule(workload.cadence, around.timeline),
+                me=self.identity,
+                log=SimulatedLog(self, around.trace),
+            ),
+            deploy_id=deploy_id,
+        )
+        self._leaving_asked = False
+        self.start(self._main(clockwork_import_s(around.clockwork)))
+
+    async def _main(self, import_s: float) -> int:
+        await pause(self, import_s)
+        return (await self._worker.run()).value
+
+    @property
+    def stands_aside_until_ns(self) -> int:
+        """Until when it said that it would step aside for a candidate."""
+        return self.line.stands_aside_until_ns
+
+    def ask_to_leave(self) -> None:
+        """Send SIGTERM: handled when the process is scheduled next."""
+        self.loop.call_soon(self._worker.drain)
+
+
+def clockwork_import_s(clockwork: Clockwork) -> float:
+    """Draw how long the interpreter and the imports take."""
+    return clockwork.rng.uniform(0.05, 0.6)
+
+

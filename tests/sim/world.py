@@ -1,0 +1,365 @@
+"""One simulated world: built from a seed, disturbed for a while, then left to heal.
+
+Owns the seed, the order of events and the verdict. The core and the worker are the real ones;
+everything around them is simulated, so that one number is enough to see it all again.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import secrets
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from unittest import mock
+
+from handoff.cadence import Cadence, Schedule
+from handoff.limits import IN_FLIGHT_NS, NS, RESTART_BACKOFF_S
+from handoff.supervision import Child
+from state import transitions
+from state.cycle_audit import audit_cycles
+from state.memory_store import Moment
+from state.record import Control, Progress, Record, Timeline
+from state.store import Note
+from tests.sim.application import Fault, Release, Traits
+from tests.sim.checkers import Checkers, Facts
+from tests.sim.clockwork import Clockwork, Process
+from tests.sim.deployer import SimulatedDeployer
+from tests.sim.disk import Disk, ProcessStore
+from tests.sim.faults import Faults
+from tests.sim.launcher import SimulatedLauncher
+from tests.sim.venue import Venue
+from tests.sim.worker_process import Surroundings, WorkerProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+APP: Final = "sim"
+TROUBLE_CYCLES_MAX: Final = 14
+HEALED_CYCLES: Final = 2  # settled in their own time after the trouble: the world is well
+HEAL_GRACE_NS: Final = 60 * NS
+
+
+class Outcome(NamedTuple):
+    """What became of one simulation.
+
+    Attributes:
+        seed: Its seed.
+        violation: The broken guarantee, or an empty string.
+        cycles: Cycles that were decided.
+        owners: Changes of owner.
+        effects: Effects that were planned.
+        seconds: Simulated seconds.
+        chain: Digest over everything that was written.
+    """
+
+    seed: int
+    violation: str
+    cycles: int
+    owners: int
+    effects: int
+    seconds: float
+    chain: str
+
+
+def run_seed(seed: int, trace: Callable[[str], None] | None = None) -> Outcome:
+    """Run the simulation of a seed to its end."""
+    rng = random.Random(seed)  # noqa: S311 - reproducible on purpose
+    with mock.patch.object(secrets, "token_hex", lambda size: f"{rng.getrandbits(8 * size):x}"):
+        return World(seed, rng, trace).run()
+
+
+class World:
+    """One simulation."""
+
+    def __init__(
+        self, seed: int, rng: random.Random, trace: Callable[[str], None] | None
+    ) -> None:
+        self.seed = seed
+        self._rng = rng
+        self._trace_to = trace
+        self.clockwork = Clockwork(rng)
+        self.faults = Faults(rng)
+        period_ns = rng.choice((1, 2, 4, 4, 8)) * NS
+        self._traits = Traits(
+            period_ns=period_ns,
+            catch_up_ns=rng.choice((None, None, None, 3 * period_ns)),
+            effects_max=rng.choice((0, 1, 1, 2, 4)),
+            orders_alone=rng.random() < 0.6,
+            bounded=rng.random() < 0.4,
+        )
+        self._trouble_ns = rng.randrange(5, TROUBLE_CYCLES_MAX + 1) * period_ns + 10 * NS
+        self.venue = Venue(self.clockwork, self.faults)
+        self._on_time = 0
+        self._healthy_from = 0
+        first = Release("r1", 1, Fault.NONE)
+        self.releases = {first.name: first}
+        self.processes: dict[int, WorkerProcess] = {}
+        self.launcher: SimulatedLauncher | None = None
+        self._standby = rng.random() < 0.5
+        self._build(Timeline())
+
+    def _build(self, timeline: Timeline) -> None:
+        clockwork = self.clockwork
+        self.disk = Disk(app=APP, timeline=timeline, now_ns=clockwork.wall_ns)
+        self._around = Surroundings(
+            clockwork=clockwork,
+            faults=self.faults,
+            venue=self.venue,
+            traits=self._traits,
+            timeline=timeline,
+            lag_s=self._rng.choice((0.03, 0.08, 0.2)),
+            processes=self.processes,
+            launcher=lambda: self.launcher,
+            store_of=lambda process: ProcessStore(
+                self.disk, process, self.faults, self._written
+            ),
+            trace=self.trace,
+        )
+        cadence = Cadence(period_ns=self._traits.period_ns)
+        self.schedule = Schedule(cadence, timeline)
+        cycle = self.schedule.cycle_at(clockwork.wall_ns())
+        record = Record(app=APP, timeline=timeline, progress=Progress(cycle=cycle))
+        self.disk.create(record)
+        self.checkers = Checkers(record, self.releases, lambda name: self.venue.executed[name])
+        self._start_launcher()
+        deploys = self._rng.random() < 0.8
+        self._deployer = SimulatedDeployer(
+            clockwork,
+            faults=self.faults,
+            launcher=lambda: self.launcher,
+            releases=self.releases,
+            pause_s=self._rng.choice((3.0, 10.0)) if deploys else 1e6,
+            trace=self.trace,
+        )
+
+    # --- its course ----------------------------------------------------------------------
+
+    def run(self) -> Outcome:
+        self._plan_trouble()
+        clockwork = self.clockwork
+        clockwork.run(self._trouble_ns, lambda: False)
+        if not clockwork.violation:
+            self._heal()
+        if not clockwork.violation:
+            clockwork.report(self._final())
+        return Outcome(
+            seed=self.seed,
+            violation=clockwork.violation,
+            cycles=len(self.checkers.decided),
+            owners=self.checkers.record.ownership.epoch,
+            effects=len(self.checkers.planned),
+            seconds=clockwork.now_ns / NS,
+            chain=self.disk.journal()[-1].chain,
+        )
+
+    def _heal(self) -> None:
+        """Stop the trouble; the world has to get well by itself, within its own bounds."""
+        self.trace("world", "the trouble is over")
+        self.faults.on = False
+        if self.launcher is None:
+            self._start_launcher()
+        self._command(Control())
+        bounds = self.schedule.bounds
+        longest_ns = IN_FLIGHT_NS + RESTART_BACKOFF_S[-1] * NS + HEAL_GRACE_NS
+        longest_ns += 6 * (bounds.overdue_ns + bounds.period_ns)
+        self._healthy_from = self.schedule.cycle_at(self.clockwork.wall_ns()) + 1
+        self._on_time = 0
+        self.clockwork.run(int(self.clockwork.now_ns + longest_ns), self._is_healed)
+        if not self.clockwork.violation and not self._is_healed():
+            self.clockwork.report(f"it does not get well: {self._illness()}")
+
+    def _is_healed(self) -> bool:
+        return self._on_time >= HEALED_CYCLES and not self.checkers.unfinished()
+
+    def _illness(self) -> str:
+        record = self.checkers.record
+        due = self.schedule.cycle_at(self.clockwork.wall_ns())
+        if record.progress.cycle < due - 1:
+            return f"cycle {record.progress.cycle + 1} is not decided, cycle {due} is due"
+        return self.checkers.unfinished() or "cycles are late"
+
+    def _final(self) -> str:
+        lines = self.disk.journal()
+        report = audit_cycles(lines, digest=self.disk.generation().digest)
+        if not report.is_complete:
+            return f"the journal does not add up: {report}"
+        crash = next((each for each in self.processes.values() if each.crash), None)
+        if crash is not None:
+            return f"{crash.name} died of {crash.crash!r}"
+        return next(self.checkers.outcomes(), "")
+
+    # --- what is written -------------------------------------------------------------------
+
+    def _written(self, process: Process, kind: str) -> None:
+        assert isinstance(process, WorkerProcess), "only workers have a store"
+        before, after = self.checkers.record, self.disk.generation().record
+        owner = before.ownership.owner
+        number = before.progress.cycle + 1
+        now_ns = self.clockwork.wall_ns()
+        asides = [each.stands_aside_until_ns for each in self.processes.values()]
+        facts = Facts(
+            writer=process.identity,
+            kind=kind,
+            owner_alive=owner is not None and self.processes[owner.pid].alive,
+            in_time=now_ns < max(self.schedule.boundary_ns(number), *asides),
+        )
+        if self._trace_to is not None:
+            words = {"cycle": after.progress.cycle, "epoch": after.ownership.epoch}
+            self.trace(process.name, kind, **words, outbox=len(after.outbox))
+        broken = self.checkers.written(after, facts)
+        if broken:
+            self.clockwork.report(broken)
+        if kind == "settle" and not self.faults.on:
+            number = after.progress.cycle
+            late = now_ns >= self.schedule.boundary_ns(number + 1)
+            self._on_time = 0 if late or number < self._healthy_from else self._on_time + 1
+
+    # --- processes ---------------------------------------------------------------------------
+
+    def _start_launcher(self) -> None:
+        before = [each for each in self.processes.values() if each.alive]
+        self.launcher = SimulatedLauncher(
+            self.clockwork,
+            spawn=self._spawn,
+            record=lambda: json.loads(self.disk.data or b"{}"),
+            first_release="r1",
+            standby=self._standby,
+            trace=self.trace,
+        )
+        owner = self.checkers.record.ownership.owner
+        for process in before:
+            owns = owner is not None and owner.pid == process.pid
+            child = Child(
+                process.name,
+                process.role,
+                release=process.release,
+                deploy_id=process.deploy_id,
+                started_s=self.clockwork.now_ns / NS,
+                owner=owns,
+            )
+            self.launcher.adopt(child, process)
+
+    def _spawn(self, release: str, deploy_id: str) -> WorkerProcess:
+        pid = len(self.processes) + 1
+        process = WorkerProcess(
+            self._around, self.releases[release], deploy_id=deploy_id, pid=pid
+        )
+        process.on_call = self._on_call
+        self.processes[pid] = process
+        return process
+
+    def _on_call(self, process: Process, where: str) -> None:
+        if self.faults.strikes("kill_in_call", 0.002):
+            self.trace("world", "kills in a call", process=process.name, call=where)
+            process.die()
+        elif self.faults.strikes("stall", 0.02):
+            bounds = self.schedule.bounds
+            duration_ns = self.faults.duration_ns(
+                short_ms=300, long_s=2 * bounds.overdue_ns / NS + 2
+            )
+            self.trace("world", "stalls", process=process.name, call=where, ns=duration_ns)
+            self.clockwork.block(process, duration_ns)
+        process.require_alive()
+
+    # --- trouble -----------------------------------------------------------------------------
+
+    def _plan_trouble(self) -> None:
+        self._repeat("kill", 12.0, self._kill_one)
+        self._repeat("stop", 12.0, self._stop_one)
+        self._repeat("clock", 15.0, self._step_clock)
+        self._repeat("line", 15.0, self._break_line)
+        self._repeat("launcher", 15.0, self._kill_launcher)
+        self._repeat("operator", 15.0, self._operate)
+        self._repeat("venue_down", 15.0, self._close_venue)
+
+    def _repeat(self, kind: str, every_s: float, act: Callable[[], None]) -> None:
+        delay_ns = self.faults.mean_ns(kind, every_s)
+        if delay_ns is None:
+            return
+
+        def strike() -> None:
+            if self.faults.on:
+                act()
+                self._repeat(kind, every_s, act)
+
+        self.clockwork.after(delay_ns, strike)
+
+    def _draw_process(self) -> WorkerProcess | None:
+        alive = [each for each in self.processes.values() if each.alive]
+        owner = self.checkers.record.ownership.owner
+        owning = [each for each in alive if owner is not None and each.pid == owner.pid]
+        if owning and self._rng.random() < 0.5:
+            return owning[0]
+        return self._rng.choice(alive) if alive else None
+
+    def _kill_one(self) -> None:
+        process = self._draw_process()
+        if process is None:
+            return
+        victims = [process]
+        if self._rng.random() < 0.15:
+            victims = [each for each in self.processes.values() if each.alive]
+        for victim in victims:
+            self.trace("world", "kills", process=victim.name)
+            victim.die()
+
+    def _stop_one(self) -> None:
+        process = self._draw_process()
+        if process is not None:
+            long_s = 2 * self.schedule.bounds.overdue_ns / NS + 2
+            duration_ns = self.faults.duration_ns(short_ms=2000, long_s=long_s)
+            self.trace("world", "stops", process=process.name, ns=duration_ns)
+            process.stop(duration_ns)
+
+    def _step_clock(self) -> None:
+        by_s = self._rng.choice((-10.0, -2.0, -0.3, 0.3, 2.0, 10.0, 40.0))
+        self.trace("world", "steps the clock", seconds=by_s)
+        self.clockwork.step_wall(round(by_s * NS))
+
+    def _break_line(self) -> None:
+        process = self._draw_process()
+        if process is not None:
+            process.line.hang_up()
+
+    def _kill_launcher(self) -> None:
+        if self.launcher is None:
+            return
+        self.trace("world", "kills the launcher")
+        self.launcher.alive = False
+        self.launcher = None
+        for process in self.processes.values():
+            if process.alive:
+                process.line.hang_up()
+        self.clockwork.after(self._rng.uniform(0.2, 8.0) * NS, self._launcher_again)
+
+    def _launcher_again(self) -> None:
+        if self.launcher is None:
+            self._start_launcher()
+
+    def _close_venue(self) -> None:
+        self.venue.go_down(self._rng.randrange(20 * NS))
+
+    def _operate(self) -> None:
+        paused, halted = self._rng.random() < 0.3, self._rng.random() < 0.4
+        self._command(Control(paused=paused, halted=halted, by="operator"))
+
+    def _command(self, control: Control) -> None:
+        holder = self.disk.holder
+        if holder is not None and holder.alive:
+            return  # the command line says that the record is locked; one tries again
+
+        def written(moment: Moment) -> None:
+            if moment is Moment.AFTER_RECORD:
+                self.checkers.record = self.disk.generation().record
+
+        self.disk.interrupt = written
+        change = partial(transitions.command, control=control, attempt=secrets.token_hex(8))
+        self.disk.transact(change, Note(kind="command"))
+
+    # --- for humans --------------------------------------------------------------------------
+
+    def trace(self, who: str, what: str, **fields: Any) -> None:
+        if self._trace_to is not None:
+            words = " ".join(f"{name}={value}" for name, value in fields.items())
+            self._trace_to(f"{self.clockwork.now_ns / NS:9.3f}  {who:12} {what} {words}")
