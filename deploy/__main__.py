@@ -1,7 +1,8 @@
-"""`python -m deploy run --home DIR --deploy ID`: the job that runs one deploy.
+"""`python -m deploy run|watch|notify`: what the launcher starts for deploys.
 
-Owns the arguments and the exit code of the job. The launcher starts it, and starts it
-again if it dies; exit status 0 says that the deploy has ended, however it ended.
+Owns the arguments and exit codes of the job that runs one deploy and of the two companions
+that follow the branch and tell people. The job is started again if it dies; its exit status 0
+says that the deploy has ended, however it ended.
 """
 
 from __future__ import annotations
@@ -12,34 +13,70 @@ import sys
 import time
 from pathlib import Path
 
-from deploy import requests
+from deploy import convergence, requests
 from deploy.deployer import NICENESS, Deployer, json_line
 from deploy.errors import DeployError, RequestMissing
+from deploy.watcher import BranchWatcher
 from state.errors import StateError
 
 _USAGE = 2
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one deploy to its end."""
+    """Run one command to its end."""
     if not __debug__:
         sys.stderr.write("error: this program relies on its assertions\nhint: run without -O\n")
         return _USAGE
-    parser = argparse.ArgumentParser(prog="python -m deploy")
-    parser.add_argument("command", choices=["run"])
-    parser.add_argument("--home", type=Path, required=True)
-    parser.add_argument("--deploy", required=True)
-    arguments = parser.parse_args(argv)
+    arguments = _parser().parse_args(argv)
     os.nice(NICENESS)  # the owner beside it has the first word
+    try:
+        return int(arguments.run(arguments))
+    except (DeployError, StateError) as error:
+        sys.stderr.write(f"error: {error}\nhint: {error.hint}\n")
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m deploy")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    run = commands.add_parser("run", help="run one deploy to its end")
+    run.add_argument("--deploy", required=True, help="its id")
+    run.set_defaults(run=_run)
+    watch = commands.add_parser("watch", help="let what runs follow a branch")
+    watch.add_argument("--repository", required=True, help="directory of the repository")
+    watch.add_argument("--branch", required=True, help="the branch to follow")
+    watch.add_argument("--interval", type=float, required=True, help="seconds between two looks")
+    watch.set_defaults(run=_watch)
+    for command in (run, watch):
+        command.add_argument("--home", type=Path, required=True, help="the state directory")
+    return parser
+
+
+def _run(arguments: argparse.Namespace) -> int:
     try:
         request = requests.read_request(arguments.home, arguments.deploy)
     except RequestMissing:
         return 0  # it ended before this process was started again
-    try:
-        Deployer(arguments.home, request, now_ns=time.time_ns, say=_say).run()
-    except (DeployError, StateError) as error:
-        sys.stderr.write(f"error: {error}\nhint: {error.hint}\n")
-        return 1
+    Deployer(arguments.home, request, now_ns=time.time_ns, say=_say).run()
+    return 0
+
+
+def _watch(arguments: argparse.Namespace) -> int:
+    policy = convergence.read_policy(arguments.home)
+    follower = convergence.Follower(
+        arguments.home,
+        convergence.of_branch(policy, arguments.repository, arguments.branch),
+        by="watcher",
+        python=sys.executable,
+        now_ns=time.time_ns,
+    )
+    watcher = BranchWatcher(
+        arguments.home,
+        follower,
+        python=sys.executable,
+        say=lambda words: _say({"at_ms": time.time_ns() // 1_000_000, "watch": words}),
+    )
+    watcher.run(arguments.interval)
     return 0
 
 

@@ -324,9 +324,13 @@ def submit(home: Path, request: requests.Request, python: str) -> None:
     """
     with LauncherClient(home) as client:
         requests.write_request(home, request)
-        argv = [python, "-I", "-m", "deploy", "run", "--home", str(home)]
-        argv += ["--deploy", request.deploy]
+        argv = command(home, request.deploy, python)
         client.ask(Kind.RUN_JOB, name=job_name(request.deploy), argv=argv)
+
+
+def command(home: Path, deploy: str, python: str) -> list[str]:
+    """Return the command of a deploy's job."""
+    return [python, "-I", "-m", "deploy", "run", "--home", str(home), "--deploy", deploy]
 
 
 def job_name(deploy: str) -> str:

@@ -308,3 +308,37 @@ class GateRefused(DeployError):
         super().__init__(f"{gate}: {reason}")
         self.gate = gate
         self.reason = reason
+
+
+class PolicyMissing(DeployError):
+    """Nothing says which branch this installation follows."""
+
+    hint = "say it with `foresight hook install`"
+
+    def __init__(self, path: str, reason: str) -> None:
+        """Keep the file and what is wrong with it."""
+        super().__init__(f"{path} does not say which branch to follow: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+class HookConflict(SourceRefused):
+    """A hook is in the way that is not ours to replace."""
+
+    def __init__(self, path: str, reason: str, hint: str) -> None:
+        """Keep the hook, why it is in the way and what to do."""
+        super().__init__(f"{path}: {reason}")
+        self.path = path
+        self.reason = reason
+        self.hint = hint
+
+
+class BranchUnnamed(SourceRefused):
+    """No branch is checked out, and none was named."""
+
+    hint = "check one out, or name it: [engine] branch"
+
+    def __init__(self, repository: str) -> None:
+        """Keep the repository."""
+        super().__init__(f"{repository} has no branch checked out")
+        self.repository = repository

@@ -37,6 +37,7 @@ LFS_POINTER: Final = b"version https://git-lfs.github.com/spec/"
 LFS_POINTER_BYTES_MAX: Final = 1024  # the specification's own bound
 
 _BATCH: Final = "cat-file"
+_COMMON: Final = "--git-common-dir"
 _LINK: Final = 0o120000
 _SUBMODULE: Final = 0o160000
 _EXECUTABLE: Final = 0o100
@@ -125,6 +126,42 @@ class GitTree:
             raise UnknownRef(ref, str(self.root))
         (found,) = self._commits("--max-count=1", done.output.decode().strip())
         return found
+
+    def head(self, branch: str) -> Commit:
+        """Return the newest commit of a branch.
+
+        Raises:
+            UnknownRef: There is no such branch.
+        """
+        return self.commit(f"refs/heads/{branch}")
+
+    def message(self, commit: str) -> str:
+        """Return a commit's whole message."""
+        output = self._output("log", "--max-count=1", "--no-show-signature", "--format=%B", commit)
+        return output.decode(errors="replace")
+
+    def is_signed(self, commit: str, *, by_tag: bool) -> bool:
+        """Tell whether git accepts the signature of a commit, or of a tag that names it.
+
+        Whose signatures git accepts is the matter of its own configuration and key ring.
+        """
+        if not by_tag:
+            return self._run("verify-commit", commit).code == 0
+        tags = self._said("tag", "--points-at", commit).splitlines()
+        return any(self._run("verify-tag", "--", tag).code == 0 for tag in tags)
+
+    def branch(self) -> str:
+        """Return the name of the branch that is checked out, or an empty string."""
+        done = self._run("symbolic-ref", "--quiet", "--short", "HEAD")
+        return os.fsdecode(done.output).removesuffix("\n") if done.code == 0 else ""
+
+    def common_directory(self) -> Path:
+        """Return the directory that all working trees of this repository share, absolute."""
+        return (self.root / self._said("rev-parse", _COMMON)).resolve()
+
+    def hooks_directory(self) -> Path:
+        """Return where git looks for this repository's hooks, core.hooksPath included."""
+        return self.root / self._said("rev-parse", "--git-path", "hooks")
 
     def commit_to_deploy(self, ref: str | None) -> Commit:
         """Return the commit that a user means: HEAD, unless he names another.
@@ -243,6 +280,33 @@ class GitTree:
             into=into,
             account=self._account,
         )
+
+
+def opened(git_directory: Path) -> tuple[str, Path]:
+    """Return what a git directory has checked out, and the directory it shares with others.
+
+    Args:
+        git_directory: Of a repository or of a linked working tree, absolute.
+
+    Returns:
+        Name of the branch, or an empty string; and the shared directory, absolute.
+
+    Raises:
+        GitFailed: It is no git directory.
+    """
+    words = []
+    for question in (["symbolic-ref", "--quiet", "--short", "HEAD"], ["rev-parse", _COMMON]):
+        done = commands.run(
+            ["git", f"--git-dir={git_directory}", *question],
+            limit_s=GIT_LIMIT_S,
+            environment=child_environment(os.environ, _account_for(git_directory)),
+            directory=git_directory,
+            account=_account_for(git_directory),
+        )
+        if done.code > 1:
+            raise GitFailed(question[0], done.errors.decode(errors="replace"))
+        words.append(os.fsdecode(done.output).removesuffix("\n"))
+    return words[0], (git_directory / words[1]).resolve()
 
 
 def child_environment(

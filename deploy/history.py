@@ -51,6 +51,7 @@ class Outcome(enum.StrEnum):
     RETURNED = "returned"  # it owned; the previous release owns again
     SUPERSEDED = "superseded"  # a newer request took its place before it owned
     ABORTED = "aborted"  # somebody asked for its end
+    SKIPPED = "skipped"  # the followed branch moved, and its policy wants no deploy of that
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, rename={"from_release": "from"}):

@@ -46,6 +46,16 @@ class Engine(_Section, frozen=True, kw_only=True):
         account: Name of the venue account; two installations must not share one.
         page: Address of the dashboard, host:port, on this host only: it knows no passwords.
             Port 0 takes a free one. From elsewhere, use a tunnel or a proxy with a login.
+        branch: The branch whose merges go live by themselves, once `foresight hook install` was
+            said; empty means the one that is checked out then.
+        watch: Whether a companion looks for merges that the hook missed; not given, it does
+            where the hook is installed.
+        watch_s: How often it looks, and how long a commit must have been the newest, seconds.
+        signed: What a merge needs to go live by itself: `commits`, a signed commit; `tags`, a
+            signed tag on it; empty, nothing. A deploy by hand never needs one.
+        documentation: A merge that changes nothing else needs no deploy. As in a shell, except
+            that a star also stands for slashes.
+        notify: File of mode 0600 with the addresses that are told of deploys and of trouble.
     """
 
     app: Name = "foresight"
@@ -57,6 +67,12 @@ class Engine(_Section, frozen=True, kw_only=True):
     catch_up_s: Annotated[float, Meta(ge=0, le=1e6)] = 900.0
     account: str = ""
     page: Loopback = "127.0.0.1:8642"
+    branch: str = ""
+    watch: bool | None = None
+    watch_s: Annotated[float, Meta(ge=0.1, le=3600)] = 15.0
+    signed: Literal["", "commits", "tags"] = ""
+    documentation: tuple[str, ...] = ("docs/**", "*.md")
+    notify: str = ""
 
 
 class Board(_Section, frozen=True, kw_only=True):

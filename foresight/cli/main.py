@@ -18,6 +18,7 @@ from deploy.errors import DeployError, SourceRefused, UnknownRef
 from foresight.cli.controlling import halt, pause, resume
 from foresight.cli.cycles import cycles
 from foresight.cli.deploying import deploy, deploys, rollback
+from foresight.cli.hooks import hook
 from foresight.cli.installation import Installation
 from foresight.cli.output import complain
 from foresight.cli.reading import logs, trades
@@ -78,6 +79,7 @@ for _command in (
     halt,
     exchange,
     dashboard,
+    hook,
 ):
     cli.add_command(_command)
 

@@ -19,6 +19,7 @@ import click
 
 from deploy import releases_dir
 from deploy.git_tree import GitTree
+from foresight.cli.hooks import watcher_of
 from foresight.cli.installation import Installation, pass_installation
 from foresight.cli.moments import now_ns, pause
 from foresight.cli.output import emit_text, progress
@@ -196,7 +197,8 @@ def _companions(
         argv += ["--origin-ns", str(timeline.origin_ns), "--speed", str(timeline.speed)]
         argv += ["--replay", str(replay.absolute())] if replay else []
         found.insert(0, Companion("exchange", tuple(argv), listen=_exchange_address(home)))
-    return tuple(found)
+    watcher = watcher_of(installation)
+    return tuple(found if watcher is None else [*found, watcher])
 
 
 def _launcher_argv(home: Path) -> list[str]:
