@@ -143,13 +143,15 @@ def count_sent(reports: Iterable[Report], ended: Ended) -> Sent:
 
 
 def lateness(
-    reports: Iterable[Report], *, boundary_ns: Callable[[int], int], ended: Ended
+    reports: Iterable[Report], *, since: int, boundary_ns: Callable[[int], int], ended: Ended
 ) -> Lateness:
-    """Return how late each cycle began, the very first one left out."""
+    """Return how late each cycle began, from cycle `since` on: before it, all is starting."""
     found: dict[str, list[float]] = {"ordinary": [], "first": [], "after_end": []}
     begun = [report for report in reports if report.kind == "observe"]
     killed = [report for report in begun if report.pid == ended.killed_pid]
     for before, report in pairwise(begun):
+        if report.cycle < since:
+            continue
         was_ended = before in killed[-1:] or before.release == ended.failed_release
         is_first = before.pid != report.pid
         which = "ordinary" if not is_first else "after_end" if was_ended else "first"

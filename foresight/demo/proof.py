@@ -24,7 +24,7 @@ from foresight.demo.count import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from foresight.demo.record_watch import RecordWatch
+    from foresight.demo.record_watch import Handover, RecordWatch
 
 FILLED_MIN = 20
 SHOWN_MAX = 5  # examples of what differs
@@ -42,6 +42,7 @@ class Deploy(NamedTuple):
         expected_code: What it had to be.
         takes: Whether it becomes owner, for however short a time.
         after_epoch: Epoch before it.
+        until_epoch: Epoch when it had ended.
     """
 
     what: str
@@ -52,6 +53,7 @@ class Deploy(NamedTuple):
     expected_code: int
     takes: bool
     after_epoch: int
+    until_epoch: int
 
 
 class Evidence(NamedTuple):
@@ -59,6 +61,7 @@ class Evidence(NamedTuple):
 
     Attributes:
         reports: What the witness wrote.
+        calm_cycle: From here on the start is over; lateness is measured.
         last_cycle: The newest cycle that was due before the end.
         boundary_ns: Returns when a cycle begins, wall-clock nanoseconds.
         ended: Whom the demonstration ended.
@@ -72,6 +75,7 @@ class Evidence(NamedTuple):
     """
 
     reports: Sequence[Report]
+    calm_cycle: int
     last_cycle: int
     boundary_ns: Callable[[int], int]
     ended: Ended
@@ -116,7 +120,9 @@ def make(seen: Evidence) -> Proof:
     cycles = count_cycles(seen.reports, first=first, last=seen.last_cycle, ended=seen.ended)
     sent = count_sent(seen.reports, seen.ended)
     books = compare(seen.ledger, seen.watch.held.values(), seen.watch.decided.values())
-    late = lateness(seen.reports, boundary_ns=seen.boundary_ns, ended=seen.ended)
+    late = lateness(
+        seen.reports, since=seen.calm_cycle, boundary_ns=seen.boundary_ns, ended=seen.ended
+    )
     lines = (
         _cycles_line(cycles),
         _journal_line(seen.check),
@@ -178,22 +184,25 @@ def _deploy_line(deploy: Deploy) -> Line:
 
 def _positions_lines(seen: Evidence) -> list[Line]:
     watch = seen.watch
-    lines = []
-    for deploy in seen.deploys:
-        handover = next((each for each in watch.handovers if each.epoch > deploy.after_epoch), None)
-        if not deploy.takes:
-            continue
-        before = 0 if handover is None else handover.open_before
-        changed = () if handover is None else handover.changed
-        found = f"{deploy.what}: {before} open before, {before - len(changed)} the same after"
-        held = handover is not None and handover.release == deploy.release
-        lines.append(Line(held and before > 0 and not changed, "positions", found + _some(changed)))
     kept = f"{len(watch.held)} ever, {len(watch.altered)} changed{_some(watch.altered)}"
     early = f", {len(watch.closed_early)} closed early{_some(watch.closed_early)}"
     over = sum(len(each.changed) for each in watch.handovers)
     across = f"; {len(watch.handovers)} changes of owner, {over} changed across them"
     sound = not (watch.altered or watch.closed_early or over)
+    lines = [_across_line(deploy, watch.handovers) for deploy in seen.deploys]
     return [*lines, Line(sound, "positions", kept + early + across)]
+
+
+def _across_line(deploy: Deploy, handovers: Sequence[Handover]) -> Line:
+    """Say what a deploy's take did to the positions that were open."""
+    owned = [each for each in handovers if deploy.after_epoch < each.epoch <= deploy.until_epoch]
+    if not deploy.takes:
+        return Line(not owned, "positions", f"{deploy.what}: never owned, {len(owned)} takes")
+    if not owned or owned[0].release != deploy.release:
+        return Line(holds=False, claim="positions", found=f"{deploy.what}: it never owned")
+    before, changed = owned[0].open_before, owned[0].changed
+    found = f"{deploy.what}: {before} open before, {before - len(changed)} the same after"
+    return Line(before > 0 and not changed, "positions", found + _some(changed))
 
 
 def _kill_line(seen: Evidence) -> Line:

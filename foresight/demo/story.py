@@ -115,6 +115,7 @@ class Story:
         self._kill_owner()
         if self._course.epilogue:
             self._deploy_again()
+            self._roll_back()
         return self._end()
 
     def remove(self) -> None:
@@ -145,6 +146,7 @@ class Story:
         self._market_end_s = time.monotonic() + MARKET_S_MAX
         sight = self._wait("the first record", lambda _: True, SUCCESSOR_WAIT_S)
         self._schedule = Schedule(every(PERIOD_S), sight.timeline)
+        self._calm_cycle = self._schedule.cycle_at(time.time_ns()) + 1
 
     def _start_witness(self) -> None:
         os.mkfifo(self.directory / PIPE, 0o600)
@@ -222,6 +224,12 @@ class Story:
     def _deploy_again(self) -> None:
         commit = self._project.mend("15m", "0.45")
         self._deploy("a sound release again", commit, ExitCode.DONE, window=True)
+        commit = self._project.change_strategy("5m", "0.5")
+        self._deploy("another changed strategy", commit, ExitCode.DONE, window=True)
+
+    def _roll_back(self) -> None:
+        before = self._deploys[-2].release
+        self._deploy("the way back", before, ExitCode.DONE, window=True, command="rollback")
 
     def _end(self) -> proof.Proof:
         narrator = self._narrator
@@ -236,7 +244,7 @@ class Story:
         )
         narrator.heading("no new positions, then the count")
         self._installation.expect(ExitCode.DONE, "pause", "--note", "the demonstration ends")
-        calm = self._calm_cycle()
+        calm = self._now().cycle + 2  # one may have decided before; the next takes outcomes in
         self._wait(
             "every order's outcome",
             lambda sight: sight.cycle >= calm and not sight.pending and not sight.book.orders,
@@ -251,6 +259,7 @@ class Story:
         return proof.make(
             proof.Evidence(
                 reports=reports_in(self._reports),
+                calm_cycle=self._calm_cycle,
                 last_cycle=last,
                 boundary_ns=self._schedule.boundary_ns,
                 ended=self._ended,
@@ -267,15 +276,21 @@ class Story:
     # --- what the acts are made of -------------------------------------------------
 
     def _deploy(
-        self, what: str, commit: str, code: ExitCode, *, window: bool = False
+        self,
+        what: str,
+        commit: str,
+        code: ExitCode,
+        *,
+        window: bool = False,
+        command: str = "deploy",
     ) -> proof.Deploy:
         narrator = self._narrator
-        narrator.heading(f"deploy of {what}: {commit}")
+        narrator.heading(f"{command}, {what}: {commit}")
         if window:
             self._wait_window()
         epoch = self._now().epoch
         answer = self._installation.run(
-            *("deploy", "--json", "--wait", f"{DEPLOY_WAIT_S:g}"),
+            *(command, "--json", "--wait", f"{DEPLOY_WAIT_S:g}"),
             limit_s=2 * DEPLOY_WAIT_S,
             hear=narrator.detail,
         )
@@ -294,6 +309,7 @@ class Story:
             expected_code=int(code),
             takes=code is not ExitCode.REFUSED,
             after_epoch=epoch,
+            until_epoch=self._now().epoch,
         )
         self._deploys.append(done)
         return done
@@ -323,10 +339,6 @@ class Story:
 
     def _now(self) -> Sight:
         return self._wait("the record", lambda _: True, 1.0)
-
-    def _calm_cycle(self) -> int:
-        # One cycle may have decided before the pause; the one after it takes the outcomes in.
-        return self._now().cycle + 2
 
     def _down(self) -> None:
         if self._installation.is_up:
