@@ -24,8 +24,9 @@ from foresight.feeds.binance import BinanceCandles
 from foresight.market import SCHEMA as MARKET
 from foresight.market import Candles, Holdings, Market, Offer, Ruling
 from foresight.orders import KIND, PAYLOAD, Bought, Buy
+from foresight.own_strategies import load_own
 from foresight.strategies.base import Opinion
-from foresight.strategies.registry import build
+from foresight.strategies.registry import build, own_names
 from foresight.venues.base import Missing, NotBought, Venue, Waiting
 from foresight.venues.ccxt_calls import OPEN_TIMEOUT_S, Requests
 from foresight.venues.keys import read_key
@@ -274,7 +275,7 @@ def create_with(
         config=config_hash(config),
         timeline=context.timeline,
         slots=slots_of(config.board.assets, config.board.timeframes),
-        strategies=build(config),
+        strategies=build(config, load_own(own_names(config))),
         risk=config.risk,
     )
     period_s = config.engine.period_s / context.timeline.speed

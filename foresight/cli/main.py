@@ -21,6 +21,7 @@ from foresight.cli.deploying import deploy, deploys, rollback
 from foresight.cli.hooks import hook
 from foresight.cli.installation import Installation
 from foresight.cli.output import complain
+from foresight.cli.projects import doctor, init, uninstall
 from foresight.cli.reading import logs, trades
 from foresight.cli.running import down, up
 from foresight.cli.serving import dashboard, exchange
@@ -80,6 +81,9 @@ for _command in (
     exchange,
     dashboard,
     hook,
+    init,
+    doctor,
+    uninstall,
 ):
     cli.add_command(_command)
 

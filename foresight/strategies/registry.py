@@ -24,16 +24,28 @@ STRATEGIES: Final[Mapping[str, type[Strategy]]] = {
 FAULTY: Final = "strategy faulty"
 
 
-def build(config: Config) -> dict[str, Strategy]:
+def build(config: Config, own: Mapping[str, type[Strategy]] | None = None) -> dict[str, Strategy]:
     """Return the strategy of each timeframe; one without a section stands aside.
+
+    Args:
+        config: The configuration.
+        own: Strategies of the project itself, by `module:class`.
 
     Raises:
         ConfigError: A name or a parameter is unknown or out of range.
     """
+    known = {**STRATEGIES, **(own or {})}
+    aside = {"name": StandAside.name}
     return {
-        timeframe: _built(timeframe, config.strategy.get(timeframe, {"name": StandAside.name}))
+        timeframe: _built(timeframe, config.strategy.get(timeframe, aside), known)
         for timeframe in TIMEFRAMES
     }
+
+
+def own_names(config: Config) -> list[str]:
+    """Return the strategies that the project brings along, as `module:class`."""
+    names = {str(table.get("name", "")) for table in config.strategy.values()}
+    return sorted(name for name in names if ":" in name)
 
 
 def judge(strategy: Strategy, view: WindowView) -> Opinion | Silence:
@@ -52,13 +64,15 @@ def judge(strategy: Strategy, view: WindowView) -> Opinion | Silence:
             return Silence(f"{FAULTY}: it answered {type(opinion).__name__}")
 
 
-def _built(timeframe: str, table: Mapping[str, Any]) -> Strategy:
+def _built(
+    timeframe: str, table: Mapping[str, Any], known: Mapping[str, type[Strategy]]
+) -> Strategy:
     place = f"[strategy.{timeframe}]"
     name = table.get("name", "")
-    if name not in STRATEGIES:
+    if name not in known:
         what = f"{place}: unknown strategy {name!r}"
-        raise ConfigError(what, nearest(str(name), STRATEGIES))
-    kind = STRATEGIES[name]
+        raise ConfigError(what, nearest(str(name), known))
+    kind = known[name]
     parameters = {key: value for key, value in table.items() if key != "name"}
     for key in parameters:
         if key not in kind.__struct_fields__:

@@ -1,0 +1,203 @@
+"""What `foresight doctor` looks at: this machine, this home, this project.
+
+Owns the checks and their remedies. Each looks and changes nothing; none takes longer than a
+moment. What a running installation guarantees is proven elsewhere (`cycles --check`, `drill`).
+"""
+
+from __future__ import annotations
+
+import enum
+import os
+import platform
+import stat
+import sys
+import time
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from deploy import gates, host
+from deploy.errors import DeployError
+from deploy.git_tree import GitTree
+from foresight.project import LOCK, shadowing
+from handoff.client import LauncherClient
+from handoff.errors import HandoffError
+from handoff.wire import Kind
+from state.errors import RecordMissing, StateError
+from state.journal_reader import verify_chain
+from state.medium import refuse_unsuitable
+from state.record_file import RECORD, read_generation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from foresight.config import Config
+
+KERNEL_MIN: Final = (5, 4)  # pidfd_open and waitid on a pidfd
+CLOCK_STEP_MS_MAX: Final = 50.0  # wall against monotonic clock over the check's own moment
+CLOCK_WATCH_S: Final = 0.25
+
+
+class Verdict(enum.Enum):
+    """What a check says."""
+
+    GOOD = "good"
+    ODD = "odd"  # works, but somebody should know
+    BAD = "bad"  # does not work, or is not safe
+
+
+class Finding(NamedTuple):
+    """One check: what was looked at, what was found, what to do about it."""
+
+    check: str
+    verdict: Verdict
+    found: str
+    remedy: str = ""
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether it has to be mended."""
+        return self.verdict is Verdict.BAD
+
+
+def examine(config: Config, home: Path, tree: Path) -> Iterator[Finding]:
+    """Yield what each check finds."""
+    yield _platform()
+    yield _interpreter()
+    yield _clock()
+    yield _home(home)
+    yield _disk(home)
+    yield _memory()
+    yield _tree(tree)
+    yield _repository(tree)
+    yield _lock_file(tree)
+    yield _key(config)
+    yield _launcher(home)
+    yield _journal(home)
+
+
+def _good(check: str, found: str) -> Finding:
+    return Finding(check, Verdict.GOOD, found)
+
+
+def _platform() -> Finding:
+    name, release = platform.system(), platform.release()
+    if name == "Darwin":
+        return Finding("platform", Verdict.ODD, f"macOS {release}", "for development only")
+    numbers = tuple(int(part) for part in release.split(".")[:2] if part.isdecimal())
+    if name != "Linux" or numbers < KERNEL_MIN:
+        found = f"{name} {release}"
+        return Finding("platform", Verdict.BAD, found, "use Linux 5.4 or newer")
+    return _good("platform", f"Linux {release} {platform.machine()}")
+
+
+def _interpreter() -> Finding:
+    return _good("python", f"{platform.python_version()} at {sys.executable}")
+
+
+def _clock() -> Finding:
+    """The wall clock and the monotonic one must agree while nobody sets the time."""
+    wall_ns, steady_ns = time.time_ns(), time.monotonic_ns()
+    time.sleep(CLOCK_WATCH_S)  # noqa: TID251 - two clocks are compared over this moment
+    drift_ms = abs((time.time_ns() - wall_ns) - (time.monotonic_ns() - steady_ns)) / 1e6
+    if drift_ms > CLOCK_STEP_MS_MAX:
+        remedy = "let a time service slew it (chrony, systemd-timesyncd)"
+        return Finding("clock", Verdict.ODD, f"it stepped by {drift_ms:.0f} ms just now", remedy)
+    return _good("clock", f"steady within {drift_ms:.2f} ms")
+
+
+def _home(home: Path) -> Finding:
+    if not home.exists():
+        return Finding("home", Verdict.ODD, f"{home} is not there yet", "`foresight up` makes it")
+    mode = stat.S_IMODE(home.stat().st_mode)
+    if home.stat().st_uid != os.geteuid() or not os.access(home, os.W_OK):
+        return Finding("home", Verdict.BAD, f"{home} is not ours", "run as the user who owns it")
+    if mode & 0o077:
+        found = f"{home} has mode {mode:o}: others can look in"
+        return Finding("home", Verdict.BAD, found, f"chmod 700 {home}")
+    try:
+        refuse_unsuitable(home)
+    except StateError as error:
+        return Finding("home", Verdict.BAD, str(error), error.hint)
+    return _good("home", str(home))
+
+
+def _disk(home: Path) -> Finding:
+    needed = gates.disk_needed(tree_bytes=0, environment_bytes=gates.ENVIRONMENT_BYTES_DEFAULT)
+    gate = gates.disk_gate(free_bytes=host.disk_free_bytes(home), needed_bytes=needed)
+    if not gate.allows:
+        return Finding("disk", Verdict.BAD, gate.reason, "free space on the disk of the home")
+    return _good("disk", gate.evidence)
+
+
+def _memory() -> Finding:
+    available = host.memory_available_bytes()
+    gate = gates.memory_gate(available_bytes=available, worker_bytes=0)
+    if not gate.allows:
+        remedy = "a deploy runs two workers side by side: free memory"
+        return Finding("memory", Verdict.BAD, gate.reason, remedy)
+    return _good("memory", gate.evidence)
+
+
+def _tree(tree: Path) -> Finding:
+    hidden = [] if (tree / "handoff" / "__init__.py").exists() else shadowing(tree)
+    if hidden:
+        remedy = "rename them: the engine's packages have these names"
+        return Finding("names", Verdict.BAD, f"{tree} holds {', '.join(hidden)}", remedy)
+    return _good("names", "the project hides no package of the engine")
+
+
+def _repository(tree: Path) -> Finding:
+    try:
+        repository = GitTree(tree)
+        commit = repository.commit("HEAD")
+        changed = repository.working_tree().changed
+    except DeployError as error:
+        return Finding("repository", Verdict.BAD, str(error), error.hint)
+    if changed:
+        found = f"{len(changed)} uncommitted changes"
+        return Finding("repository", Verdict.ODD, found, "commit them: deploys take commits")
+    return _good("repository", f"{commit.commit[:12]} {commit.subject}")
+
+
+def _lock_file(tree: Path) -> Finding:
+    if not (tree / LOCK).is_file():
+        remedy = "pin what a release runs with: uv pip compile --generate-hashes"
+        return Finding("lock file", Verdict.BAD, f"{tree} has no {LOCK}", remedy)
+    return _good("lock file", LOCK)
+
+
+def _key(config: Config) -> Finding:
+    name = config.venue.key_file
+    if not name:
+        return _good("key", "none is configured")
+    try:
+        found = os.lstat(name)
+    except OSError as error:
+        return Finding("key", Verdict.BAD, f"{name}: {error.strerror}", "see [venue] key_file")
+    if stat.S_IMODE(found.st_mode) & 0o077 or found.st_uid != os.geteuid():
+        remedy = f"chmod 600 {name}, owned by the user who trades"
+        return Finding("key", Verdict.BAD, f"{name} can be read by others", remedy)
+    return _good("key", f"{name}, ours alone")
+
+
+def _launcher(home: Path) -> Finding:
+    try:
+        with LauncherClient(home) as client:
+            status = client.ask(Kind.STATUS)
+    except HandoffError:
+        return Finding("launcher", Verdict.ODD, "nothing runs", "`foresight up`")
+    owners = [child for child in status["children"] if child["owner"]]
+    if not owners:
+        return Finding("launcher", Verdict.BAD, "it runs, but nobody owns", "`foresight logs`")
+    return _good("launcher", f"pid {status['pid']}, owner pid {owners[0]['pid']}")
+
+
+def _journal(home: Path) -> Finding:
+    try:
+        found = read_generation(home / "state" / RECORD)
+        verify_chain(home / "journal", digest=found.digest, cycle=found.record.progress.cycle)
+    except RecordMissing:
+        return Finding("journal", Verdict.ODD, "there is no record yet", "`foresight up` makes it")
+    except StateError as error:
+        return Finding("journal", Verdict.BAD, str(error), error.hint)
+    return _good("journal", "the chain leads to the record")

@@ -1,0 +1,98 @@
+"""`foresight init` to `uninstall`: a stranger's own project, from nothing to nothing.
+
+Somebody who never saw this repository makes a project, trades, changes the strategy, deploys.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.timeout(240)
+
+
+class Project:
+    """A project made by `init`, and a home of its own."""
+
+    def __init__(self, place: Path) -> None:
+        self.tree = place / "my project"
+        self.state = place / "state"
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        variables = os.environ | {
+            "XDG_STATE_HOME": str(self.state),
+            "FORESIGHT_ENGINE_PAGE": "127.0.0.1:0",
+            "PYTHONPATH": "",
+        }
+        command = [sys.executable, "-m", "foresight", *words]
+        return subprocess.run(
+            command,
+            cwd=self.tree if self.tree.exists() else self.tree.parent,
+            env=variables,
+            check=False,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            timeout=200,
+        )
+
+    def done(self, *words: str) -> Any:  # noqa: ANN401 - whatever the command prints
+        done = self.run(*words, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def commit(self, message: str) -> None:
+        identity = ["-c", "user.name=t", "-c", "user.email=t@localhost"]
+        command = ["git", *identity, "commit", "-qam", message]
+        subprocess.run(command, cwd=self.tree, check=True, timeout=30)
+
+
+def test_a_new_project_trades_and_is_redeployed(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    assert project.run("init", str(project.tree)).returncode == 0
+    assert project.run("doctor").returncode == 0
+    assert project.run("up", "-d").returncode == 0
+    try:
+        strategy = project.tree / "strategy.py"
+        strategy.write_text(strategy.read_text().replace("too near", "far too near"))
+        project.commit("Say it more strongly")
+        ended = project.done("deploy", "--bake", "2")
+        assert ended["outcome"] == "permanent"
+        status = project.done("status")
+        assert status["release"] == ended["release"]
+        assert status["subject"] == "Say it more strongly"
+        assert project.run("uninstall").returncode == 7  # refused while it runs
+    finally:
+        assert project.run("down").returncode == 0
+    assert project.run("cycles", "--check").returncode == 0
+    assert project.run("uninstall", "--state", "--yes").returncode == 0
+    assert not (project.state / "foresight" / "my-project").exists()
+
+
+def test_its_own_tests_pass(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    project.run("init", "--no-git", str(project.tree))
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", "tests"]
+    done = subprocess.run(
+        command, cwd=project.tree, check=False, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stdout
+    assert "3 passed" in done.stdout
+
+
+def test_a_directory_that_holds_something_is_left_alone(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    project.tree.mkdir()
+    (project.tree / "state").mkdir()
+    done = project.run("init", str(project.tree))
+    assert done.returncode == 1
+    assert "would hide the engine's" in done.stderr
+    assert [path.name for path in project.tree.iterdir()] == ["state"]
