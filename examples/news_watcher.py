@@ -6,11 +6,22 @@ It trades nothing and knows no git. Run it, edit it, replace it while it runs:
     python -m handoff replace --tree examples --app news
 """
 
+from collections.abc import Sequence
+
 import msgspec
 
-from handoff import Context, Decision, Unavailable, Workload, effect, every, receipt
-from state import Schema
-from state.record import Outcome
+from handoff import (
+    Context,
+    Cycle,
+    Decision,
+    Unavailable,
+    Workload,
+    effect,
+    every,
+    payload_of,
+    receipt,
+)
+from state import Delivery, Effect, Outcome, Receipt, Schema
 
 VERSION = "1"
 
@@ -23,28 +34,37 @@ class Seen(msgspec.Struct):
 
 
 class Watcher(Workload[Seen, list[str]]):
-    """Looks every second, reports each headline once."""
+    """Looks every second, reports each headline."""
 
     body = Schema("news.seen", 1, Seen)
     inputs = Schema("news.headlines", 1, list[str])
     cadence = every(1)
 
-    async def observe(self, cycle, body):
+    async def observe(self, cycle: Cycle, body: Seen) -> list[str] | Unavailable:
         """All input comes from here; the engine records it."""
         return [f"headline {cycle.number // 3}"]
 
-    def decide(self, cycle, body, inputs, receipts):
+    def decide(
+        self,
+        cycle: Cycle,
+        body: Seen,
+        inputs: list[str] | Unavailable,
+        receipts: Sequence[Receipt],
+    ) -> Decision[Seen]:
         """Pure: the next body and what should be done."""
-        if isinstance(inputs, Unavailable):
-            return Decision(body=body)
-        fresh = [line for line in inputs if line not in body.headlines]
+        lines = [] if isinstance(inputs, Unavailable) or cycle.control.halted else inputs
+        fresh = [line for line in lines if line not in body.headlines]
         seen = Seen((body.headlines + fresh)[-100:], body.reported + len(receipts))
-        reports = [effect("report", effect_id=line, payload=line) for line in fresh]
-        return Decision(body=seen, effects=reports)
+        return Decision(body=seen, effects=[self.report(cycle, line) for line in fresh])
 
-    async def perform(self, effect):
+    def report(self, cycle: Cycle, line: str) -> Effect:
+        """The id is made of what was decided upon: decided again, it is the same."""
+        name = f"{cycle.number}:{line}"
+        return effect("report", effect_id=name, payload=line, delivery=Delivery.AT_LEAST_ONCE)
+
+    async def perform(self, effect: Effect) -> Receipt:
         """Do it; whatever is raised here means that the outcome is unknown."""
-        print(f"[{VERSION}] {effect.effect_id}", flush=True)
+        print(f"[{VERSION}] {payload_of(effect, str)}", flush=True)
         return receipt(effect, Outcome.CONFIRMED)
 
 

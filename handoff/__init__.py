@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from handoff.cadence import Cadence, every
+    from handoff.simulation import Simulation, simulate
     from handoff.workload import (
         Absent,
         Context,
@@ -39,6 +40,7 @@ __all__ = [
     "Pending",
     "Ready",
     "Reconciliation",
+    "Simulation",
     "Unavailable",
     "Unknown",
     "Violation",
@@ -47,9 +49,15 @@ __all__ = [
     "every",
     "payload_of",
     "receipt",
+    "simulate",
 ]
 
-_CADENCE: Final = frozenset({"Cadence", "every"})
+_ELSEWHERE: Final = {
+    "Cadence": "handoff.cadence",
+    "Simulation": "handoff.simulation",
+    "every": "handoff.cadence",
+    "simulate": "handoff.simulation",
+}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
@@ -57,8 +65,7 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands fo
     if name not in __all__:
         message = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(message)
-    home = "handoff.cadence" if name in _CADENCE else "handoff.workload"
-    return getattr(import_module(home), name)
+    return getattr(import_module(_ELSEWHERE.get(name, "handoff.workload")), name)
 
 
 def __dir__() -> list[str]:

@@ -13,16 +13,30 @@ if TYPE_CHECKING:
     from state.journal_reader import read_lines, verify_chain, verify_cycles
     from state.local_store import LocalStore, read_only_snapshot
     from state.memory_store import MemoryStore
-    from state.record import Evidence, Record, Timeline, WorkerId, evidence_of
+    from state.record import (
+        Delivery,
+        Effect,
+        Evidence,
+        Outcome,
+        Receipt,
+        Record,
+        Timeline,
+        WorkerId,
+        evidence_of,
+    )
     from state.schema import Schema
     from state.store import Change, Note, Store
 
 __all__ = [
     "Change",
+    "Delivery",
+    "Effect",
     "Evidence",
     "LocalStore",
     "MemoryStore",
     "Note",
+    "Outcome",
+    "Receipt",
     "Record",
     "Schema",
     "Store",
@@ -37,10 +51,14 @@ __all__ = [
 
 _HOME: Final = {
     "Change": "state.store",
+    "Delivery": "state.record",
+    "Effect": "state.record",
     "Evidence": "state.record",
     "LocalStore": "state.local_store",
     "MemoryStore": "state.memory_store",
     "Note": "state.store",
+    "Outcome": "state.record",
+    "Receipt": "state.record",
     "Record": "state.record",
     "Schema": "state.schema",
     "Store": "state.store",

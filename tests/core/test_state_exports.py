@@ -14,10 +14,14 @@ from state import errors
 ROOT = Path(__file__).resolve().parents[2]
 PUBLIC = [
     "Change",
+    "Delivery",
+    "Effect",
     "Evidence",
     "LocalStore",
     "MemoryStore",
     "Note",
+    "Outcome",
+    "Receipt",
     "Record",
     "Schema",
     "Store",
