@@ -182,6 +182,8 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     cost_micro: int = 0
     fee_micro: int = 0
     payout_micro: int = 0
+    share_cost_micro: int = 0  # sum over trades of the price paid per share, without fee
+    share_fee_micro: int = 0  # sum over trades of the fee per share
     share_profit_micro: int = 0  # sum over trades of profit per share
     share_profit_square_ppm: int = 0  # sum over trades of its square
     judged: int = 0  # trades with a probability of ours, decided and not void
@@ -317,6 +319,8 @@ def added(tally: Tally, trade: Decided) -> Tally:
         cost_micro=tally.cost_micro + trade.cost_micro,
         fee_micro=tally.fee_micro + trade.fee_micro,
         payout_micro=tally.payout_micro + trade.payout_micro,
+        share_cost_micro=tally.share_cost_micro + price,
+        share_fee_micro=tally.share_fee_micro + trade.fee_micro * MICRO // trade.shares_micro,
         share_profit_micro=tally.share_profit_micro + per_share,
         share_profit_square_ppm=tally.share_profit_square_ppm + per_share**2 // MICRO,
         judged=tally.judged + is_judged,

@@ -35,8 +35,9 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
         void: Of them without a result.
         win_rate: Won of those with a result, 0 to 1; 0 without any.
         win_rate_interval: Wilson's interval of it.
-        mean_price: Mean price paid per share.
-        break_even: Win rate at which that price and the fees earn nothing.
+        mean_price: Mean over trades of the price paid per share; each trade counts once, as in
+            the win rate, however many shares it bought.
+        break_even: The same with fees: the win rate at which it earns nothing per share.
         expectation: Mean profit per share and trade, after fees.
         expectation_interval: Normal interval of it; infinitely wide is shown as -1 to 1.
         staked: Paid, fees included.
@@ -103,8 +104,8 @@ def score_of(tally: Tally) -> Score:
         void=tally.void,
         win_rate=_ratio(tally.won, with_result),
         win_rate_interval=wilson(tally.won, with_result),
-        mean_price=_ratio(tally.cost_micro, tally.shares_micro),
-        break_even=_ratio(paid, tally.shares_micro),
+        mean_price=_ratio(tally.share_cost_micro, tally.trades) / MICRO,
+        break_even=_ratio(tally.share_cost_micro + tally.share_fee_micro, tally.trades) / MICRO,
         expectation=_ratio(tally.share_profit_micro, tally.trades) / MICRO,
         expectation_interval=_expectation_interval(tally),
         staked=paid / MICRO,

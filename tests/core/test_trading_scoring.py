@@ -2,6 +2,7 @@
 
 import random
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -84,6 +85,16 @@ def test_a_tally_is_the_same_however_it_is_split(results: list[Result], at: int)
     trades = [decided(result=result) for result in results]
     whole = tally_of(trades, Tally())
     assert tally_of(trades[at:], tally_of(trades[:at], Tally())) == whole
+
+
+def test_a_win_rate_and_the_price_beside_it_weigh_trades_alike() -> None:
+    """Many cheap shares and few dear ones: weighed by shares, the price would flatter the rate."""
+    cheap = msgspec.structs.replace(
+        decided(result=Result.DOWN), shares_micro=40_000_000, payout_micro=0
+    )
+    score = score_of(tally_of([decided(), cheap], Tally()))
+    assert score.mean_price == pytest.approx((0.8 + 0.2) / 2)
+    assert score.win_rate - score.break_even == pytest.approx(score.expectation)
 
 
 def test_adopted_shares_count_as_money_and_not_as_skill() -> None:
