@@ -31,7 +31,7 @@ from handoff.launcher_desk import Desk
 from handoff.log_events import LogEvent
 from handoff.logs import Log
 from handoff.processes import Exit as ProcessExit
-from handoff.processes import become_subreaper, identity_of, reap_strangers
+from handoff.processes import identity_of, reap_strangers
 from handoff.supervision import (
     Action,
     Child,
@@ -90,7 +90,6 @@ class Launcher:
         self._catch_signals()
         event = LogEvent.LAUNCHER_REPLACED if self._is_new_image else LogEvent.LAUNCHER_STARTED
         self._log.write(event, home=str(self._home))
-        become_subreaper()
         self._workforce.adopt()
         self_replacement.let_signals_in()
         while not self._done:

@@ -7,6 +7,8 @@ more than the launcher's own code. Standard library only.
 
 from __future__ import annotations
 
+import importlib
+import os
 import sys
 from pathlib import Path
 from typing import Final
@@ -16,6 +18,7 @@ from handoff.errors import AnotherInCharge, HandoffError
 from handoff.self_replacement import PREFLIGHT
 
 _PROGRAM: Final = "from handoff.launcher_process import main; raise SystemExit(main())"
+_SUBREAPER_MARK: Final = "FORESIGHT_LAUNCHER_SUBREAPER"  # as in `subreaper`
 _FAILED: Final = 1  # `ExitCode` of the commands, which has these two as well
 _ANOTHER: Final = 7
 
@@ -32,6 +35,9 @@ def main() -> int:
     try:
         if PREFLIGHT in sys.argv:
             return launcher.preflight(Path(home))
+        if _SUBREAPER_MARK not in os.environ:
+            # Before anything is held or started: this loads what shall not stay in memory.
+            importlib.import_module("handoff.subreaper").become_subreaper()
         return launcher.main(Path(home))
     except AnotherInCharge as error:
         return _fail(error, _ANOTHER)

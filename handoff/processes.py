@@ -12,22 +12,17 @@ longer.
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import os
 import select
 import signal
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-HAS_PIDFD: Final = hasattr(os, "pidfd_open") and Path("/proc/self/stat").exists()
+HAS_PIDFD: Final = hasattr(os, "pidfd_open") and LightPath("/proc/self/stat").exists()
 _START_TICKS_FIELD: Final = 19  # of /proc/pid/stat after the command name; proc(5) field 22
 _STATE_FIELD: Final = 0
-_PR_SET_CHILD_SUBREAPER: Final = 36  # linux/prctl.h
 STRANGERS_MAX: Final = 64  # orphans reaped at one look; the rest wait for the next
 
 TERM: Final = signal.SIGTERM  # leave when what is in hand is done
@@ -60,7 +55,7 @@ class Exit(NamedTuple):
 def boot_id() -> str:
     """Return the id of this boot, or an empty string where the system has none."""
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return LightPath("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
         return ""
 
@@ -68,7 +63,7 @@ def boot_id() -> str:
 def pid_namespace() -> str:
     """Return the pid namespace of this process, or an empty string."""
     try:
-        return str(Path("/proc/self/ns/pid").readlink())
+        return str(LightPath("/proc/self/ns/pid").readlink())
     except OSError:
         return ""
 
@@ -92,7 +87,7 @@ def start_ticks(pid: int) -> int | None:
 
 def _stat_fields(pid: int) -> list[str] | None:
     try:
-        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        text = LightPath(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         return _stat_fields_elsewhere(pid)
     except ProcessLookupError:
@@ -256,17 +251,6 @@ def spawn(
     ticks = start_ticks(pid) or 0
     pidfd = os.pidfd_open(pid) if HAS_PIDFD else None
     return Watched(Identity(pid, ticks, boot_id(), pid_namespace()), pidfd)
-
-
-def become_subreaper() -> None:
-    """Let orphans below this process become its children, so that it can reap them.
-
-    Best effort: where it cannot be done, init reaps them instead.
-    """
-    if sys.platform != "linux":
-        return
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def reap_strangers(is_watched: Callable[[int], bool]) -> int:
