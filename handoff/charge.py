@@ -8,13 +8,20 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
 import os
 import stat
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from handoff.errors import AnotherInCharge, HandoffError
+from handoff.light_path import LightPath
+
+try:
+    from _blake2 import blake2b  # the one in hashlib, without OpenSSL: a third of an interpreter
+except ImportError:
+    from hashlib import blake2b
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LOCK: Final = "launcher.lock"
 
@@ -43,11 +50,11 @@ def take_account(account: str) -> int | None:
     """
     if not account:
         return None
-    name = hashlib.sha256(account.encode()).hexdigest()[:24]  # the account is nobody's to read
+    name = blake2b(account.encode()).hexdigest()[:24]  # the account is nobody's to read
     return take_lock(_account_directory() / f"account-{name}.lock", "a launcher has this account")
 
 
-def take_lock(path: Path, taken: str) -> int:
+def take_lock(path: Path | LightPath, taken: str) -> int:
     """Take a lock without waiting; return the descriptor that holds it."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
@@ -60,11 +67,11 @@ def take_lock(path: Path, taken: str) -> int:
     return descriptor
 
 
-def _account_directory() -> Path:
+def _account_directory() -> LightPath:
     """Return a directory that is the same for every home of this user, and private."""
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     # Without it, a directory of ours among everybody's: checked, because others can make one.
-    directory = Path(runtime) if runtime else Path("/tmp") / f"foresight-{os.geteuid()}"  # noqa: S108 - checked below
+    directory = LightPath(runtime) if runtime else LightPath("/tmp") / f"foresight-{os.geteuid()}"  # noqa: S108 - checked below
     directory.mkdir(mode=0o700, exist_ok=True)
     found = directory.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:

@@ -10,12 +10,15 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final, cast
 
 from handoff import launcher
 from handoff.errors import AnotherInCharge, HandoffError
+from handoff.light_path import LightPath
 from handoff.self_replacement import PREFLIGHT
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _PROGRAM: Final = "from handoff.launcher_process import main; raise SystemExit(main())"
 _SUBREAPER_MARK: Final = "FORESIGHT_LAUNCHER_SUBREAPER"  # as in `subreaper`
@@ -31,14 +34,15 @@ def command(home: Path) -> list[str]:
 
 def main() -> int:
     """Run the launcher of the home directory named on the command line, or try whether it runs."""
-    *_, home = (each for each in sys.argv if each != PREFLIGHT)
+    *_, last = (each for each in sys.argv if each != PREFLIGHT)
+    home = cast("Path", LightPath(last))
     try:
         if PREFLIGHT in sys.argv:
-            return launcher.preflight(Path(home))
+            return launcher.preflight(home)
         if _SUBREAPER_MARK not in os.environ:
             # Before anything is held or started: this loads what shall not stay in memory.
             importlib.import_module("handoff.subreaper").become_subreaper()
-        return launcher.main(Path(home))
+        return launcher.main(home)
     except AnotherInCharge as error:
         return _fail(error, _ANOTHER)
     except HandoffError as error:

@@ -17,6 +17,8 @@ import select
 import signal
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from handoff.light_path import LightPath
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 

@@ -10,14 +10,15 @@ import contextlib
 import os
 import socket
 import struct
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handoff.errors import PathTooLong
+from handoff.light_path import LightPath
 from handoff.limits import SOCKET_PATH_BYTES_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @contextlib.contextmanager
@@ -33,7 +34,7 @@ def address_of(path: Path) -> Iterator[str]:
     descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         short = f"/proc/self/fd/{descriptor}/{path.name}"
-        if not Path(f"/proc/self/fd/{descriptor}").exists():
+        if not LightPath(f"/proc/self/fd/{descriptor}").exists():
             message = f"{path} has more than {SOCKET_PATH_BYTES_MAX} bytes"
             raise PathTooLong(message)
         yield short
