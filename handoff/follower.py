@@ -135,7 +135,7 @@ class Follower:
         if parts.clock.now_ns() >= deadline_ns:
             return False  # too late for this boundary; the next settle opens the next one
         attempt, seen = secrets.token_hex(8), evidence_of(record)
-        rollout = Rollout(deploy_id=self.deploy_id, of=self._bake or 0)
+        rollout = self._rollout() or Rollout(deploy_id=self.deploy_id)
 
         def change(found: Record) -> Record:
             # The time is read under the lock: waiting for it must not make a take late.
@@ -187,7 +187,9 @@ class Follower:
         if owning is None:
             return heir
         known = self._parts.me.release == owning.release or self._is_previous(record)
-        if not ((heir and known) or self._bake is not None):
+        # A release that never owned seizes as it would take: approved, in nobody else's bake.
+        approved = self._bake is not None and (known or record.rollout is None)
+        if not ((heir and known) or approved):
             return False
         return self._proof(record) is not None
 
@@ -226,6 +228,7 @@ class Follower:
             seen=evidence_of(record),
             proof=proof,
             attempt=attempt,
+            rollout=self._rollout(),
         )
         owner = record.ownership.owner
         evidence: dict[str, str | int | float] = {"proof": proof.value}
@@ -242,8 +245,15 @@ class Follower:
             cycle=record.progress.cycle + 1,
             proof=proof.value,
             release=parts.me.release,
+            of=self._bake or 0,
         )
         return True
+
+    def _rollout(self) -> Rollout | None:
+        """Return the bake that this worker starts if it owns, once it is approved."""
+        if self._bake is None:
+            return None
+        return Rollout(deploy_id=self.deploy_id, of=self._bake)
 
     def _landed(self, change: Any, note: Note, attempt: str) -> bool:  # noqa: ANN401 - a Change
         """Apply a change of owner; a refusal is an ordinary answer: look again."""

@@ -240,7 +240,8 @@ class Driver:
         if owned and message["release"] != self._release:
             return OwnershipReturned(self._deploy.reason)
         if self._deploy.phase is Phase.READY and message["release"] == self._release:
-            return Took(message["cycle"], 0, bakes=False)  # it seized from a dead owner
+            bakes = message.get("of", 0) > 0  # it seized from a dead owner
+            return Took(message["cycle"], 0, bakes=bakes)
         return None
 
     def _exited(self, message: Message) -> Event | None:

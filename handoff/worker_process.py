@@ -110,7 +110,7 @@ async def _run(options: WorkerOptions, workload: Workload[Any, Any]) -> Leaving:
         force_filesystem=options.force_filesystem,
     )
     if options.create:
-        _create_missing(store, options, cycle=schedule.cycle_at(clock.now_ns()))
+        _create_missing(store, options, workload, cycle=schedule.cycle_at(clock.now_ns()))
     hello: dict[str, object] = {
         "wire": WIRE,
         "worker": me.worker,
@@ -157,7 +157,9 @@ def _myself(release: str) -> WorkerId:
     )
 
 
-def _create_missing(store: LocalStore, options: WorkerOptions, *, cycle: int) -> None:
+def _create_missing(
+    store: LocalStore, options: WorkerOptions, workload: Workload[Any, Any], *, cycle: int
+) -> None:
     try:
         store.read()
     except RecordMissing:
@@ -168,5 +170,9 @@ def _create_missing(store: LocalStore, options: WorkerOptions, *, cycle: int) ->
                 # The cycle under way counts as settled: the first decision is the next one.
                 progress=Progress(cycle=cycle),
                 attempt=secrets.token_hex(8),
+                # From the first moment on it is known what this release can read: another one
+                # may take before the first decision, and may have to be returned from.
+                schema=workload.body.schema_id,
+                body=workload.body.encode(workload.body.initial()),
             )
         )

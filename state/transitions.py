@@ -101,30 +101,48 @@ def take(
         raise Refused(Refusal.TOO_LATE, f"{late_ms:.1f} ms past the last moment for this boundary")
     if returning:
         return _give_back(_owned_by(record, candidate, attempt=attempt))
-    previous = record.ownership.owner or record.ownership.last_owner
-    # Without somebody to return to there is nothing that a bake could lead back to.
-    bakes = rollout.of > 0 and previous is not None
-    taken = _owned_by(record, candidate, attempt=attempt, previous=previous if bakes else None)
-    return replace(taken, rollout=rollout if bakes else None, fallback=NO_FALLBACK)
+    return _begin_bake(record, candidate, rollout, attempt=attempt)
 
 
 def seize(
-    record: Record, *, worker: WorkerId, seen: Evidence, proof: Proof, attempt: str
+    record: Record,
+    *,
+    worker: WorkerId,
+    seen: Evidence,
+    proof: Proof,
+    attempt: str,
+    rollout: Rollout | None = None,
 ) -> Record:
     """Make a warm worker the owner because there is none, or none that can go on.
 
     A cycle in hand stays in hand: its planned effects are now this worker's to resolve.
-    A worker of the previous release gets the body in the shape that it reads.
+    A worker of the previous release gets the body in the shape that it reads. An approved
+    candidate of a release that never owned bakes from here on, as if it had taken.
+
+    Args:
+        record: The record as it is.
+        worker: Who seizes.
+        seen: What the worker read when it judged the owner.
+        proof: What it knows of the owner.
+        attempt: Id of this write.
+        rollout: The bake that starts if the worker's release is a new one; None for an heir.
 
     Raises:
-        Refused: EVIDENCE_STALE, ALREADY_OWNER, OWNER_ALIVE.
+        Refused: EVIDENCE_STALE, ALREADY_OWNER, OWNER_ALIVE, BAKING.
     """
     _require_evidence(record, seen)
     _require_other(record, worker)
     if record.ownership.owner is not None and proof is Proof.NONE:
         raise Refused(Refusal.OWNER_ALIVE, f"worker {record.ownership.owner.worker} owns it")
-    seized = _owned_by(record, worker, attempt=attempt, previous=record.ownership.previous)
-    return _give_back(seized) if _is_previous(record, worker) else seized
+    if _is_previous(record, worker):
+        return _give_back(_owned_by(record, worker, attempt=attempt))
+    held = record.ownership
+    owning = held.owner or held.last_owner
+    if rollout is None or owning is None or owning.release == worker.release:
+        return _owned_by(record, worker, attempt=attempt, previous=held.previous)
+    if record.rollout is not None:
+        raise Refused(Refusal.BAKING, f"deploy {record.rollout.deploy_id} is still baking")
+    return _begin_bake(record, worker, rollout, attempt=attempt)
 
 
 def decide(
@@ -249,6 +267,15 @@ def _owned_by(
         unknown_fields=held.unknown_fields,
     )
     return replace(record, attempt=attempt, ownership=ownership)
+
+
+def _begin_bake(record: Record, worker: WorkerId, rollout: Rollout, *, attempt: str) -> Record:
+    """A release that did not own before is owner, with a way back if it is to bake."""
+    previous = record.ownership.owner or record.ownership.last_owner
+    # Without somebody to return to there is nothing that a bake could lead back to.
+    bakes = rollout.of > 0 and previous is not None
+    owned = _owned_by(record, worker, attempt=attempt, previous=previous if bakes else None)
+    return replace(owned, rollout=rollout if bakes else None, fallback=NO_FALLBACK)
 
 
 def _give_back(record: Record) -> Record:

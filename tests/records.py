@@ -61,9 +61,16 @@ def owned(cycle: int = 10, by: WorkerId = A) -> Record:
     return seize(empty(cycle), by, proof=Proof.NONE)
 
 
-def seize(record: Record, by: WorkerId, *, proof: Proof = Proof.DEAD) -> Record:
+def seize(
+    record: Record, by: WorkerId, *, proof: Proof = Proof.DEAD, rollout: Rollout | None = None
+) -> Record:
     return transitions.seize(
-        record, worker=by, seen=evidence_of(record), proof=proof, attempt=f"seize-{by.worker}"
+        record,
+        worker=by,
+        seen=evidence_of(record),
+        proof=proof,
+        attempt=f"seize-{by.worker}",
+        rollout=rollout,
     )
 
 

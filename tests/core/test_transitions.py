@@ -112,6 +112,11 @@ REFUSALS: dict[str, tuple[Refusal, Record, Callable[[Record], Record]]] = {
         ),
     ),
     "seize by the owner": (Refusal.ALREADY_OWNER, owned(), lambda record: seize(record, A)),
+    "seize by a third release during a bake": (
+        Refusal.BAKING,
+        baking(),
+        lambda record: seize(record, C, rollout=Rollout(deploy_id="d", of=3)),
+    ),
     "seize without proof": (
         Refusal.OWNER_ALIVE,
         owned(),
@@ -318,6 +323,20 @@ def test_a_seizure_by_the_previous_release_ends_the_bake_with_its_own_body() -> 
     assert after.rollout is None
     assert after.fallback is None
     assert (after.schema, bytes(after.body)) == (OLD_SCHEMA, b'{"old":11}')
+
+
+def test_a_candidate_that_seizes_bakes_as_if_it_had_taken() -> None:
+    """Otherwise an owner's death during a deploy makes an unproven release permanent."""
+    wanted = Rollout(deploy_id="d", of=3)
+    after = seize(settle(decide(owned())), B, rollout=wanted)
+    assert (after.ownership.owner, after.ownership.previous, after.rollout) == (B, A, wanted)
+    permanent = seize(settle(decide(owned())), B, rollout=Rollout(deploy_id="d", of=0))
+    assert (permanent.ownership.previous, permanent.rollout) == (None, None)
+
+
+def test_a_candidate_of_the_release_that_owns_seizes_without_a_bake() -> None:
+    after = seize(baking(), worker("b2", "r2"), rollout=Rollout(deploy_id="d", of=3))
+    assert (after.ownership.previous, after.rollout) == (A, baking().rollout)
 
 
 def test_decide_commits_body_effects_and_consumed_receipts_in_one_step() -> None:

@@ -161,8 +161,11 @@ class Checkers:
             return
         if owner is not None and after.schema.version > self._releases[owner.release].version:
             yield f"{owner.release} owns a body of version {after.schema.version}"
+        yield from self._change_of_body(before, after, facts)
         yield from self._way_back(after)
-        if after.body is before.body or after.body == before.body:
+
+    def _change_of_body(self, before: Record, after: Record, facts: Facts) -> Iterator[str]:
+        if after.body == before.body:
             return
         body: AnyBody = SCHEMAS[2].decode(after.body, after.schema)
         if facts.kind == "decide":

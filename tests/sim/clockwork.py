@@ -77,7 +77,7 @@ class Clockwork:
             time_ns, _, call = heapq.heappop(heap)
             self.now_ns = max(time_ns, self.now_ns)
             call()
-        if not stop():
+        if not (self.violation or stop()):
             self.now_ns = max(until_ns, self.now_ns)
 
     def block(self, process: Process, duration_ns: int) -> None:

@@ -243,5 +243,5 @@ class SimulatedDeployer:
         if owned and message["release"] != self._release:
             return OwnershipReturned(self._deploy.reason)
         if self._deploy.phase is Phase.READY and message["release"] == self._release:
-            return Took(message["cycle"], 0, bakes=False)
+            return Took(message["cycle"], 0, bakes=message.get("of", 0) > 0)
         return None

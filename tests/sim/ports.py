@@ -188,7 +188,8 @@ class SimulatedLine:
             self.hang_up()
             return
         peer, message = self._peer, wire.decode(line)
-        assert peer is not None, "only a line that is up is written to"
+        if peer is None:
+            return
         self._travel(0, lambda: peer.hear(self, message))
 
     def _travel(self, direction: int, arrive: Callable[[], None]) -> None:

@@ -21,7 +21,7 @@ from state.cycle_audit import audit_cycles
 from state.memory_store import Moment
 from state.record import Control, Progress, Record, Timeline
 from state.store import Note
-from tests.sim.application import Fault, Release, Traits
+from tests.sim.application import SCHEMAS, Fault, Release, Traits
 from tests.sim.checkers import Checkers, Facts
 from tests.sim.clockwork import Clockwork, Process
 from tests.sim.deployer import SimulatedDeployer
@@ -119,7 +119,13 @@ class World:
         cadence = Cadence(period_ns=self._traits.period_ns)
         self.schedule = Schedule(cadence, timeline)
         cycle = self.schedule.cycle_at(clockwork.wall_ns())
-        record = Record(app=APP, timeline=timeline, progress=Progress(cycle=cycle))
+        record = Record(
+            app=APP,
+            timeline=timeline,
+            progress=Progress(cycle=cycle),
+            schema=SCHEMAS[1].schema_id,
+            body=SCHEMAS[1].encode(SCHEMAS[1].initial()),
+        )
         self.disk.create(record)
         self.checkers = Checkers(record, self.releases, lambda name: self.venue.executed[name])
         self._start_launcher()
