@@ -6,6 +6,7 @@ Nothing is asked of the engine in any other way but the record, which `record_wa
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -13,11 +14,14 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import urllib.request
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from foresight.demo.errors import CourseLeft
+from handoff.errors import AnotherInCharge
 from handoff.exit_codes import ExitCode
+from handoff.plain import launcher_lock_free
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +30,8 @@ if TYPE_CHECKING:
 COMMAND_S_MAX = 30.0
 UP_S_MAX = 320.0  # its own limit is 300: a first environment may have to be downloaded
 DOWN_S_MAX = 100.0  # its own limit is 90
+DOWN_PAUSE_S = 0.3
+INTERRUPT_S_MAX = 5.0
 LEDGER_S_MAX = 10.0
 OWN_PREFIXES = ("FORESIGHT_", "GIT_")
 
@@ -80,10 +86,31 @@ class Installation:
         return answer.out.strip().removeprefix("page ")
 
     def down(self) -> None:
-        """Stop it, if it was started."""
-        if self.is_up:
-            self.expect(ExitCode.DONE, "down", limit_s=DOWN_S_MAX)
-            self.is_up = False
+        """Stop it, if it was started; also one whose start was interrupted.
+
+        Raises:
+            CourseLeft: It still runs.
+        """
+        deadline_s = time.monotonic() + DOWN_S_MAX
+        while self.is_up:
+            answer = self.run("down", limit_s=DOWN_S_MAX)
+            if answer.code == ExitCode.DONE or self._is_free():
+                self.is_up = False
+            elif time.monotonic() > deadline_s:
+                what = f"it could not be stopped: {answer.error.strip()}"
+                raise CourseLeft(what, f"FORESIGHT_ENGINE_HOME='{self.home}' foresight down")
+            else:
+                time.sleep(DOWN_PAUSE_S)
+
+    def _is_free(self) -> bool:
+        """Tell whether no launcher has the home: it takes it before it listens."""
+        try:
+            launcher_lock_free(self.home)
+        except AnotherInCharge:
+            return False
+        except FileNotFoundError:
+            return True  # it was never prepared
+        return True
 
     def status(self) -> dict[str, Any]:
         """Return what `foresight status` shows."""
@@ -163,6 +190,10 @@ def _heard(child: subprocess.Popen[str], limit_s: float, hear: Callable[[str], N
             hear(line.rstrip())
         child.wait()
     except BaseException:
+        # What it has started itself, an installer for one, is its to end.
+        child.send_signal(signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(INTERRUPT_S_MAX)
         child.kill()
         raise
     finally:

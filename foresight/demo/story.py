@@ -98,7 +98,9 @@ class Story:
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
-        """Stop everything; the directory stays only where a failure is to be looked at."""
+        """Stop everything, whoever is impatient: what runs on would run for ever."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
         self._leaving.close()
 
     def tell(self) -> proof.Proof:
