@@ -20,7 +20,10 @@ from handoff.self_replacement import PREFLIGHT
 if TYPE_CHECKING:
     from pathlib import Path
 
-_PROGRAM: Final = "from handoff.launcher_process import main; raise SystemExit(main())"
+_PROGRAM: Final = (
+    "import sys; sys.path.insert(0, sys.argv[1]); "
+    "from handoff.launcher_process import main; raise SystemExit(main())"
+)
 _SUBREAPER_MARK: Final = "FORESIGHT_LAUNCHER_SUBREAPER"  # as in `subreaper`
 _FAILED: Final = 1  # `ExitCode` of the commands, which has these two as well
 _ANOTHER: Final = 7
@@ -28,8 +31,10 @@ _ANOTHER: Final = 7
 
 def command(home: Path) -> list[str]:
     """Return the command that starts the launcher of a home directory; absolute."""
-    isolated = ["-I"] if sys.flags.isolated else []
-    return [sys.executable, *isolated, "-c", _PROGRAM, "handoff", "launcher", str(home)]
+    engine = LightPath(__file__).parent.parent
+    # Nothing but the standard library and this package can be reached, whatever is installed.
+    alone = ["-I", "-S"]
+    return [sys.executable, *alone, "-c", _PROGRAM, str(engine), "launcher", str(home)]
 
 
 def main() -> int:
