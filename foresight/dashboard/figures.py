@@ -2,7 +2,7 @@
 
 Owns the sentence above the numbers. A win rate alone flatters (a rule without any forecast is
 right nine times in ten and loses money), so the verdict rests on the expectation per share after
-fees and its interval, and on nothing else.
+fees and its interval, and on whether our probabilities beat the price.
 """
 
 import enum
@@ -15,13 +15,13 @@ TRADES_MIN: Final = 30  # below it the normal interval of a mean means little
 
 
 class Verdict(enum.StrEnum):
-    """What the interval of the expectation allows to say."""
+    """What the figures allow to say."""
 
     NOTHING = "nothing"  # no decided trade
     TOO_FEW = "too_few"
-    LOSING = "losing"  # all of the interval lies below zero
-    UNPROVEN = "unproven"  # zero lies within it
-    EARNING = "earning"  # all of it lies above zero
+    LOSING = "losing"  # an interval lies below zero
+    UNPROVEN = "unproven"  # neither of the other two
+    EARNING = "earning"  # both intervals lie above zero, and we predict better than the price
 
 
 WORDS: Final = {
@@ -38,7 +38,7 @@ class Figures:
     """The numbers over the recent trades, and the totals.
 
     Attributes:
-        verdict: What the interval of the expectation allows to say.
+        verdict: What the figures allow to say.
         words: The same in words.
         market_knew_more: The price paid predicted better than our probability.
         recent: Over the last 100 decided trades.
@@ -60,7 +60,7 @@ class Figures:
 
 def figures_of(scores: Scores) -> Figures:
     """Return the figures with their verdict."""
-    verdict = verdict_on(scores.recent)
+    verdict = verdict_on(scores)
     reasons = scores.unbought_reasons
     return Figures(
         verdict=verdict,
@@ -74,14 +74,20 @@ def figures_of(scores: Scores) -> Figures:
     )
 
 
-def verdict_on(score: Score) -> Verdict:
-    """Return what a score allows to say; the win rate has no part in it."""
-    if score.trades == 0:
+def verdict_on(scores: Scores) -> Verdict:
+    """Return what the scores allow to say; the win rate has no part in it.
+
+    An interval that is looked at all day leaves zero outside now and then by luck alone. So a good
+    word needs the last trades, all trades and the Brier score to agree; a bad one needs one.
+    """
+    recent, overall = scores.recent, scores.overall
+    if recent.trades == 0:
         return Verdict.NOTHING
-    if score.trades < TRADES_MIN:
+    if recent.trades < TRADES_MIN:
         return Verdict.TOO_FEW
-    if score.expectation_interval.high < 0:
+    if min(recent.expectation_interval.high, overall.expectation_interval.high) < 0:
         return Verdict.LOSING
-    if score.expectation_interval.low > 0:
+    earns = min(recent.expectation_interval.low, overall.expectation_interval.low) > 0
+    if earns and recent.brier_ours < recent.brier_price:
         return Verdict.EARNING
     return Verdict.UNPROVEN

@@ -39,12 +39,14 @@ def _why(figures: Figures) -> str:
             return "Figures show with the first result of the venue."
         case Verdict.TOO_FEW:
             return f"{recent.trades} decided; an interval means little below {TRADES_MIN}."
+        case Verdict.UNPROVEN if recent.expectation_interval.low > 0:
+            return "The last trades look good; all trades, or the Brier score, do not agree."
         case Verdict.UNPROVEN:
             return "Zero lies within what the last trades allow: this may all be luck."
         case Verdict.LOSING:
             return "After price and fees each share costs more than it brings."
         case Verdict.EARNING:
-            return "Zero lies outside the 95 % interval. It may still end tomorrow."
+            return "Last trades, all trades and Brier score agree. It may still end tomorrow."
 
 
 def _expectation(score: Score) -> str:

@@ -250,7 +250,10 @@ def _deploying_html(view: View, deploying: Deploying) -> str:
             f'asked for <span data-since="{deploying.since_ms:.0f}">'
             f"{duration(view.now_ms - deploying.since_ms)}</span> ago"
         )
-    gates = f" · passed {text(', '.join(deploying.gates))}" if deploying.gates else ""
+    gates = ""
+    if deploying.gates:
+        passed = f"{len(deploying.gates)} gates passed"
+        gates = f' · <span title="{text(", ".join(deploying.gates))}">{passed}</span>'
     return (
         '<h2>Deploy under way</h2><div class="deploying"><p class="what">'
         f'<span class="mono">{text(deploying.name)}</span> {text(deploying.subject)} '
@@ -277,8 +280,8 @@ def _past_html(deploy: PastDeploy) -> str:
 def board_html(view: View) -> str:
     """Return the slots."""
     held = sum(1 for slot in view.slots if slot.holding is not None)
-    header = f'<header><h2>Board</h2><p class="summary"><b>{held}</b> held of {len(view.slots)}'
-    return f"{header} slots</p></header>{slots_html(view.slots)}"
+    header = f'<header><h2>Board</h2><p class="summary"><b>{held}</b> of {len(view.slots)} slots'
+    return f"{header} in play</p></header>{slots_html(view.slots)}"
 
 
 def numbers_html(view: View) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 from deploy.gates import passed
 from deploy.history import Entry as DeployEntry
@@ -57,10 +58,31 @@ def trades(*, won: int, lost: int, price: float) -> Book:
         (trades(won=90, lost=10, price=0.6), Verdict.EARNING),
     ],
 )
-def test_the_verdict_rests_on_the_expectation_alone(of: Book, verdict: Verdict) -> None:
+def test_the_win_rate_has_no_part_in_the_verdict(of: Book, verdict: Verdict) -> None:
     """Nine of ten right at a price of 0.90 is no skill, and the page says so."""
     figures = figures_of(scores_of(of))
-    assert figures.verdict is verdict_on(figures.recent) is verdict
+    assert figures.verdict is verdict_on(scores_of(of)) is verdict
+
+
+def test_a_lucky_stretch_is_no_skill() -> None:
+    """An interval that is looked at all day leaves zero outside now and then."""
+    lucky = trades(won=95, lost=5, price=0.88)
+    lucky.decided = trades(won=130, lost=20, price=0.9).decided + lucky.decided
+    figures = figures_of(scores_of(lucky))
+    assert figures.recent.expectation_interval.low > 0
+    assert figures.verdict is Verdict.UNPROVEN
+    assert "do not agree" in REGIONS["numbers"](seen(Snapshot(record=record(), book=lucky)))
+
+
+def test_who_predicts_worse_than_the_price_earns_by_luck() -> None:
+    worse = trades(won=90, lost=10, price=0.6)
+    worse.decided = [
+        replace(trade, entry=replace(trade.entry, probability_ppm=400_000))
+        for trade in worse.decided
+    ]
+    figures = figures_of(scores_of(worse))
+    assert figures.overall.expectation_interval.low > 0
+    assert (figures.verdict, figures.market_knew_more) == (Verdict.UNPROVEN, True)
 
 
 def test_the_most_frequent_reason_is_named() -> None:
