@@ -162,6 +162,7 @@ class Follower:
             epoch=self._took_epoch,
             release=parts.me.release,
             boundary_ms=boundary_ns // MS,
+            overdue_at_ms=parts.schedule.overdue_at_ns(cycle) // MS,
             of=rollout.of,
         )
         return True
@@ -243,6 +244,7 @@ class Follower:
             deploy=self.deploy_id,
             epoch=self._took_epoch,
             cycle=record.progress.cycle + 1,
+            overdue_at_ms=parts.schedule.overdue_at_ns(record.progress.cycle + 1) // MS,
             proof=proof.value,
             release=parts.me.release,
             of=self._bake or 0,

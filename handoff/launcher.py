@@ -238,10 +238,11 @@ class Launcher:
                 self._children.update(running, warm=True)
             case Kind.TOOK.value | Kind.SEIZED.value:
                 self._own(running)
+                # A release may hang in its very first cycle.
+                self._children.update(running, overdue_s=_due_s(message))
             case Kind.SETTLED.value:
                 self._workforce.settled()
-                due_s = time.monotonic() + message["overdue_at_ms"] / 1000 - time.time()  # noqa: TID251 - the worker says it in wall-clock time
-                self._children.update(running, owner=True, warm=True, overdue_s=due_s)
+                self._children.update(running, owner=True, warm=True, overdue_s=_due_s(message))
             case Kind.LOST.value:
                 self._children.update(running, owner=False, overdue_s=None)
             case Kind.YIELDING.value:
@@ -319,6 +320,14 @@ class Launcher:
 
 def _noted_by_wakeup_descriptor(_number: int, _frame: object) -> None:
     """Do nothing: the number is in the wake-up descriptor, the loop acts on it."""
+
+
+def _due_s(message: Message) -> float | None:
+    """Return when the sender's next cycle is overdue, monotonic, if it says so."""
+    if "overdue_at_ms" not in message:
+        return None
+    left_s: float = message["overdue_at_ms"] / 1000 - time.time()  # noqa: TID251 - the worker says it in wall-clock time
+    return time.monotonic() + left_s
 
 
 def _members(message: Message) -> dict[str, Any]:

@@ -8,9 +8,10 @@ library only. Ownership is never decided here: an heir decides by the record.
 from __future__ import annotations
 
 import enum
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from handoff.limits import CANDIDATE_LIFE_S_MAX, DRAIN_TIMEOUT_S
+from handoff.limits import CANDIDATE_LIFE_S_MAX, DRAIN_TIMEOUT_S, READY_TIMEOUT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -109,14 +110,11 @@ def wake_at_s(situation: Situation) -> float | None:
         for child in situation.children
         if child.stopping_s is not None
     ]
-    times += [
-        child.started_s + CANDIDATE_LIFE_S_MAX
-        for child in situation.children
-        if child.role is Role.CANDIDATE
-    ]
+    times += [child.started_s + _life_s(child) for child in situation.children]
     times.append(situation.next_start_s)
     later = [time_s for time_s in times if time_s > situation.now_s]
-    return min(later, default=None)
+    soonest_s = min(later, default=math.inf)
+    return None if math.isinf(soonest_s) else soonest_s
 
 
 def _plan_heirs(situation: Situation) -> list[Action]:
@@ -141,11 +139,17 @@ def _plan_late(situation: Situation) -> list[Action]:
     late: list[Action] = [
         Drain(child.name)
         for child in situation.children
-        if child.role is Role.CANDIDATE
-        and child.stopping_s is None
-        and situation.now_s - child.started_s > CANDIDATE_LIFE_S_MAX
+        if child.stopping_s is None and situation.now_s - child.started_s > _life_s(child)
     ]
     return late + _kills(situation.children, situation.now_s)
+
+
+def _life_s(child: Child) -> float:
+    """Return how long after its start a child that got no further is in the way."""
+    if child.role is Role.CANDIDATE:
+        return CANDIDATE_LIFE_S_MAX
+    # An heir that hangs before it is warm, or that a later launcher never hears of.
+    return READY_TIMEOUT_S if child.role is Role.HEIR and not child.warm else math.inf
 
 
 def _plan_stop(situation: Situation) -> list[Action]:

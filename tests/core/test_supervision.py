@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handoff.limits import CANDIDATE_LIFE_S_MAX, DRAIN_TIMEOUT_S
+from handoff.limits import CANDIDATE_LIFE_S_MAX, DRAIN_TIMEOUT_S, READY_TIMEOUT_S
 from handoff.supervision import (
     Action,
     Child,
@@ -62,7 +62,21 @@ def test_an_heir_that_leaves_is_none_any_more() -> None:
 
 def test_an_heir_that_is_still_warming_is_waited_for() -> None:
     """A second one beside it would be a twin, not a remedy."""
-    assert plan(situation(STANDBY._replace(warm=False))) == []
+    assert plan(situation(STANDBY._replace(warm=False, started_s=NOW_S - READY_TIMEOUT_S))) == []
+
+
+def test_an_heir_that_never_gets_warm_is_ended_and_followed_by_another() -> None:
+    """One that hangs while it starts, or was stopped before this launcher came, is in the way."""
+    hung = STANDBY._replace(warm=False, started_s=NOW_S - READY_TIMEOUT_S - 0.1)
+    assert plan(situation(hung)) == [Drain("standby")]
+    assert plan(situation(hung._replace(owner=True))) == [Drain("standby")]
+    leaving = hung._replace(stopping_s=NOW_S)
+    assert plan(situation(leaving)) == [StartHeir("no worker is alive")]
+
+
+def test_the_limit_of_an_heir_that_is_not_warm_is_looked_at_in_time() -> None:
+    fresh = STANDBY._replace(warm=False, started_s=NOW_S - 1)
+    assert wake_at_s(situation(fresh)) == NOW_S - 1 + READY_TIMEOUT_S
 
 
 def test_an_overdue_owner_without_another_heir_gets_one() -> None:

@@ -43,6 +43,7 @@ class Clockwork:
         self.now_ns = 0  # monotonic
         self.step_ns = 0  # how far the host's wall clock was stepped
         self.waiters: set[asyncio.Future[None]] = set()  # who waits for wall-clock time
+        self.is_over: Callable[[], bool] = lambda: False  # the simulation need not go on
         self.violation = ""  # the first broken guarantee; it ends the simulation
         self._heap: list[tuple[int, int, Callable[[], None]]] = []
         self._count = 0
@@ -70,15 +71,15 @@ class Clockwork:
         """Note a broken guarantee."""
         self.violation = self.violation or violation
 
-    def run(self, until_ns: int, stop: Callable[[], bool]) -> None:
-        """Let things happen until an instant, or until `stop` says so."""
+    def run(self, until_ns: float, stop: Callable[[], bool] = lambda: False) -> None:
+        """Let things happen until an instant, until `stop` says so or until it is over."""
         heap = self._heap
-        while heap and heap[0][0] <= until_ns and not (self.violation or stop()):
-            time_ns, _, call = heapq.heappop(heap)
-            self.now_ns = max(time_ns, self.now_ns)
+        while heap and heap[0][0] <= until_ns:
+            if self.violation or stop() or self.is_over():
+                return
+            self.now_ns, _, call = heapq.heappop(heap)
             call()
-        if not (self.violation or stop()):
-            self.now_ns = max(until_ns, self.now_ns)
+        self.now_ns = max(int(until_ns), self.now_ns)
 
     def block(self, process: Process, duration_ns: int) -> None:
         """Keep a process inside a call for a while; the others go on.
@@ -87,6 +88,7 @@ class Clockwork:
             Killed: It was ended meanwhile.
         """
         if self._nested >= NESTED_MAX:
+            process.stop(duration_ns)  # as near as it gets: from its next step on
             return
         loop = process.loop
         task = asyncio.current_task(loop)
@@ -103,6 +105,8 @@ class Clockwork:
             asyncio._set_running_loop(loop)  # noqa: SLF001 - as above
             if task is not None:
                 asyncio.tasks._enter_task(loop, task)  # noqa: SLF001 - as above
+        if self.violation or self.is_over():
+            process.die()
         process.require_alive()
 
 

@@ -210,10 +210,10 @@ class SimulatedLauncher:
                 self._update(running, warm=True)
             case Kind.TOOK.value | Kind.SEIZED.value:
                 self._own(running)
+                self._update(running, overdue_s=self._due_s(message))
             case Kind.SETTLED.value:
                 self._failures = Failures()
-                left_s = (message["overdue_at_ms"] * MS - self._clockwork.wall_ns()) / NS
-                self._update(running, owner=True, warm=True, overdue_s=self._now_s() + left_s)
+                self._update(running, owner=True, warm=True, overdue_s=self._due_s(message))
             case Kind.LOST.value:
                 self._update(running, owner=False, overdue_s=None)
             case Kind.YIELDING.value:
@@ -222,6 +222,12 @@ class SimulatedLauncher:
                 running.leaving, running.reason = message["leaving"], message["reason"]
         self._broadcast(message)
         self.look()
+
+    def _due_s(self, message: Message) -> float | None:
+        if "overdue_at_ms" not in message:
+            return None
+        left_ns: int = message["overdue_at_ms"] * MS - self._clockwork.wall_ns()
+        return self._now_s() + left_ns / NS
 
     def line_closed(self, line: SimulatedLine) -> None:
         for running in self.children.values():

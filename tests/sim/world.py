@@ -142,13 +142,18 @@ class World:
     # --- its course ----------------------------------------------------------------------
 
     def run(self) -> Outcome:
-        self._plan_trouble()
         clockwork = self.clockwork
-        clockwork.run(self._trouble_ns, lambda: False)
-        if not clockwork.violation:
-            self._heal()
-        if not clockwork.violation:
-            clockwork.report(self._final())
+        bounds = self.schedule.bounds
+        longest_ns = IN_FLIGHT_NS + RESTART_BACKOFF_S[-1] * NS + HEAL_GRACE_NS
+        longest_ns += 8 * (bounds.overdue_ns + bounds.period_ns)
+        end_ns = self._trouble_ns + longest_ns
+        clockwork.is_over = lambda: clockwork.now_ns > end_ns or self._is_healed()
+        self._plan_trouble()
+        clockwork.after(self._trouble_ns, self._heal)
+        clockwork.run(end_ns + NS)
+        if not self._is_healed():
+            clockwork.report(f"it does not get well: {self._illness()}")
+        clockwork.report(self._final())
         return Outcome(
             seed=self.seed,
             violation=clockwork.violation,
@@ -166,17 +171,10 @@ class World:
         if self.launcher is None:
             self._start_launcher()
         self._command(Control())
-        bounds = self.schedule.bounds
-        longest_ns = IN_FLIGHT_NS + RESTART_BACKOFF_S[-1] * NS + HEAL_GRACE_NS
-        longest_ns += 6 * (bounds.overdue_ns + bounds.period_ns)
         self._healthy_from = self.schedule.cycle_at(self.clockwork.wall_ns()) + 1
-        self._on_time = 0
-        self.clockwork.run(int(self.clockwork.now_ns + longest_ns), self._is_healed)
-        if not self.clockwork.violation and not self._is_healed():
-            self.clockwork.report(f"it does not get well: {self._illness()}")
 
     def _is_healed(self) -> bool:
-        return self._on_time >= HEALED_CYCLES and not self.checkers.unfinished()
+        return self._on_time >= HEALED_CYCLES and not self.faults.on and not self.checkers.unfinished()
 
     def _illness(self) -> str:
         record = self.checkers.record
