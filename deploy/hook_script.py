@@ -55,7 +55,7 @@ esac
 _START: Final = """\
 {{
 at=${{GIT_DIR:-$(git rev-parse --absolute-git-dir)}}
-case "$at" in /*) ;; *) at=$PWD/$at ;; esac
+case "$at" in /*) ;; .) at=$PWD ;; *) at=$PWD/$at ;; esac
 if [ -d {logs} ] && [ -x {python} ]; then
   ( cd / && exec nohup {python} -I -m foresight hook run --home {home} --git-dir "$at"{option} ) \\
     </dev/null >>{log} 2>&1 &

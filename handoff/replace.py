@@ -182,6 +182,8 @@ class Driver:
                         Kind.START_CANDIDATE, release=release, deploy=deploy_id
                     )
                     self._found(reply)
+                case Approve() if self._took:
+                    return  # the driver before this one approved it
                 case Approve():
                     self._watcher.hold(self._deploy)
                     self._client.ask(Kind.APPROVE, deploy=deploy_id, bake=self._bake)
@@ -194,13 +196,13 @@ class Driver:
 
     def _found(self, reply: Message) -> None:
         """Catch up with a candidate that may be further than just started."""
+        self._took = bool(reply["owner"])
         self._apply(CandidateStarted(int(reply["pid"])))
         if reply["connected"]:
             self._apply(CandidateWarming())
         if reply["warm"]:
             self._apply(CandidateReady())
-        if reply["owner"]:
-            self._took = True
+        if self._took:
             self._apply(Took(0, 0, bakes=True))
 
     def _event_of(self, message: Message) -> Event | None:  # noqa: PLR0911 - one case per message

@@ -1,0 +1,249 @@
+"""Hooks are put where git looks, beside what was there, and leave no trace when they go."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from deploy import git_hook
+from deploy.errors import HookConflict
+from deploy.git_tree import GitTree
+from deploy.hook_script import KEPT, Settings, settings_of
+from tests.process.git_project import Project
+
+# Stands in for the interpreter of the installation: says how it was called.
+CALLED = """#!{python}
+import json, os, sys, time
+said = {{"argv": sys.argv[1:], "cwd": os.getcwd(), "git": sorted(v for v in os.environ if
+        v.startswith("GIT_")), "stdin": sys.stdin.read()}}
+with open({note!r}, "a") as file:
+    file.write(json.dumps(said) + chr(10))
+"""
+THEIRS = b"#!/bin/bash\necho $(basename $0) $* >> '%s'\nexit 3\n# no newline at the end"
+
+
+class Hooked:
+    """A repository with hooks that note who called them."""
+
+    def __init__(self, directory: Path) -> None:
+        self.project = Project(directory / "project")
+        self.home = directory / "state home"
+        (self.home / "logs").mkdir(parents=True)
+        self.note = directory / "called"
+        self.python = directory / "bin" / "py thon"
+        self.python.parent.mkdir()
+        text = CALLED.format(python=sys.executable, note=str(self.note))
+        self.python.write_text(text, encoding="utf-8")
+        self.python.chmod(0o755)
+        self.project.git("config", "user.name", "Mia")
+        self.project.git("config", "user.email", "mia@example.invalid")
+
+    @property
+    def tree(self) -> GitTree:
+        return GitTree(self.project.path)
+
+    def settings(self, tree: GitTree) -> Settings:
+        shared = str(tree.common_directory())
+        return Settings(home=str(self.home), shared=shared, branch="main", python=str(self.python))
+
+    def install(self, tree: GitTree | None = None) -> list[Path]:
+        tree = tree or self.tree
+        return git_hook.install(tree, self.settings(tree))
+
+    def git(self, *arguments: str, at: Path | None = None) -> subprocess.CompletedProcess[str]:
+        command = ["git", "-C", str(at or self.project.path), *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True)
+
+    def feature(self, name: str = "feature") -> str:
+        self.project.git("checkout", "--quiet", "-b", name)
+        self.project.write(f"app/{name}.py", "")
+        self.project.commit(name)
+        self.project.git("checkout", "--quiet", "main")
+        return name
+
+    def calls(self, number: int) -> list[dict[str, object]]:
+        """Wait for the interpreter to have been called so often; return how."""
+        deadline_s = time.monotonic() + 10
+        while time.monotonic() < deadline_s:
+            lines = self.note.read_text("utf-8").splitlines() if self.note.exists() else []
+            if len(lines) >= number:
+                return [json.loads(line) for line in lines]
+            time.sleep(0.02)
+        raise AssertionError(self.note)
+
+
+@pytest.fixture
+def hooked(tmp_path: Path) -> Hooked:
+    return Hooked(tmp_path)
+
+
+def test_a_merge_starts_one_process_away_from_the_repository(hooked: Hooked) -> None:
+    hooked.install()
+    done = hooked.git("merge", "--quiet", "--no-edit", "--no-ff", hooked.feature())
+    (call,) = hooked.calls(1)
+    shared = str(hooked.project.path / ".git")
+    assert call["argv"] == [
+        *("-I", "-m", "foresight", "hook", "run"),
+        *("--home", str(hooked.home), "--git-dir", shared),
+    ]
+    assert (call["cwd"], call["stdin"]) == ("/", "")
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("how", [[], ["--apply"]])
+def test_a_rebase_starts_one_too(hooked: Hooked, how: list[str]) -> None:
+    hooked.feature()
+    hooked.project.write("app/main.py", "")
+    hooked.project.commit("Main")
+    hooked.install()
+    hooked.git("rebase", "--quiet", *how, "feature")
+    assert len(hooked.calls(1)) == 1
+
+
+def test_a_hook_that_was_there_is_called_first_and_comes_back(hooked: Hooked) -> None:
+    """Its own exit status stays its own: git goes on, and so do we."""
+    path = hooked.project.path / ".git" / "hooks" / "post-merge"
+    said = hooked.home / "theirs"
+    theirs = THEIRS % os.fsencode(said)
+    path.write_bytes(theirs)
+    path.chmod(0o751)
+    hooked.install()
+    hooked.install()
+    hooked.git("merge", "--quiet", "--no-edit", "--no-ff", hooked.feature())
+    hooked.calls(1)
+    assert said.read_text("utf-8") == f"post-merge{KEPT} 0\n"
+    assert git_hook.remove(hooked.tree, hooked.home) != []
+    assert path.read_bytes() == theirs
+    assert stat.S_IMODE(path.stat().st_mode) == 0o751
+    assert sorted(each.name for each in path.parent.glob("*post-*")) == ["post-merge", *SAMPLES]
+
+
+SAMPLES = ["post-update.sample"]
+
+
+def test_a_hook_that_goes_by_its_own_name_keeps_it(hooked: Hooked) -> None:
+    """Managers of hooks install one script under many names."""
+    path = hooked.project.path / ".git" / "hooks" / "post-merge"
+    said = hooked.home / "theirs"
+    path.write_text(f'#!/bin/sh\necho "$(basename "$0") $1" > \'{said}\'\n', encoding="utf-8")
+    path.chmod(0o755)
+    hooked.install()
+    hooked.git("merge", "--quiet", "--no-edit", "--no-ff", hooked.feature())
+    assert said.read_text("utf-8") == "post-merge 0\n"
+
+
+def test_a_link_and_a_hook_that_is_switched_off_come_back_as_they_were(hooked: Hooked) -> None:
+    hooks = hooked.project.path / ".git" / "hooks"
+    (hooks / "post-merge").symlink_to("../../app/worker.py")
+    off = hooks / "post-rewrite"
+    off.write_bytes(b"#!/bin/sh\ntouch never\n")
+    off.chmod(0o644)
+    hooked.install()
+    hooked.git("commit", "--quiet", "--allow-empty", "--amend", "-m", "Again")
+    hooked.calls(1)
+    assert not (hooked.project.path / "never").exists()
+    git_hook.remove(hooked.tree, hooked.home)
+    assert (hooks / "post-merge").readlink() == Path("../../app/worker.py")
+    assert stat.S_IMODE(off.stat().st_mode) == 0o644
+
+
+def test_what_is_received_is_passed_on_and_only_our_branch_counts(hooked: Hooked) -> None:
+    bare = hooked.project.path.with_name("bare.git")
+    hooked.git("clone", "--quiet", "--bare", str(hooked.project.path), str(bare))
+    said = hooked.home / "theirs"
+    path = bare / "hooks" / "post-receive"
+    path.write_text(f"#!/bin/bash\ncat > '{said}'\n", encoding="utf-8")
+    path.chmod(0o755)
+    hooked.install(GitTree(bare))
+    name = hooked.feature()
+    old = hooked.project.git("rev-parse", "main")
+    hooked.git("push", "--quiet", str(bare), name)
+    time.sleep(0.3)
+    assert not hooked.note.exists()
+    hooked.git("merge", "--quiet", "--ff-only", name)
+    new = hooked.project.git("rev-parse", "main")
+    done = hooked.git("push", "--quiet", str(bare), "main", "HEAD:refs/heads/main-2")
+    (call,) = hooked.calls(1)
+    assert str(call["argv"]).endswith(f"'--git-dir', '{bare}', '--received']")
+    lines = said.read_text("utf-8").splitlines(keepends=True)
+    assert f"{old} {new} refs/heads/main\n" in lines
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("where", [".hooks", "absolute"])
+def test_the_configured_place_of_hooks_is_used(hooked: Hooked, tmp_path: Path, where: str) -> None:
+    place = tmp_path / "elsewhere" if where == "absolute" else hooked.project.path / where
+    hooked.git("config", "core.hooksPath", str(place) if where == "absolute" else where)
+    paths = hooked.install()
+    assert {path.parent for path in paths} == {place}
+    hooked.git("merge", "--quiet", "--no-edit", "--no-ff", hooked.feature())
+    hooked.calls(1)
+    git_hook.remove(hooked.tree, hooked.home)
+    assert list(place.iterdir()) == []
+
+
+def test_a_linked_working_tree_calls_the_same_hook(hooked: Hooked, tmp_path: Path) -> None:
+    linked = tmp_path / "linked"
+    hooked.git("worktree", "add", "--quiet", "-b", "other", str(linked))
+    hooked.install(GitTree(linked))
+    assert git_hook.is_installed(hooked.tree, hooked.home)
+    hooked.git("merge", "--quiet", "--no-edit", "--no-ff", hooked.feature(), at=linked)
+    (call,) = hooked.calls(1)
+    expected = hooked.project.path / ".git" / "worktrees" / "linked"
+    assert call["argv"] == [
+        *("-I", "-m", "foresight", "hook", "run"),
+        *("--home", str(hooked.home), "--git-dir", str(expected)),
+    ]
+
+
+def test_a_hook_of_another_installation_is_not_replaced(hooked: Hooked) -> None:
+    hooked.install()
+    other = Settings(home="/other", shared="/other", branch="main", python=sys.executable)
+    before = [path.read_bytes() for path in hooked.install()]
+    with pytest.raises(HookConflict, match="acts for"):
+        git_hook.install(hooked.tree, other)
+    assert git_hook.remove(hooked.tree, Path("/other")) == []
+    assert [state.path.read_bytes() for state in git_hook.look(hooked.tree)] == before
+
+
+def test_a_hook_written_over_ours_stays(hooked: Hooked) -> None:
+    """Removing ours must not take away what somebody put there since."""
+    path = hooked.project.path / ".git" / "hooks" / "post-merge"
+    path.write_text("#!/bin/sh\n", encoding="utf-8")
+    hooked.install()
+    path.write_text("#!/bin/sh\n# newer\n", encoding="utf-8")
+    with pytest.raises(HookConflict, match=KEPT):
+        hooked.install()
+    git_hook.remove(hooked.tree, hooked.home)
+    assert path.read_text("utf-8") == "#!/bin/sh\n# newer\n"
+    assert path.with_name(f"post-merge{KEPT}").exists()
+
+
+def test_an_installation_that_is_gone_does_not_disturb_a_merge(hooked: Hooked) -> None:
+    hooked.install()
+    hooked.python.unlink()
+    done = hooked.git("merge", "--quiet", "--no-edit", "--no-ff", hooked.feature())
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_merge_is_not_slowed_down(hooked: Hooked) -> None:
+    """The process behind it may take seconds; the hook waits for none of them."""
+    hooked.python.write_text("#!/bin/sh\nsleep 5\n", encoding="utf-8")
+    (path, _) = hooked.install()
+    begun_s = time.perf_counter()
+    for _ in range(10):
+        subprocess.run([path, "0"], check=True, cwd=hooked.project.path)
+    assert (time.perf_counter() - begun_s) / 10 < 0.1
+    assert settings_of(path.read_bytes()) == hooked.settings(hooked.tree)
+
+
+def test_variables_of_git_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_DIR", "/elsewhere")
+    monkeypatch.setenv("GIT_CONFIG_PARAMETERS", "'core.bare=true'")
+    git_hook.drop_git_variables()
+    assert [name for name in os.environ if name.startswith("GIT_")] == []

@@ -1,0 +1,75 @@
+"""Merges go live by themselves: all of them, once, whatever else is going on."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.process.bot import Bot
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.fixture
+def bot(tmp_path: Path) -> Iterator[Bot]:
+    with Bot(tmp_path) as running:
+        yield running
+
+
+def branches(bot: Bot, number: int) -> list[str]:
+    """Make branches that can be merged one after another."""
+    names = [f"feature-{each}" for each in range(number)]
+    for each, name in enumerate(names):
+        bot.project.git("checkout", "--quiet", "-b", name)
+        bot.project.version(f"{each + 2}")
+    bot.project.git("checkout", "--quiet", "main")
+    return names
+
+
+def test_ten_merges_within_a_second_are_one_deploy_of_the_newest(bot: Bot) -> None:
+    bot.install_hook()
+    bot.up()
+    names = branches(bot, 10)
+    begun_s = time.monotonic()
+    heads = [bot.project.merge(name, "--no-ff") for name in names]
+    spent_s = time.monotonic() - begun_s
+    bot.wait_live(heads[-1])
+    assert spent_s < 2
+    took = [entry for entry in bot.deploys() if entry.cycle is not None]
+    assert [(entry.commit, entry.outcome, entry.by) for entry in took] == [
+        (heads[-1], "permanent", "hook")
+    ]
+    assert {entry.outcome for entry in bot.deploys()} <= {"permanent", "superseded"}
+
+
+def test_a_merge_during_a_bake_is_deployed_after_it(bot: Bot) -> None:
+    bot.install_hook(bake=6)
+    bot.up()
+    first, second = branches(bot, 2)
+    one = bot.project.merge(first)
+    bot.wait(lambda: (found := bot.current()) is not None and found.phase == "baking", "a bake")
+    two = bot.project.merge(second)
+    bot.wait_live(two)
+    assert bot.outcomes() == [(one, "permanent"), (two, "permanent")]
+
+
+def test_a_merge_into_another_branch_changes_nothing(bot: Bot) -> None:
+    bot.install_hook()
+    bot.up()
+    names = branches(bot, 2)
+    bot.project.git("checkout", "--quiet", "-b", "elsewhere")
+    bot.project.merge(names[0])
+    bot.wait(lambda: "elsewhere is checked out" in bot.hook_log(), "the hook's word")
+    assert bot.outcomes() == []
+
+
+def test_a_merge_while_nothing_runs_is_said_and_forgotten_by_the_hook(bot: Bot) -> None:
+    bot.install_hook()
+    bot.up()
+    (name,) = branches(bot, 1)
+    bot.end()
+    bot.project.merge(name)
+    bot.wait(lambda: "no launcher answers" in bot.hook_log(), "the hook's word")
+    bot.up()
+    assert bot.outcomes() == []
