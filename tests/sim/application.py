@@ -15,7 +15,6 @@ import msgspec
 from typing_extensions import override
 
 from handoff.cadence import Cadence
-from handoff.limits import NS
 from handoff.workload import (
     Absent,
     Cycle,
@@ -224,7 +223,7 @@ class Application(Workload[AnyBody, Inputs]):
                 process.die()
                 process.require_alive()
             case Fault.HANGS:
-                process.clockwork.block(process, 3600 * NS)
+                process.hang()
 
     def _effects(self, cycle: Cycle) -> list[Effect]:
         if cycle.control.halted or cycle.control.paused:

@@ -122,6 +122,7 @@ class Process:
     Attributes:
         alive: Its process exists.
         status: Its exit status once it exited by itself.
+        hung: It does nothing any more, though it exists.
         crash: The exception that it died of, if it did.
         inside: How many of its calls are interrupted right now.
     """
@@ -132,6 +133,7 @@ class Process:
         self.pid = pid
         self.release = release
         self.alive = True
+        self.hung = False
         self.inside = 0
         self.status: int | None = None
         self.crash: BaseException | None = None
@@ -170,8 +172,18 @@ class Process:
     def stopped(self) -> bool:
         return self._stopped_until_ns > self.clockwork.now_ns
 
+    def hang(self) -> None:
+        """Go on existing, and never do anything again.
+
+        Raises:
+            Killed: Always; what unwinds does nothing any more.
+        """
+        self.hung = True
+        self.loop.ready.clear()
+        raise Killed
+
     def require_alive(self) -> None:
-        if not self.alive:
+        if not self.alive or self.hung:
             raise Killed
 
     def cross(self, where: str) -> None:
@@ -184,13 +196,13 @@ class Process:
         self.on_call(self, where)
 
     def wake(self) -> None:
-        if not self._scheduled and self.alive:
+        if not self._scheduled and self.alive and not self.hung:
             self._scheduled = True
             self.clockwork.after(self._stopped_until_ns - self.clockwork.now_ns, self._turn)
 
     def _turn(self) -> None:
         self._scheduled = False
-        if not self.alive or self.inside:
+        if not self.alive or self.inside or self.hung:
             return  # an interrupted process goes on with what is ready once its call returns
         if self.stopped:
             self.wake()
@@ -204,7 +216,7 @@ class Process:
 
     def _run_ready(self) -> None:
         ready = self.loop.ready
-        while ready and self.alive:
+        while ready and self.alive and not self.hung:
             if self.stopped:
                 self.wake()
                 return
@@ -238,7 +250,7 @@ class ProcessLoop(asyncio.AbstractEventLoop):
         self, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.Handle:
         handle = asyncio.Handle(callback, args, self, context)
-        if self._process.alive:
+        if self._process.alive and not self._process.hung:
             self.ready.append(handle)
             self._process.wake()
         return handle

@@ -50,7 +50,8 @@ class ProcessStore:
         disk: What all processes share.
         process: Whose store it is.
         faults: What goes wrong.
-        written: Called after each record that this process wrote, with the transition's name.
+        written: Called after each record that this process wrote, with the transition's name
+            and the wall-clock time at which it was allowed.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class ProcessStore:
         disk: Disk,
         process: Process,
         faults: Faults,
-        written: Callable[[Process, str], None],
+        written: Callable[[Process, str, int], None],
     ) -> None:
         self._disk = disk
         self._process = process
@@ -78,20 +79,21 @@ class ProcessStore:
     def transact(self, change: Change, note: Note) -> Record:
         self._process.cross("transact")
         self._wait_for_lock()
-        disk, kind = self._disk, note.kind
-        attempts: list[str] = []
+        disk, process, kind = self._disk, self._process, note.kind
+        judged: list[tuple[str, int]] = []  # the attempt, and when it was allowed
 
         def noted(record: Record) -> Record:
             after = change(record)
-            attempts.append(after.attempt)
+            judged.append((after.attempt, process.clockwork.wall_ns()))
             return after
 
         def interrupt(moment: Moment) -> None:
+            attempt, wall_ns = judged[-1]
             if moment is Moment.AFTER_RECORD:
-                self._written(self._process, kind)
-            self._trouble(moment, attempts[-1])
+                self._written(process, kind, wall_ns)
+            self._trouble(moment, attempt)
 
-        disk.holder, outer = self._process, disk.interrupt
+        disk.holder, outer = process, disk.interrupt
         disk.interrupt = interrupt
         try:
             return disk.transact(noted, note)

@@ -172,7 +172,7 @@ class SimulatedLine:
         if not self._process.alive or self._peer is not None:
             return
         launcher = self._launcher()
-        if launcher is None or self._process.stopped or self._process.inside:
+        if launcher is None or self._process.stopped or self._process.inside or self._process.hung:
             self._clockwork.after(RECONNECT_PAUSE_S * NS, self._dial)
             return
         self._peer = launcher

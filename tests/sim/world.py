@@ -195,7 +195,7 @@ class World:
 
     # --- what is written -------------------------------------------------------------------
 
-    def _written(self, process: Process, kind: str) -> None:
+    def _written(self, process: Process, kind: str, allowed_ns: int) -> None:
         assert isinstance(process, WorkerProcess), "only workers have a store"
         before, after = self.checkers.record, self.disk.generation().record
         owner = before.ownership.owner
@@ -206,7 +206,7 @@ class World:
             writer=process.identity,
             kind=kind,
             owner_alive=owner is not None and self.processes[owner.pid].alive,
-            in_time=now_ns < max(self.schedule.boundary_ns(number), *asides),
+            in_time=allowed_ns < max(self.schedule.boundary_ns(number), *asides),
         )
         if self._trace_to is not None:
             words = {"cycle": after.progress.cycle, "epoch": after.ownership.epoch}
