@@ -142,11 +142,11 @@ class LocalStore:
 
     @contextlib.contextmanager
     def _held(self) -> Iterator[None]:
-        with self._lock.held():
-            try:
+        try:
+            with self._lock.held():
                 yield
-            except OSError as error:
-                raise translated(self._directory, error) from error
+        except OSError as error:
+            raise translated(self._directory, error) from error
 
     def _load(self) -> _Loaded:
         known, head = self._loaded, self._journal.head()
@@ -201,9 +201,11 @@ class LocalStore:
 
         line = self._with_spare(append, spend=spend)
         self._with_spare(lambda: self._file.replace(commit.data, attempt=attempt), spend=spend)
-        self._loaded = _Loaded(
-            generation=commit.generation, identity=self._file.identity(), chain=line.chain
-        )
+        # It has happened: what fails from here on must not pass for a failed write.
+        with contextlib.suppress(OSError):
+            identity = self._file.identity()
+            generation = commit.generation
+            self._loaded = _Loaded(generation=generation, identity=identity, chain=line.chain)
 
     def _with_spare(self, write: Callable[[], T], *, spend: bool) -> T:
         try:

@@ -26,6 +26,8 @@ PAUSE_FIRST_NS: Final = 200_000  # a holder needs a few fsyncs, so waiting start
 PAUSE_GROWTH: Final = 1.5
 PAUSE_MAX_NS: Final = 5_000_000  # far below any cadence's margin, and little work for the waiter
 REOPENS_MAX: Final = 5  # a lock file replaced more often is being fought over
+CLOSED: Final = -1  # in the place of a descriptor
+LOST: Final = -2  # likewise: it could not be unlocked and was closed; the next holder opens anew
 _FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
@@ -55,16 +57,17 @@ class RecordLock:
 
         Raises:
             LockTimeout: It was not free within the bound.
+            OSError: It could not be asked for; never raised once it was held.
         """
         deadline_ns = time.monotonic_ns() + self._timeout_ns
         if not self._threads.acquire(timeout=self._timeout_ns / 1e9):
             raise self._timed_out()
         try:
-            self._wait_acquired(deadline_ns)
             try:
+                self._wait_acquired(deadline_ns)
                 yield
             finally:
-                unlock_descriptor(self._descriptor)
+                self._unlock()
         finally:
             self._threads.release()
 
@@ -72,9 +75,11 @@ class RecordLock:
         """Close the descriptor, and with it give up a lock that is held."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
-            self._descriptor = -1
+        self._descriptor = CLOSED
 
     def _wait_acquired(self, deadline_ns: int) -> None:
+        if self._descriptor == LOST:
+            self._descriptor = self._open()
         for _ in range(REOPENS_MAX):
             self._wait_locked(deadline_ns)
             if self._is_current():
@@ -83,8 +88,18 @@ class RecordLock:
             self._descriptor = self._open()
         raise self._timed_out()
 
+    def _unlock(self) -> None:
+        if self._descriptor < 0:
+            return
+        try:
+            unlock_descriptor(self._descriptor)
+        except OSError:
+            # What was done under the lock is done. Closing the descriptor gives it up too.
+            os.close(self._descriptor)
+            self._descriptor = LOST
+
     def _wait_locked(self, deadline_ns: int) -> None:
-        assert self._descriptor >= 0, "the store is closed"
+        assert self._descriptor != CLOSED, "the store is closed"
         pause_ns = PAUSE_FIRST_NS
         while not lock_descriptor(self._descriptor, blocking=False):
             remaining_ns = deadline_ns - time.monotonic_ns()

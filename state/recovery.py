@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from state.commit import Generation
-from state.journal_frames import Line
+from state.journal_frames import BOOKKEEPING, Line
 from state.open_struct import decode_open
 from state.record import Record, encode_record
 from state.seal import digest_of
@@ -60,8 +60,11 @@ def _newest_committed(lines: Sequence[Line], previous: Generation | None) -> Lin
     before = older[-1] if older else None
     if last is None or before is None or previous is None:
         return last
-    never_written = previous.digest == before.parent and last.parent == before.result
-    return before if never_written else last
+    older = previous.digest == before.parent
+    if before.kind in BOOKKEEPING:
+        # Parent and result may be one record there: older is whatever is not that record.
+        older = previous.digest != last.parent
+    return before if older and last.parent == before.result else last
 
 
 def _recovered(

@@ -130,3 +130,14 @@ class FullDisk(FaultyFiles):
             return
         if name == self.SPARE or not self.freed:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), name)
+
+
+class ShortWrites(SystemFiles):
+    """A kernel that never takes more than so many bytes at once, as it may."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+
+    @override
+    def write(self, descriptor: int, data: memoryview) -> int:
+        return super().write(descriptor, data[: self._size])

@@ -12,6 +12,7 @@ from state.errors import (
     RecordDamaged,
     WriteFailed,
 )
+from state.journal import Retention
 from state.journal_reader import verify_cycles
 from tests.faulty_files import FaultyFiles
 from tests.records import (
@@ -28,6 +29,7 @@ from tests.records import (
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from state.local_store import LocalStore
     from state.record import Record
 
 from tests.homes import kinds, open_store, prove, segment
@@ -157,3 +159,32 @@ def test_a_broken_last_line_is_put_aside_and_missed(home: Path) -> None:
     assert len(aside) == 1
     assert b"#" in aside[0].read_bytes()
     assert not verify_cycles(home / "journal").is_complete
+
+
+@pytest.mark.parametrize("before", ["aborted", "segment"])
+def test_a_decision_that_follows_bookkeeping_is_not_taken_for_one_that_never_happened(
+    home: Path, before: str
+) -> None:
+    """Such a line has one record for parent and result: it cannot say which came before it."""
+    files = FaultyFiles()
+    small = Retention(segment_bytes_max=9_000 if before == "segment" else 8_000_000)
+    store = started(open_store(home, files=files, retention=small))
+    if before == "aborted":
+        files.fail("create", "record.json.new")
+        with pytest.raises(WriteFailed):
+            store.transact(deciding(effect("lost")), note("decide"))
+    for _ in range(9):
+        expected = _decided_with_inputs(store)
+        if kinds(home)[-2:] == [before, "decide"]:
+            break
+        store.transact(settle, note("settle"))
+    store.close()
+    assert kinds(home)[-2:] == [before, "decide"]
+    (home / "state" / "record.json").write_bytes(b"")
+    assert open_store(home, rebuild=decided_again).read() == expected
+
+
+def _decided_with_inputs(store: LocalStore) -> Record:
+    cycle = store.read().progress.cycle + 1
+    words = note("decide", inputs=Raw(b'{"price":%d}' % cycle))
+    return store.transact(deciding(effect(f"order-{cycle}")), words)

@@ -15,6 +15,7 @@ from state.errors import (
 )
 from state.journal_reader import verify_cycles
 from state.record import Phase
+from state.record_file import RecordFile
 from tests.faulty_files import FaultyFiles, FullDisk, Killed
 from tests.records import (
     B,
@@ -235,3 +236,45 @@ def test_the_spare_grows_with_the_record(home: Path) -> None:
     grown = (home / "state" / "spare").stat()
     assert grown.st_size >= 2 * 300_000 + 64 * 1024 > small.st_size
     assert grown.st_blocks * 512 >= grown.st_size
+
+
+def test_a_commit_that_is_in_place_is_never_called_a_failure(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looking at the new file and giving the lock back come after it: too late to say no."""
+    store = started(open_store(home))
+    store.transact(deciding(effect()), note("decide"))
+    expected = settle(store.read())
+    replaced = RecordFile.replace
+
+    def replace_then_fail(self: RecordFile, data: bytes, *, attempt: str) -> None:
+        replaced(self, data, attempt=attempt)
+        monkeypatch.setattr(RecordFile, "identity", failing)
+        monkeypatch.setattr("state.record_lock.unlock_descriptor", failing)
+
+    def failing(*_: object) -> None:
+        raise OSError(errno.EIO, "told to fail")
+
+    monkeypatch.setattr(RecordFile, "replace", replace_then_fail)
+    assert store.transact(settle, note("settle")) == expected
+    monkeypatch.undo()
+    # The lock was given back by closing it: another process gets in, and so does this one.
+    assert open_store(home).read() == expected == store.read()
+    run_cycles(store, 1)
+    prove(home)
+
+
+@pytest.mark.parametrize("call", ["lock_descriptor", "os.fstat"])
+def test_a_lock_that_cannot_be_taken_is_a_failed_write(
+    home: Path, call: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = started(open_store(home))
+
+    def failing(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, "told to fail")
+
+    monkeypatch.setattr(f"state.record_lock.{call}", failing)
+    with pytest.raises(WriteFailed):
+        store.transact(deciding(), note("decide"))
+    monkeypatch.undo()
+    assert open_store(home).read() == store.read()
