@@ -53,7 +53,7 @@ run: setup ## start Foresight with its demonstration market, dashboard included
 	@$(VENV)/foresight up $(ARGS)
 
 .PHONY: demo
-demo: setup ## show deploys under load and what they did not disturb (REPLAY=file shows a recorded one)
+demo: setup ## show deploys under load and what they did not disturb (REPLAY=DIR trades recorded candles)
 	@$(VENV)/python -m foresight.demo $(if $(REPLAY),--replay "$(REPLAY)") $(ARGS)
 
 .PHONY: test
