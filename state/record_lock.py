@@ -27,7 +27,7 @@ PAUSE_GROWTH: Final = 1.5
 PAUSE_MAX_NS: Final = 5_000_000  # far below any cadence's margin, and little work for the waiter
 REOPENS_MAX: Final = 5  # a lock file replaced more often is being fought over
 CLOSED: Final = -1  # in the place of a descriptor
-LOST: Final = -2  # likewise: it could not be unlocked and was closed; the next holder opens anew
+LOST: Final = -2  # likewise: it was of no more use; the next holder opens anew
 _FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
@@ -84,7 +84,7 @@ class RecordLock:
             self._wait_locked(deadline_ns)
             if self._is_current():
                 return
-            self.close()  # somebody put another file there: a lock on ours excludes nobody
+            self._lose()  # somebody put another file there: a lock on ours excludes nobody
             self._descriptor = self._open()
         raise self._timed_out()
 
@@ -94,9 +94,11 @@ class RecordLock:
         try:
             unlock_descriptor(self._descriptor)
         except OSError:
-            # What was done under the lock is done. Closing the descriptor gives it up too.
-            os.close(self._descriptor)
-            self._descriptor = LOST
+            self._lose()  # what was done under the lock is done; closing gives it up too
+
+    def _lose(self) -> None:
+        descriptor, self._descriptor = self._descriptor, LOST
+        os.close(descriptor)
 
     def _wait_locked(self, deadline_ns: int) -> None:
         assert self._descriptor != CLOSED, "the store is closed"

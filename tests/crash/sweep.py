@@ -46,6 +46,8 @@ STEPS: Final = {
 }
 RECOVERY: Final = "survive"
 
+_KIND: Final = re.compile(rb'"kind":"(\w+)","at"')
+_PROGRESS: Final = re.compile(rb'"progress":\{"cycle":\d+,"phase":"\w+"')
 _CALL: Final = re.compile(r"^\d+ +(\w+)\((.*)$")
 
 
@@ -165,16 +167,17 @@ class Sweep:
 
 
 def fingerprint(place: Path) -> str:
-    """Return a digest of the shape of a home: names, sizes, and how its journal ends.
+    """Return a digest of the shape of a home: which files, how much of each, how far they got.
 
-    Digests and random words in it differ from run to run; what a recovery meets does not.
+    Times and random words in it differ from run to run; what a recovery meets does not.
     """
     digest = hashlib.sha256()
     for path in sorted((place / "home").rglob("*")):
         if path.is_file():
             data = path.read_bytes()
-            whole = data.endswith((b"\n", b"}"))
-            digest.update(f"{path.name} {len(data)} {whole} {data.count(b'{')}\n".encode())
+            kinds = _KIND.findall(data)[-2:] + _PROGRESS.findall(data)[-1:]
+            shape = (path.name, data.count(b"\n"), data[-1:], kinds, min(len(data), 1))
+            digest.update(repr(shape).encode())
     return digest.hexdigest()[:16]
 
 
