@@ -247,7 +247,7 @@ def test_inputs_that_do_not_come_are_decided_without() -> None:
     world = in_world(story)
     lines = [line for line in world.store.journal() if line.kind == "decide"]
     reasons = [
-        "no inputs within 2.50 s",
+        "no inputs within 5.00 s",
         "ConnectionResetError: by peer",
         "closed on Sundays",
         "no reason given",

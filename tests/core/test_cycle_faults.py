@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def faulty_cycle(app: Application, match: str, *, bake: bool = False) -> None:
+def check_faulty_cycle(app: Application, match: str, *, bake: bool = False) -> None:
     """See that the next cycle of this application is its own fault and changes nothing."""
 
     async def main() -> None:
@@ -65,7 +65,7 @@ class Raises(Application):
 @pytest.mark.parametrize("bake", [False, True])
 def test_an_exception_is_a_fault_and_says_where(where: str, *, bake: bool) -> None:
     stage = "observe" if where == "observe" else "decide"
-    faulty_cycle(Raises(where), f"{stage} raised ZeroDivisionError: {where}", bake=bake)
+    check_faulty_cycle(Raises(where), f"{stage} raised ZeroDivisionError: {where}", bake=bake)
 
 
 class Returns(Application):
@@ -100,7 +100,7 @@ DAMAGED = msgspec.structs.replace(order(), payload=msgspec.Raw(b"{half"))
 )
 def test_a_result_that_cannot_be_stored_is_a_fault(make: Callable[[Body], Any], match: str) -> None:
     """What is stored must be read back by every later release, or the bot is dead."""
-    faulty_cycle(Returns(make), match)
+    check_faulty_cycle(Returns(make), match)
 
 
 def test_an_effect_that_is_still_in_doubt_cannot_be_planned_again() -> None:
@@ -126,7 +126,7 @@ def test_inputs_that_cannot_be_recorded_and_read_again_are_a_fault(inputs: objec
 
     app = Application()
     app.observed = observed
-    faulty_cycle(app, "inputs cannot be recorded")
+    check_faulty_cycle(app, "inputs cannot be recorded")
 
 
 def test_deciding_over_budget_is_a_fault_only_in_a_bake() -> None:

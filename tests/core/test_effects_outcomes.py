@@ -83,6 +83,7 @@ def test_what_is_absent_where_repeats_are_refused_is_sent_again_with_the_same_id
     venue = failing(OSError("reset"))
     assert outcome(settled(venue, order())) is Outcome.CONFIRMED
     assert (venue.sent, venue.executed) == (["order-1", "order-1"], ["order-1"])
+    assert venue.asked == ["order-1"]
 
 
 def test_what_is_absent_where_repeats_execute_is_not_sent_while_a_request_may_be_under_way() -> (
@@ -181,6 +182,9 @@ def test_a_venue_that_cannot_be_asked_leaves_doubt_and_says_so() -> None:
     assert outcome(settled(venue, order(), log=log)) is Fate.DOUBTFUL
     [line] = log.lines("effect_doubtful")
     assert (line["effect"], line["reason"]) == ("order-1", "OSError: down")
+    venue.resolving["order-1"] = [Unknown("busy")] * RESOLVE_ATTEMPTS_MAX
+    settled(venue, order(), log=log, fresh=False)
+    assert log.lines("effect_doubtful")[1]["reason"] == "busy"
 
 
 def test_a_venue_that_heals_while_it_is_asked_is_believed() -> None:
@@ -363,3 +367,4 @@ def test_what_was_found_out_counts_until_it_is_in_the_record() -> None:
     assert [outcome(again), outcome(again, "order-2")] == [Outcome.CONFIRMED, Fate.DOUBTFUL]
     assert outcome(later) is Outcome.UNKNOWN
     assert venue.sent == ["order-1", "order-2"]
+    assert len(venue.asked) == 2 * RESOLVE_ATTEMPTS_MAX, "what is in doubt is asked about again"

@@ -36,6 +36,13 @@ def test_a_budget_of_ones_own_fits_or_is_refused(period_ns: int, budget_ns: int)
         assert bounds.overdue_ns >= budget_ns + limits.OVERDUE_GRACE_NS_MIN
 
 
+def test_a_budget_may_fill_all_the_room_there_is_and_no_more() -> None:
+    """Ten seconds, less the 200 ms before the boundary and the 100 ms of a commit."""
+    assert bounds_for(10 * NS, 9700 * MS).budget_ns == 9700 * MS
+    with pytest.raises(ValueError, match="9701 ms exceeds the 9700 ms"):
+        bounds_for(10 * NS, 9701 * MS)
+
+
 def test_a_period_without_room_for_two_commits_is_refused() -> None:
     with pytest.raises(ValueError, match="shorter than 500 ms"):
         bounds_for(PERIOD_NS_MIN - 1)

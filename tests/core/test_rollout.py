@@ -196,6 +196,12 @@ def test_an_approved_candidate_is_stopped_and_then_waited_for(event: Event) -> N
     assert (late.phase, commands) == (Phase.REFUSED, (StopCandidate(),))
 
 
+def test_the_verdict_of_a_gate_is_kept_as_it_was() -> None:
+    passed, _ = step(in_phase(Phase.GATING), GatePassed("schema", "version 2", 0.1))
+    failed, _ = step(passed, GateFailed("warm", "no venue", 0.2))
+    assert failed.gates == (("schema", True, "version 2", 0.1), ("warm", False, "no venue", 0.2))
+
+
 def test_an_abort_in_the_bake_gives_ownership_back() -> None:
     deploy, commands = step(in_phase(Phase.BAKING), AbortAsked("alice"))
     assert (deploy.phase, deploy.reason) == (Phase.BAKING, "aborted by alice")
