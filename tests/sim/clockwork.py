@@ -146,7 +146,7 @@ class Process:
         self._task: asyncio.Task[Any] | None = None
 
     def start(self, main: Coroutine[Any, Any, int]) -> None:
-        self._task = asyncio.Task(main, loop=self.loop)
+        self._task = self.loop.create_task(main)
         self._task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[int]) -> None:
@@ -240,6 +240,7 @@ class ProcessLoop(asyncio.AbstractEventLoop):
     def __init__(self, process: Process) -> None:
         self._process = process
         self.ready: deque[asyncio.Handle] = deque()
+        self._coroutines: list[Coroutine[Any, Any, Any]] = []
 
     @override
     def time(self) -> float:
@@ -294,7 +295,13 @@ class ProcessLoop(asyncio.AbstractEventLoop):
 
     @override
     def create_task(self, coro: Any, **kwargs: Any) -> asyncio.Task[Any]:
+        self._coroutines.append(coro)
         return asyncio.Task(coro, loop=self, **kwargs)
+
+    def forget(self) -> None:
+        """Close what a killed process left waiting, so that nobody complains about it."""
+        for coroutine in self._coroutines:
+            coroutine.close()
 
     @override
     def get_debug(self) -> bool:

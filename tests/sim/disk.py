@@ -18,7 +18,8 @@ from state.memory_store import MemoryStore, Moment
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from state.commit import Generation
+    from state.commit import Commit, Generation
+    from state.journal_frames import Line
     from state.record import Record
     from state.store import Change, Note
     from tests.sim.clockwork import Process
@@ -35,12 +36,24 @@ class Disk(MemoryStore):
 
     @override
     def generation(self) -> Generation:
-        # Decoded once after each write: bytes that did not change say the same again.
-        if self._known is None or self._known[0] is not self.data:
-            found = super().generation()
-            assert self.data is not None, "there is a record"
-            self._known = (self.data, found)
-        return self._known[1]
+        # What was written a moment ago need not be decoded to be known; `World` does it at the end.
+        if self._known is not None and self._known[0] is self.data:
+            return self._known[1]
+        return super().generation()
+
+    @override
+    def _write(self, commit: Commit, *, repair: Line | None) -> None:
+        known = self._known
+        self._known = (commit.data, commit.generation)
+        try:
+            super()._write(commit, repair=repair)
+        finally:
+            if self.data is not commit.data and known is not None and self._known[1] is commit.generation:
+                self._known = known
+
+    def decoded(self) -> Record:
+        """Return what the bytes say."""
+        return super().generation().record
 
 
 class ProcessStore:

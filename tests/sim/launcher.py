@@ -88,6 +88,7 @@ class SimulatedLauncher:
         self._failures = Failures()
         self._bad_cycle = False
         self._tick_due = False
+        self._wakings = 0
         self.look()
 
     # --- the loop ----------------------------------------------------------------------
@@ -108,7 +109,14 @@ class SimulatedLauncher:
             self._act(action)
         wake_s = wake_at_s(self._situation())
         wait_s = _TICK_S if wake_s is None else min(_TICK_S, wake_s - self._now_s())
-        self._clockwork.after(wait_s * NS + 1, self.look)
+        self._wakings += 1
+        waking = self._wakings
+
+        def wake() -> None:
+            if waking == self._wakings:
+                self.look()
+
+        self._clockwork.after(wait_s * NS + 1, wake)
 
     def _situation(self) -> Situation:
         return Situation(

@@ -108,7 +108,7 @@ class World:
             venue=self.venue,
             traits=self._traits,
             timeline=timeline,
-            lag_s=self._rng.choice((0.03, 0.08, 0.2)),
+            lag_s=self._rng.choice((0.08, 0.15, 0.3)),
             processes=self.processes,
             launcher=lambda: self.launcher,
             store_of=lambda process: ProcessStore(
@@ -154,6 +154,9 @@ class World:
         if not self._is_healed():
             clockwork.report(f"it does not get well: {self._illness()}")
         clockwork.report(self._final())
+        for process in self.processes.values():
+            process.alive = False
+            process.loop.forget()
         return Outcome(
             seed=self.seed,
             violation=clockwork.violation,
@@ -188,6 +191,8 @@ class World:
         report = audit_cycles(lines, digest=self.disk.generation().digest)
         if not report.is_complete:
             return f"the journal does not add up: {report}"
+        if self.disk.decoded() != self.disk.generation().record:
+            return "the record's bytes say something else than what was written"
         crash = next((each for each in self.processes.values() if each.crash), None)
         if crash is not None:
             return f"{crash.name} died of {crash.crash!r}"
@@ -271,7 +276,7 @@ class World:
     def _plan_trouble(self) -> None:
         self._repeat("kill", 12.0, self._kill_one)
         self._repeat("stop", 12.0, self._stop_one)
-        self._repeat("clock", 15.0, self._step_clock)
+        self._repeat("clock", 8.0, self._step_clock)
         self._repeat("line", 15.0, self._break_line)
         self._repeat("launcher", 15.0, self._kill_launcher)
         self._repeat("operator", 15.0, self._operate)
@@ -317,7 +322,7 @@ class World:
             process.stop(duration_ns)
 
     def _step_clock(self) -> None:
-        by_s = self._rng.choice((-10.0, -2.0, -0.3, 0.3, 2.0, 10.0, 40.0))
+        by_s = self._rng.choice((-10.0, -2.0, -0.3, 0.3, 2.0, 10.0, 40.0, 40.0))
         self.trace("world", "steps the clock", seconds=by_s)
         self.clockwork.step_wall(round(by_s * NS))
 
