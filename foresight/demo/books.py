@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from foresight.board import MICRO
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from foresight.book import Decided, Position
 
@@ -35,6 +35,7 @@ class Comparison(NamedTuple):
         duplicates: Requests that it refused because it knew the order.
         executed: Orders that bought something.
         booked: Orders that the book says bought something.
+        in_flight: Windows whose order's outcome the book did not know yet.
         unknown_to_book: Windows of executed orders that the book does not have.
         unknown_to_exchange: Windows of booked orders that were not executed.
         differing: Windows where the amounts or the order's id differ.
@@ -46,6 +47,7 @@ class Comparison(NamedTuple):
     duplicates: int
     executed: int
     booked: int
+    in_flight: tuple[str, ...]
     unknown_to_book: tuple[str, ...]
     unknown_to_exchange: tuple[str, ...]
     differing: tuple[str, ...]
@@ -53,9 +55,20 @@ class Comparison(NamedTuple):
 
 
 def compare(
-    ledger: Mapping[str, Any], held: Iterable[Position], decided: Iterable[Decided]
+    ledger: Mapping[str, Any],
+    held: Iterable[Position],
+    decided: Iterable[Decided],
+    *,
+    in_flight: Collection[str] = (),
 ) -> Comparison:
-    """Compare the exchange's ledger with every position and trade that the book ever had."""
+    """Compare the exchange's ledger with every position and trade that the book ever had.
+
+    Args:
+        ledger: What the exchange says.
+        held: Every position.
+        decided: Every decided trade.
+        in_flight: Windows of orders without an outcome when the ledger was read.
+    """
     executed = [order for order in ledger["orders"] if order["fills"]]
     theirs = {order["slug"]: _amounts(order) for order in executed}
     held = list(held)
@@ -73,7 +86,8 @@ def compare(
         duplicates=ledger["duplicates_refused"],
         executed=len(executed),
         booked=len(ours),
-        unknown_to_book=tuple(sorted(theirs.keys() - ours.keys())),
+        in_flight=tuple(sorted(in_flight)),
+        unknown_to_book=tuple(sorted(theirs.keys() - ours.keys() - set(in_flight))),
         unknown_to_exchange=tuple(sorted(ours.keys() - theirs.keys())),
         differing=tuple(sorted(differing)),
         bought_twice=tuple(sorted(slug for slug in times if times[slug] > 1)),

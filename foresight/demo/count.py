@@ -23,12 +23,13 @@ class Report(NamedTuple):
     """One thing that a worker said it does now.
 
     Attributes:
-        kind: `observe` (a cycle begins) or `perform` (an effect is carried out).
+        kind: `observe` (a cycle begins), `perform` (an effect is carried out) or `resolve` (the
+            venue is asked what became of one).
         cycle: Number of the cycle.
         pid: Of the process that says so.
         release: Of the code that says so.
         at_ns: Arrival at the witness, nanoseconds UTC.
-        effect: Id of the effect that is carried out.
+        effect: Id of the effect that is carried out or asked about.
     """
 
     kind: str
@@ -75,13 +76,13 @@ class Sent(NamedTuple):
     Attributes:
         reports: How often an order was sent.
         distinct: How many orders that were.
-        cut: Last ones of the owner that was killed: they may not have left it.
-        repeated: Orders sent more than once though the first sender lived.
+        asked: Sendings whose outcome the venue was then asked for: they may not have arrived.
+        repeated: Orders sent again before the venue was asked what became of the first time.
     """
 
     reports: int
     distinct: int
-    cut: int
+    asked: int
     repeated: tuple[str, ...]
 
 
@@ -126,20 +127,22 @@ def _cut_short(reports: Sequence[Report], ended: Ended) -> set[tuple[int, int]]:
     return (cut | {(ended.killed_pid, cycle) for cycle in killed[-1:]}) - acted
 
 
-def count_sent(reports: Iterable[Report], ended: Ended) -> Sent:
+def count_sent(reports: Iterable[Report]) -> Sent:
     """Count the orders that were sent."""
-    sent = [report for report in reports if report.kind == "perform"]
-    last = max((each.cycle for each in sent if each.pid == ended.killed_pid), default=None)
-    cut = [each for each in sent if each.pid == ended.killed_pid and each.cycle == last]
-    # Its successor asked the venue first and sends again what never arrived: granted once.
-    granted = Counter({each.effect for each in cut})
-    times = Counter(each.effect for each in sent)
-    return Sent(
-        reports=len(sent),
-        distinct=len(times),
-        cut=len(cut),
-        repeated=tuple(sorted(name for name in times if times[name] > 1 + granted[name])),
-    )
+    times: Counter[str] = Counter()
+    unasked: set[str] = set()
+    repeated: set[str] = set()
+    asked = 0
+    for report in reports:
+        if report.kind == "perform":
+            times[report.effect] += 1
+            if report.effect in unasked:
+                repeated.add(report.effect)
+            unasked.add(report.effect)
+        elif report.kind == "resolve" and report.effect in unasked:
+            unasked.remove(report.effect)
+            asked += 1
+    return Sent(times.total(), len(times), asked, tuple(sorted(repeated)))
 
 
 def lateness(

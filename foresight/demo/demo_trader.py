@@ -14,7 +14,7 @@ from typing_extensions import override
 from foresight import trader
 from foresight.book import Book
 from foresight.market import Market
-from handoff.workload import Context, Cycle, Pending, Unavailable
+from handoff.workload import Absent, Context, Cycle, Pending, Unavailable, Unknown
 from state.record import Effect, Receipt
 
 PIPE = "witness.pipe"  # beside the state directory
@@ -40,6 +40,11 @@ class WitnessedTrader(trader.Trader):
     async def perform(self, effect: Effect) -> Receipt | Pending:
         self._report("perform", effect.cycle, effect=effect.effect_id)
         return await super().perform(effect)
+
+    @override
+    async def resolve(self, effect: Effect) -> Receipt | Absent | Unknown:
+        self._report("resolve", effect.cycle, effect=effect.effect_id)
+        return await super().resolve(effect)
 
     def _report(self, kind: str, cycle: int, effect: str = "") -> None:
         who = {"kind": kind, "cycle": cycle, "pid": os.getpid(), "release": self._release}

@@ -68,6 +68,7 @@ class Evidence(NamedTuple):
         deploys: Its deploys, in order.
         watch: What the record showed.
         ledger: The exchange's books.
+        in_flight: Windows of orders that had no outcome when it was read.
         check: What `foresight cycles --check --json` said.
         takeover_ms: From the kill to the next cycle's begin.
         seconds: How long all of it took.
@@ -82,6 +83,7 @@ class Evidence(NamedTuple):
     deploys: Sequence[Deploy]
     watch: RecordWatch
     ledger: Mapping[str, Any]
+    in_flight: Sequence[str]
     check: Mapping[str, Any]
     takeover_ms: float | None
     seconds: float
@@ -118,8 +120,13 @@ def make(seen: Evidence) -> Proof:
     """Return what the evidence proves."""
     first = next(report.cycle for report in seen.reports if report.kind == "observe")
     cycles = count_cycles(seen.reports, first=first, last=seen.last_cycle, ended=seen.ended)
-    sent = count_sent(seen.reports, seen.ended)
-    books = compare(seen.ledger, seen.watch.held.values(), seen.watch.decided.values())
+    sent = count_sent(seen.reports)
+    books = compare(
+        seen.ledger,
+        seen.watch.held.values(),
+        seen.watch.decided.values(),
+        in_flight=seen.in_flight,
+    )
     late = lateness(
         seen.reports, since=seen.calm_cycle, boundary_ns=seen.boundary_ns, ended=seen.ended
     )
@@ -214,11 +221,12 @@ def _kill_line(seen: Evidence) -> Line:
 
 
 def _sent_line(sent: Sent, books: Comparison) -> Line:
-    # What the killed owner was about to send may or may not have arrived.
-    arrived = sent.reports - sent.cut <= books.received <= sent.reports
+    # What the venue was asked about afterwards may or may not have arrived.
+    arrived = sent.reports - sent.asked <= books.received <= sent.reports
     once = books.received - books.distinct == books.duplicates
     found = (
-        f"sent {sent.reports} times for {sent.distinct}; received {books.received}, "
+        f"sent {sent.reports} times for {sent.distinct}, asked about {sent.asked}; "
+        f"received {books.received}, "
         f"distinct {books.distinct}, duplicates refused {books.duplicates}, "
         f"executed {books.executed}; sent again unasked {len(sent.repeated)}"
         f"{_some(sent.repeated)}, bought twice {len(books.bought_twice)}"
@@ -232,7 +240,8 @@ def _books_line(books: Comparison, adopted: set[str]) -> Line:
         f"executed {books.executed}, in the book {books.booked}; unknown to the book "
         f"{len(books.unknown_to_book)}{_some(books.unknown_to_book)}, to the exchange "
         f"{len(books.unknown_to_exchange)}{_some(books.unknown_to_exchange)}, "
-        f"amounts differ {len(books.differing)}{_some(books.differing)}"
+        f"amounts differ {len(books.differing)}{_some(books.differing)}, "
+        f"in flight {len(books.in_flight)}"
     )
     unsound = (books.unknown_to_book, books.unknown_to_exchange, books.differing, adopted)
     return Line(not any(unsound), "ledger and book", found + _some(sorted(adopted)))

@@ -44,6 +44,7 @@ OPEN_WAIT_S = 30.0  # windows of 15 minutes come every 15 s
 DEPLOY_WAIT_S = 60.0
 CALM_WAIT_S = 15.0
 SUCCESSOR_WAIT_S = 20.0
+OUTCOME_WAIT_S = 20.0  # what is in flight after that is counted as that
 WITNESS_WAIT_S = 10.0
 OTHER_DISKS = ("/var/tmp", "~")  # noqa: S108 - parents of a private directory of our own
 
@@ -247,11 +248,11 @@ class Story:
         narrator.heading("no new positions, then the count")
         self._installation.expect(ExitCode.DONE, "pause", "--note", "the demonstration ends")
         calm = self._now().cycle + 2  # one may have decided before; the next takes outcomes in
-        self._wait(
-            "every order's outcome",
+        self._watch.wait_until(
             lambda sight: sight.cycle >= calm and not sight.pending and not sight.book.orders,
-            CALM_WAIT_S,
+            OUTCOME_WAIT_S,
         )
+        in_flight = [order.entry.slug for order in self._now().book.orders.values()]
         ledger = self._installation.ledger()
         check = self._installation.run("cycles", "--check", "--json")
         last = self._schedule.cycle_at(time.time_ns())
@@ -268,6 +269,7 @@ class Story:
                 deploys=self._deploys,
                 watch=self._watch,
                 ledger=ledger,
+                in_flight=in_flight,
                 check=check.objects()[-1],
                 takeover_ms=self._takeover_ms,
                 seconds=round(narrator.elapsed_s(), 1),

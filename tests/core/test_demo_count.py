@@ -5,8 +5,6 @@ A witness that forgives too much proves nothing, so each forgiveness is tried fr
 
 from typing import Any
 
-import pytest
-
 from foresight.board import Result, Side
 from foresight.book import Decided, Entry, Position
 from foresight.demo.books import compare
@@ -64,23 +62,20 @@ def test_a_release_that_fails_did_not_run_its_cycle() -> None:
     assert counted(*again, last=2, ended=ended) == (2, (), (), (2,))
 
 
-def test_an_order_sent_again_by_its_living_sender_is_noticed() -> None:
-    sent = count_sent([perform(1, "a"), perform(1, "a"), perform(1, "b")], Ended())
-    assert (sent.reports, sent.distinct, sent.cut, sent.repeated) == (3, 2, 0, ("a",))
+def resolve(cycle: int, effect: str, pid: int = OLD) -> Report:
+    return Report("resolve", cycle, pid, "one", 0, effect)
 
 
-@pytest.mark.parametrize(("times", "repeated"), [(1, ()), (2, ("b",))])
-def test_what_a_killed_owner_was_sending_may_be_sent_again_once(
-    times: int, repeated: tuple[str, ...]
-) -> None:
-    reports = [perform(1, "a"), perform(2, "b"), *[perform(2, "b", NEW)] * times]
-    sent = count_sent(reports, KILLED)
-    assert (sent.cut, sent.repeated) == (1, repeated)
+def test_an_order_sent_again_before_anybody_asked_is_noticed() -> None:
+    sent = count_sent([observe(1), perform(1, "a"), perform(1, "a", NEW), perform(1, "b")])
+    assert (sent.reports, sent.distinct, sent.asked, sent.repeated) == (3, 2, 0, ("a",))
 
 
-def test_an_earlier_order_of_a_killed_owner_may_not_be_sent_again() -> None:
-    reports = [perform(1, "a"), perform(2, "b"), perform(1, "a", NEW)]
-    assert count_sent(reports, KILLED).repeated == ("a",)
+def test_an_order_may_be_sent_again_once_for_each_time_the_venue_was_asked() -> None:
+    asked = [perform(1, "a"), resolve(1, "a", NEW), resolve(1, "a", NEW), perform(1, "a", NEW)]
+    sent = count_sent(asked)
+    assert (sent.reports, sent.distinct, sent.asked, sent.repeated) == (2, 1, 1, ())
+    assert count_sent([*asked, perform(1, "a", NEW)]).repeated == ("a",)
 
 
 def test_lateness_tells_first_cycles_from_ordinary_ones() -> None:
@@ -168,3 +163,9 @@ def test_another_amount_and_another_order_of_the_same_window_are_named() -> None
 def test_a_window_that_was_bought_twice_is_named() -> None:
     found = compare(ledger(order("a"), order("a", order_id="0x2")), [position("a")], [])
     assert found.bought_twice == ("a",)
+
+
+def test_what_is_in_flight_is_not_held_against_either_side() -> None:
+    found = compare(ledger(order("a"), order("b")), [position("a")], [], in_flight=["b"])
+    assert (found.unknown_to_book, found.in_flight) == ((), ("b",))
+    assert compare(ledger(order("b")), [], []).unknown_to_book == ("b",)
