@@ -10,9 +10,10 @@ from html import escape
 from typing import Final
 
 from foresight.dashboard.cycles import Cell, Mark, Run, Strip
+from foresight.dashboard.deploys import STAGES, Deploying, PastDeploy
 from foresight.dashboard.figures_markup import figures_html
 from foresight.dashboard.slots_markup import slots_html
-from foresight.dashboard.view import STAGES, Deploying, PastDeploy, View, duration
+from foresight.dashboard.view import View, duration
 from state.moments import rfc3339
 
 RING: Final = 276.46  # circumference of the countdown's circle, radius 44

@@ -13,8 +13,9 @@ from deploy.errors import HistoryUnreadable
 from deploy.history import CURRENT, HISTORY, Entry, read_current, read_history
 from foresight.book import SCHEMA, Book
 from foresight.dashboard.cycles import painted
+from foresight.dashboard.deploys import ReleaseName
 from foresight.dashboard.journal_tail import JournalTail
-from foresight.dashboard.view import Child, ReleaseName, Snapshot, Trouble
+from foresight.dashboard.view import Child, Snapshot, Trouble
 from handoff.errors import ReleaseUnusable
 from handoff.release_files import read_manifest
 from state.errors import RecordMissing, SchemaMismatch, StateError

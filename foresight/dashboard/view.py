@@ -20,17 +20,20 @@ from foresight.dashboard.cycles import (
     period_of,
     strip_of,
 )
+from foresight.dashboard.deploys import (
+    Deploying,
+    PastDeploy,
+    ReleaseName,
+    deploying_of,
+    past_deploy,
+    short_name,
+)
 from foresight.dashboard.figures import Figures, figures_of
 from foresight.dashboard.slots import SlotView, slot_views
 from foresight.scoring import scores_of
 from handoff.limits import MS, bounds_for
-from handoff.rollout import ENDED
-from handoff.rollout import Phase as Stage
 from state.record import Control, Fate, Record, WorkerId
 
-STAGES: Final = (Stage.BUILDING, Stage.STARTING, Stage.GATING, Stage.READY, Stage.BAKING)
-SHORT_CHARS: Final = 7  # of a commit, as git itself abbreviates it
-NAME_CHARS: Final = 12  # of a release that has no commit
 DEPLOYS_SHOWN: Final = 4
 ANOMALIES_SHOWN: Final = 3
 
@@ -48,14 +51,6 @@ class Trouble:
     level: str
     text: str
     hint: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReleaseName:
-    """What a release is called; from its manifest."""
-
-    commit: str = ""
-    subject: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,46 +164,6 @@ class Crew:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Deploying:
-    """The deploy under way.
-
-    Attributes:
-        deploy: Its id.
-        name: Short name of the release, once there is one.
-        subject: First line of its commit message.
-        stage: One of `STAGES` by value.
-        stage_number: Its place among them.
-        clean: Clean cycles of the bake so far.
-        of: Clean cycles that it needs.
-        part: How much of the whole way is done, 0 to 1.
-        since_ms: When it was asked for, or None.
-        gates: Gates passed so far.
-    """
-
-    deploy: str
-    name: str
-    subject: str
-    stage: str
-    stage_number: int
-    clean: int
-    of: int
-    part: float
-    since_ms: float | None
-    gates: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PastDeploy:
-    """A finished deploy."""
-
-    name: str
-    subject: str
-    outcome: str
-    reason: str
-    at_ms: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Remark:
     """An anomaly of the book."""
 
@@ -261,19 +216,14 @@ def view_of(snapshot: Snapshot, *, now_ms: int) -> View:
         crew=crew,
         control=record.control if record else Control(),
         strip=strip,
-        deploying=_deploying(snapshot, names),
-        deploys=tuple(_past(entry) for entry in reversed(snapshot.deploys[-DEPLOYS_SHOWN:])),
+        deploying=deploying_of(snapshot.current, record, snapshot.names),
+        deploys=tuple(past_deploy(entry) for entry in reversed(snapshot.deploys[-DEPLOYS_SHOWN:])),
         slots=slot_views(book, record.timeline, now_ms) if book and record else (),
         figures=figures_of(scores_of(book)) if book else None,
         remarks=_remarks(book, tempo.cycle),
         chained=snapshot.chained,
         troubles=(*snapshot.troubles, *_troubles(record, tempo, crew)),
     )
-
-
-def short_name(release: str, commit: str) -> str:
-    """Return what a release is called on the page."""
-    return commit[:SHORT_CHARS] if commit else release[:NAME_CHARS]
 
 
 def duration(milliseconds: float) -> str:
@@ -372,66 +322,6 @@ def _crew(snapshot: Snapshot, names: Mapping[str, str]) -> Crew:
         way_back=names[previous.release] if previous else "",
         outbox=len(record.outbox),
         doubtful=sum(effect.fate is Fate.DOUBTFUL for effect in record.outbox),
-    )
-
-
-def _deploying(snapshot: Snapshot, names: Mapping[str, str]) -> Deploying | None:
-    entry = snapshot.current
-    record = snapshot.record
-    bake = record.rollout if record else None
-    if bake is not None and record is not None:
-        owner = _newest_owner(record)
-        release = owner.release if owner else ""
-        is_mine = entry is not None and entry.deploy == bake.deploy_id
-        return _stage(
-            Stage.BAKING,
-            deploy=bake.deploy_id,
-            name=names.get(release, ""),
-            subject=snapshot.names[release].subject if release in snapshot.names else "",
-            entry=entry if is_mine else None,
-            bake=(bake.clean_cycles, bake.of),
-        )
-    if entry is None or entry.outcome or entry.phase in {stage.value for stage in ENDED}:
-        return None
-    # A phase of a newer deployer, or one that only waits for its turn, stands at the beginning.
-    stage = next((stage for stage in STAGES if stage.value == entry.phase), Stage.BUILDING)
-    name = short_name(entry.release, entry.commit) or entry.ref
-    return _stage(stage, deploy=entry.deploy, name=name, subject=entry.subject, entry=entry)
-
-
-def _stage(
-    stage: Stage,
-    *,
-    deploy: str,
-    name: str,
-    subject: str,
-    entry: Entry | None,
-    bake: tuple[int, int] = (0, 0),
-) -> Deploying:
-    clean, of = bake
-    number = STAGES.index(stage)
-    inside = clean / of if of else 0.0
-    return Deploying(
-        deploy=deploy,
-        name=name,
-        subject=subject,
-        stage=stage.value,
-        stage_number=number,
-        clean=clean,
-        of=of,
-        part=(number + inside) / len(STAGES),
-        since_ms=float(entry.requested_ms) if entry else None,
-        gates=tuple(gate.name for gate in entry.gates if gate.allows) if entry else (),
-    )
-
-
-def _past(entry: Entry) -> PastDeploy:
-    return PastDeploy(
-        name=short_name(entry.release, entry.commit) or entry.ref,
-        subject=entry.subject,
-        outcome=entry.outcome,
-        reason=entry.reason,
-        at_ms=float(entry.boundary_ms or entry.requested_ms),
     )
 
 

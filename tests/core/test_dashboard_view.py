@@ -10,11 +10,11 @@ from msgspec.structs import replace
 from deploy.gates import passed
 from deploy.history import Entry as DeployEntry
 from foresight.board import Result
+from foresight.dashboard.deploys import ReleaseName
 from foresight.dashboard.figures import Verdict, figures_of, verdict_on
 from foresight.dashboard.markup import REGIONS, title_of
 from foresight.dashboard.view import (
     Child,
-    ReleaseName,
     Snapshot,
     Trouble,
     duration,

@@ -1,0 +1,140 @@
+"""The deploys: the one under way as far as it got, and those that ended.
+
+Owns the stages that the page shows and what a release is called. Before its take a deploy is what
+its deployer wrote down; from then on the record's own bake says more and comes first.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from deploy.history import Entry
+from handoff.rollout import ENDED
+from handoff.rollout import Phase as Stage
+from state.record import Record
+
+STAGES: Final = (Stage.BUILDING, Stage.STARTING, Stage.GATING, Stage.READY, Stage.BAKING)
+SHORT_CHARS: Final = 7  # of a commit, as git itself abbreviates it
+NAME_CHARS: Final = 12  # of a release that has no commit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseName:
+    """What a release is called; from its manifest."""
+
+    commit: str = ""
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deploying:
+    """The deploy under way.
+
+    Attributes:
+        deploy: Its id.
+        name: Short name of the release, once there is one.
+        subject: First line of its commit message.
+        stage: One of `STAGES` by value.
+        stage_number: Its place among them.
+        clean: Clean cycles of the bake so far.
+        of: Clean cycles that it needs.
+        part: How much of the whole way is done, 0 to 1.
+        since_ms: When it was asked for, or None.
+        gates: Gates passed so far.
+    """
+
+    deploy: str
+    name: str
+    subject: str
+    stage: str
+    stage_number: int
+    clean: int
+    of: int
+    part: float
+    since_ms: float | None
+    gates: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastDeploy:
+    """A finished deploy."""
+
+    name: str
+    subject: str
+    outcome: str
+    reason: str
+    at_ms: float
+
+
+def deploying_of(
+    entry: Entry | None, record: Record | None, names: Mapping[str, ReleaseName]
+) -> Deploying | None:
+    """Return the deploy under way, or None.
+
+    Args:
+        entry: What its deployer wrote down, or None.
+        record: The record, or None if it could not be read.
+        names: Releases by id.
+    """
+    bake = record.rollout if record else None
+    if bake is not None and record is not None:
+        owner = record.ownership.owner or record.ownership.last_owner
+        release = owner.release if owner else ""
+        known = names.get(release, ReleaseName())
+        is_mine = entry is not None and entry.deploy == bake.deploy_id
+        return _stage(
+            Stage.BAKING,
+            deploy=bake.deploy_id,
+            name=short_name(release, known.commit),
+            subject=known.subject,
+            entry=entry if is_mine else None,
+            bake=(bake.clean_cycles, bake.of),
+        )
+    if entry is None or entry.outcome or entry.phase in {stage.value for stage in ENDED}:
+        return None
+    # A phase of a newer deployer, or one that only waits for its turn, stands at the beginning.
+    stage = next((stage for stage in STAGES if stage.value == entry.phase), Stage.BUILDING)
+    name = short_name(entry.release, entry.commit) or entry.ref
+    return _stage(stage, deploy=entry.deploy, name=name, subject=entry.subject, entry=entry)
+
+
+def past_deploy(entry: Entry) -> PastDeploy:
+    """Return a finished deploy as the page shows it."""
+    return PastDeploy(
+        name=short_name(entry.release, entry.commit) or entry.ref,
+        subject=entry.subject,
+        outcome=entry.outcome,
+        reason=entry.reason,
+        at_ms=float(entry.boundary_ms or entry.requested_ms),
+    )
+
+
+def short_name(release: str, commit: str) -> str:
+    """Return what a release is called on the page."""
+    return commit[:SHORT_CHARS] if commit else release[:NAME_CHARS]
+
+
+def _stage(
+    stage: Stage,
+    *,
+    deploy: str,
+    name: str,
+    subject: str,
+    entry: Entry | None,
+    bake: tuple[int, int] = (0, 0),
+) -> Deploying:
+    clean, of = bake
+    number = STAGES.index(stage)
+    inside = clean / of if of else 0.0
+    return Deploying(
+        deploy=deploy,
+        name=name,
+        subject=subject,
+        stage=stage.value,
+        stage_number=number,
+        clean=clean,
+        of=of,
+        part=(number + inside) / len(STAGES),
+        since_ms=float(entry.requested_ms) if entry else None,
+        gates=tuple(gate.name for gate in entry.gates if gate.allows) if entry else (),
+    )
