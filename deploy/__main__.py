@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-from deploy import convergence, requests
+from deploy import convergence, notifications, requests
 from deploy.deployer import NICENESS, Deployer, json_line
 from deploy.errors import DeployError, RequestMissing
 from deploy.watcher import BranchWatcher
@@ -47,7 +47,10 @@ def _parser() -> argparse.ArgumentParser:
     watch.add_argument("--branch", required=True, help="the branch to follow")
     watch.add_argument("--interval", type=float, required=True, help="seconds between two looks")
     watch.set_defaults(run=_watch)
-    for command in (run, watch):
+    notify = commands.add_parser("notify", help="tell people what happens")
+    notify.add_argument("--config", type=Path, required=True, help="file of addresses, mode 0600")
+    notify.set_defaults(run=_notify)
+    for command in (run, watch, notify):
         command.add_argument("--home", type=Path, required=True, help="the state directory")
     return parser
 
@@ -77,6 +80,17 @@ def _watch(arguments: argparse.Namespace) -> int:
         say=lambda words: _say({"at_ms": time.time_ns() // 1_000_000, "watch": words}),
     )
     watcher.run(arguments.interval)
+    return 0
+
+
+def _notify(arguments: argparse.Namespace) -> int:
+    notifications.read_cursor(arguments.home)  # before the library takes its seconds to load
+    addresses = notifications.read_addresses(arguments.config)
+    notifications.Notifier(
+        arguments.home,
+        notifications.targets_of(addresses, str(arguments.config)),
+        say=lambda words: _say({"at_ms": time.time_ns() // 1_000_000, "notify": words}),
+    ).run()
     return 0
 
 

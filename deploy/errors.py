@@ -342,3 +342,15 @@ class BranchUnnamed(SourceRefused):
         """Keep the repository."""
         super().__init__(f"{repository} has no branch checked out")
         self.repository = repository
+
+
+class AddressesUnusable(DeployError):
+    """Nobody can be told: the file of addresses cannot be used."""
+
+    hint = "one address a line, in a file of mode 0600; see the runbook"
+
+    def __init__(self, path: str, reason: str) -> None:
+        """Keep the file and what is wrong with it; never an address."""
+        super().__init__(f"{path}: {reason}")
+        self.path = path
+        self.reason = reason

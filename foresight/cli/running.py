@@ -19,6 +19,7 @@ import click
 
 from deploy import releases_dir
 from deploy.git_tree import GitTree
+from deploy.notifications import read_addresses
 from foresight.cli.hooks import watcher_of
 from foresight.cli.installation import Installation, pass_installation
 from foresight.cli.moments import now_ns, pause
@@ -197,8 +198,23 @@ def _companions(
         argv += ["--origin-ns", str(timeline.origin_ns), "--speed", str(timeline.speed)]
         argv += ["--replay", str(replay.absolute())] if replay else []
         found.insert(0, Companion("exchange", tuple(argv), listen=_exchange_address(home)))
-    watcher = watcher_of(installation)
-    return tuple(found if watcher is None else [*found, watcher])
+    followers = (watcher_of(installation), _notifier(installation))
+    return (*found, *(each for each in followers if each is not None))
+
+
+def _notifier(installation: Installation) -> Companion | None:
+    """Return the companion that tells people, if the configuration names a file of addresses.
+
+    Raises:
+        AddressesUnusable: The file cannot be used.
+    """
+    named = installation.config.engine.notify
+    if not named:
+        return None
+    path = installation.repository / Path(named).expanduser()
+    read_addresses(path)  # what is wrong is said now, not in a log
+    argv = [sys.executable, "-I", "-m", "deploy", "notify", "--home", str(installation.home)]
+    return Companion("notifier", (*argv, "--config", str(path)))
 
 
 def _launcher_argv(home: Path) -> list[str]:
