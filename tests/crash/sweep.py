@@ -130,9 +130,11 @@ class Sweep:
             raise RuntimeError(message)
         found = []
         for call, nth, where in _swept(log.read_text(errors="replace"), place):
-            for fault in FAULTS:
-                if _applies(fault, call, where):
-                    found.append(Point(step, call, nth, fault, where, start))
+            found += [
+                Point(step, call, nth, fault, where, start)
+                for fault in FAULTS
+                if _applies(fault, call, where)
+            ]
         shutil.rmtree(place)
         return found
 
@@ -273,7 +275,9 @@ def _applies(fault: str, call: str, where: str) -> bool:
             return not outside and call not in {"close", "lseek", "fstat"}
         case "ENOSPC":
             writes = {*CHANGING} - {"flock", "unlink", "unlinkat", "ftruncate"}
-            return not outside and call in writes and not ("openat" in where and "O_RDONLY" in where)
+            return (
+                not outside and call in writes and not ("openat" in where and "O_RDONLY" in where)
+            )
         case _:
             return not outside and call in {"write", "pwrite64"}
 

@@ -16,15 +16,15 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from msgspec.structs import replace
 
 from state import transitions
+from state.atomic_file import SystemFiles
 from state.errors import OutcomeUnknown, RecordMissing, StateError, StateUnusable
 from state.journal import Retention
-from state.journal_frames import Line
 from state.local_store import LocalStore
 from state.record import (
     Fallback,
@@ -44,6 +44,9 @@ from state.store import Note
 from state.transitions import Cleanliness, Proof
 from tests.faulty_files import ShortWrites
 from tests.records import effect, worker
+
+if TYPE_CHECKING:
+    from state.journal_frames import Line
 
 APP: Final = "sweep"
 SCHEMA: Final = SchemaId(name="sweep.body", version=2, fingerprint="f2")
@@ -110,7 +113,7 @@ def open_store(home: Path, *, rotating: bool = False, short: bool = False) -> Lo
         lock_timeout_ns=2_000_000_000,
         rebuild=decided_again,
         retention=small if rotating else Retention(),
-        **({"files": ShortWrites(SHORT_BYTES)} if short else {}),
+        files=ShortWrites(SHORT_BYTES) if short else SystemFiles(),
     )
 
 
@@ -235,7 +238,7 @@ class Victim:
                 continue
             self.say("done", attempt)
             return found
-        raise SystemExit(f"{kind} failed {TRIES} times")
+        sys.exit(f"{kind} failed {TRIES} times")
 
 
 def survive(victim: Victim) -> None:
@@ -260,9 +263,7 @@ def _first_or_newest(victim: Victim) -> Record:
 
 
 def genesis() -> Record:
-    return Record(
-        app=APP, timeline=Timeline(), progress=Progress(cycle=FIRST), attempt="genesis"
-    )
+    return Record(app=APP, timeline=Timeline(), progress=Progress(cycle=FIRST), attempt="genesis")
 
 
 def live(step: str, home: Path, acks: Path) -> None:
@@ -303,7 +304,7 @@ def live(step: str, home: Path, acks: Path) -> None:
         case "seize":
             victim.seize(record)
         case _:
-            raise SystemExit(f"there is no step {step}")
+            sys.exit(f"there is no step {step}")
     victim.say("end")
 
 

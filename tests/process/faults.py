@@ -12,8 +12,10 @@ class FaultySettings(Settings, frozen=True, kw_only=True):
         place: `import`, `warm`, `observe`, `decide`, `commit`, `perform` or `performed`.
         fault: `kill`, `exit`, `hang`, `raise`, `memory`, `slow` or `violate`.
         once: Path of a file that keeps a fault from striking twice; empty strikes always.
+        catch_up_s: A cycle that is later than this is missed; None runs every cycle.
     """
 
     place: str = ""
     fault: str = ""
     once: str = ""
+    catch_up_s: float | None = None

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from typing_extensions import override
 
 from bench.chained import Body, Chained, Reading, settings_beside
-from handoff import Context, Cycle, Decision, Unavailable, Violation
+from handoff import Context, Cycle, Decision, Unavailable, Violation, every
 from tests.process.faults import FaultySettings
 
 if TYPE_CHECKING:
@@ -31,6 +31,10 @@ SETTINGS = settings_beside(__file__, FaultySettings)
 
 class Faulty(Chained):
     """Strikes where it is told to."""
+
+    def __init__(self, context: Context, settings: FaultySettings) -> None:
+        super().__init__(context, settings)
+        self.cadence = every(settings.period_s, catch_up_s=settings.catch_up_s)
 
     @override
     async def warm(self, body: Body) -> None:

@@ -41,6 +41,7 @@ class Hurt(Installation):
         fault: str = "",
         once: bool = False,
         boot_s: float = 0.0,
+        catch_up_s: float | None = None,
     ) -> Path:
         """Write the tree of a release; return it."""
         settings = FaultySettings(
@@ -49,6 +50,7 @@ class Hurt(Installation):
             period_s=PERIOD_S,
             body_bytes=1024,
             boot_s=boot_s,
+            catch_up_s=catch_up_s,
             place=place,
             fault=fault,
             once=str(self.directory / f"struck-{version}") if once else "",
