@@ -68,8 +68,8 @@ lint: setup ## check style, formatting, types and layers
 	@$(VENV)/lint-imports
 
 .PHONY: sim
-sim: setup ## search the simulated world for a broken guarantee (SEED=n replays one run)
-	@$(VENV)/python -m tests.sim $(if $(SEED),--seed "$(SEED)") $(ARGS)
+sim: setup ## search simulated worlds for a broken guarantee (SEEDS=n runs so many, SEED=n replays one)
+	@$(VENV)/python -m tests.sim $(if $(SEED),--seed "$(SEED)") $(if $(SEEDS),--seeds "$(SEEDS)") $(ARGS)
 
 .PHONY: crash
 crash: setup ## kill the store at every system call and look at what is left

@@ -30,6 +30,7 @@ from handoff.errors import HandoffError
 from handoff.launcher_desk import Desk
 from handoff.log_events import LogEvent
 from handoff.logs import Log
+from handoff.notify_socket import NotifySocket
 from handoff.processes import Exit as ProcessExit
 from handoff.processes import identity_of, reap_strangers
 from handoff.supervision import (
@@ -82,7 +83,10 @@ class Launcher:
         self._companions = Companions(self._children, self._log, inherited.listening)
         self._connections = Connections(home / "run" / SOCKET, self._selector)
         self._desk = Desk(self._children, self._connections, self._workforce)
+        self._init = NotifySocket()
         self._is_new_image = bool(inherited.locks)
+        self._unowned_s: float | None = None
+        self._ready_s = 0.0
         self._done = False
 
     def run(self) -> int:
@@ -95,6 +99,7 @@ class Launcher:
         while not self._done:
             self._supervise()
             self._connections.flush()
+            self._tell_init()
             if self._done:
                 break
             self._wait()
@@ -124,13 +129,24 @@ class Launcher:
                     self._read_signals()
 
     def _situation(self) -> Situation:
+        now_s, children = time.monotonic(), self._children.values()
+        if any(child.owner for child in children):
+            self._unowned_s = None
+        elif self._unowned_s is None:
+            self._unowned_s = now_s
         return Situation(
-            children=self._children.values(),
+            children=children,
             stopping=self._desk.stopping,
             standby=self._config.standby,
             next_start_s=self._workforce.next_start_s(),
-            now_s=time.monotonic(),
+            now_s=now_s,
+            unowned_s=self._unowned_s,
+            ready_s=self._ready_s,
         )
+
+    def _tell_init(self) -> None:
+        is_owned = any(child.owner for child in self._children.values())
+        self._init.report(time.monotonic(), is_owned=is_owned, is_stopping=self._desk.stopping)
 
     def _supervise(self) -> None:
         for action in plan(self._situation()):
@@ -236,6 +252,7 @@ class Launcher:
         match message["kind"]:
             case Kind.READY.value:
                 self._children.update(running, warm=True)
+                self._ready_s = time.monotonic()
             case Kind.TOOK.value | Kind.SEIZED.value:
                 self._own(running)
                 # A release may hang in its very first cycle.

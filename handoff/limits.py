@@ -21,6 +21,7 @@ OVERDUE_GRACE_NS_MIN: Final = 2 * NS  # a loaded machine pauses a process for a 
 READY_TIMEOUT_S: Final = 120.0  # import, connections and gates of a candidate
 CANDIDATE_LIFE_S_MAX: Final = 1800.0  # a candidate nobody approves is stopped
 DRIVER_ABSENCE_S_MAX: Final = 60.0  # a deployer may be restarted once in this time
+HEIR_SILENCE_S_MAX: Final = 30.0  # a warm heir seizes at once where nobody owns, or it hangs
 DRAIN_TIMEOUT_S: Final = 30.0  # then an old worker that owns nothing is killed
 LAUNCHER_REPLY_S_MAX: Final = 10.0  # a launcher that does not answer is hung
 

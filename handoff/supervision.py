@@ -11,7 +11,12 @@ import enum
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from handoff.limits import CANDIDATE_LIFE_S_MAX, DRAIN_TIMEOUT_S, READY_TIMEOUT_S
+from handoff.limits import (
+    CANDIDATE_LIFE_S_MAX,
+    DRAIN_TIMEOUT_S,
+    HEIR_SILENCE_S_MAX,
+    READY_TIMEOUT_S,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -86,6 +91,8 @@ class Situation(NamedTuple):
         standby: A standby is wanted at all times.
         next_start_s: Earliest time for a restart (back-off).
         now_s: Monotonic time.
+        unowned_s: Since when no living worker has said that it owns; None while one does.
+        ready_s: When a worker last said that it is warm.
     """
 
     children: tuple[Child, ...]
@@ -93,6 +100,8 @@ class Situation(NamedTuple):
     standby: bool
     next_start_s: float
     now_s: float
+    unowned_s: float | None = None
+    ready_s: float = 0.0
 
 
 def plan(situation: Situation) -> list[Action]:
@@ -112,6 +121,8 @@ def wake_at_s(situation: Situation) -> float | None:
     ]
     times += [child.started_s + _life_s(child) for child in situation.children]
     times.append(situation.next_start_s)
+    if situation.unowned_s is not None:
+        times.append(_silent_from_s(situation.unowned_s, situation.ready_s))
     later = [time_s for time_s in times if time_s > situation.now_s]
     soonest_s = min(later, default=math.inf)
     return None if math.isinf(soonest_s) else soonest_s
@@ -141,7 +152,24 @@ def _plan_late(situation: Situation) -> list[Action]:
         for child in situation.children
         if child.stopping_s is None and situation.now_s - child.started_s > _life_s(child)
     ]
-    return late + _kills(situation.children, situation.now_s)
+    return late + _drain_silent(situation) + _kills(situation.children, situation.now_s)
+
+
+def _drain_silent(situation: Situation) -> list[Action]:
+    """Ask heirs to leave that are warm and let a timeline without an owner lie: they hang."""
+    if situation.unowned_s is None:
+        return []
+    if situation.now_s <= _silent_from_s(situation.unowned_s, situation.ready_s):
+        return []
+    return [
+        Drain(child.name)
+        for child in situation.children
+        if child.role is Role.HEIR and child.warm and child.stopping_s is None
+    ]
+
+
+def _silent_from_s(unowned_s: float, ready_s: float) -> float:
+    return max(unowned_s, ready_s) + HEIR_SILENCE_S_MAX
 
 
 def _life_s(child: Child) -> float:

@@ -7,7 +7,12 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handoff.limits import CANDIDATE_LIFE_S_MAX, DRAIN_TIMEOUT_S, READY_TIMEOUT_S
+from handoff.limits import (
+    CANDIDATE_LIFE_S_MAX,
+    DRAIN_TIMEOUT_S,
+    HEIR_SILENCE_S_MAX,
+    READY_TIMEOUT_S,
+)
 from handoff.supervision import (
     Action,
     Child,
@@ -72,6 +77,18 @@ def test_an_heir_that_never_gets_warm_is_ended_and_followed_by_another() -> None
     assert plan(situation(hung._replace(owner=True))) == [Drain("standby")]
     leaving = hung._replace(stopping_s=NOW_S)
     assert plan(situation(leaving)) == [StartHeir("no worker is alive")]
+
+
+def test_a_warm_heir_that_lets_an_unowned_timeline_lie_is_ended() -> None:
+    """It hangs; as long as it counts as an heir nobody else would be started."""
+    since_s = NOW_S - HEIR_SILENCE_S_MAX
+    assert plan(situation(STANDBY, unowned_s=since_s)) == []
+    assert plan(situation(STANDBY, unowned_s=since_s - 0.1)) == [Drain("standby")]
+    assert plan(situation(STANDBY, unowned_s=since_s - 99, ready_s=NOW_S - 1)) == []
+    assert plan(situation(STANDBY, unowned_s=None)) == []
+    leaving = STANDBY._replace(stopping_s=NOW_S)
+    assert plan(situation(leaving, unowned_s=since_s - 0.1)) == [StartHeir("no worker is alive")]
+    assert wake_at_s(situation(STANDBY, unowned_s=NOW_S - 1)) == NOW_S - 1 + HEIR_SILENCE_S_MAX
 
 
 def test_the_limit_of_an_heir_that_is_not_warm_is_looked_at_in_time() -> None:

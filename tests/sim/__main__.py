@@ -37,6 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the result there")
     parser.add_argument("--mutants", action="store_true", help="break the protocol and find it")
+    parser.add_argument("--until-found", action="store_true", help="stop at a violation")
     parser.add_argument("--only", metavar="NAME", help="with --mutants: this one")
     options = parser.parse_args(arguments)
     if options.mutants:
@@ -65,6 +66,8 @@ def _search(options: argparse.Namespace) -> int:
             sys.stdout.write(f"seed {outcome.seed}: {outcome.violation}\n")
             sys.stdout.write(f"    replay: make sim SEED={outcome.seed}\n")
             sys.stdout.flush()
+        if outcome.violation and options.until_found:
+            break
     seconds = time.monotonic() - begun_s
     report = _report(outcomes, seconds)
     if options.json:

@@ -89,6 +89,8 @@ class SimulatedLauncher:
         self._bad_cycle = False
         self._tick_due = False
         self._wakings = 0
+        self._unowned_s: float | None = None
+        self._ready_s = 0.0
         self.look()
 
     # --- the loop ----------------------------------------------------------------------
@@ -119,12 +121,19 @@ class SimulatedLauncher:
         self._clockwork.after(wait_s * NS + 1, wake)
 
     def _situation(self) -> Situation:
+        children = tuple(running.child for running in self.children.values())
+        if any(child.owner for child in children):
+            self._unowned_s = None
+        elif self._unowned_s is None:
+            self._unowned_s = self._now_s()
         return Situation(
-            children=tuple(running.child for running in self.children.values()),
+            children=children,
             stopping=False,
             standby=self._standby,
             next_start_s=self._failures.next_start_s(),
             now_s=self._now_s(),
+            unowned_s=self._unowned_s,
+            ready_s=self._ready_s,
         )
 
     def _act(self, action: StartHeir | Drain | Kill | Exit) -> None:
@@ -216,6 +225,7 @@ class SimulatedLauncher:
         match message["kind"]:
             case Kind.READY.value:
                 self._update(running, warm=True)
+                self._ready_s = self._now_s()
             case Kind.TOOK.value | Kind.SEIZED.value:
                 self._own(running)
                 self._update(running, overdue_s=self._due_s(message))

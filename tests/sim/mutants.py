@@ -1,0 +1,288 @@
+"""Break one rule of the protocol at a time and see that the simulation finds it.
+
+Each mutant is one or more replacements of text in a copy of the tree; the simulation then runs
+there, seed after seed, until it reports a violation. What it does not find within the bound would
+be a rule that the simulation does not hold.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final, NamedTuple
+
+ROOT: Final = Path(__file__).resolve().parent.parent.parent
+COPIED: Final = ("state", "handoff", "tests/sim")
+SEEDS_MAX: Final = 1000
+TIMEOUT_S: Final = 900
+
+TRANSITIONS: Final = "state/transitions.py"
+FOLLOWER: Final = "handoff/follower.py"
+EFFECTS: Final = "handoff/effects.py"
+WORKER: Final = "handoff/worker.py"
+CYCLE: Final = "handoff/cycle.py"
+SUPERVISION: Final = "handoff/supervision.py"
+
+
+class Edit(NamedTuple):
+    """One replacement: the file, the text that is there once, what takes its place."""
+
+    path: str
+    source: str
+    replacement: str
+
+
+class Mutant(NamedTuple):
+    """One broken rule."""
+
+    name: str
+    edits: tuple[Edit, ...]
+
+
+def _one(name: str, path: str, source: str, replacement: str) -> Mutant:
+    return Mutant(name, (Edit(path, source, replacement),))
+
+
+MUTANTS: Final = (
+    _one(
+        "take does not compare its evidence",
+        TRANSITIONS,
+        "    _require_evidence(record, seen)\n    _require_other(record, candidate)\n",
+        "    _require_other(record, candidate)\n",
+    ),
+    _one(
+        "seize does not compare its evidence",
+        TRANSITIONS,
+        "    _require_evidence(record, seen)\n    _require_other(record, worker)\n",
+        "    _require_other(record, worker)\n",
+    ),
+    _one(
+        "decide does not compare the owner and its epoch",
+        TRANSITIONS,
+        "    _require_owner(record, worker=worker, epoch=epoch)\n"
+        "    _require_next(record, cycle)\n    _require_no_planned(record)\n",
+        "    _require_next(record, cycle)\n    _require_no_planned(record)\n",
+    ),
+    _one(
+        "settle does not compare the owner and its epoch",
+        TRANSITIONS,
+        "    _require_owner(record, worker=worker, epoch=epoch)\n    if record.progress.phase is",
+        "    if record.progress.phase is",
+    ),
+    _one(
+        "the epoch stands still",
+        TRANSITIONS,
+        "epoch=held.epoch + 1,",
+        "epoch=held.epoch,",
+    ),
+    _one(
+        "having sent SIGKILL counts as death",
+        FOLLOWER,
+        "return Proof.OVERDUE if watched.gone() else None",
+        "return Proof.OVERDUE",
+    ),
+    _one(
+        "an effect with an unknown outcome is sent again blindly",
+        EFFECTS,
+        "return await self._ask_about(effect, may_repeat=not isinstance(answer, Pending))",
+        "return await self._send_until(effect)",
+    ),
+    _one(
+        "a doubtful effect is sent again",
+        EFFECTS,
+        "        if effect.delivery is Delivery.BY_ID:\n            return await self._ask_about(",
+        "        if effect.delivery is Delivery.BY_ID and not planned:\n"
+        "            return await self._send_until(effect)\n"
+        "        if effect.delivery is Delivery.BY_ID:\n            return await self._ask_about(",
+    ),
+    _one(
+        "a new owner sends what the dead one planned without asking",
+        EFFECTS,
+        "        if planned and self._fresh:",
+        "        if planned:",
+    ),
+    Mutant(
+        "a cycle settles without fates",
+        (
+            Edit(CYCLE, "fates=verdicts,", "fates={},"),
+            Edit(
+                TRANSITIONS,
+                '            raise Refused(Refusal.EFFECT_PENDING, f"{effect.effect_id} has no fate'
+                ' yet")',
+                "            continue",
+            ),
+        ),
+    ),
+    _one(
+        "the fallback is not written",
+        TRANSITIONS,
+        "fallback=fallback if record.rollout is not None else NO_FALLBACK,",
+        "fallback=NO_FALLBACK,",
+    ),
+    _one(
+        "absence is final although a request may be under way",
+        EFFECTS,
+        "if quiet and over:",
+        "if over:",
+    ),
+    _one(
+        "what is absent is sent again although a request may be under way",
+        EFFECTS,
+        "if (quiet or answer.repeatable) and not over:",
+        "if not over:",
+    ),
+    Mutant(
+        "a take has no deadline, and the owner does not read before it decides",
+        (
+            Edit(TRANSITIONS, "if now_ns >= deadline_ns:", "if now_ns < 0:"),
+            Edit(FOLLOWER, "if parts.clock.now_ns() >= deadline_ns:", "if deadline_ns < 0:"),
+            Edit(
+                WORKER,
+                "        # Read under the lock: a take in flight has landed now, a later one is too"
+                " late.\n        return parts.store.read()",
+                "        return record",
+            ),
+        ),
+    ),
+    Mutant(
+        "a take with a cycle in hand: the old owner goes on performing",
+        (
+            Edit(
+                TRANSITIONS,
+                "    _require_settled(record)\n    _require_no_planned(record)\n    returning",
+                "    returning",
+            ),
+            Edit(FOLLOWER, "if record.progress.phase is not Phase.SETTLED:", "if record is None:"),
+        ),
+    ),
+    _one(
+        "receipts are handed over twice",
+        TRANSITIONS,
+        "        receipts=(),",
+        "        receipts=record.receipts,",
+    ),
+    _one(
+        "a return keeps the bake",
+        TRANSITIONS,
+        "back = replace(record, ownership=ownership, rollout=None, fallback=NO_FALLBACK)",
+        "back = replace(record, ownership=replace(record.ownership))",
+    ),
+    _one(
+        "a candidate that seizes does not bake",
+        TRANSITIONS,
+        "if rollout is None or owning is None or owning.release == worker.release:",
+        "if rollout is None or owning is not None:",
+    ),
+    _one(
+        "the previous release gets the body of the new one",
+        TRANSITIONS,
+        "return replace(back, schema=record.fallback.schema, body=record.fallback.body)",
+        "return back",
+    ),
+    Mutant(
+        "the bound of requests under way is counted on the wall clock",
+        (
+            Edit(
+                EFFECTS,
+                "self._owned_since_ns = clock.monotonic_ns()",
+                "self._owned_since_ns = clock.now_ns()",
+            ),
+            Edit(
+                EFFECTS,
+                "self._sent_ns[effect.effect_id] = self._clock.monotonic_ns()",
+                "self._sent_ns[effect.effect_id] = self._clock.now_ns()",
+            ),
+            Edit(
+                EFFECTS,
+                "return self.monotonic_ns() > last_ns + IN_FLIGHT_NS",
+                "return self._clock.now_ns() > last_ns + IN_FLIGHT_NS",
+            ),
+        ),
+    ),
+    _one(
+        "an overdue owner without another heir is left alone",
+        SUPERVISION,
+        "if overdue and len(overdue) == len(heirs):",
+        "if overdue and len(overdue) > len(heirs):",
+    ),
+    _one(
+        "an owner is never overdue",
+        FOLLOWER,
+        "return unchanged_ns > parts.schedule.bounds.overdue_ns",
+        "return unchanged_ns < 0",
+    ),
+)
+
+
+def try_mutants(only: str | None, seeds: int | None) -> int:
+    """Try the mutants; return 1 if one is not found.
+
+    Args:
+        only: Name of the mutant to try alone, or None.
+        seeds: How many seeds to run at most; None means a thousand.
+    """
+    chosen = [mutant for mutant in MUTANTS if only in {None, mutant.name}]
+    if not chosen:
+        sys.stderr.write(f"no mutant is called {only!r}\n")
+        return 2
+    survivors = 0
+    for mutant in chosen:
+        found = seeds_needed(mutant, seeds or SEEDS_MAX)
+        survivors += found is None
+        verdict = "SURVIVED" if found is None else f"{found[0]:4} seeds"
+        words = "" if found is None else f": {found[1]}"
+        sys.stdout.write(f"{verdict}  {mutant.name}{words}\n")
+        sys.stdout.flush()
+    return 1 if survivors else 0
+
+
+def seeds_needed(mutant: Mutant, seeds: int) -> tuple[int, str] | None:
+    """Return how many seeds it took to find a mutant and what was found, or None.
+
+    Raises:
+        RuntimeError: The simulation did not run at all.
+    """
+    with tempfile.TemporaryDirectory(prefix="mutant-") as name:
+        tree = Path(name)
+        for part in COPIED:
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(ROOT / part, tree / part, ignore=ignored)
+        for edit in mutant.edits:
+            target = tree / edit.path
+            text = applied(mutant, edit, target.read_text(encoding="utf-8"))
+            target.write_text(text, encoding="utf-8")
+        command = [sys.executable, "-m", "tests.sim", "--jobs", "1", "--until-found"]
+        done = subprocess.run(  # noqa: S603 - this interpreter, on a module of this folder
+            [*command, "--seeds", str(seeds)],
+            cwd=tree,
+            env={**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"},
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+    if done.returncode == 0:
+        return None
+    match = re.match(r"seed (\d+): (.*)", done.stdout)
+    if match is None:
+        message = f"{mutant.name}: the simulation did not run\n{done.stdout}{done.stderr}"
+        raise RuntimeError(message)
+    return int(match.group(1)), match.group(2)
+
+
+def applied(mutant: Mutant, edit: Edit, text: str) -> str:
+    """Return the mutated source.
+
+    Raises:
+        ValueError: The source does not hold the text to be replaced exactly once.
+    """
+    found = text.count(edit.source)
+    if found != 1:
+        message = f"{mutant.name}: {edit.source!r} occurs {found} times in {edit.path}"
+        raise ValueError(message)
+    return text.replace(edit.source, edit.replacement)
