@@ -200,7 +200,7 @@ def test_a_new_process_on_the_same_socket_takes_the_windows_over(
         page.restart()
         page.get("/healthz")
         home.pause(note="maintenance")
-        browser.wait("document.body.textContent.includes('maintenance')", limit_s=12)
+        browser.wait("document.body?.textContent.includes('maintenance')", limit_s=30)
 
 
 @needs_chromium
