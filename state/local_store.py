@@ -22,7 +22,7 @@ from state.commit import (
     repair_line,
     segment_line,
 )
-from state.errors import HomeUnsuitable, RecordDamaged, RecordMissing
+from state.errors import HomeUnsuitable, LockTimeout, RecordDamaged, RecordMissing
 from state.journal import Journal, Retention
 from state.journal_frames import CHAIN_START, Line
 from state.medium import refuse_unsuitable
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 LOCK: Final = "record.lock"
 LOCK_TIMEOUT_NS: Final = 5_000_000_000  # far above a handful of slow fsyncs
+READ_PATIENCE_NS: Final = 500_000_000  # five of the slowest commits; then it is read beside it
 _SYSTEM_FILES: Final = SystemFiles()
 _RETENTION: Final = Retention()
 T = TypeVar("T")
@@ -96,13 +97,18 @@ class LocalStore:
         self._rebuild = rebuild
         self._file = RecordFile(directory, files=files)
         self._journal = Journal(journal_directory, files=files, retention=retention)
+        self._lock_timeout_ns = lock_timeout_ns
         self._lock = RecordLock(directory / LOCK, timeout_ns=lock_timeout_ns)
         self._loaded: _Loaded | None = None
 
     def read(self) -> Record:
         """See `Store.read`."""
-        with self._held():
-            return self._load().generation.record
+        patience_ns = min(READ_PATIENCE_NS, self._lock_timeout_ns)
+        try:
+            with self._held(timeout_ns=patience_ns):
+                return self._load().generation.record
+        except LockTimeout as timeout:
+            return self._read_beside(timeout)
 
     def create(self, record: Record) -> Record:
         """See `Store.create`."""
@@ -141,12 +147,30 @@ class LocalStore:
         self._loaded = None
 
     @contextlib.contextmanager
-    def _held(self) -> Iterator[None]:
+    def _held(self, *, timeout_ns: int | None = None) -> Iterator[None]:
         try:
-            with self._lock.held():
+            with self._lock.held(timeout_ns=timeout_ns):
                 yield
         except OSError as error:
             raise translated(self._directory, error) from error
+
+    def _read_beside(self, timeout: LockTimeout) -> Record:
+        """Read while another holds the lock, as a process that was stopped in a commit does.
+
+        The record is replaced as a whole, so this one is whole, and it is made durable like
+        any other. Whoever acts on it does so in `transact`, which looks again under the lock.
+        """
+        if not self._file.is_trusted():
+            raise timeout  # to make it durable it would have to be written
+        try:
+            generation = self._file.read()
+            self._file.make_durable(generation)
+        except (RecordMissing, RecordDamaged) as error:
+            raise timeout from error  # it cannot be brought back without the lock
+        except OSError as error:
+            raise translated(self._directory, error) from error
+        check_identity(generation.record, app=self._app, timeline=self._timeline)
+        return generation.record
 
     def _load(self) -> _Loaded:
         known, head = self._loaded, self._journal.head()

@@ -52,15 +52,19 @@ class RecordLock:
         self._descriptor = self._open()
 
     @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
+    def held(self, *, timeout_ns: int | None = None) -> Iterator[None]:
         """Hold the lock for the length of a `with` block.
+
+        Args:
+            timeout_ns: The longest wait for it, where that is not the lock's own.
 
         Raises:
             LockTimeout: It was not free within the bound.
             OSError: It could not be asked for; never raised once it was held.
         """
-        deadline_ns = time.monotonic_ns() + self._timeout_ns
-        if not self._threads.acquire(timeout=self._timeout_ns / 1e9):
+        timeout_ns = self._timeout_ns if timeout_ns is None else timeout_ns
+        deadline_ns = time.monotonic_ns() + timeout_ns
+        if not self._threads.acquire(timeout=timeout_ns / 1e9):
             raise self._timed_out()
         try:
             try:

@@ -209,7 +209,7 @@ def test_a_lock_that_is_not_free_in_time_is_an_error_and_nothing_is_done(
 
     def meanwhile(record: Record) -> Record:
         with pytest.raises(LockTimeout):
-            impatient.read()
+            impatient.transact(release, note("release"))
         return release(record)
 
     assert store.transact(meanwhile, note("release")).ownership.owner is None

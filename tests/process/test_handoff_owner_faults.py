@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import signal
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,8 +17,6 @@ from handoff.exit_codes import ExitCode
 from tests.process.hurt import ENTRY, PERIOD_S, Hurt, verify_nothing_lost
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from state.record import WorkerId
 
 pytestmark = pytest.mark.timeout(180)
@@ -110,6 +109,41 @@ def test_an_owner_stopped_beyond_the_limit_is_killed_and_can_do_nothing_when_con
             "old_pid": owner.pid,
             "old_start_ticks": owner.start_ticks,
         }
+
+
+@pytest.mark.skipif(not Path("/proc/locks").exists(), reason="tells who holds a lock")
+@pytest.mark.parametrize("options", [(), ("--standby",)], ids=["alone", "standby"])
+def test_an_owner_stopped_in_the_middle_of_a_commit_is_killed_too(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    """It holds the record's lock and gives it back to nobody but its heir, by its death."""
+    with Hurt(tmp_path) as hurt:
+        hurt.up(*options)
+        if options:
+            hurt.wait(lambda: _warm_beside_owner(hurt), "a warm standby")
+        owner = hurt.the_owner()
+        _stop_in_commit(hurt, owner)
+        hurt.wait_other_owner(owner)
+        assert not is_alive(owner)
+        verify_nothing_lost(hurt)
+
+
+def _stop_in_commit(hurt: Hurt, owner: WorkerId) -> None:
+    inode = (hurt.home / "state" / "record.lock").stat().st_ino
+    wanted = f" {owner.pid} "
+
+    def holds() -> bool:
+        rows = Path("/proc/locks").read_text(encoding="ascii").splitlines()
+        return any(wanted in row and f":{inode} " in row for row in rows if "->" not in row)
+
+    deadline_s = time.monotonic() + 60
+    while time.monotonic() < deadline_s:
+        if holds():
+            send(owner, signal.SIGSTOP)
+            if holds():
+                return
+            send(owner, signal.SIGCONT)
+    pytest.fail("it was never met in a commit")
 
 
 def test_an_owner_stopped_over_a_boundary_catches_up_when_continued(tmp_path: Path) -> None:
