@@ -1,0 +1,52 @@
+"""What the documents say exists: files, commands, make targets.
+
+A reader who follows a link into nothing stops believing the rest.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from foresight.cli.main import cli
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+NAMES = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
+
+
+def missing_links(document: Path, text: str) -> list[str]:
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)
+    named = re.findall(r"`((?:tests|docs|examples|bench)/[\w./-]*)`", text)
+    wanted = [(document.parent / link, link) for link in links]
+    wanted += [(ROOT / name, name) for name in named]
+    return [name for path, name in wanted if not path.exists()]
+
+
+def unknown_commands(text: str) -> list[str]:
+    used = re.findall(r"(?:^\$ |`)foresight ([a-z]+)", text, flags=re.MULTILINE)
+    return sorted({name for name in used if name not in cli.commands})
+
+
+def unknown_targets(text: str) -> list[str]:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    known = set(re.findall(r"^([a-z]+):", makefile, flags=re.MULTILINE))
+    used = re.findall(r"(?:^\$ |`)make ([a-z]+)", text, flags=re.MULTILINE)
+    return sorted({name for name in used if name not in known})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_file_that_a_document_names_is_there(name: str) -> None:
+    assert missing_links(ROOT / "README.md", "[a](no/such.md)") == ["no/such.md"]
+    document = ROOT / name
+    assert missing_links(document, document.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_command_that_a_document_names_exists(name: str) -> None:
+    assert unknown_commands("`foresight depoly`") == ["depoly"]
+    text = (ROOT / name).read_text(encoding="utf-8")
+    assert unknown_commands(text) == []
+    assert unknown_targets(text) == []
