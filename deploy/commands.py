@@ -11,15 +11,19 @@ import contextlib
 import os
 import signal
 import subprocess
-from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
+import tempfile
+import time
+from typing import IO, TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
 from deploy.errors import ProgramMissing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 TIMED_OUT: Final = -int(signal.SIGKILL)  # the exit code of a child that we ended
+POLL_S: Final = 0.25  # how soon the wish to stop is noticed
+OUTPUT_BYTES_MAX: Final = 1 << 20  # of each stream, from its end
 END_WAIT_S: Final = 5.0  # a killed group gives its pipes back at once, unless the disk hangs
 
 
@@ -91,6 +95,88 @@ def run(
         return _wait_finished(child, feed, limit_s)
 
 
+def run_pair(
+    source: Sequence[str],
+    sink: Sequence[str],
+    *,
+    limit_s: float,
+    environments: tuple[Mapping[str, str], Mapping[str, str]],
+    stop: Callable[[], bool] = lambda: False,
+) -> tuple[Finished, Finished]:
+    """Run two programs, the first one's stdout into the second one's stdin, to their ends.
+
+    Args:
+        source: The first program and its arguments.
+        sink: The second one.
+        limit_s: Longest time both may take; then they and their children are killed.
+        environments: All environment variables of the first and of the second.
+        stop: Asked a few times a second; True ends both like the limit.
+
+    Raises:
+        ProgramMissing: There is no such program.
+    """
+    deadline_s = time.monotonic() + limit_s
+    with contextlib.ExitStack() as stack:
+        files = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(3)]
+        first = stack.enter_context(
+            _started(source, environments[0], stdin=subprocess.DEVNULL, stderr=files[0])
+        )
+        stack.callback(_end, first)  # whatever happens, it does not outlive this call
+        second = stack.enter_context(
+            _started(sink, environments[1], stdin=first.stdout, stderr=files[1], stdout=files[2])
+        )
+        stack.callback(_end, second)
+        assert first.stdout is not None
+        first.stdout.close()  # so that the first one notices if the second one is gone
+        for child in (second, first):
+            while not _ended(child) and time.monotonic() < deadline_s and not stop():
+                pass
+        timed_out = first.poll() is None or second.poll() is None
+        for child in (first, second):
+            if child.poll() is None:
+                _end(child)
+                child.wait(END_WAIT_S)
+        errors, words, output = (_tail(file) for file in files)
+        return (
+            Finished(first.returncode, b"", errors, timed_out=timed_out),
+            Finished(second.returncode, output, words, timed_out=timed_out),
+        )
+
+
+def _started(
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    stdin: int | IO[bytes] | None,
+    stderr: BinaryIO,
+    stdout: int | BinaryIO = subprocess.PIPE,
+) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            list(arguments),
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            env=dict(environment),
+            cwd="/",
+            start_new_session=True,
+        )
+    except FileNotFoundError as error:
+        raise ProgramMissing(arguments[0]) from error
+
+
+def _ended(child: subprocess.Popen[bytes]) -> bool:
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        child.wait(POLL_S)
+    return child.poll() is not None
+
+
+def _tail(file: BinaryIO) -> bytes:
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - OUTPUT_BYTES_MAX))
+    return file.read()
+
+
 def _wait_finished(child: subprocess.Popen[bytes], feed: bytes, limit_s: float) -> Finished:
     try:
         output, errors = child.communicate(feed, timeout=limit_s)
@@ -106,6 +192,8 @@ def _wait_finished(child: subprocess.Popen[bytes], feed: bytes, limit_s: float) 
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
+    if child.returncode is not None:
+        return
     # Not reaped yet, so the number is still this child's and no stranger's.
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from filelock import FileLock, Timeout
 
-from deploy import gates, history, host, releases_dir, requests, survey
+from deploy import gates, history, host, releases_dir, replay, requests, survey
 from deploy.errors import DeployError, GateRefused, TurnTimeout
+from deploy.gates import GateName
 from deploy.git_tree import GitTree
 from deploy.release import releases_to_keep
 from handoff.client import LauncherClient
@@ -107,6 +108,7 @@ class Deployer:
         manifest = self._build()
         self._note(release=manifest.release, commit=manifest.commit, subject=manifest.subject)
         self._require_memory()
+        self._compare_with_running(manifest)
         self._phase("starting")
         driver = Driver(
             self._home,
@@ -157,6 +159,26 @@ class Deployer:
             seconds=time.monotonic() - begun_s,
         )
         self._require(gate)
+
+    def _compare_with_running(self, candidate: Manifest) -> None:
+        """Let the candidate's code decide what the running one decided: gates without a worker."""
+        asked = self._request
+        if any(gate.name == GateName.REPLAY for gate in self._entry.gates):
+            return  # a deployer that was killed is past it
+        owner = self._record().ownership.owner
+        if asked.release or owner is None or owner.release == candidate.release:
+            why = "a release that ran comes back" if asked.release else "nothing else runs"
+            self._require(gates.skipped(GateName.REPLAY, why))
+            return
+        self._phase("replaying")
+        running = read_manifest(self._home, owner.release)
+        stop = self._interrupted
+        replayed = replay.replay(self._home, running, candidate, last=asked.replay, stop=stop)
+        for gate in replay.gates_of(replayed, asked):
+            self._require(gate)
+
+    def _interrupted(self) -> bool:
+        return self._wanted() is not None
 
     def _require(self, gate: gates.Gate) -> None:
         """Note what a gate said; go on only if it allows.
@@ -230,7 +252,7 @@ class Deployer:
             if by:
                 self._interrupt = history.Outcome.ABORTED.value
                 return AbortAsked(by)
-        if self._entry.phase in ("starting", "gating"):
+        if self._entry.phase in ("replaying", "starting", "gating"):
             newer = requests.newer_than(self._home, self._request)
             if newer is not None:
                 self._interrupt = history.Outcome.SUPERSEDED.value

@@ -8,9 +8,12 @@ candidate (`handoff.gates`).
 from __future__ import annotations
 
 import enum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
+
+if TYPE_CHECKING:
+    from handoff.redeciding import Comparison
 
 MIB: Final = 1 << 20
 
@@ -29,11 +32,12 @@ class GateName(enum.StrEnum):
 
     DISK = "disk"  # room for the release and its environment
     MEMORY = "memory"  # room for two workers at once
+    REPLAY = "replay"  # recorded cycles decided again
+    EFFECTS = "effects"  # the previous release knows every kind of effect that it may plan
     BOOT = "boot"  # its code can be imported and says hello
     SCHEMA = "schema"  # it can read the live body, and write it back for the previous release
     WARM = "warm"  # connections and rules are there
     RECONCILE = "reconcile"  # the world outside agrees with the body
-    REPLAY = "replay"  # recorded cycles decided again
     SHADOW = "shadow"  # it decided beside the owner, effects off
 
 
@@ -48,11 +52,12 @@ class GateResult(enum.StrEnum):
 LIMITS_S: Final[dict[str, float]] = {
     GateName.DISK: 5.0,  # one look at the file system; a network disk may hang
     GateName.MEMORY: 5.0,  # one look at the host
+    GateName.REPLAY: 60.0,  # 500 recorded cycles, niced, on a busy machine
+    GateName.EFFECTS: 60.0,  # asked in the same breath
     GateName.BOOT: 30.0,  # imports without bytecode took 2.7 s
     GateName.SCHEMA: 10.0,  # decodes one body
     GateName.WARM: 60.0,  # connections and rules of a slow venue
     GateName.RECONCILE: 30.0,  # read-only requests to each venue
-    GateName.REPLAY: 60.0,  # a few hundred recorded cycles
     GateName.SHADOW: 3600.0,  # whole cycles, as many as were asked for
 }
 
@@ -148,6 +153,79 @@ def disk_gate(*, free_bytes: int, needed_bytes: int, seconds: float = 0.0) -> Ga
         reason = f"the build does not fit: {have}"
         return failed(GateName.DISK, reason, evidence=have, seconds=seconds)
     return passed(GateName.DISK, have, seconds=seconds)
+
+
+def replay_gate(
+    found: Comparison, *, differ_max: float, allow_differences: bool, seconds: float = 0.0
+) -> Gate:
+    """Decide whether a release decides recorded cycles enough alike.
+
+    Args:
+        found: What deciding them again found.
+        differ_max: Largest share of differing cycles, 0 to 1.
+        allow_differences: Somebody looked and wants it all the same; a cycle that cannot be
+            decided at all is refused even so.
+        seconds: How long it took.
+    """
+    assert 0.0 <= differ_max <= 1.0
+    evidence = replay_words(found)
+    reason = ""
+    if found.raised:
+        first = found.raising[0]
+        reason = f"{found.raised} of {found.cycles} recorded cycles cannot be decided"
+        reason = f"{reason}; cycle {first.cycle}: {first.words}"
+    elif found.impure and not allow_differences:
+        first = found.impurities[0]
+        reason = (
+            f"the running release ({found.release}) is not pure: it decides {found.impure} of "
+            f"{found.cycles} recorded cycles otherwise than it did; "
+            f"cycle {first.cycle}: {first.words}"
+        )
+    elif found.differ > differ_max * found.cycles and not allow_differences:
+        first = found.differing[0]
+        reason = (
+            f"{found.differ} of {found.cycles} recorded cycles are decided otherwise "
+            f"({found.differ / found.cycles:.0%}, at most {differ_max:.0%}); "
+            f"cycle {first.cycle}: {first.words}"
+        )
+    if reason:
+        return failed(GateName.REPLAY, reason, evidence=evidence, seconds=seconds)
+    if not found.cycles:
+        return skipped(GateName.REPLAY, f"no recorded cycle to decide again ({evidence})")
+    return passed(GateName.REPLAY, evidence, seconds=seconds)
+
+
+def replay_words(found: Comparison) -> str:
+    """Return what a replay found, in one line."""
+    words = [f"{found.cycles} cycles, {found.differ} differ"]
+    if found.bodies:
+        words.append(f"{found.bodies} lead to another body only")
+    if found.raised:
+        words.append(f"{found.raised} cannot be decided")
+    if found.impure:
+        words.append(f"{found.impure} not pure in the running release")
+    if found.lost:
+        words.append(f"{found.lost} without a body to start from")
+    examples = [f"cycle {each.cycle}: {each.words}" for each in found.differing]
+    return "; ".join([", ".join(words), *examples])
+
+
+def effects_gate(found: Comparison, *, irreversible: bool, seconds: float = 0.0) -> Gate:
+    """Decide whether the running release could finish what the new one plans.
+
+    Args:
+        found: What the two releases say of themselves.
+        irreversible: Somebody said that there shall be no way back.
+        seconds: How long asking took.
+    """
+    if not found.strange_kinds:
+        known = "knows every kind" if found.kinds_known else "declares no kinds"
+        return passed(GateName.EFFECTS, f"the running release {known}", seconds=seconds)
+    strange = ", ".join(found.strange_kinds)
+    if irreversible:
+        return passed(GateName.EFFECTS, f"there is no way back: {strange}", seconds=seconds)
+    reason = f"the running release does not know {strange}: it could not come back"
+    return failed(GateName.EFFECTS, f"{reason}; --irreversible accepts that", seconds=seconds)
 
 
 def _gate(

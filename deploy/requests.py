@@ -18,6 +18,8 @@ from state.atomic_file import SystemFiles, make_directory, replace_file
 if TYPE_CHECKING:
     from pathlib import Path
 
+REPLAY_CYCLES: Final = 500
+REPLAY_DIFFER_MAX: Final = 0.25  # a new strategy differs now and then; docs/decisions.md
 REQUESTS_MAX: Final = 1000  # files looked at; older ones are leftovers
 
 
@@ -34,6 +36,11 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         requested_ns: When, nanoseconds UTC.
         entry_default: `module:factory` for a tree that names none.
         release: A kept release to go back to, instead of a commit to build.
+        replay: How many recorded cycles are decided again first; 0 leaves that out.
+        replay_differ_max: Largest share of them that may be decided otherwise.
+        allow_differences: They may differ as they like: somebody looked.
+        shadow: Live cycles that it decides beside the owner first.
+        irreversible: It may bring what the running release cannot read; then nothing bakes.
         aborted_by: Who wants it undone, or an empty string.
     """
 
@@ -46,6 +53,11 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     requested_ns: int
     entry_default: str = ENTRY_DEFAULT
     release: str = ""
+    replay: int = REPLAY_CYCLES
+    replay_differ_max: float = REPLAY_DIFFER_MAX
+    allow_differences: bool = False
+    shadow: int = 0
+    irreversible: bool = False
     aborted_by: str = ""
 
 

@@ -93,6 +93,14 @@ def _add_internal(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     worker.add_argument("--create", action="store_true")
     worker.add_argument("--force-filesystem", action="store_true")
     worker.set_defaults(run=_worker)
+    recorded = commands.add_parser("recorded")
+    recorded.add_argument("--last", type=int, required=True)
+    recorded.set_defaults(run=_recorded)
+    redecide = commands.add_parser("redecide")
+    redecide.set_defaults(run=_redecide)
+    for command in (recorded, redecide):
+        command.add_argument("--home", type=Path, required=True)
+        command.add_argument("--release", required=True)
 
 
 def _home(arguments: argparse.Namespace) -> Path:
@@ -123,6 +131,20 @@ def _worker(arguments: argparse.Namespace) -> int:
             force_filesystem=arguments.force_filesystem,
         )
     )
+
+
+def _recorded(arguments: argparse.Namespace) -> int:
+    from handoff import replay_process  # noqa: PLC0415 - as above
+
+    replay_process.tell_recorded(arguments.home, arguments.release, last=arguments.last)
+    return ExitCode.DONE
+
+
+def _redecide(arguments: argparse.Namespace) -> int:
+    from handoff import replay_process  # noqa: PLC0415 - as above
+
+    replay_process.redecide_told(arguments.home, arguments.release)
+    return ExitCode.DONE
 
 
 def _run(arguments: argparse.Namespace) -> int:

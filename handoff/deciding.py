@@ -47,6 +47,18 @@ def inputs_of(workload: Workload[Any, Any], recorded: Note | Line) -> object:
     return workload.inputs.decode(recorded.inputs, stored)
 
 
+def shape_fault(known: SchemaId, stored: SchemaId | None) -> str:
+    """Return what is wrong if a shape changed without a new version, or an empty string."""
+    if stored is None or stored.name != known.name or stored.version != known.version:
+        return ""
+    if stored.fingerprint == known.fingerprint:
+        return ""
+    return (
+        f"the shape of {known.name} changed without a new version: "
+        f"raise version {known.version} and add steps up and down"
+    )
+
+
 def decide_once(
     workload: Workload[Any, Any], record: Record, cycle: Cycle, inputs: object
 ) -> Decision[Any]:

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import filelock
 import msgspec
@@ -227,7 +227,7 @@ class Bot:
         argv += ["--repository", str(self.project.path), "--branch", "main"]
         return Companion("watcher", (*argv, "--interval", str(interval_s)))
 
-    def request(self, commit: str, *, bake: int = 1) -> str:
+    def request(self, commit: str, *, bake: int = 1, **asked: Any) -> str:  # noqa: ANN401 - fields of a request
         """Ask for a deploy as the command does; return its id."""
         request = requests.Request(
             deploy=f"d{secrets.token_hex(4)}",
@@ -237,6 +237,7 @@ class Bot:
             by="mia",
             bake=bake,
             requested_ns=time.time_ns(),
+            **asked,
         )
         deployer.submit(self.home, request, sys.executable)
         return request.deploy

@@ -1,0 +1,152 @@
+"""Recorded cycles, decided again by a release that wants to run: two processes and a pipe.
+
+Owns the two processes and what their ends mean. The running release tells its newest cycles,
+the candidate decides them; neither observes or performs anything. What is then allowed is
+arithmetic, in `gates`.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import msgspec
+
+from deploy import commands
+from deploy.gates import (
+    LIMITS_S,
+    Gate,
+    GateName,
+    effects_gate,
+    failed,
+    replay_gate,
+    skipped,
+)
+from handoff.redeciding import Comparison
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from deploy.requests import Request
+    from handoff.release_files import Manifest
+
+WORDS_MAX: Final = 300  # of a program's last line, in a reason
+_UNKNOWN_COMMAND: Final = b"invalid choice"  # an engine from before replays
+_USAGE: Final = 2
+
+
+class Replayed(NamedTuple):
+    """What came of a replay.
+
+    Attributes:
+        comparison: What the candidate found, or None where it did not get so far.
+        seconds: How long it took.
+        skipped: Why the two releases cannot be compared, or empty.
+        source_fault: Why the running release could not tell its cycles, or empty.
+        candidate_fault: Why the candidate could not decide them, or empty.
+    """
+
+    comparison: Comparison | None
+    seconds: float
+    skipped: str = ""
+    source_fault: str = ""
+    candidate_fault: str = ""
+
+
+def replay(
+    home: Path,
+    running: Manifest,
+    candidate: Manifest,
+    *,
+    last: int,
+    stop: Callable[[], bool] = lambda: False,
+    limit_s: float = LIMITS_S[GateName.REPLAY],
+) -> Replayed:
+    """Let a candidate decide the newest cycles of the release that runs.
+
+    Args:
+        home: The state directory.
+        running: The release that decided them.
+        candidate: The release that decides them again.
+        last: How many; 0 compares what the two releases say of themselves.
+        stop: Asked a few times a second; True gives it up.
+        limit_s: Longest time, seconds.
+    """
+    begun_s = time.monotonic()
+    telling = [*_program(running), "recorded", "--home", str(home), "--last", str(last)]
+    deciding = [*_program(candidate), "redecide", "--home", str(home)]
+    source, sink = commands.run_pair(
+        [*telling, "--release", running.release],
+        [*deciding, "--release", candidate.release],
+        limit_s=limit_s,
+        environments=(_environment(running), _environment(candidate)),
+        stop=stop,
+    )
+    seconds = round(time.monotonic() - begun_s, 3)
+    if any(_knows_no_replay(each) for each in (source, sink)):
+        skipped = "one of the two releases has an engine that knows no replay"
+        return Replayed(None, seconds, skipped=skipped)
+    if source.timed_out:
+        if stop():
+            return Replayed(None, seconds, skipped="interrupted")
+        reason = f"it took longer than {limit_s:g} s; [engine] replay says how many cycles"
+        return Replayed(None, seconds, candidate_fault=reason)
+    # The candidate first: where it died, the other one found nobody to tell.
+    if sink.code:
+        return Replayed(None, seconds, candidate_fault=_last_words(sink))
+    if source.code:
+        return Replayed(None, seconds, source_fault=_last_words(source))
+    return Replayed(msgspec.json.decode(sink.output, type=Comparison), seconds)
+
+
+def gates_of(replayed: Replayed, asked: Request) -> tuple[Gate, ...]:
+    """Return what a replay says as gates: the cycles first, then the effects."""
+    seconds, found = replayed.seconds, replayed.comparison
+    allowed = asked.allow_differences
+    if replayed.candidate_fault:
+        return (failed(GateName.REPLAY, replayed.candidate_fault, seconds=seconds),)
+    if found is None:
+        reason = replayed.skipped
+        if replayed.source_fault:
+            # What cannot be compared is refused, unless somebody looked.
+            reason = f"the running release cannot tell its cycles: {replayed.source_fault}"
+            if not allowed:
+                return (failed(GateName.REPLAY, reason, seconds=seconds),)
+        return skipped(GateName.REPLAY, reason), skipped(GateName.EFFECTS, reason)
+    compared = (
+        replay_gate(
+            found,
+            differ_max=asked.replay_differ_max,
+            allow_differences=allowed,
+            seconds=seconds,
+        )
+        if asked.replay
+        else skipped(GateName.REPLAY, "[engine] replay is 0")
+    )
+    return compared, effects_gate(found, irreversible=asked.irreversible)
+
+
+def _program(manifest: Manifest) -> list[str]:
+    return [manifest.python, "-s" if manifest.paths else "-I", "-m", "handoff"]
+
+
+def _environment(manifest: Manifest) -> dict[str, str]:
+    # The launcher gave this process what it gives a worker: an application reads it.
+    environment = dict(os.environ)
+    if manifest.paths:
+        environment["PYTHONPATH"] = os.pathsep.join(manifest.paths)
+    return environment
+
+
+def _knows_no_replay(ended: commands.Finished) -> bool:
+    return ended.code == _USAGE and _UNKNOWN_COMMAND in ended.errors
+
+
+def _last_words(ended: commands.Finished) -> str:
+    lines = ended.errors.decode(errors="replace").strip().splitlines()
+    said = [line for line in lines if not line.startswith("hint: ")]
+    words = said[-1].removeprefix("error: ")[:WORDS_MAX] if said else ""
+    how = f"signal {-ended.code}" if ended.code < 0 else f"exit code {ended.code}"
+    return f"{how}: {words}" if words else how

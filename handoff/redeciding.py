@@ -1,0 +1,307 @@
+"""Deciding recorded cycles with other code, and what differs: a replay without a world.
+
+Owns what passes from the release that runs to the one that wants to, the walk that makes it,
+and the comparison. The running release's own code leads from checkpoint to checkpoint; what
+it does not lead to again, it did not decide from its arguments alone. Bodies may differ
+between releases, effects are what the world sees: they are compared.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+from msgspec.structs import replace
+
+from handoff.deciding import cycle_of, decide_once, encode_bodies, inputs_of, shape_fault
+from handoff.errors import WorkloadFaulty
+from handoff.workload import Cycle, Workload
+from state.cycle_audit import effective
+from state.errors import SchemaMismatch
+from state.open_struct import decode_open, encode_open
+from state.record import EMPTY_BODY, Effect, Record, body_digest, encode_record
+from state.recovery import assemble
+from state.store import Note
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from handoff.cadence import Schedule
+    from state.journal_frames import Line
+
+REPLAY_FORMAT: Final = 1
+EXAMPLES_MAX: Final = 5  # of each sort; the rest is counted
+WORDS_MAX: Final = 300  # of one example: a payload may be long
+_EMPTY: Final = msgspec.Raw(EMPTY_BODY)
+
+
+class Origin(msgspec.Struct, frozen=True, kw_only=True, tag="origin"):
+    """The release that runs: what it says before its cycles.
+
+    Attributes:
+        format: Version of these messages.
+        release: Its id.
+        effect_kinds: Version of the payload of each kind of effect that it declares.
+    """
+
+    format: int = REPLAY_FORMAT
+    release: str
+    effect_kinds: dict[str, int] = {}
+
+
+class Recorded(msgspec.Struct, frozen=True, kw_only=True, tag="cycle"):
+    """A cycle as it was decided, with everything needed to decide it again.
+
+    Attributes:
+        cycle: As the application saw it.
+        before: The record before it, body included.
+        inputs: What was observed.
+        inputs_schema: Version of the inputs' schema.
+        unavailable: Why there were no inputs, or an empty string.
+        effects: What was decided.
+        body_digest: Digest of the body that was decided.
+        impure: Why the release that decided it does not decide it again alike, or empty.
+    """
+
+    cycle: Cycle
+    before: msgspec.Raw
+    inputs: msgspec.Raw = _EMPTY
+    inputs_schema: int = 0
+    unavailable: str = ""
+    effects: tuple[Effect, ...] = ()
+    body_digest: str = ""
+    impure: str = ""
+
+
+class Lost(msgspec.Struct, frozen=True, tag="lost"):
+    """A recorded cycle with no body to start from."""
+
+    cycle: int
+
+
+Message = Origin | Recorded | Lost
+
+
+class Example(msgspec.Struct, frozen=True):
+    """One cycle that shows what the counts are about."""
+
+    cycle: int
+    words: str
+
+
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """What deciding again found.
+
+    Attributes:
+        release: Whose cycles they are.
+        cycles: Decided again.
+        lost: Not decided again: no body to start from.
+        differ: Cycles with other effects.
+        raised: Cycles that this code cannot decide at all.
+        impure: Cycles that the code that decided them does not decide again alike.
+        bodies: Cycles with the same effects and another body.
+        differing: The first of those that differ.
+        raising: The first of those that raise.
+        impurities: The first of those that are not pure.
+        strange_kinds: Effects that this code declares and the other does not know.
+        kinds_known: Whether the other one declares its effects at all.
+    """
+
+    release: str = ""
+    cycles: int = 0
+    lost: int = 0
+    differ: int = 0
+    raised: int = 0
+    impure: int = 0
+    bodies: int = 0
+    differing: tuple[Example, ...] = ()
+    raising: tuple[Example, ...] = ()
+    impurities: tuple[Example, ...] = ()
+    strange_kinds: tuple[str, ...] = ()
+    kinds_known: bool = False
+
+
+def origin_of(workload: Workload[Any, Any], release: str) -> Origin:
+    """Return what a release says of itself."""
+    return Origin(release=release, effect_kinds=_kinds(workload))
+
+
+def recorded_cycles(
+    lines: Iterable[Line],
+    workload: Workload[Any, Any],
+    schedule: Schedule,
+    *,
+    release: str,
+    first: int,
+) -> Iterator[Recorded | Lost]:
+    """Yield recorded cycles with their bodies, decided again by the release's own code.
+
+    Args:
+        lines: A run of lines, oldest first, from a checkpoint before `first` on.
+        workload: The running release's application.
+        schedule: Its boundaries.
+        release: Its id: cycles of other releases cannot prove anything about it.
+        first: First cycle that is wanted.
+    """
+    record: Record | None = None
+    for line in effective(lines):
+        if line.kind != "decide":
+            record = assemble(line, record)
+            continue
+        before, record = record, None
+        if before is not None:
+            recorded, record = _decided_again(workload, schedule, before, line)
+            if line.cycle >= first:
+                # Another release may well have decided otherwise.
+                yield recorded if line.release == release else replace(recorded, impure="")
+        elif line.cycle >= first:
+            yield Lost(line.cycle)
+        record = record or assemble(line, None)
+
+
+def compare(messages: Iterable[Message], workload: Workload[Any, Any]) -> Comparison:
+    """Decide recorded cycles with this code; return how far it decides alike."""
+    found = Comparison()
+    for message in messages:
+        match message:
+            case Origin():
+                strange = _strange_kinds(_kinds(workload), message.effect_kinds)
+                found = replace(
+                    found,
+                    release=message.release,
+                    strange_kinds=strange,
+                    kinds_known=bool(message.effect_kinds),
+                )
+            case Lost():
+                found = replace(found, lost=found.lost + 1)
+            case Recorded():
+                found = count(found, message, redecide(workload, message))
+    return found
+
+
+class Redecided(msgspec.Struct, frozen=True, kw_only=True):
+    """How a recorded cycle came out: it raised, it differs, or it is the same.
+
+    Attributes:
+        raised: Why it cannot be decided, or empty.
+        difference: How its effects differ, or empty.
+        same_body: The body came out the same, to the byte.
+    """
+
+    raised: str = ""
+    difference: str = ""
+    same_body: bool = False
+
+
+def redecide(workload: Workload[Any, Any], recorded: Recorded) -> Redecided:
+    """Decide one recorded cycle with this code."""
+    before = decode_open(bytes(recorded.before), Record)
+    known = workload.body.schema_id
+    note = Note(
+        kind="decide",
+        inputs=recorded.inputs,
+        inputs_schema=recorded.inputs_schema,
+        unavailable=recorded.unavailable,
+    )
+    try:
+        shape = shape_fault(known, before.schema)
+        if shape:
+            return Redecided(raised=shape)
+        decision = decide_once(workload, before, recorded.cycle, inputs_of(workload, note))
+        body, _ = encode_bodies(workload, before, decision.body)
+    except (WorkloadFaulty, SchemaMismatch) as error:
+        return Redecided(raised=str(error))
+    again = replace(before, body=body)
+    return Redecided(
+        difference=difference(recorded.effects, decision.effects),
+        same_body=body_digest(again) == recorded.body_digest,
+    )
+
+
+def count(found: Comparison, recorded: Recorded, again: Redecided) -> Comparison:
+    """Return a comparison with one more cycle."""
+    number = recorded.cycle.number
+    found = replace(found, cycles=found.cycles + 1)
+    if recorded.impure:
+        impurities = _with(found.impurities, number, recorded.impure)
+        found = replace(found, impure=found.impure + 1, impurities=impurities)
+    if again.raised:
+        raising = _with(found.raising, number, again.raised)
+        return replace(found, raised=found.raised + 1, raising=raising)
+    if again.difference:
+        differing = _with(found.differing, number, again.difference)
+        return replace(found, differ=found.differ + 1, differing=differing)
+    return found if again.same_body else replace(found, bodies=found.bodies + 1)
+
+
+def difference(decided: Sequence[Effect], again: Sequence[Effect]) -> str:
+    """Return how two decisions differ in what they want done, or an empty string."""
+    before, after = [_plain(each) for each in decided], [_plain(each) for each in again]
+    if before == after:
+        return ""
+    for old, new in zip(before, after, strict=False):
+        changed = [name for name in old if old[name] != new[name]]
+        if changed:
+            name = changed[0]
+            return f"{name} of {old['effect_id']} was {old[name]!r}, is {new[name]!r}"
+    rest = before[len(after) :] or after[len(before) :]
+    word = "is not wanted" if len(before) > len(after) else "is new"
+    return f"{rest[0]['kind']} {rest[0]['effect_id']} {word}"
+
+
+def _decided_again(
+    workload: Workload[Any, Any], schedule: Schedule, before: Record, line: Line
+) -> tuple[Recorded, Record | None]:
+    """Return a cycle as it was recorded, and the record after it if it came out alike."""
+    header = decode_open(bytes(line.header), Record)
+    cycle = cycle_of(before, line.cycle, schedule, release=line.release)
+    recorded = Recorded(
+        cycle=cycle,
+        before=msgspec.Raw(encode_open(before)),
+        inputs=line.inputs,
+        inputs_schema=line.inputs_schema,
+        unavailable=line.unavailable,
+        effects=tuple(each for each in header.outbox if each.cycle == line.cycle),
+        body_digest=line.body_digest,
+    )
+    try:
+        decision = decide_once(workload, before, cycle, inputs_of(workload, line))
+        body, fallback = encode_bodies(workload, before, decision.body)
+    except (WorkloadFaulty, SchemaMismatch) as error:
+        return replace(recorded, impure=str(error)), None
+    wanted = difference(recorded.effects, decision.effects)
+    after = replace(header, body=body, fallback=fallback)
+    alike = encode_record(after)[1] == line.result
+    reason = wanted or ("" if alike else "the same inputs lead to another body")
+    return replace(recorded, impure=reason), after if alike else None
+
+
+def _plain(effect: Effect) -> dict[str, Any]:
+    return {
+        "effect_id": effect.effect_id,
+        "kind": effect.kind,
+        "payload": msgspec.json.decode(effect.payload),
+        "schema_version": effect.schema_version,
+        "delivery": effect.delivery.value,
+        "lane": effect.lane,
+        "after": effect.after,
+        "not_after_ns": effect.not_after_ns,
+    }
+
+
+def _kinds(workload: Workload[Any, Any]) -> dict[str, int]:
+    return {kind: each.schema_id.version for kind, each in workload.effect_kinds.items()}
+
+
+def _strange_kinds(mine: dict[str, int], theirs: dict[str, int]) -> tuple[str, ...]:
+    # Who declares nothing may know every kind: nothing can be said about it.
+    if not theirs:
+        return ()
+    newer = (kind for kind, version in mine.items() if version > theirs.get(kind, 0))
+    return tuple(f"{kind} version {mine[kind]}" for kind in sorted(newer))
+
+
+def _with(examples: tuple[Example, ...], cycle: int, words: str) -> tuple[Example, ...]:
+    if len(examples) >= EXAMPLES_MAX:
+        return examples
+    return (*examples, Example(cycle, words[:WORDS_MAX]))

@@ -1,0 +1,108 @@
+"""The two ends of a replay, each a process: one tells recorded cycles, one decides them again.
+
+Owns their standard streams. Both import a release and nothing of it but `decide` runs: they
+observe nothing, warm nothing and perform nothing. What an application prints goes to stderr,
+so that it cannot be taken for what these programs say.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import msgspec
+
+from handoff.cadence import Schedule
+from handoff.errors import HandoffError
+from handoff.redeciding import (
+    REPLAY_FORMAT,
+    Lost,
+    Message,
+    Origin,
+    Recorded,
+    compare,
+    origin_of,
+    recorded_cycles,
+)
+from handoff.release_files import read_manifest
+from handoff.worker_process import WorkerOptions, load_workload
+from state.journal_frames import CHECKPOINT_CYCLES
+from state.journal_reader import read_lines
+from state.local_store import read_only_snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from handoff.workload import Workload
+    from state.record import Record
+
+
+class ReplayForeign(HandoffError):
+    """The other end of a replay speaks of things that this end does not know."""
+
+    hint = "the two releases bring different engines; their replay has to be left out"
+
+
+def tell_recorded(home: Path, release: str, *, last: int) -> None:
+    """Write the newest `last` cycles to stdout, decided again by the release that runs.
+
+    Raises:
+        StateError: Record or journal cannot be read.
+        HandoffError: The release cannot be loaded.
+    """
+    with _words_apart() as out:
+        record = read_only_snapshot(home / "state")
+        workload = _load(home, release, record)
+        _tell(out, origin_of(workload, release))
+        first = record.progress.cycle - last + 1
+        lines = read_lines(home / "journal", max(0, first - CHECKPOINT_CYCLES)) if last else ()
+        schedule = Schedule(workload.cadence, record.timeline)
+        for message in recorded_cycles(lines, workload, schedule, release=release, first=first):
+            _tell(out, message)
+
+
+def redecide_told(home: Path, release: str) -> None:
+    """Read cycles from stdin, decide them with this release, and write what was found to stdout.
+
+    Raises:
+        StateError: The record cannot be read.
+        HandoffError: The release cannot be loaded, or what is told cannot be understood.
+    """
+    with _words_apart() as out:
+        workload = _load(home, release, read_only_snapshot(home / "state"))
+        found = compare(_messages(sys.stdin.buffer), workload)
+        out.write(msgspec.json.encode(found) + b"\n")
+
+
+def _load(home: Path, release: str, record: Record) -> Workload[Any, Any]:
+    options = WorkerOptions(home=home, app=record.app, release=release, timeline=record.timeline)
+    return load_workload(read_manifest(home, release), options)
+
+
+@contextlib.contextmanager
+def _words_apart() -> Iterator[BinaryIO]:
+    """Yield what was stdout; whatever else is printed goes to stderr from now on."""
+    sys.stdout.flush()
+    with os.fdopen(os.dup(1), "wb") as out:
+        os.dup2(2, 1)
+        yield out
+
+
+def _tell(out: BinaryIO, message: Message) -> None:
+    out.write(msgspec.json.encode(message) + b"\n")
+
+
+def _messages(source: BinaryIO) -> Iterator[Message]:
+    decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Origin | Recorded | Lost)
+    for line in source:
+        try:
+            message = decoder.decode(line)
+        except msgspec.DecodeError as error:
+            raise ReplayForeign(str(error)) from error
+        if isinstance(message, Origin) and message.format > REPLAY_FORMAT:
+            text = f"replay format {message.format} is newer than this release's engine"
+            raise ReplayForeign(text)
+        yield message
