@@ -33,6 +33,7 @@ from state.record import Delivery, Effect, Outcome, Receipt
 from state.schema import Schema
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Sequence
 
     from tests.sim.clockwork import Process
@@ -290,8 +291,6 @@ async def pause(process: Process, seconds: float) -> None:
     await woken
 
 
-def _wake(future: Any) -> None:
+def _wake(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)
-
-

@@ -203,7 +203,5 @@ class Checkers:
         if record.outbox:
             return f"{len(record.outbox)} effects are pending"
         waiting = {each.effect_id for each in record.receipts}
-        missing = [
-            name for name in self.planned if not self.handed[name] and name not in waiting
-        ]
+        missing = [name for name in self.planned if not self.handed[name] and name not in waiting]
         return f"receipts of {missing} were never handed over" if missing else ""

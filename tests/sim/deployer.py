@@ -207,7 +207,7 @@ class SimulatedDeployer:
         if event is not None:
             self._apply(event)
 
-    def _event_of(self, message: Message) -> Event | None:
+    def _event_of(self, message: Message) -> Event | None:  # noqa: PLR0911 - one case per message
         assert self._deploy is not None, "looked at by the caller"
         mine = message.get("deploy") == self._deploy.deploy_id
         match message["kind"]:

@@ -43,12 +43,11 @@ class Disk(MemoryStore):
 
     @override
     def _write(self, commit: Commit, *, repair: Line | None) -> None:
-        known = self._known
-        self._known = (commit.data, commit.generation)
+        known, self._known = self._known, (commit.data, commit.generation)
         try:
             super()._write(commit, repair=repair)
         finally:
-            if self.data is not commit.data and known is not None and self._known[1] is commit.generation:
+            if self.data is not commit.data:  # interrupted before it was there
                 self._known = known
 
     def decoded(self) -> Record:

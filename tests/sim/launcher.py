@@ -180,7 +180,7 @@ class SimulatedLauncher:
         running.process.ask_to_leave()
         self._update(running, stopping_s=self._now_s())
 
-    def _update(self, running: Running, **changes: Any) -> None:
+    def _update(self, running: Running, **changes: Any) -> None:  # noqa: ANN401 - fields of Child
         running.child = running.child._replace(**changes)
 
     def _bury(self) -> None:
@@ -278,7 +278,7 @@ class SimulatedLauncher:
 
         self._clockwork.after(MS, arrive)
 
-    def tell_role(self, role: Role, kind: Kind, **members: Any) -> None:
+    def tell_role(self, role: Role, kind: Kind, **members: object) -> None:
         for running in self.children.values():
             if running.child.role is role and running.line is not None:
                 running.line.deliver(kind, **members)

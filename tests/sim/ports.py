@@ -1,4 +1,4 @@
-"""The ports of a worker, simulated: its clock, the other processes, the line to the launcher, its log.
+"""A worker's simulated ports: its clock, other processes, its log, the line to the launcher.
 
 The line behaves as the real one: in order, with latency; when it breaks, what is under way is
 lost, it is dialled again, and the last words that say what the worker is are said again.
@@ -6,7 +6,6 @@ lost, it is dialled again, and the last words that say what the worker is are sa
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
 from typing_extensions import override
@@ -18,6 +17,7 @@ from handoff.wire import Kind, Message
 from tests.sim.application import pause
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable
 
     from handoff.log_events import LogEvent
@@ -155,7 +155,7 @@ class SimulatedLine:
         messages, self._received = self._received, []
         return messages
 
-    def deliver(self, kind: Kind, **members: Any) -> None:
+    def deliver(self, kind: Kind, **members: object) -> None:
         """Bring a message from the launcher to the worker."""
         message = wire.decode(wire.encode(kind, **members))
         self._travel(1, lambda: self._received.append(message))

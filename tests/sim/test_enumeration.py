@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from msgspec.structs import replace
 
 from state import transitions
-from state.record import Record, WorkerId
-from tests.sim.enumerate import ALL, PAIR, Config, explore
+from tests.sim.enumerate import ALL, PAIR, explore
+from tests.sim.states import Config
+
+if TYPE_CHECKING:
+    from state.record import Record, WorkerId
 
 TINY = (
     Config(PAIR, cycles=1, crashes=1, starts=1, bad=1),

@@ -120,5 +120,3 @@ class Venue:
 def _resolve(future: asyncio.Future[str], state: str) -> None:
     if not future.done():
         future.set_result(state)
-
-

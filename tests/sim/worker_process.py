@@ -49,9 +49,7 @@ class WorkerProcess(Process):
         pid: Unique for ever.
     """
 
-    def __init__(
-        self, around: Surroundings, release: Release, *, deploy_id: str, pid: int
-    ) -> None:
+    def __init__(self, around: Surroundings, release: Release, *, deploy_id: str, pid: int) -> None:
         super().__init__(
             around.clockwork, name=f"{release.name}-{pid}", pid=pid, release=release.name
         )
@@ -105,5 +103,3 @@ class WorkerProcess(Process):
 def clockwork_import_s(clockwork: Clockwork) -> float:
     """Draw how long the interpreter and the imports take."""
     return clockwork.rng.uniform(0.05, 0.6)
-
-

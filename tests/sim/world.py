@@ -10,7 +10,7 @@ import json
 import random
 import secrets
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 from unittest import mock
 
 from handoff.cadence import Cadence, Schedule
@@ -72,9 +72,7 @@ def run_seed(seed: int, trace: Callable[[str], None] | None = None) -> Outcome:
 class World:
     """One simulation."""
 
-    def __init__(
-        self, seed: int, rng: random.Random, trace: Callable[[str], None] | None
-    ) -> None:
+    def __init__(self, seed: int, rng: random.Random, trace: Callable[[str], None] | None) -> None:
         self.seed = seed
         self._rng = rng
         self._trace_to = trace
@@ -111,9 +109,7 @@ class World:
             lag_s=self._rng.choice((0.08, 0.15, 0.3)),
             processes=self.processes,
             launcher=lambda: self.launcher,
-            store_of=lambda process: ProcessStore(
-                self.disk, process, self.faults, self._written
-            ),
+            store_of=lambda process: ProcessStore(self.disk, process, self.faults, self._written),
             trace=self.trace,
         )
         cadence = Cadence(period_ns=self._traits.period_ns)
@@ -177,7 +173,8 @@ class World:
         self._healthy_from = self.schedule.cycle_at(self.clockwork.wall_ns()) + 1
 
     def _is_healed(self) -> bool:
-        return self._on_time >= HEALED_CYCLES and not self.faults.on and not self.checkers.unfinished()
+        healed = self._on_time >= HEALED_CYCLES and not self.faults.on
+        return healed and not self.checkers.unfinished()
 
     def _illness(self) -> str:
         record = self.checkers.record
@@ -251,9 +248,7 @@ class World:
 
     def _spawn(self, release: str, deploy_id: str) -> WorkerProcess:
         pid = len(self.processes) + 1
-        process = WorkerProcess(
-            self._around, self.releases[release], deploy_id=deploy_id, pid=pid
-        )
+        process = WorkerProcess(self._around, self.releases[release], deploy_id=deploy_id, pid=pid)
         process.on_call = self._on_call
         self.processes[pid] = process
         return process
@@ -368,7 +363,7 @@ class World:
 
     # --- for humans --------------------------------------------------------------------------
 
-    def trace(self, who: str, what: str, **fields: Any) -> None:
+    def trace(self, who: str, what: str, **fields: object) -> None:
         if self._trace_to is not None:
             words = " ".join(f"{name}={value}" for name, value in fields.items())
             self._trace_to(f"{self.clockwork.now_ns / NS:9.3f}  {who:12} {what} {words}")
