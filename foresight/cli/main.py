@@ -26,6 +26,7 @@ from foresight.cli.reading import logs, trades
 from foresight.cli.running import down, up
 from foresight.cli.serving import dashboard, exchange
 from foresight.cli.status import status
+from foresight.cli.units import unit
 from foresight.errors import ConfigError, ForesightError
 from handoff.errors import AnotherInCharge, HandoffError, NotRunning
 from handoff.exit_codes import ExitCode
@@ -81,6 +82,7 @@ for _command in (
     exchange,
     dashboard,
     hook,
+    unit,
     init,
     doctor,
     uninstall,

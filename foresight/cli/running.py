@@ -40,6 +40,7 @@ from state.record import Record, Timeline, check_identity
 if TYPE_CHECKING:
     from foresight.config import Config
 
+KEY_FILE = "FORESIGHT_VENUE_KEY_FILE"
 READY_S_MAX = 300.0  # the first environment may have to be downloaded
 DOWN_S_MAX = 90.0
 POLL_S = 0.2
@@ -165,6 +166,8 @@ def _environment(
         found["FORESIGHT_BOARD_ASSETS"] = ",".join(recorded_assets(replay))
     if live:
         found["FORESIGHT_LIVE"] = "1"
+    if KEY_FILE in os.environ:  # where the init system has put the key, not the key
+        found[KEY_FILE] = os.environ[KEY_FILE]
     return tuple(found.items())
 
 

@@ -11,6 +11,9 @@ from typing import Final
 
 from foresight.errors import ConfigError
 
+# systemd shows a credential to its service alone, and where that is not root by an access list,
+# which looks like a group that may read.
+CREDENTIALS: Final = "/run/credentials/"
 _KEY: Final = re.compile(r"(?:0x)?[0-9a-fA-F]{64}")
 
 
@@ -26,7 +29,8 @@ def read_key(path: str) -> str:
     except (OSError, UnicodeDecodeError) as error:
         what = f"[venue] key_file {path} cannot be read"
         raise ConfigError(what, "name a file with the wallet's private key") from error
-    if stat.S_IMODE(mode) & (stat.S_IRWXG | stat.S_IRWXO):
+    allowed = stat.S_IRGRP if path.startswith(CREDENTIALS) else 0
+    if stat.S_IMODE(mode) & (stat.S_IRWXG | stat.S_IRWXO) & ~allowed:
         what = f"[venue] key_file {path} can be read by others"
         raise ConfigError(what, f"chmod 600 {path}")
     if _KEY.fullmatch(text) is None:

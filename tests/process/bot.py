@@ -163,6 +163,11 @@ class Bot:
             return []
         return found
 
+    def launcher_pid(self) -> int:
+        """Return the launcher's pid."""
+        assert self._launcher is not None
+        return self._launcher.pid
+
     def kill(self, name: str) -> None:
         """Kill a child of the launcher by its name."""
         for child in self.children():

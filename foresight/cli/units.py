@@ -1,0 +1,140 @@
+"""`unit install|remove|show`: this installation as a service of systemd.
+
+Owns where the unit goes and what is said about it. Its text is `deploy.unit_file`'s matter.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import sys
+from pathlib import Path
+
+import click
+
+import deploy
+from deploy.commands import run as run_command
+from deploy.unit_file import Service, unit_text
+from foresight.cli.installation import Installation, pass_installation
+from foresight.cli.output import emit_text, progress
+from foresight.errors import ForesightError
+from handoff.exit_codes import ExitCode
+
+VERIFY_S_MAX = 60.0
+TEMPLATE = Path(deploy.__file__).parent / "units" / "foresight.service"
+SYSTEM_UNITS = Path("/etc/systemd/system")
+PASSED_ON = ("XDG_STATE_HOME", "XDG_CONFIG_HOME")  # they decide where home is
+
+system_option = click.option(
+    "--system/--user", default=False, show_default=True, help="For the system's manager."
+)
+live_option = click.option("--live", is_flag=True, help="Start with real money (`up --live`).")
+
+
+@click.group()
+def unit() -> None:
+    """Run this installation as a service of systemd."""
+
+
+@unit.command()
+@system_option
+@live_option
+@pass_installation
+def show(installation: Installation, *, system: bool, live: bool) -> int:
+    """Print the unit."""
+    emit_text(_text(_service(installation, system=system, live=live)))
+    return ExitCode.DONE
+
+
+@unit.command()
+@system_option
+@live_option
+@pass_installation
+def install(installation: Installation, *, system: bool, live: bool) -> int:
+    """Write the unit, and say how to start it."""
+    service = _service(installation, system=system, live=live)
+    path = _place(service, system=system)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(_text(service), encoding="utf-8")
+    emit_text(str(path))
+    _verify(path, system=system)
+    manager = "systemctl" if system else "systemctl --user"
+    progress(f"next: {manager} daemon-reload && {manager} enable --now {service.unit}")
+    if not system:
+        progress(f"to run while nobody is logged in: loginctl enable-linger {_user()}")
+    return ExitCode.DONE
+
+
+@unit.command()
+@system_option
+@pass_installation
+def remove(installation: Installation, *, system: bool) -> int:
+    """Take the unit away; what runs goes on until it is stopped."""
+    service = _service(installation, system=system, live=False)
+    path = _place(service, system=system)
+    if not path.exists():
+        progress(f"there is no {path}")
+        return ExitCode.DONE
+    path.unlink()
+    emit_text(str(path))
+    manager = "systemctl" if system else "systemctl --user"
+    progress(f"next: {manager} disable --now {service.unit}; {manager} daemon-reload")
+    return ExitCode.DONE
+
+
+def _service(installation: Installation, *, system: bool, live: bool) -> Service:
+    config = installation.config
+    command = [sys.executable, "-I", "-m", "foresight", "-c", str(installation.config_path), "up"]
+    key_file = config.venue.key_file if config.venue.live else ""
+    return Service(
+        app=config.engine.app,
+        command=[*command, "--live"] if live else command,
+        directory=str(installation.repository),
+        user=_owner(installation.repository) if system else "",
+        variables={name: os.environ[name] for name in PASSED_ON if name in os.environ},
+        key_file=str(installation.repository / key_file) if key_file else "",
+    )
+
+
+def _text(service: Service) -> str:
+    return unit_text(TEMPLATE.read_text(encoding="utf-8"), service)
+
+
+def _place(service: Service, *, system: bool) -> Path:
+    if system:
+        return SYSTEM_UNITS / service.unit
+    base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    return Path(base) / "systemd" / "user" / service.unit
+
+
+def _verify(path: Path, *, system: bool) -> None:
+    """Let systemd read the unit where it is installed.
+
+    Raises:
+        ForesightError: It does not understand it.
+    """
+    program = shutil.which("systemd-analyze")
+    if program is None:
+        progress("systemd-analyze is not installed: nobody has checked the unit")
+        return
+    # A user's manager is asked where one runs; the other one reads the same grammar.
+    manager = ["--user"] if not system and "XDG_RUNTIME_DIR" in os.environ else []
+    done = run_command(
+        [program, *manager, "verify", str(path)],
+        limit_s=VERIFY_S_MAX,
+        environment=dict(os.environ),
+    )
+    words = (done.output + done.errors).decode("utf-8", "replace").strip()
+    if done.code != 0 or path.name in words:
+        what = f"systemd does not understand {path}: {words}"
+        raise ForesightError(what)
+    progress("systemd-analyze verify: nothing to say")
+
+
+def _owner(directory: Path) -> str:
+    return pwd.getpwuid(directory.stat().st_uid).pw_name
+
+
+def _user() -> str:
+    return pwd.getpwuid(os.geteuid()).pw_name
