@@ -24,7 +24,7 @@ from handoff.log_events import LogEvent
 from handoff.wire import Kind
 from handoff.workload import NotReady
 from state import transitions
-from state.errors import Refused, StateError, StateUnusable
+from state.errors import Refused, SchemaMismatch, StateError, StateUnusable
 from state.record import Phase, Record, Rollout, WorkerId, evidence_of
 from state.store import Note
 from state.transitions import Proof
@@ -192,7 +192,15 @@ class Follower:
         approved = self._bake is not None and (known or record.rollout is None)
         if not ((heir and known) or approved):
             return False
-        return self._proof(record) is not None
+        return self._proof(record) is not None and (known or self._can_read(record))
+
+    def _can_read(self, record: Record) -> bool:
+        """Tell whether this release reads the body; it may have changed since the gates."""
+        try:
+            self._parts.workload.body.decode(record.body, record.schema)
+        except SchemaMismatch:
+            return False
+        return True
 
     def _proof(self, record: Record) -> Proof | None:
         """Return what proves that the owner cannot go on, or None."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from msgspec.structs import replace
 
 from handoff.limits import NS
 from handoff.wire import Kind
 from handoff.worker import Leaving
 from handoff.workload import Unknown
 from state.memory_store import Moment
-from state.record import Phase
+from state.record import Phase, Record
+from state.store import Note
 from tests.engine_world import FIRST, PERIOD_S, order, schedule
 from tests.worker_world import Process, World, told
 
@@ -336,3 +338,24 @@ def test_effects_of_a_dead_owner_that_cannot_be_asked_about_are_carried_and_not_
         assert [each.effect_id for each in record.outbox] == ["order-1"]
 
     assert told(story).venue.sent == ["order-1"]
+
+
+def test_a_candidate_does_not_seize_a_body_that_it_cannot_read_any_more() -> None:
+    """Its gates read the body of that moment; a newer release may have written one since."""
+
+    async def story(world: World) -> None:
+        a = world.start("a")
+        await world.settled(NEXT)
+        b = await world.candidate("b", bake=None)
+        a.die()
+
+        def newer(record: Record) -> Record:
+            assert record.schema is not None
+            return replace(record, schema=replace(record.schema, version=9), attempt="newer")
+
+        world.store.transact(newer, Note(kind="command"))
+        b.line.say(Kind.GO, bake=1)
+        await world.clock.pause(2 * PERIOD_S)
+        assert b.told(Kind.SEIZED) == []
+
+    assert told(story).deciders() == {NEXT: "a"}

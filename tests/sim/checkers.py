@@ -29,6 +29,7 @@ class Facts(msgspec.Struct, kw_only=True):
     Attributes:
         writer: Who wrote.
         kind: Name of the transition.
+        replaced_pid: Whom the journal names as the owner that was replaced, if anybody.
         owner_alive: Whether the owner before this write lives.
         in_time: Whether the wall clock is before the next boundary, or before the end of the
             moment for which the owner steps aside.
@@ -36,6 +37,7 @@ class Facts(msgspec.Struct, kw_only=True):
 
     writer: WorkerId
     kind: str
+    replaced_pid: object
     owner_alive: bool
     in_time: bool
 
@@ -78,6 +80,8 @@ class Checkers:
         if facts.kind in {"take", "seize"}:
             if new.epoch != old.epoch + 1 or new.owner != facts.writer:
                 yield f"{facts.kind}: epoch {old.epoch} became {new.epoch}"
+            if facts.replaced_pid != (old.owner.pid if old.owner else None):
+                yield f"{facts.kind}: the journal names another owner than the one before"
             if facts.kind == "seize" and facts.owner_alive:
                 yield "seized from an owner that lives"
             if facts.kind == "take" and not facts.in_time:

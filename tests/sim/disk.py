@@ -62,7 +62,7 @@ class ProcessStore:
         disk: What all processes share.
         process: Whose store it is.
         faults: What goes wrong.
-        written: Called after each record that this process wrote, with the transition's name
+        written: Called after each record that this process wrote, with what the journal says of it
             and the wall-clock time at which it was allowed.
     """
 
@@ -71,7 +71,7 @@ class ProcessStore:
         disk: Disk,
         process: Process,
         faults: Faults,
-        written: Callable[[Process, str, int], None],
+        written: Callable[[Process, Note, int], None],
     ) -> None:
         self._disk = disk
         self._process = process
@@ -91,7 +91,7 @@ class ProcessStore:
     def transact(self, change: Change, note: Note) -> Record:
         self._process.cross("transact")
         self._wait_for_lock()
-        disk, process, kind = self._disk, self._process, note.kind
+        disk, process = self._disk, self._process
         judged: list[tuple[str, int]] = []  # the attempt, and when it was allowed
 
         def noted(record: Record) -> Record:
@@ -102,7 +102,7 @@ class ProcessStore:
         def interrupt(moment: Moment) -> None:
             attempt, wall_ns = judged[-1]
             if moment is Moment.AFTER_RECORD:
-                self._written(process, kind, wall_ns)
+                self._written(process, note, wall_ns)
             self._trouble(moment, attempt)
 
         disk.holder, outer = process, disk.interrupt

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -231,13 +232,14 @@ def try_mutants(only: str | None, seeds: int | None) -> int:
         sys.stderr.write(f"no mutant is called {only!r}\n")
         return 2
     survivors = 0
-    for mutant in chosen:
-        found = seeds_needed(mutant, seeds or SEEDS_MAX)
-        survivors += found is None
-        verdict = "SURVIVED" if found is None else f"{found[0]:4} seeds"
-        words = "" if found is None else f": {found[1]}"
-        sys.stdout.write(f"{verdict}  {mutant.name}{words}\n")
-        sys.stdout.flush()
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        results = pool.map(lambda mutant: seeds_needed(mutant, seeds or SEEDS_MAX), chosen)
+        for mutant, found in zip(chosen, results, strict=True):
+            survivors += found is None
+            verdict = "SURVIVED" if found is None else f"{found[0]:4} seeds"
+            words = "" if found is None else f": {found[1]}"
+            sys.stdout.write(f"{verdict}  {mutant.name}{words}\n")
+            sys.stdout.flush()
     return 1 if survivors else 0
 
 

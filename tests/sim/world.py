@@ -197,9 +197,9 @@ class World:
 
     # --- what is written -------------------------------------------------------------------
 
-    def _written(self, process: Process, kind: str, allowed_ns: int) -> None:
+    def _written(self, process: Process, note: Note, allowed_ns: int) -> None:
         assert isinstance(process, WorkerProcess), "only workers have a store"
-        before, after = self.checkers.record, self.disk.generation().record
+        before, after, kind = self.checkers.record, self.disk.generation().record, note.kind
         owner = before.ownership.owner
         number = before.progress.cycle + 1
         now_ns = self.clockwork.wall_ns()
@@ -207,6 +207,7 @@ class World:
         facts = Facts(
             writer=process.identity,
             kind=kind,
+            replaced_pid=note.evidence.get("old_pid"),
             owner_alive=owner is not None and self.processes[owner.pid].alive,
             in_time=allowed_ns < max(self.schedule.boundary_ns(number), *asides),
         )
