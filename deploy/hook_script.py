@@ -51,13 +51,14 @@ case "$said" in
 esac
 """
 
-# In a session of its own and with nothing of ours open: the merge and the terminal go on.
+# With nothing of ours open, and behind everybody in the queue: merge and terminal go on.
 _START: Final = """\
 {{
 at=${{GIT_DIR:-$(git rev-parse --absolute-git-dir)}}
 case "$at" in /*) ;; .) at=$PWD ;; *) at=$PWD/$at ;; esac
 if [ -d {logs} ] && [ -x {python} ]; then
-  ( cd / && exec nohup {python} -I -m foresight hook run --home {home} --git-dir "$at"{option} ) \\
+  ( cd / && exec nice -n 10 nohup \\
+      {python} -I -m foresight hook run --home {home} --git-dir "$at"{option} ) \\
     </dev/null >>{log} 2>&1 &
 fi
 }} >/dev/null 2>&1
