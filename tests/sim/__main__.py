@@ -15,7 +15,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tests.sim.world import Outcome, run_seed
 
@@ -97,7 +97,7 @@ def _outcomes(seeds: Iterator[int], jobs: int) -> Iterator[Outcome]:
             yield from pool.map(run_seed, batch, chunksize=_CHUNK)
 
 
-def _report(outcomes: list[Outcome], seconds: float) -> dict[str, object]:
+def _report(outcomes: list[Outcome], seconds: float) -> dict[str, Any]:
     return {
         "first": outcomes[0].seed if outcomes else None,
         "seeds": len(outcomes),

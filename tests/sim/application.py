@@ -146,7 +146,7 @@ class Application(Workload[AnyBody, Inputs]):
     def __init__(
         self, release: Release, traits: Traits, *, process: Process, venue: Venue, faults: Faults
     ) -> None:
-        self.body = SCHEMAS[release.version]  # type: ignore[misc] - each release has its own
+        self.body = SCHEMAS[release.version]  # type: ignore[misc]  # each release has its own
         self.cadence = Cadence(period_ns=traits.period_ns, catch_up_ns=traits.catch_up_ns)
         self._release = release
         self._traits = traits
@@ -203,7 +203,11 @@ class Application(Workload[AnyBody, Inputs]):
         handed = tuple(each.effect_id for each in receipts)
         text = f"{chain_of(body)} {cycle.number} {number} {handed}"
         link = hashlib.sha256(text.encode()).hexdigest()[:12]
-        members = {"cycle": cycle.number, "before": chain_of(body), "handed": handed}
+        members: dict[str, Any] = {
+            "cycle": cycle.number,
+            "before": chain_of(body),
+            "handed": handed,
+        }
         after: AnyBody
         if self._release.version == 1:
             after = Body(chain=link, **members)
@@ -225,6 +229,8 @@ class Application(Workload[AnyBody, Inputs]):
                 process.require_alive()
             case Fault.HANGS:
                 process.hang()
+            case _:
+                return  # it shows elsewhere
 
     def _effects(self, cycle: Cycle) -> list[Effect]:
         if cycle.control.halted or cycle.control.paused:

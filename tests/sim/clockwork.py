@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVarTuple
 
 from typing_extensions import override
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Callable, Coroutine
     from contextvars import Context
+
+Ts = TypeVarTuple("Ts")
 
 START_NS: Final = 1_795_000_000 * NS  # wall-clock time at which every simulation begins
 NESTED_MAX: Final = 3  # processes interrupted inside a call at the same time
@@ -139,7 +141,7 @@ class Process:
         self.crash: BaseException | None = None
         self.on_death: Callable[[], None] = lambda: None
         self.on_call: Callable[[Process, str], None] = lambda *_: None
-        self.loop = ProcessLoop(self)
+        self.loop = ProcessLoop(self)  # type: ignore[abstract]  # as much of a loop as is needed
         self._stopped_until_ns = 0
         self._scheduled = False
         self._instant = (0, 0)
@@ -248,7 +250,10 @@ class ProcessLoop(asyncio.AbstractEventLoop):
 
     @override
     def call_soon(
-        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+        self,
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
+        context: Context | None = None,
     ) -> asyncio.Handle:
         handle = asyncio.Handle(callback, args, self, context)
         if self._process.alive and not self._process.hung:
@@ -260,8 +265,8 @@ class ProcessLoop(asyncio.AbstractEventLoop):
     def call_later(
         self,
         delay: float,
-        callback: Callable[..., object],
-        *args: Any,
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
         return self.call_at(self.time() + delay, callback, *args, context=context)
@@ -270,8 +275,8 @@ class ProcessLoop(asyncio.AbstractEventLoop):
     def call_at(
         self,
         when: float,
-        callback: Callable[..., object],
-        *args: Any,
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
         handle = asyncio.TimerHandle(when, callback, args, self, context)

@@ -238,6 +238,8 @@ class SimulatedLauncher:
                 self.tell_role(Role.CANDIDATE, Kind.YIELDING, until_ns=message["until_ns"])
             case Kind.LEAVING.value:
                 running.leaving, running.reason = message["leaving"], message["reason"]
+            case _:
+                pass  # told to whoever listens all the same
         self._broadcast(message)
         self.look()
 

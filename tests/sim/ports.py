@@ -18,7 +18,7 @@ from tests.sim.application import pause
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from handoff.log_events import LogEvent
     from handoff.ports import OtherWorker
@@ -97,7 +97,7 @@ class _Watched:
 class SimulatedHosts:
     """One host: who lives is known for certain, once it is looked at."""
 
-    def __init__(self, watcher: Process, processes: dict[int, Process]) -> None:
+    def __init__(self, watcher: Process, processes: Mapping[int, Process]) -> None:
         self._watcher = watcher
         self._processes = processes
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
+from typing_extensions import override
 
 from state.record import Phase, Record
 
@@ -39,6 +40,7 @@ class Config(NamedTuple):
     bad: int = 0
     refuses: bool = False
 
+    @override
     def __str__(self) -> str:
         """Name what is in it."""
         workers = "+".join(f"r{release}{'!' * new}" for release, new in self.slots)

@@ -6,7 +6,7 @@ asking. The simulation runs the real one; here every order of its steps can be t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from msgspec import Raw
@@ -94,10 +94,10 @@ class Model:
             yield f"request {effect} arrives", left._replace(executed=executed)
 
     def _crash(self, state: State, index: int) -> Iterator[Step]:
-        crashes, *others = state.budget
+        crashes, starts, lost, bad = state.budget
         if crashes:
             dead = self._with(state, index, alive=False)
-            yield f"worker {index} dies", dead._replace(budget=(crashes - 1, *others))
+            yield f"worker {index} dies", dead._replace(budget=(crashes - 1, starts, lost, bad))
 
     def _start(self, state: State, index: int) -> Iterator[Step]:
         """Start an heir in the place of a dead worker, as the launcher would."""
@@ -387,7 +387,7 @@ class Model:
         workers = (*state.locals[:index], local, *state.locals[index + 1 :])
         return state._replace(locals=workers)
 
-    def _with(self, state: State, index: int, **changes: object) -> State:
+    def _with(self, state: State, index: int, **changes: Any) -> State:  # noqa: ANN401 - fields of Local
         return self._put(state, index, state.locals[index]._replace(**changes))
 
     @staticmethod

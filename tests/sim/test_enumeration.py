@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from msgspec.structs import replace
@@ -43,8 +43,8 @@ def test_a_return_that_keeps_the_bake_is_found(monkeypatch: pytest.MonkeyPatch) 
     """The first design: the previous release went on counting the bake that it ended."""
     real = transitions.seize
 
-    def seize(record: Record, *, worker: WorkerId, **words: object) -> Record:
-        after = real(record, worker=worker, **words)  # type: ignore[arg-type] - passed on as it is
+    def seize(record: Record, *, worker: WorkerId, **words: Any) -> Record:  # noqa: ANN401 - passed on
+        after = real(record, worker=worker, **words)
         if record.rollout is None or after.rollout is not None:
             return after
         return replace(after, rollout=record.rollout)
