@@ -98,7 +98,11 @@ def _add_internal(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     recorded.set_defaults(run=_recorded)
     redecide = commands.add_parser("redecide")
     redecide.set_defaults(run=_redecide)
-    for command in (recorded, redecide):
+    verify = commands.add_parser("verify")
+    verify.set_defaults(run=_verify)
+    knowledge = commands.add_parser("knowledge")
+    knowledge.set_defaults(run=_knowledge)
+    for command in (recorded, redecide, verify, knowledge):
         command.add_argument("--home", type=Path, required=True)
         command.add_argument("--release", required=True)
 
@@ -144,6 +148,20 @@ def _redecide(arguments: argparse.Namespace) -> int:
     from handoff import replay_process  # noqa: PLC0415 - as above
 
     replay_process.redecide_told(arguments.home, arguments.release)
+    return ExitCode.DONE
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    from handoff import verify_process  # noqa: PLC0415 - as above
+
+    verify_process.verify_told(arguments.home, arguments.release)
+    return ExitCode.DONE
+
+
+def _knowledge(arguments: argparse.Namespace) -> int:
+    from handoff import verify_process  # noqa: PLC0415 - as above
+
+    verify_process.tell_knowledge(arguments.home, arguments.release)
     return ExitCode.DONE
 
 

@@ -12,20 +12,27 @@ import msgspec
 
 from handoff.deciding import cycle_of, decide_once, encode_bodies, inputs_of
 from state.open_struct import decode_open
-from state.record import Record
+from state.record import Effect, Fate, Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from handoff.cadence import Schedule
-    from handoff.workload import Workload
+    from handoff.workload import Decision, Workload
     from state.journal_frames import Line
 
 
 def rebuild_with(
-    workload: Workload[Any, Any], schedule: Schedule
+    workload: Workload[Any, Any], schedule: Schedule, *, effects_too: bool = False
 ) -> Callable[[Record, Line], Record]:
-    """Return a function that gives the record after a decide line, bodies included."""
+    """Return a function that gives the record after a decide line, bodies included.
+
+    Args:
+        workload: The application.
+        schedule: Its boundaries.
+        effects_too: Take the effects from the decision as well, so that other ones show.
+            Recovery takes them from the line: they are what was planned.
+    """
 
     def rebuild(before: Record, line: Line) -> Record:
         header = decode_open(line.header, Record)
@@ -36,6 +43,16 @@ def rebuild_with(
             header,
             body=body,
             fallback=fallback,
+            outbox=_planned(before, line, decision) if effects_too else header.outbox,
         )
 
     return rebuild
+
+
+def _planned(before: Record, line: Line, decision: Decision[Any]) -> tuple[Effect, ...]:
+    # As `transitions.decide` does it.
+    planned = (
+        msgspec.structs.replace(each, cycle=line.cycle, fate=Fate.PLANNED)
+        for each in decision.effects
+    )
+    return (*before.outbox, *planned)

@@ -53,9 +53,9 @@ def tell_recorded(home: Path, release: str, *, last: int) -> None:
         StateError: Record or journal cannot be read.
         HandoffError: The release cannot be loaded.
     """
-    with _words_apart() as out:
+    with words_apart() as out:
         record = read_only_snapshot(home / "state")
-        workload = _load(home, release, record)
+        workload = load(home, release, record)
         _tell(out, origin_of(workload, release))
         first = record.progress.cycle - last + 1
         lines = read_lines(home / "journal", max(0, first - CHECKPOINT_CYCLES)) if last else ()
@@ -71,19 +71,20 @@ def redecide_told(home: Path, release: str) -> None:
         StateError: The record cannot be read.
         HandoffError: The release cannot be loaded, or what is told cannot be understood.
     """
-    with _words_apart() as out:
-        workload = _load(home, release, read_only_snapshot(home / "state"))
+    with words_apart() as out:
+        workload = load(home, release, read_only_snapshot(home / "state"))
         found = compare(_messages(sys.stdin.buffer), workload)
         out.write(msgspec.json.encode(found) + b"\n")
 
 
-def _load(home: Path, release: str, record: Record) -> Workload[Any, Any]:
+def load(home: Path, release: str, record: Record) -> Workload[Any, Any]:
+    """Import a release's application, for nothing but its `decide` and its schemas."""
     options = WorkerOptions(home=home, app=record.app, release=release, timeline=record.timeline)
     return load_workload(read_manifest(home, release), options)
 
 
 @contextlib.contextmanager
-def _words_apart() -> Iterator[BinaryIO]:
+def words_apart() -> Iterator[BinaryIO]:
     """Yield what was stdout; whatever else is printed goes to stderr from now on."""
     sys.stdout.flush()
     with os.fdopen(os.dup(1), "wb") as out:

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from state.cycle_audit import effective
-from state.record import encode_record
+from state.record import Record, encode_record
 from state.recovery import Rebuild, assemble
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from state.journal_frames import Line
-    from state.record import Record
 
 
 class Deviation(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,22 +44,27 @@ class Recomputation(msgspec.Struct, frozen=True, kw_only=True):
         skipped: Cycles with no body to start from: before the first checkpoint, or between
             a deviation and the next checkpoint.
         deviations: Cycles with another outcome.
+        after: The record that the last line leads to, or None where its body is not known.
     """
 
     checked: int = 0
     skipped: int = 0
     deviations: tuple[Deviation, ...] = ()
+    after: Record | None = None
 
 
-def recompute(lines: Iterable[Line], rebuild: Rebuild) -> Recomputation:
+def recompute(
+    lines: Iterable[Line], rebuild: Rebuild, *, before: Record | None = None
+) -> Recomputation:
     """Decide every recorded cycle again whose body before it is known.
 
     Args:
         lines: A run of lines, oldest first, their chain checked.
         rebuild: Decides one recorded cycle: the record before it and its line give the
             record after it. Its exceptions go through.
+        before: The record before the first line, where it is known.
     """
-    record: Record | None = None
+    record = before
     checked = skipped = 0
     deviations: list[Deviation] = []
     for line in effective(lines):
@@ -78,7 +82,9 @@ def recompute(lines: Iterable[Line], rebuild: Rebuild) -> Recomputation:
             else:
                 deviations.append(_deviation(line, found))
                 record = assemble(line, None)
-    return Recomputation(checked=checked, skipped=skipped, deviations=tuple(deviations))
+    return Recomputation(
+        checked=checked, skipped=skipped, deviations=tuple(deviations), after=record
+    )
 
 
 def _deviation(line: Line, found: str) -> Deviation:

@@ -1,0 +1,179 @@
+"""A copy of the state comes back as it was, or not at all."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from typing import TYPE_CHECKING
+
+import pytest
+
+from state.archive import ArchiveDamaged, StateNewer, export_state, restore_state
+from state.errors import RecordForeign, RecordMissing, WriteFailed
+from state.journal import Retention
+from tests.faulty_files import Killed
+from tests.homes import kinds, open_store, prove
+from tests.records import APP, NOW_NS, SECOND_NS, decided_again, deciding, note, run_cycles, started
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from state.record import Record
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    home = tmp_path / "home"
+    run_cycles(started(open_store(home, retention=Retention(segment_bytes_max=4_000))), 4)
+    return home
+
+
+def exported(home: Path) -> Path:
+    path = home.parent / "copy.tar"
+    export_state(home, path, now_ns=NOW_NS)
+    return path
+
+
+def restored(home: Path, archive: Path, *, app: str = APP, force: bool = False) -> Path | None:
+    return restore_state(home, archive, app=app, force=force, now_ns=NOW_NS)[1]
+
+
+def read(home: Path) -> Record:
+    return open_store(home).read()
+
+
+def test_an_export_comes_back_in_an_empty_home(home: Path, tmp_path: Path) -> None:
+    expected = read(home)
+    archive, other = exported(home), tmp_path / "other"
+    assert archive.stat().st_mode & 0o777 == 0o600
+    other.mkdir()
+    assert restored(other, archive) is None
+    assert read(other) == expected
+    assert kinds(other) == kinds(home)
+    run_cycles(open_store(other), 1)
+    prove(other)
+
+
+def test_an_export_is_one_moment_while_the_owner_goes_on(home: Path, tmp_path: Path) -> None:
+    """A journal that is copied later than its record must not run ahead of it."""
+    expected = read(home)
+    archive = exported(home)
+    run_cycles(open_store(home), 3)
+    other = tmp_path / "other"
+    other.mkdir()
+    restored(other, archive)
+    assert read(other) == expected
+    prove(other)
+
+
+def test_what_is_replaced_is_kept(home: Path) -> None:
+    archive = exported(home)
+    newer = run_cycles(open_store(home), 1)
+    with pytest.raises(StateNewer, match=r"cycle 15 settled.*cycle 14 settled"):
+        restored(home, archive)
+    assert read(home) == newer
+    kept = restored(home, archive, force=True)
+    assert kept is not None
+    assert read(home).progress.cycle == 14
+    assert read(kept) == newer
+    prove(kept)
+    assert not (home / ".restore").exists()
+
+
+def test_a_damaged_home_needs_no_force(home: Path) -> None:
+    archive, expected = exported(home), read(home)
+    (home / "state" / "record.json").write_bytes(b"")
+    (home / "state" / "record.prev.json").unlink()
+    restored(home, archive)
+    assert read(home) == expected
+
+
+def test_an_archive_of_another_app_is_refused(home: Path) -> None:
+    archive, expected = exported(home), read(home)
+    with pytest.raises(RecordForeign, match="app"):
+        restored(home, archive, app="other")
+    assert read(home) == expected
+
+
+@pytest.mark.parametrize("damage", ["cut", "changed", "empty", "text", "short", "stray"])
+def test_a_damaged_archive_is_refused_and_nothing_is_touched(home: Path, damage: str) -> None:
+    archive, expected = exported(home), read(home)
+    data = archive.read_bytes()
+    match damage:
+        case "cut":
+            archive.write_bytes(data[: len(data) // 2])
+        case "changed":
+            archive.write_bytes(data.replace(b"order-12", b"order-13", 1))
+        case "empty":
+            archive.write_bytes(b"")
+        case "text":
+            archive.write_bytes(b"no archive" * 1000)
+        case "short":
+            without(archive, "journal/000000000001.jsonl")
+        case _:
+            with tarfile.open(archive, "a") as tar:
+                tar.addfile(tarfile.TarInfo("../stray"), io.BytesIO())
+    with pytest.raises(ArchiveDamaged):
+        restored(home, archive)
+    assert read(home) == expected
+    assert not (home / ".restore").exists()
+
+
+def without(archive: Path, name: str) -> None:
+    with tarfile.open(archive) as old:
+        members = [(info, old.extractfile(info)) for info in old]
+        data = [(info, file.read()) for info, file in members if file is not None]
+    with tarfile.open(archive, "w") as new:
+        for info, content in data:
+            if info.name != name:
+                new.addfile(info, io.BytesIO(content))
+
+
+def test_a_restore_that_dies_half_way_never_leaves_a_home_that_begins_anew(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = exported(home)
+    run_cycles(open_store(home), 1)
+    for count in range(3):
+        with monkeypatch.context() as patch:
+            left = [count]
+
+            def replace(source: Path, target: Path, left: list[int] = left) -> None:
+                if left[0] == 0:
+                    raise Killed
+                left[0] -= 1
+                source.rename(target)
+
+            patch.setattr("state.archive._FILES.replace", replace, raising=False)
+            with pytest.raises(Killed):
+                restore_state(home, archive, app=APP, force=True, now_ns=NOW_NS + count * SECOND_NS)
+        # The old record or the new one; never none, which would begin anew.
+        assert open_store(home, rebuild=decided_again).read().progress.cycle in {14, 15}
+    restore_state(home, archive, app=APP, force=True, now_ns=NOW_NS + 9 * SECOND_NS)
+    assert read(home).progress.cycle == 14
+    prove(home)
+
+
+def test_a_home_without_a_record_has_nothing_to_export(tmp_path: Path) -> None:
+    open_store(tmp_path)
+    with pytest.raises(RecordMissing):
+        exported(tmp_path)
+    assert not (tmp_path.parent / "copy.tar").exists()
+
+
+def test_a_copy_that_cannot_be_written_is_an_error(home: Path) -> None:
+    with pytest.raises(WriteFailed):
+        export_state(home, home / "nowhere" / "copy.tar", now_ns=NOW_NS)
+
+
+def test_a_line_ahead_of_the_record_is_part_of_the_moment(home: Path, tmp_path: Path) -> None:
+    archive_of = open_store(home)
+    archive_of.transact(deciding(), note("decide"))
+    (home / "state" / "record.json").unlink()
+    (home / "state" / "record.prev.json").rename(home / "state" / "record.json")
+    archive, other = exported(home), tmp_path / "other"
+    other.mkdir()
+    restored(other, archive)
+    assert read(other).progress.cycle == 14
+    run_cycles(open_store(other), 1)
+    prove(other)
