@@ -54,8 +54,8 @@ class Follower:
         self._killed: WorkerId | None = None  # an overdue owner, by this worker
         self._followed = (-1, -1)  # epoch and cycle for which `follow` said ready
         self._unready: str | None = None  # why it was not, when that was last reported
-        self._unchanged_token: object = None
-        self._unchanged_since_ns = 0  # monotonic
+        self._due: object = None  # evidence, as it was when the next step became due
+        self._due_since_ns = 0  # monotonic
 
     def approve(self, bake: int) -> None:
         """Let this candidate take; `bake` clean cycles make it permanent."""
@@ -89,12 +89,6 @@ class Follower:
         if self._wants_to_take(record) and await self._ready_for_next(record):
             return self._take(record)
         return False
-
-    def note_unchanged(self, token: object) -> None:
-        """Note when the record was seen to change, for the judgement that it does not."""
-        if self._unchanged_token != token or token is None:
-            self._unchanged_token = token
-            self._unchanged_since_ns = self._parts.clock.monotonic_ns()
 
     def _wants_to_take(self, record: Record) -> bool:
         if record.progress.phase is not Phase.SETTLED:
@@ -218,12 +212,23 @@ class Follower:
         return None
 
     def _is_overdue(self, record: Record) -> bool:
-        parts = self._parts
+        """Tell whether the owner had the whole limit since its next step became due.
+
+        The limit counts on the monotonic clock from the moment at which this worker sees that
+        the boundary has passed: after a step of the clock, or when the host wakes from a
+        suspension, a healthy owner has all of it to go on.
+        """
+        clock, schedule = self._parts.clock, self._parts.schedule
         cycle = record.progress.cycle + (record.progress.phase is Phase.SETTLED)
-        if parts.clock.now_ns() < parts.schedule.overdue_at_ns(cycle):
+        if clock.now_ns() < schedule.boundary_ns(cycle):
+            self._due = None
             return False
-        unchanged_ns = parts.clock.monotonic_ns() - self._unchanged_since_ns
-        return unchanged_ns > parts.schedule.bounds.overdue_ns
+        if self._due != evidence_of(record):
+            self._due, self._due_since_ns = evidence_of(record), clock.monotonic_ns()
+        waited_ns = clock.monotonic_ns() - self._due_since_ns
+        return waited_ns > schedule.bounds.overdue_ns and (
+            clock.now_ns() >= schedule.overdue_at_ns(cycle)
+        )
 
     def _seize(self, record: Record) -> bool:
         parts = self._parts

@@ -126,7 +126,6 @@ class Worker:
         # The token first: what changes between the two is then seen as a change, not missed.
         token = parts.store.token()
         record = parts.store.read()
-        follower.note_unchanged(token)
         while True:
             self._listen()
             if self._leave or not follower.has_part(record):
@@ -139,7 +138,6 @@ class Worker:
             if newest != token:
                 token = newest
                 record = parts.store.read()
-                follower.note_unchanged(token)
 
     async def _own(self, record: Record) -> Leaving | None:
         """Run cycles until ownership is lost (None) or this worker leaves."""
