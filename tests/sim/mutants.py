@@ -214,8 +214,8 @@ MUTANTS: Final = (
     _one(
         "an owner is never overdue",
         FOLLOWER,
-        "return unchanged_ns > parts.schedule.bounds.overdue_ns",
-        "return unchanged_ns < 0",
+        "return waited_ns > schedule.bounds.overdue_ns and (",
+        "return waited_ns < 0 and (",
     ),
 )
 
