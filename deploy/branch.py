@@ -13,6 +13,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from deploy.gates import REPLAY_CYCLES, REPLAY_DIFFER_MAX
 from deploy.release import ENTRY_DEFAULT
 
 SKIP_MARK: Final = "[skip deploy]"
@@ -34,6 +35,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
         shared: Absolute path of the git directory that all its working trees share.
         branch: Name of the branch.
         bake: Clean cycles before a deploy is permanent.
+        replay: How many recorded cycles are decided again first; 0 leaves that out.
+        replay_differ_max: Largest share of them that may be decided otherwise.
         signed: What must be signed: `commits`, `tags` or nothing.
         documentation: Patterns of files that need no deploy.
         entry_default: `module:factory` for a tree that names none.
@@ -43,6 +46,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     shared: str
     branch: str
     bake: int = 5
+    replay: int = REPLAY_CYCLES
+    replay_differ_max: float = REPLAY_DIFFER_MAX
     signed: Literal["", "commits", "tags"] = ""
     documentation: tuple[str, ...] = DOCUMENTATION
     entry_default: str = ENTRY_DEFAULT

@@ -140,6 +140,8 @@ class Follower:
             commit=head.commit,
             by=self._by,
             bake=self._policy.bake,
+            replay=self._policy.replay,
+            replay_differ_max=self._policy.replay_differ_max,
             requested_ns=self._now_ns(),
             entry_default=self._policy.entry_default,
         )

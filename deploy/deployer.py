@@ -24,8 +24,9 @@ from deploy.release import releases_to_keep
 from handoff.client import LauncherClient
 from handoff.errors import HandoffError
 from handoff.events import AbortAsked, Event, Superseded
+from handoff.limits import READY_TIMEOUT_S, SHADOW_S_MAX
 from handoff.release_files import Manifest, read_manifest
-from handoff.replace import Driver, Watcher
+from handoff.replace import Driver, Limits, Trial, Watcher
 from handoff.rollout import Deploy, Phase
 from handoff.wire import Kind
 from state.errors import StateError
@@ -114,8 +115,11 @@ class Deployer:
             self._home,
             deploy_id=self._request.deploy,
             release=manifest.release,
-            bake=self._request.bake,
+            # A bake is a way back, and there is none.
+            bake=0 if self._request.irreversible else self._request.bake,
+            limits=Limits(gating_s=READY_TIMEOUT_S + (SHADOW_S_MAX if self._request.shadow else 0)),
             watcher=Watcher(moved=self._moved, interrupt=self._wanted),
+            trial=self._trial(),
         )
         deploy = driver.run()
         self._note(output=driver.output)
@@ -124,6 +128,14 @@ class Deployer:
             outcome = history.Outcome(self._interrupt)
         self._end(outcome, deploy.reason if outcome is not history.Outcome.PERMANENT else "")
         self._prune()
+
+    def _trial(self) -> Trial:
+        asked = self._request
+        return Trial(
+            shadow=0 if asked.release else asked.shadow,
+            differ_max=1.0 if asked.allow_differences else asked.replay_differ_max,
+            irreversible=asked.irreversible,
+        )
 
     def _prune(self) -> None:
         """Remove releases that cannot come back any more; what the record names stays."""

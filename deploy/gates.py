@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from handoff.limits import SHADOW_S_MAX
+from handoff.redeciding import impurity_of, refusal_of, words_of
+
 if TYPE_CHECKING:
     from handoff.redeciding import Comparison
 
@@ -25,6 +28,10 @@ MEMORY_RESERVE_BYTES: Final = 128 * MIB  # deployer, git, and a host that must n
 DISK_RESERVE_BYTES: Final = 256 * MIB  # journal and logs of the hours in which nobody looks
 TREE_GROWTH: Final = 2.5  # bytecode is as large again as its sources, and blocks are rounded up
 ENVIRONMENT_BYTES_DEFAULT: Final = 400 * MIB  # the whole lock with bytecode: 284 MiB, measured
+
+
+REPLAY_CYCLES: Final = 500
+REPLAY_DIFFER_MAX: Final = 0.25  # a new strategy differs now and then; docs/decisions.md
 
 
 class GateName(enum.StrEnum):
@@ -58,7 +65,7 @@ LIMITS_S: Final[dict[str, float]] = {
     GateName.SCHEMA: 10.0,  # decodes one body
     GateName.WARM: 60.0,  # connections and rules of a slow venue
     GateName.RECONCILE: 30.0,  # read-only requests to each venue
-    GateName.SHADOW: 3600.0,  # whole cycles, as many as were asked for
+    GateName.SHADOW: SHADOW_S_MAX,  # whole cycles, as many as were asked for
 }
 
 
@@ -167,47 +174,16 @@ def replay_gate(
             decided at all is refused even so.
         seconds: How long it took.
     """
-    assert 0.0 <= differ_max <= 1.0
-    evidence = replay_words(found)
-    reason = ""
-    if found.raised:
-        first = found.raising[0]
-        reason = f"{found.raised} of {found.cycles} recorded cycles cannot be decided"
-        reason = f"{reason}; cycle {first.cycle}: {first.words}"
-    elif found.impure and not allow_differences:
-        first = found.impurities[0]
-        reason = (
-            f"the running release ({found.release}) is not pure: it decides {found.impure} of "
-            f"{found.cycles} recorded cycles otherwise than it did; "
-            f"cycle {first.cycle}: {first.words}"
-        )
-    elif found.differ > differ_max * found.cycles and not allow_differences:
-        first = found.differing[0]
-        reason = (
-            f"{found.differ} of {found.cycles} recorded cycles are decided otherwise "
-            f"({found.differ / found.cycles:.0%}, at most {differ_max:.0%}); "
-            f"cycle {first.cycle}: {first.words}"
-        )
+    evidence = words_of(found)
+    reason = refusal_of(found, differ_max=1.0 if allow_differences else differ_max)
+    impurity = impurity_of(found)
+    if impurity and not found.raised and not allow_differences:
+        reason = f"the running release {impurity}"
     if reason:
         return failed(GateName.REPLAY, reason, evidence=evidence, seconds=seconds)
     if not found.cycles:
         return skipped(GateName.REPLAY, f"no recorded cycle to decide again ({evidence})")
     return passed(GateName.REPLAY, evidence, seconds=seconds)
-
-
-def replay_words(found: Comparison) -> str:
-    """Return what a replay found, in one line."""
-    words = [f"{found.cycles} cycles, {found.differ} differ"]
-    if found.bodies:
-        words.append(f"{found.bodies} lead to another body only")
-    if found.raised:
-        words.append(f"{found.raised} cannot be decided")
-    if found.impure:
-        words.append(f"{found.impure} not pure in the running release")
-    if found.lost:
-        words.append(f"{found.lost} without a body to start from")
-    examples = [f"cycle {each.cycle}: {each.words}" for each in found.differing]
-    return "; ".join([", ".join(words), *examples])
 
 
 def effects_gate(found: Comparison, *, irreversible: bool, seconds: float = 0.0) -> Gate:

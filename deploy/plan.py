@@ -23,11 +23,13 @@ FORMER_DEPLOYS_MAX: Final = 20  # the median of these is what a phase is expecte
 LISTED_MAX: Final = 10  # commits or files named one by one; the rest is counted
 
 ENVIRONMENT: Final = "environment"
+REPLAYING: Final = "replaying"
 # Before the first deploy nothing is measured on this machine. Building and environment are
 # twice what they took on two busy cores; starting and gating are stated guesses.
 SECONDS_DEFAULT: Final[Mapping[str, float]] = {
     "building": 0.4,
     ENVIRONMENT: 20.0,
+    REPLAYING: 5.0,
     "starting": 2.0,
     "gating": 4.0,
 }
@@ -58,6 +60,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         environment_changes: The new release has other requirements.
         environment_built: Its environment is there already.
         schema: Versions of the body (stored, new), or None where that is not known yet.
+        replay: How many recorded cycles it decides again first; 0 for none.
         needs: How much disk and memory it needs, in words.
     """
 
@@ -74,6 +77,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     environment_changes: bool = False
     environment_built: bool = True
     schema: tuple[int, int] | None = None
+    replay: int = 0
     needs: tuple[str, ...] = ()
 
 
@@ -128,7 +132,9 @@ def make_plan(
         schedule: Boundaries of the running application, or None where none runs.
     """
     recent = former[-FORMER_DEPLOYS_MAX:]
-    seconds = expected_seconds(recent, builds_environment=not facts.environment_built)
+    seconds = expected_seconds(
+        recent, builds_environment=not facts.environment_built, replays=facts.replay > 0
+    )
     boundary = None
     if schedule is not None and facts.release != facts.running:
         needed_ns = round(sum(seconds.values()) * NS)
@@ -137,12 +143,14 @@ def make_plan(
 
 
 def expected_seconds(
-    former: Sequence[Mapping[str, float]], *, builds_environment: bool
+    former: Sequence[Mapping[str, float]], *, builds_environment: bool, replays: bool
 ) -> dict[str, float]:
     """Return how long each phase is expected to take: the median of former deploys."""
     expected: dict[str, float] = {}
+    wanted = {ENVIRONMENT: builds_environment, REPLAYING: replays}
+    left_out = {phase for phase, is_wanted in wanted.items() if not is_wanted}
     for phase, default in SECONDS_DEFAULT.items():
-        if phase == ENVIRONMENT and not builds_environment:
+        if phase in left_out:
             continue
         seen = [seconds[phase] for seconds in former if phase in seconds]
         expected[phase] = statistics.median(seen) if seen else default
@@ -179,6 +187,7 @@ def as_lines(plan: Plan) -> list[str]:
     lines += _listed("file", list(facts.files))
     lines.append(f"requires  {_requirements(facts)}")
     lines.append(f"schema    {_schema(facts.schema)}")
+    lines.append(f"replays   {_replay(facts.replay)}")
     lines += [f"needs     {need}" for need in facts.needs]
     lines += _listed("left out", [*facts.uncommitted, *facts.untracked])
     lines.append(f"takes     {_times(plan)}")
@@ -222,6 +231,10 @@ def _schema(versions: tuple[int, int] | None) -> str:
         return "checked by its gate"
     stored, new = versions
     return f"version {new}, unchanged" if stored == new else f"version {stored} -> {new}"
+
+
+def _replay(cycles: int) -> str:
+    return f"up to {cycles} recorded cycles" if cycles else "nothing"
 
 
 def _times(plan: Plan) -> str:

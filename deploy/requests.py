@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from deploy.errors import RequestMissing
+from deploy.gates import REPLAY_CYCLES, REPLAY_DIFFER_MAX
 from deploy.release import ENTRY_DEFAULT
 from state.atomic_file import SystemFiles, make_directory, replace_file
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-REPLAY_CYCLES: Final = 500
-REPLAY_DIFFER_MAX: Final = 0.25  # a new strategy differs now and then; docs/decisions.md
 REQUESTS_MAX: Final = 1000  # files looked at; older ones are leftovers
 
 

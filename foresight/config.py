@@ -40,6 +40,9 @@ class Engine(_Section, frozen=True, kw_only=True):
         home: State directory; empty means `$XDG_STATE_HOME/foresight/<app>`.
         standby: Whether a second, warm worker follows the owner.
         bake: Cycles after a take in which the way back stays warm.
+        replay: How many recorded cycles a new release decides again before it is started; 0
+            leaves that out.
+        replay_differ_max: Largest share of them that it may decide otherwise, 0 to 1.
         speed: Application seconds per wall-clock second; above 1 for the local exchange only.
         period_s: Length of a cycle in application seconds.
         catch_up_s: A cycle that is later than so many application seconds is missed; 0 runs all.
@@ -62,6 +65,8 @@ class Engine(_Section, frozen=True, kw_only=True):
     home: str = ""
     standby: bool = True
     bake: Annotated[int, Meta(ge=0, le=10_000)] = 5
+    replay: Annotated[int, Meta(ge=0, le=10_000)] = 500
+    replay_differ_max: Annotated[float, Meta(ge=0, le=1)] = 0.25
     speed: Annotated[int, Meta(ge=1, le=600)] = 1
     period_s: Annotated[float, Meta(gt=0, le=3600)] = 60.0
     catch_up_s: Annotated[float, Meta(ge=0, le=1e6)] = 900.0

@@ -93,6 +93,9 @@ def _add_internal(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     worker.add_argument("--create", action="store_true")
     worker.add_argument("--force-filesystem", action="store_true")
     worker.set_defaults(run=_worker)
+    worker.add_argument("--shadow", type=int, default=0)
+    worker.add_argument("--differ-max", type=float, default=1.0)
+    worker.add_argument("--irreversible", action="store_true")
     recorded = commands.add_parser("recorded")
     recorded.add_argument("--last", type=int, required=True)
     recorded.set_defaults(run=_recorded)
@@ -121,6 +124,8 @@ def _launcher(arguments: argparse.Namespace) -> int:
 
 
 def _worker(arguments: argparse.Namespace) -> int:
+    from handoff.shadow import Shadowing  # noqa: PLC0415 - as above
+    from handoff.worker import Trial  # noqa: PLC0415 - as above
     from handoff.worker_process import WorkerOptions, run_worker  # noqa: PLC0415 - as above
     from state.record import Timeline  # noqa: PLC0415 - as above
 
@@ -133,6 +138,10 @@ def _worker(arguments: argparse.Namespace) -> int:
             deploy_id=arguments.deploy,
             create=arguments.create,
             force_filesystem=arguments.force_filesystem,
+            trial=Trial(
+                shadow=Shadowing(arguments.shadow, arguments.differ_max),
+                irreversible=arguments.irreversible,
+            ),
         )
     )
 

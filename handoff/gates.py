@@ -7,10 +7,12 @@ it may own anything; gates that need the world outside a worker belong to the de
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from handoff.deciding import shape_fault
 from handoff.limits import NS
-from state.errors import StateError
+from state.errors import SchemaMismatch, StateError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -33,10 +35,19 @@ class Verdict(NamedTuple):
 
 
 async def examine(
-    workload: Workload[Any, Any], record: Record, clock: Clock
+    workload: Workload[Any, Any], record: Record, clock: Clock, *, way_back: bool = True
 ) -> AsyncIterator[Verdict]:
-    """Yield the verdict of each gate in turn; nothing follows a failed one."""
-    for gate, check in (("schema", _schema), ("warm", _warm), ("reconcile", _reconcile)):
+    """Yield the verdict of each gate in turn; nothing follows a failed one.
+
+    Args:
+        workload: The release's application.
+        record: The record as this worker would find it as its owner.
+        clock: Measures the gates.
+        way_back: The release that wrote the body must be able to read it again later. An heir
+            of a release that owns has none to go back to.
+    """
+    schema = partial(_schema, way_back=way_back)
+    for gate, check in (("schema", schema), ("warm", _warm), ("reconcile", _reconcile)):
         begun_ns = clock.monotonic_ns()
         try:
             reason, passed = await check(workload, record), True
@@ -56,22 +67,25 @@ class _Disagrees(StateError):
     """What is stored or what the world says does not fit; the text is the reason."""
 
 
-async def _schema(workload: Workload[Any, Any], record: Record) -> str:
+async def _schema(workload: Workload[Any, Any], record: Record, *, way_back: bool) -> str:
     """The live body can be read, and written back for the release that may return."""
     stored, known = record.schema, workload.body.schema_id
     if stored is None:
         return f"no body yet, schema version {known.version}"
-    if stored.version == known.version and stored.fingerprint != known.fingerprint:
-        message = (
-            f"the shape of {known.name} changed without a new version: "
-            f"raise version {known.version} and add steps up and down"
-        )
-        raise _Disagrees(message)
-    body = workload.body.decode(record.body, stored)
-    if stored.version != known.version:
-        workload.body.encode_down(body, stored)
-        return f"version {stored.version} goes up to {known.version} and down again"
-    return f"version {known.version}"
+    fault = shape_fault(known, stored)
+    if fault:
+        raise _Disagrees(fault)
+    workload.body.decode(record.body, stored)
+    if stored.version == known.version:
+        return f"version {known.version}"
+    if not way_back:
+        return f"version {stored.version} goes up to {known.version}, with no way back"
+    try:
+        workload.body.require_way_back(record.body, stored)
+    except SchemaMismatch as error:
+        message = f"{error}: the running release could not come back; --irreversible accepts that"
+        raise _Disagrees(message) from error
+    return f"version {stored.version} goes up to {known.version} and down again, nothing lost"
 
 
 async def _warm(workload: Workload[Any, Any], record: Record) -> str:

@@ -70,7 +70,12 @@ class Desk:
                 connection.subscribed = True
                 return self._status()
             case Kind.START_CANDIDATE.value:
-                return self._start_candidate(message["release"], message["deploy"])
+                return self._start_candidate(
+                    message["release"],
+                    message["deploy"],
+                    # A deployer of an older engine says none.
+                    tuple(str(each) for each in message.get("options", ())),
+                )
             case Kind.APPROVE.value:
                 return self._approve(message["deploy"], int(message["bake"]))
             case Kind.STOP_CANDIDATE.value:
@@ -92,7 +97,9 @@ class Desk:
     def _candidates(self) -> list[Running]:
         return [each for each in self._children if each.child.role is Role.CANDIDATE]
 
-    def _start_candidate(self, release: str, deploy_id: str) -> dict[str, Any]:
+    def _start_candidate(
+        self, release: str, deploy_id: str, options: tuple[str, ...]
+    ) -> dict[str, Any]:
         for running in self._children:
             child = running.child
             if child.deploy_id == deploy_id and child.role in (Role.CANDIDATE, Role.HEIR):
@@ -111,7 +118,7 @@ class Desk:
             text = "the launcher is stopping"
             raise ReleaseUnusable(text)
         running = self._workforce.start_worker(
-            self._config, Role.CANDIDATE, release, deploy_id=deploy_id
+            self._config, Role.CANDIDATE, release, deploy_id=deploy_id, options=options
         )
         pid = running.watched.identity.pid
         return {"pid": pid, "connected": False, "warm": False, "owner": False}

@@ -20,6 +20,7 @@ OVERDUE_GRACE_NS_MIN: Final = 2 * NS  # a loaded machine pauses a process for a 
 
 READY_TIMEOUT_S: Final = 120.0  # import, connections and gates of a candidate
 CANDIDATE_LIFE_S_MAX: Final = 1800.0  # a candidate nobody approves is stopped
+SHADOW_S_MAX: Final = 1500.0  # of it, for cycles decided beside the owner
 DRIVER_ABSENCE_S_MAX: Final = 60.0  # a deployer may be restarted once in this time
 HEIR_SILENCE_S_MAX: Final = 30.0  # a warm heir seizes at once where nobody owns, or it hangs
 DRAIN_TIMEOUT_S: Final = 30.0  # then an old worker that owns nothing is killed
@@ -108,5 +109,5 @@ def bounds_for(period_ns: int, budget_ns: int | None = None) -> Bounds:
 
 assert CLOSE_S_MAX < DRAIN_TIMEOUT_S, "a leaving worker is not killed for its connections"
 assert DRIVER_ABSENCE_S_MAX < CANDIDATE_LIFE_S_MAX
-assert READY_TIMEOUT_S < CANDIDATE_LIFE_S_MAX
+assert READY_TIMEOUT_S + SHADOW_S_MAX < CANDIDATE_LIFE_S_MAX
 assert YIELD_NS < OVERDUE_GRACE_NS_MIN, "a yielding owner must not look overdue"

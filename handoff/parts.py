@@ -6,6 +6,7 @@ ones; it never asks which.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -14,12 +15,22 @@ from handoff.cadence import Schedule
 from handoff.logs import Log
 from handoff.ports import Channel, Clock, Hosts
 from handoff.workload import Workload
+from state.journal_frames import Line
 from state.record import WorkerId
 from state.store import Store
 
 
+def _no_lines() -> Sequence[Line]:
+    return ()
+
+
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a worker is made of; real or simulated."""
+    """What a worker is made of; real or simulated.
+
+    Attributes:
+        newest_lines: Returns the journal's last lines, oldest first, two at least where there
+            are two: what a shadow decides again.
+    """
 
     workload: Workload[Any, Any]
     store: Store
@@ -29,3 +40,4 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     schedule: Schedule
     me: WorkerId
     log: Log
+    newest_lines: Callable[[], Sequence[Line]] = _no_lines

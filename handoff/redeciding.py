@@ -159,6 +159,26 @@ def recorded_cycles(
         record = record or assemble(line, None)
 
 
+def recorded_of(before: Record, line: Line, schedule: Schedule) -> Recorded:
+    """Return a cycle as its line tells it.
+
+    Args:
+        before: The record before it, proven to be its parent, body included.
+        line: Its decide line.
+        schedule: The boundaries.
+    """
+    outbox = decode_open(line.header, Record).outbox
+    return Recorded(
+        cycle=cycle_of(before, line.cycle, schedule, release=line.release),
+        before=msgspec.Raw(encode_open(before)),
+        inputs=line.inputs,
+        inputs_schema=line.inputs_schema,
+        unavailable=line.unavailable,
+        effects=tuple(each for each in outbox if each.cycle == line.cycle),
+        body_digest=line.body_digest,
+    )
+
+
 def compare(messages: Iterable[Message], workload: Workload[Any, Any]) -> Comparison:
     """Decide recorded cycles with this code; return how far it decides alike."""
     found = Comparison()
@@ -195,7 +215,7 @@ class Redecided(msgspec.Struct, frozen=True, kw_only=True):
 
 def redecide(workload: Workload[Any, Any], recorded: Recorded) -> Redecided:
     """Decide one recorded cycle with this code."""
-    before = decode_open(bytes(recorded.before), Record)
+    before = decode_open(recorded.before, Record)
     known = workload.body.schema_id
     note = Note(
         kind="decide",
@@ -234,6 +254,52 @@ def count(found: Comparison, recorded: Recorded, again: Redecided) -> Comparison
     return found if again.same_body else replace(found, bodies=found.bodies + 1)
 
 
+def refusal_of(found: Comparison, *, differ_max: float) -> str:
+    """Return why a comparison speaks against the code that was compared, or an empty string.
+
+    Args:
+        found: What deciding again found.
+        differ_max: Largest share of differing cycles, 0 to 1; a cycle that cannot be decided
+            speaks against it whatever the share.
+    """
+    assert 0.0 <= differ_max <= 1.0
+    if found.raised:
+        first = found.raising[0]
+        counted = f"{found.raised} of {found.cycles} recorded cycles cannot be decided"
+    elif found.differ > differ_max * found.cycles:
+        first = found.differing[0]
+        share = f"{found.differ / found.cycles:.0%}, at most {differ_max:.0%}"
+        counted = f"{found.differ} of {found.cycles} recorded cycles are decided otherwise"
+        counted = f"{counted} ({share})"
+    else:
+        return ""
+    return f"{counted}; cycle {first.cycle}: {first.words}"
+
+
+def impurity_of(found: Comparison) -> str:
+    """Return why the code that decided the cycles is not pure, or an empty string."""
+    if not found.impure:
+        return ""
+    first = found.impurities[0]
+    counted = f"it decides {found.impure} of {found.cycles} recorded cycles otherwise than it did"
+    return f"{found.release} is not pure: {counted}; cycle {first.cycle}: {first.words}"
+
+
+def words_of(found: Comparison) -> str:
+    """Return a comparison in one line."""
+    words = [f"{found.cycles} cycles, {found.differ} differ"]
+    if found.bodies:
+        words.append(f"{found.bodies} lead to another body only")
+    if found.raised:
+        words.append(f"{found.raised} cannot be decided")
+    if found.impure:
+        words.append(f"{found.impure} not pure in the running release")
+    if found.lost:
+        words.append(f"{found.lost} without a body to start from")
+    examples = [f"cycle {each.cycle}: {each.words}" for each in found.differing]
+    return "; ".join([", ".join(words), *examples])
+
+
 def difference(decided: Sequence[Effect], again: Sequence[Effect]) -> str:
     """Return how two decisions differ in what they want done, or an empty string."""
     before, after = [_plain(each) for each in decided], [_plain(each) for each in again]
@@ -253,24 +319,14 @@ def _decided_again(
     workload: Workload[Any, Any], schedule: Schedule, before: Record, line: Line
 ) -> tuple[Recorded, Record | None]:
     """Return a cycle as it was recorded, and the record after it if it came out alike."""
-    header = decode_open(bytes(line.header), Record)
-    cycle = cycle_of(before, line.cycle, schedule, release=line.release)
-    recorded = Recorded(
-        cycle=cycle,
-        before=msgspec.Raw(encode_open(before)),
-        inputs=line.inputs,
-        inputs_schema=line.inputs_schema,
-        unavailable=line.unavailable,
-        effects=tuple(each for each in header.outbox if each.cycle == line.cycle),
-        body_digest=line.body_digest,
-    )
+    recorded = recorded_of(before, line, schedule)
     try:
-        decision = decide_once(workload, before, cycle, inputs_of(workload, line))
+        decision = decide_once(workload, before, recorded.cycle, inputs_of(workload, line))
         body, fallback = encode_bodies(workload, before, decision.body)
     except (WorkloadFaulty, SchemaMismatch) as error:
         return replace(recorded, impure=str(error)), None
     wanted = difference(recorded.effects, decision.effects)
-    after = replace(header, body=body, fallback=fallback)
+    after = replace(decode_open(line.header, Record), body=body, fallback=fallback)
     alike = encode_record(after)[1] == line.result
     reason = wanted or ("" if alike else "the same inputs lead to another body")
     return replace(recorded, impure=reason), after if alike else None

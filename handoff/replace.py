@@ -68,6 +68,26 @@ class Limits(NamedTuple):
         }.get(phase)
 
 
+class Trial(NamedTuple):
+    """What is asked of the candidate beyond the gates that every worker passes.
+
+    Attributes:
+        shadow: Live cycles to decide beside the owner first; 0 for none.
+        differ_max: Largest share of them that may be decided otherwise.
+        irreversible: The release that runs need not be able to read what it writes.
+    """
+
+    shadow: int = 0
+    differ_max: float = 1.0
+    irreversible: bool = False
+
+    def options(self) -> list[str]:
+        """Return what its worker is started with; an engine that knows none gets none."""
+        shadow = ["--shadow", str(self.shadow), "--differ-max", str(self.differ_max)]
+        irreversible = ["--irreversible"] if self.irreversible else []
+        return [*(shadow if self.shadow else []), *irreversible]
+
+
 class Watcher(NamedTuple):
     """What a driver's caller hears.
 
@@ -92,6 +112,7 @@ class Driver:
         bake: Clean cycles before it is permanent; 0 means at once.
         limits: Time limits of the phases.
         watcher: What the caller hears.
+        trial: What is asked of the candidate besides.
 
     Attributes:
         output: Last words of a candidate that died.
@@ -106,6 +127,7 @@ class Driver:
         bake: int,
         limits: Limits | None = None,
         watcher: Watcher | None = None,
+        trial: Trial | None = None,
     ) -> None:
         """Connect and subscribe.
 
@@ -118,6 +140,7 @@ class Driver:
         self._bake = bake
         self._limits = limits or Limits()
         self._watcher = watcher or Watcher()
+        self._trial = trial or Trial()
         self._deploy, _ = rollout.begin(deploy_id)
         self._phase_since_s = time.monotonic()
         self.output = ""
@@ -179,7 +202,10 @@ class Driver:
                     return  # the release is on disk before a driver is made
                 case StartCandidate(release):
                     reply = self._client.ask(
-                        Kind.START_CANDIDATE, release=release, deploy=deploy_id
+                        Kind.START_CANDIDATE,
+                        release=release,
+                        deploy=deploy_id,
+                        options=self._trial.options(),
                     )
                     self._found(reply)
                 case Approve() if self._took:
@@ -217,6 +243,9 @@ class Driver:
                 verdict = (message["gate"], message["reason"], message["seconds"])
                 return GatePassed(*verdict) if message["passed"] else GateFailed(*verdict)
             case Kind.READY.value if mine:
+                if self._trial.shadow and "shadow" not in {gate[0] for gate in self._deploy.gates}:
+                    # The launcher is of an engine that passes no options on.
+                    return GateFailed("shadow", "the candidate was not asked for it", 0.0)
                 return CandidateReady()
             case Kind.TOOK.value if mine:
                 self._took = True

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from handoff import gates
 from handoff.cycle import CycleRunner
@@ -26,11 +26,14 @@ from handoff.limits import (
     YIELD_NS,
 )
 from handoff.log_events import LogEvent
+from handoff.shadow import Shadow, Shadowing
 from handoff.wire import Kind
 from state.errors import Refusal, Refused, StateError, StateUnusable
 from state.record import Phase, Record
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from handoff.parts import Parts
 
 
@@ -43,17 +46,31 @@ class Leaving(enum.Enum):
     FAULTY = 4  # a bad cycle in its bake: the previous release goes on
 
 
+class Trial(NamedTuple):
+    """What is asked of a candidate beyond the gates that every worker passes.
+
+    Attributes:
+        shadow: Live cycles to decide beside the owner first.
+        irreversible: The release that runs need not be able to read what it writes.
+    """
+
+    shadow: Shadowing = Shadowing()
+    irreversible: bool = False
+
+
 class Worker:
     """Runs one worker until it leaves.
 
     Args:
         parts: The world it lives in.
         deploy_id: The deploy whose candidate it is, or an empty string for an heir.
+        trial: What is asked of a candidate beyond the gates.
     """
 
-    def __init__(self, parts: Parts, *, deploy_id: str = "") -> None:
+    def __init__(self, parts: Parts, *, deploy_id: str = "", trial: Trial | None = None) -> None:
         """Start as a follower; the record says what else."""
         self._parts = parts
+        self._trial = trial or Trial()
         self._follower = Follower(parts, deploy_id=deploy_id)
         self._leave = False
         self._candidate_waits = False
@@ -110,7 +127,8 @@ class Worker:
         """Pass the gates that only the release's own code can answer."""
         parts, deploy_id = self._parts, self._follower.deploy_id
         record = as_owned_by(parts.me, parts.store.read())
-        async for verdict in gates.examine(parts.workload, record, parts.clock):
+        way_back = bool(deploy_id) and not self._trial.irreversible
+        async for verdict in self._verdicts(record, way_back=way_back):
             parts.channel.tell(Kind.GATE, deploy=deploy_id, **verdict._asdict())
             if not verdict.passed:
                 self._reason = f"{verdict.gate}: {verdict.reason}"
@@ -119,6 +137,17 @@ class Worker:
         parts.log.write(LogEvent.WORKER_WARM)
         parts.channel.tell(Kind.READY, deploy=deploy_id)
         return True
+
+    async def _verdicts(self, record: Record, *, way_back: bool) -> AsyncIterator[gates.Verdict]:
+        parts = self._parts
+        async for verdict in gates.examine(parts.workload, record, parts.clock, way_back=way_back):
+            yield verdict
+        if self._trial.shadow.cycles:
+            yield await Shadow(parts, self._trial.shadow).run(self._asked_to_leave)
+
+    def _asked_to_leave(self) -> bool:
+        self._listen()
+        return self._leave
 
     async def _follow(self) -> Leaving | None:
         """Follow the record until this worker owns it (None) or leaves."""

@@ -12,6 +12,7 @@ import os
 import secrets
 import socket
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from handoff.boundary_clock import SystemClock
@@ -25,9 +26,10 @@ from handoff.processes import STOP_SIGNALS, identity_of
 from handoff.rebuild import rebuild_with
 from handoff.release_files import Manifest, read_manifest
 from handoff.wire import WIRE
-from handoff.worker import Leaving, Worker
+from handoff.worker import Leaving, Trial, Worker
 from handoff.workload import Context, Workload
 from state.errors import RecordMissing, StateError
+from state.journal_reader import newest_lines
 from state.local_store import LocalStore
 from state.record import Progress, Record, Timeline, WorkerId
 
@@ -48,6 +50,8 @@ class WorkerOptions(NamedTuple):
         timeline: How wall-clock time maps to application time.
         deploy_id: The deploy whose candidate this is, or an empty string.
         create: Whether a record may be made if there is none.
+        force_filesystem: Accept a network or volatile file system for the state.
+        trial: What is asked of a candidate beyond the gates.
     """
 
     home: Path
@@ -57,6 +61,7 @@ class WorkerOptions(NamedTuple):
     deploy_id: str = ""
     create: bool = False
     force_filesystem: bool = False
+    trial: Trial = Trial()
 
 
 def run_worker(options: WorkerOptions) -> int:
@@ -129,8 +134,9 @@ async def _run(options: WorkerOptions, workload: Workload[Any, Any]) -> Leaving:
         schedule=schedule,
         me=me,
         log=log,
+        newest_lines=partial(newest_lines, options.home / "journal"),
     )
-    worker = Worker(parts, deploy_id=options.deploy_id)
+    worker = Worker(parts, deploy_id=options.deploy_id, trial=options.trial)
     loop = asyncio.get_running_loop()
     for number in STOP_SIGNALS:
         loop.add_signal_handler(number, worker.drain)

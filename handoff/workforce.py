@@ -93,8 +93,9 @@ class Workforce:
         *,
         deploy_id: str = "",
         create: bool = False,
+        options: tuple[str, ...] = (),
     ) -> Running:
-        """Start a worker of a release.
+        """Start a worker of a release; a candidate gets further options of its deployer's.
 
         Raises:
             ReleaseUnusable: There is no such release.
@@ -105,6 +106,7 @@ class Workforce:
         argv += ["-m", "handoff", "worker", "--home", str(self._home), "--app", config.app]
         argv += ["--release", release, "--origin-ns", str(config.origin_ns)]
         argv += ["--speed", str(config.speed), "--deploy", deploy_id]
+        argv += options
         argv += ["--create"] if create else []
         argv += ["--force-filesystem"] if config.force_filesystem else []
         extra = list(config.environment)

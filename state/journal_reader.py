@@ -23,6 +23,7 @@ from state.journal_frames import (
     broken_rule,
     decode_first_line,
     decode_line,
+    decode_unchecked,
     following_cycle,
     peek,
     why_broken,
@@ -96,6 +97,16 @@ def read_tail(segment: Path) -> Tail:
     whole = data.rfind(b"\n") + 1
     lines = data[:whole].split(b"\n")[:-1]
     return Tail(lines=tuple(lines[-2:]), size=start + whole, torn=len(data) - whole)
+
+
+def newest_lines(directory: Path) -> tuple[Line, ...]:
+    """Return the last lines of the newest segment, two at most, oldest first, chain unchecked."""
+    found = segments(directory)
+    try:
+        tail = read_tail(found[-1]).lines if found else ()
+        return tuple(decode_unchecked(data) for data in tail)
+    except (FileNotFoundError, SealBroken):
+        return ()  # rotated away meanwhile, or not to be believed: nothing is known
 
 
 def read_lines(directory: Path, since_cycle: int | None = None) -> Iterator[Line]:

@@ -23,6 +23,7 @@ from state.seal import digest_of
 T = TypeVar("T")
 Step = Callable[[Any], Any]
 
+_ABSENT = object()  # no JSON value, so that a missing member differs from null
 _ENCODER = msgspec.json.Encoder(order="deterministic")
 
 
@@ -111,6 +112,18 @@ class Schema(Generic[T]):
             raise self._mismatch(target.version, f"{type(error).__name__}: {error}") from error
         return self._encoded(plain)
 
+    def require_way_back(self, data: bytes | msgspec.Raw, stored: SchemaId) -> None:
+        """Check that a stored value goes up to this version and comes down again unchanged.
+
+        Raises:
+            SchemaMismatch: A step is missing or fails, or the two together change something.
+            ValueUnstorable: A number in it is not finite.
+        """
+        down = self.encode_down(self.decode(data, stored), stored)
+        changed = changed_path(msgspec.json.decode(data), msgspec.json.decode(down))
+        if changed:
+            raise self._mismatch(stored.version, f"up and down again changes {changed}")
+
     def _encoded(self, value: object) -> msgspec.Raw:
         data = _ordered(value)
         # msgspec writes NaN and infinity as null; a body must not change meaning silently.
@@ -126,6 +139,22 @@ class Schema(Generic[T]):
     def _mismatch(self, found: int, reason: str) -> SchemaMismatch:
         known = self.schema_id
         return SchemaMismatch(known.name, found=found, known=known.version, reason=reason)
+
+
+def changed_path(before: Any, after: Any, path: str = "") -> str:  # noqa: ANN401 - plain JSON
+    """Return the path of the first member in which two JSON values differ, or an empty string."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        members = [(key, before.get(key, _ABSENT), after.get(key, _ABSENT)) for key in before]
+        members += [(key, _ABSENT, after[key]) for key in after if key not in before]
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        members = [
+            (str(index), old, new)
+            for index, (old, new) in enumerate(zip(before, after, strict=True))
+        ]
+    else:
+        return "" if before == after else path or "all of it"
+    names = (changed_path(old, new, f"{path}.{key}".lstrip(".")) for key, old, new in members)
+    return next((name for name in names if name), "")
 
 
 def fingerprint(kind: Any) -> str:  # noqa: ANN401 - anything msgspec has a JSON schema for

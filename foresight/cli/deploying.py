@@ -23,6 +23,7 @@ from foresight.cli.output import emit_json, emit_table, emit_text, json_option, 
 from foresight.cli.planning import show_plan
 from handoff.client import LauncherClient
 from handoff.exit_codes import ExitCode
+from handoff.limits import NS, SHADOW_S_MAX
 from handoff.release_files import read_manifest
 from handoff.wire import Kind
 
@@ -52,10 +53,26 @@ wait_option = click.option(
 @click.option("-d", "--detach", is_flag=True, help="Return once it is accepted.")
 @wait_option
 @click.option("--bake", type=click.IntRange(0, 10000), help="Clean cycles before it is permanent.")
+@click.option(
+    "--shadow",
+    type=click.IntRange(0, 1000),
+    default=0,
+    help="Live cycles that it decides beside the owner first, effects off.",
+)
+@click.option(
+    "--allow-differences",
+    is_flag=True,
+    help="It may decide recorded and live cycles otherwise, as often as it likes.",
+)
+@click.option(
+    "--irreversible",
+    is_flag=True,
+    help="The running release need not be able to come back: nothing bakes.",
+)
 @click.option("--abort", is_flag=True, help="End the deploy under way.")
 @json_option
 @pass_installation
-def deploy(
+def deploy(  # noqa: PLR0913 - one for each option of the command
     installation: Installation,
     *,
     ref: str,
@@ -63,26 +80,39 @@ def deploy(
     detach: bool,
     wait_s: float,
     bake: int | None,
+    shadow: int,
+    allow_differences: bool,
+    irreversible: bool,
     abort: bool,
     as_json: bool,
 ) -> int:
     """Put a commit in charge: build, gate, take over before the next boundary, bake."""
     if abort:
         return _abort(installation)
+    if irreversible and bake:
+        what = "--irreversible leaves no way back, so that nothing can bake: leave --bake out"
+        raise click.UsageError(what)
     repository = GitTree(installation.repository)
     commit = repository.commit(ref or "HEAD")
     if only_plan:
         return show_plan(installation, repository, ref or "HEAD", as_json=as_json)
     commit = repository.commit_to_deploy(ref or None)
     _require_launcher(installation.home)
+    _require_short(installation, shadow)
+    engine = installation.config.engine
     request = requests.Request(
         deploy=_deploy_id(),
         repository=str(installation.repository),
         ref=ref or "HEAD",
         commit=commit.commit,
         by=getpass.getuser(),
-        bake=installation.config.engine.bake if bake is None else bake,
+        bake=0 if irreversible else engine.bake if bake is None else bake,
         requested_ns=now_ns(),
+        replay=engine.replay,
+        replay_differ_max=engine.replay_differ_max,
+        allow_differences=allow_differences,
+        shadow=shadow,
+        irreversible=irreversible,
     )
     return _submit(installation.home, request, detach=detach, wait_s=wait_s, as_json=as_json)
 
@@ -149,6 +179,16 @@ def _deploy_id() -> str:
 def _require_launcher(home: Path) -> None:
     with LauncherClient(home) as client:
         client.ask(Kind.STATUS)
+
+
+def _require_short(installation: Installation, shadow: int) -> None:
+    """Refuse a shadow that would take longer than a candidate may live."""
+    record = installation.record()
+    period_s = installation.schedule(record).bounds.period_ns / NS
+    most = int(SHADOW_S_MAX / period_s)
+    if shadow > most:
+        what = f"--shadow {shadow} takes {shadow * period_s:.0f} s, at most {most} cycles fit"
+        raise click.UsageError(what)
 
 
 def _previous_release(installation: Installation) -> str:

@@ -127,6 +127,8 @@ def policy_of(installation: Installation, repository: GitTree) -> Policy:
         shared=str(repository.common_directory()),
         branch=name,
         bake=engine.bake,
+        replay=engine.replay,
+        replay_differ_max=engine.replay_differ_max,
         signed=engine.signed,
         documentation=engine.documentation,
     )

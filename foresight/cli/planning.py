@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from deploy import history
 from deploy.plan import as_json as plan_as_json
 from deploy.plan import as_lines, make_plan
@@ -27,6 +29,7 @@ def show_plan(installation: Installation, repository: GitTree, ref: str, *, as_j
     """Print what deploying a ref would do."""
     record = _record(installation)
     facts = survey(installation.home, repository, ref, _running(installation, record))
+    facts = replace(facts, replay=installation.config.engine.replay if facts.running else 0)
     former = history.phase_seconds(history.read_history(installation.home).entries)
     schedule = installation.schedule(record) if record is not None else None
     plan = make_plan(facts, former, now_ns=now_ns(), schedule=schedule)

@@ -67,12 +67,12 @@ def test_no_plan_promises_a_take_after_its_deadline(
 
 def test_former_deploys_say_how_long_the_next_one_takes() -> None:
     former = [{"building": 9.0}, *MEASURED, {"building": 1.2}]
-    expected = expected_seconds(former, builds_environment=False)
+    expected = expected_seconds(former, builds_environment=False, replays=False)
     assert expected == {"building": 1.2, "starting": 2.0, "gating": 3.0}
 
 
 def test_before_the_first_deploy_stated_defaults_are_used() -> None:
-    assert expected_seconds([], builds_environment=True) == dict(SECONDS_DEFAULT)
+    assert expected_seconds([], builds_environment=True, replays=True) == dict(SECONDS_DEFAULT)
     assert (
         "not measured here yet"
         in as_lines(make_plan(FACTS, [], now_ns=at(4), schedule=SCHEDULE))[-2]

@@ -7,110 +7,18 @@ code, from recorded inputs, without a venue.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-import msgspec
 import pytest
 
 from deploy import history
-from deploy.gates import Gate, GateName, GateResult
-from tests.process.bot import Bot
+from deploy.gates import GateName, GateResult
+from tests.process.teller import Teller, gate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 pytestmark = [pytest.mark.process, pytest.mark.slow, pytest.mark.timeout(180)]
-
-WORKER: Final = '''"""Counts its cycles and tells somebody."""
-
-import time
-
-import msgspec
-
-from handoff import Context, Decision, Workload, effect, every, receipt
-from state.record import Outcome
-from state.schema import Schema
-
-VERSION = {version!r}
-
-
-class Counted(msgspec.Struct):
-    cycles: int = 0
-{fields}
-
-class Counter(Workload[Counted, int]):
-    body = Schema("counted", {schema}, Counted, up={up}, down={down})
-    inputs = Schema("number", 1, int)
-    cadence = every(0.5)
-    effect_kinds = {{kind: Schema(kind, 1, int) for kind in {kinds!r}}}
-
-    async def observe(self, cycle, body):
-        return cycle.number
-
-    def decide(self, cycle, body, inputs, receipts):
-        amount = 1
-{decide}
-        body.cycles += 1
-        told = effect("tell", effect_id=f"tell-{{cycle.number}}", payload=amount)
-        return Decision(body=body, effects=[told])
-
-    async def perform(self, effect):
-        return receipt(effect, Outcome.CONFIRMED)
-
-
-def create(context: Context) -> Counter:
-    return Counter()
-'''
-
-
-class Teller(Bot):
-    """A bot whose worker tells somebody; what differs between its versions is given in words."""
-
-    def version(  # noqa: PLR0913 - each says one thing about the worker
-        self,
-        version: str,
-        *,
-        decide: str = "",
-        fields: str = "",
-        schema: int = 1,
-        up: str = "None",
-        down: str = "None",
-        kinds: tuple[str, ...] = ("tell",),
-    ) -> str:
-        """Commit a version of the worker; return the commit."""
-        text = WORKER.format(
-            version=version,
-            decide="".join(f"        {line}\n" for line in decide.splitlines()),
-            fields="".join(f"    {line}\n" for line in fields.splitlines()),
-            schema=schema,
-            up=up,
-            down=down,
-            kinds=kinds,
-        )
-        self.project.write("worker.py", text)
-        return self.project.commit(f"Version {version}")
-
-    def run(self, commit: str, **asked: object) -> history.Entry:
-        """Deploy a commit and wait for the end; return its history."""
-        deploy = self.request(commit, **asked)
-        self.wait(lambda: self._ended(deploy) is not None, f"the end of {deploy}")
-        ended = self._ended(deploy)
-        assert ended is not None
-        return ended
-
-    def run_cycles(self, cycles: int) -> None:
-        """Wait for so many more cycles."""
-        last = self.cycle() + cycles
-        self.wait(lambda: self.cycle() >= last, f"cycle {last}")
-
-    def body(self) -> dict[str, object]:
-        """Return the body as plain JSON."""
-        record = self.record()
-        assert record is not None
-        return msgspec.json.decode(record.body, type=dict[str, object])
-
-    def _ended(self, deploy: str) -> history.Entry | None:
-        return next((each for each in self.deploys() if each.deploy == deploy), None)
 
 
 @pytest.fixture(scope="module")
@@ -121,11 +29,6 @@ def teller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Teller]:
         bot.up()
         bot.run_cycles(20)
         yield bot
-
-
-def gate(entry: history.Entry, name: str) -> Gate:
-    """Return what a gate said in a deploy."""
-    return next(each for each in entry.gates if each.name == name)
 
 
 def test_a_release_that_decides_alike_passes_with_the_count(teller: Teller) -> None:

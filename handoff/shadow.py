@@ -1,0 +1,109 @@
+"""A candidate that decides live cycles beside the owner, effects off.
+
+Owns the pairing of a record with the line of the cycle that was decided on it, and the bound
+on waiting. Nothing is observed a second time, nothing is committed, nothing is performed:
+the recorded inputs are decided again, once the owner has committed its own decision.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from handoff.gates import Verdict
+from handoff.limits import FOLLOW_POLL_S, NS, READY_TIMEOUT_S, SHADOW_S_MAX
+from handoff.redeciding import (
+    Comparison,
+    count,
+    recorded_of,
+    redecide,
+    refusal_of,
+    words_of,
+)
+from state.record import Phase, Record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from handoff.parts import Parts
+    from state.journal_frames import Line
+
+SHADOW: str = "shadow"
+_PERIODS: float = 2.0  # as long as a cycle may be waited for, in periods
+
+
+class Shadowing(NamedTuple):
+    """What is asked of a shadow.
+
+    Attributes:
+        cycles: Live cycles to decide; 0 for none.
+        differ_max: Largest share of them that may be decided otherwise.
+    """
+
+    cycles: int = 0
+    differ_max: float = 1.0
+
+
+class Shadow:
+    """Decides the owner's cycles again as they come.
+
+    Args:
+        parts: The world it lives in; it must be able to read the journal's newest lines.
+        asked: How many cycles, and how far they may differ.
+    """
+
+    def __init__(self, parts: Parts, asked: Shadowing) -> None:
+        """Start without having seen anything."""
+        self._parts = parts
+        self._asked = asked
+        self._found = Comparison()
+        self._before: tuple[Record, str] | None = None  # settled, and its digest
+
+    async def run(self, leaving: Callable[[], bool]) -> Verdict:
+        """Decide as many cycles as were asked for; return the gate's verdict.
+
+        Args:
+            leaving: Tells whether the worker was asked to leave.
+        """
+        parts, token = self._parts, None
+        begun_ns = parts.clock.monotonic_ns()
+        while self._found.cycles < self._asked.cycles:
+            if leaving():
+                return self._verdict("it was asked to leave", begun_ns)
+            if parts.clock.monotonic_ns() - begun_ns > self._limit_s() * NS:
+                reason = f"only {self._found.cycles} of {self._asked.cycles} cycles came"
+                return self._verdict(f"{reason} within {self._limit_s():.0f} s", begun_ns)
+            newest = parts.store.token()
+            if newest != token:
+                token = newest
+                self._look()
+            await parts.clock.pause(FOLLOW_POLL_S)
+        return self._verdict(refusal_of(self._found, differ_max=self._asked.differ_max), begun_ns)
+
+    def _look(self) -> None:
+        """Look at a record that changed: decide its cycle again, or keep it for the next one."""
+        parts = self._parts
+        record, lines = parts.store.read(), parts.newest_lines()
+        if self._before is not None:
+            before, digest = self._before
+            line = _decided_on(digest, lines)
+            if line is not None and line.cycle <= record.progress.cycle:
+                recorded = recorded_of(before, line, parts.schedule)
+                again = redecide(parts.workload, recorded)
+                self._found = count(self._found, recorded, again)
+        # Only the line of the very write that made this record says what its digest is.
+        mine = [line.result for line in lines if line.attempt == record.attempt]
+        settled = record.progress.phase is Phase.SETTLED and mine
+        self._before = (record, mine[-1]) if settled else None
+
+    def _limit_s(self) -> float:
+        period_s = self._parts.schedule.bounds.period_ns / NS
+        return min(SHADOW_S_MAX, self._asked.cycles * period_s * _PERIODS + READY_TIMEOUT_S / 2)
+
+    def _verdict(self, refusal: str, begun_ns: int) -> Verdict:
+        seconds = round((self._parts.clock.monotonic_ns() - begun_ns) / NS, 3)
+        return Verdict(SHADOW, not refusal, refusal or words_of(self._found), seconds)
+
+
+def _decided_on(digest: str, lines: Sequence[Line]) -> Line | None:
+    decided = (line for line in lines if line.kind == "decide" and line.parent == digest)
+    return next(decided, None)
