@@ -23,7 +23,7 @@ from state.recomputation import recompute
 from state.record import Record, SchemaId
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from state.journal_frames import Line
@@ -127,13 +127,8 @@ def _recomputed(home: Path, part: Part, rebuild: Callable[[Record, Line], Record
             reasons[line.cycle] = fault.reason
             return before  # which no decision leads to
 
-    lines = (
-        line
-        for line in read_lines(home / "journal", part.since_cycle)
-        if part.first_seq <= line.seq <= part.last_seq
-    )
     start = decode_open(part.before, Record) if part.before != _NOTHING else None
-    found = recompute(lines, again, before=start)
+    found = recompute(_lines_of(home, part), again, before=start)
     default = "the same inputs lead to another body or to other effects"
     return Verified(
         checked=found.checked,
@@ -143,3 +138,11 @@ def _recomputed(home: Path, part: Part, rebuild: Callable[[Record, Line], Record
         ),
         after=msgspec.Raw(encode_open(found.after)) if found.after is not None else _NOTHING,
     )
+
+
+def _lines_of(home: Path, part: Part) -> Iterator[Line]:
+    for line in read_lines(home / "journal", part.since_cycle):
+        if line.seq > part.last_seq:
+            return
+        if line.seq >= part.first_seq:
+            yield line

@@ -25,6 +25,7 @@ from foresight.cli.projects import doctor, init, uninstall
 from foresight.cli.reading import logs, trades
 from foresight.cli.running import down, up
 from foresight.cli.serving import dashboard, exchange
+from foresight.cli.state import state
 from foresight.cli.status import status
 from foresight.cli.units import unit
 from foresight.errors import ConfigError, ForesightError
@@ -73,6 +74,7 @@ for _command in (
     rollback,
     deploys,
     status,
+    state,
     cycles,
     trades,
     logs,

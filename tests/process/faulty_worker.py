@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import resource
+import secrets
 import signal
 import time
 from pathlib import Path
@@ -54,8 +55,11 @@ class Faulty(Chained):
         inputs: Reading | Unavailable,
         receipts: Sequence[Receipt],
     ) -> Decision[Body]:
-        strike("decide")
-        return super().decide(cycle, body, inputs, receipts)
+        struck = strike("decide")
+        decision = super().decide(cycle, body, inputs, receipts)
+        if struck == "impure":
+            decision.body.ballast = secrets.token_hex(16)
+        return decision
 
     @override
     def invariants(self, body: Body) -> Sequence[Violation]:

@@ -1,0 +1,304 @@
+"""`state`: look at the record, prove it, keep a copy, bring one back, see what a schema needs.
+
+Owns these commands. Nothing here changes a record that is in use: `restore` alone writes, and
+only while nothing runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+from foresight.cli.cycles import faults_of
+from foresight.cli.installation import Installation, pass_installation
+from foresight.cli.moments import now_ns
+from foresight.cli.output import complain, emit_json, emit_text, json_option, plain, progress
+from foresight.cli.verifying import Recomputed, Unanswered, knowledge_of, recompute
+from handoff.charge import take_home
+from handoff.errors import AnotherInCharge, ReleaseUnusable
+from handoff.exit_codes import ExitCode
+from handoff.plain import prepare_home
+from handoff.processes import Identity, watch
+from state.archive import StateNewer, export_state, restore_state
+from state.errors import RecordDamaged, RecordMissing, StateUnusable
+from state.journal_reader import segments, verify_chain, verify_cycles
+from state.record import Record, header_of
+from state.record_file import PREVIOUS, RECORD, read_generation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from handoff.verify_process import Knowledge
+    from state.commit import Generation
+    from state.cycle_audit import CycleReport
+
+
+@click.group()
+def state() -> None:
+    """Look at the state, prove it, back it up, bring it back."""
+
+
+@state.command()
+@click.option("--body", "with_body", is_flag=True, help="Also the application's own part.")
+@json_option
+@pass_installation
+def show(installation: Installation, *, with_body: bool, as_json: bool) -> int:
+    """Show the record's header, and how large everything is."""
+    home = installation.home
+    found = read_generation(home / "state" / RECORD)
+    summary = summary_of(home, found, with_body=with_body)
+    if as_json:
+        emit_json(summary)
+        return ExitCode.DONE
+    for line in lines_of(summary):
+        emit_text(line)
+    if with_body:
+        emit_text(msgspec.json.format(bytes(found.record.body)).decode())
+    return ExitCode.DONE
+
+
+@state.command()
+@click.option("--since", type=int, default=None, help="First cycle to decide again.")
+@json_option
+@pass_installation
+def verify(installation: Installation, *, since: int | None, as_json: bool) -> int:
+    """Prove the state: digests, chain, cycles, and every recorded decision once more."""
+    home = installation.home
+    found = read_generation(home / "state" / RECORD)
+    faults, report, recomputed = _proof(home, found, since)
+    if as_json:
+        emit_json(
+            {
+                "ok": not faults,
+                "faults": faults,
+                "digest": found.digest,
+                "cycles": plain(report),
+                "recomputed": plain(recomputed),
+            }
+        )
+    else:
+        for line in _proof_lines(found, report, recomputed):
+            emit_text(line)
+    for fault in faults:
+        complain(fault)
+    return ExitCode.FAILED if faults else ExitCode.DONE
+
+
+@state.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@json_option
+@pass_installation
+def export(installation: Installation, *, file: Path, as_json: bool) -> int:
+    """Write record and journal of this moment into FILE; the bot may go on."""
+    contents = export_state(installation.home, file, now_ns=now_ns())
+    if as_json:
+        emit_json(contents)
+    else:
+        where = f"cycle {contents.cycle} {contents.phase.value}, epoch {contents.epoch}"
+        emit_text(f"{file}: {where}, {file.stat().st_size} bytes")
+    return ExitCode.DONE
+
+
+@state.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.option("--force", is_flag=True, help="Also replace what has gone further.")
+@json_option
+@pass_installation
+def restore(installation: Installation, *, file: Path, force: bool, as_json: bool) -> int:
+    """Bring back what `export` wrote; what is replaced is kept. Nothing may run."""
+    home, app = installation.home, installation.config.engine.app
+    prepare_home(home)
+    with nothing_running(home):
+        try:
+            contents, kept = restore_state(home, file, app=app, force=force, now_ns=now_ns())
+        except StateNewer as error:
+            complain(str(error), error.hint)
+            return ExitCode.REFUSED
+    if as_json:
+        emit_json({"restored": contents, "kept": str(kept) if kept else None})
+        return ExitCode.DONE
+    emit_text(f"restored cycle {contents.cycle} {contents.phase.value}, epoch {contents.epoch}")
+    if kept is not None:
+        progress(f"what was there is in {kept}")
+    return ExitCode.DONE
+
+
+@state.command()
+@click.argument("release", default="")
+@click.option("--plan", is_flag=True, required=True, help="Only say what would happen.")
+@json_option
+@pass_installation
+def migrate(installation: Installation, *, release: str, plan: bool, as_json: bool) -> int:
+    """Show which schema steps RELEASE would run; the release that takes over runs them."""
+    assert plan, "migrating is a part of taking over"
+    record = installation.record()
+    release = release or _owning(record)
+    known = knowledge_of(installation.home, release)
+    if isinstance(known, Unanswered):
+        raise ReleaseUnusable(known.reason)
+    steps = steps_of(record, known)
+    if as_json:
+        emit_json({"release": release, **steps})
+    else:
+        stored, knows = steps["stored"], steps["known"]
+        emit_text(f"{known.body.name}: stored version {stored}, {release} knows {knows}")
+        for line in steps["up"] + steps["down"] or ["nothing to do"]:
+            emit_text(line)
+    for fault in steps["faults"]:
+        complain(fault)
+    return ExitCode.REFUSED if steps["faults"] else ExitCode.DONE
+
+
+def summary_of(home: Path, found: Generation, *, with_body: bool) -> dict[str, Any]:
+    """Return what `show` prints as JSON builtins."""
+    record = found.record
+    header: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(header_of(record)))
+    journal = segments(home / "journal")
+    header.pop("unknown_fields", None)
+    header["body"] = msgspec.json.decode(record.body) if with_body else None
+    return {
+        "home": str(home),
+        "digest": found.digest,
+        "bytes": {
+            "record": (home / "state" / RECORD).stat().st_size,
+            "body": len(bytes(record.body)),
+            "fallback": len(bytes(record.fallback.body)) if record.fallback else 0,
+            "journal": sum(path.stat().st_size for path in journal),
+        },
+        "segments": len(journal),
+        "previous": (home / "state" / PREVIOUS).exists(),
+        "record": header,
+    }
+
+
+def lines_of(summary: dict[str, Any]) -> list[str]:
+    """Return the summary as lines of text."""
+    record, sizes = summary["record"], summary["bytes"]
+    ownership, progress_of = record["ownership"], record["progress"]
+    owner = ownership["owner"]
+    who = (
+        f"worker {owner['worker']} pid {owner['pid']} of {owner['release']}" if owner else "nobody"
+    )
+    schema = record["schema"]
+    body = f"{schema['name']} version {schema['version']}" if schema else "none yet"
+    app = f"{record['app']}, format {record['format']}, speed {record['timeline']['speed']}"
+    cycle = f"{progress_of['cycle']} {progress_of['phase']}, decided by {progress_of['release']}"
+    control = record["control"]
+    asked = [word for word in ("paused", "halted") if control[word]]
+    rollout = record["rollout"]
+    baking = f"{rollout['clean_cycles']} of {rollout['of']} clean cycles" if rollout else "no"
+    return [
+        f"digest    {summary['digest']}",
+        f"app       {app}",
+        f"owner     {who}, epoch {ownership['epoch']} since cycle {ownership['since_cycle']}",
+        f"cycle     {cycle}",
+        f"missed    {len(progress_of['missed'])} of the newest",
+        f"effects   {len(record['outbox'])} pending, {len(record['receipts'])} outcomes to come",
+        f"control   {', '.join(asked) or 'nothing asked'}",
+        f"bake      {baking}",
+        f"body      {body}, {sizes['body']} bytes, fallback {sizes['fallback']} bytes",
+        f"record    {sizes['record']} bytes, one generation kept: {summary['previous']}",
+        f"journal   {sizes['journal']} bytes in {summary['segments']} segments",
+        f"home      {summary['home']}",
+    ]
+
+
+def _proof(
+    home: Path, found: Generation, since: int | None
+) -> tuple[list[str], CycleReport, Recomputed]:
+    record, journal = found.record, home / "journal"
+    verify_chain(journal, digest=found.digest, cycle=record.progress.cycle)
+    report = verify_cycles(journal, digest=found.digest)
+    recomputed = recompute(home, since)
+    # A cycle that was missed by policy is accounted for: nothing is wrong with the state.
+    faults = faults_of(msgspec.structs.replace(report, missed=()))
+    for each in recomputed.deviations:
+        faults.append(f"cycle {each.cycle} comes out otherwise: {each.reason}")
+    return faults, report, recomputed
+
+
+def _proof_lines(found: Generation, report: CycleReport, recomputed: Recomputed) -> Iterator[str]:
+    yield f"record    digest {found.digest[:16]} holds, cycle {found.record.progress.cycle}"
+    yield "journal   the chain holds and leads to the record"
+    yield f"cycles    {report.decided} decided, {len(report.missed)} missed"
+    yield (
+        f"decisions {recomputed.checked} decided again alike, "
+        f"{len(recomputed.deviations)} otherwise, {recomputed.skipped} not decided again"
+    )
+    for each in recomputed.unanswered:
+        yield f"          {each.release} could not be asked: {each.reason}"
+
+
+@contextlib.contextmanager
+def nothing_running(home: Path) -> Iterator[None]:
+    """Hold the home for the length of a block.
+
+    Raises:
+        AnotherInCharge: A launcher, or a worker whose launcher is gone, has it.
+    """
+    lock = take_home(home)
+    try:
+        if _owner_lives(home):
+            message = f"a worker still owns {home}"
+            raise AnotherInCharge(message)
+        yield
+    finally:
+        os.close(lock)
+
+
+def _owner_lives(home: Path) -> bool:
+    try:
+        owner = read_generation(home / "state" / RECORD).record.ownership.owner
+    except (RecordMissing, RecordDamaged):
+        return False
+    if owner is None:
+        return False
+    who = Identity(owner.pid, owner.start_ticks, owner.boot_id, owner.pid_namespace)
+    watched = watch(who)
+    if watched is None:
+        return False
+    watched.close()
+    return True
+
+
+def steps_of(record: Record, known: Knowledge) -> dict[str, Any]:
+    """Return which steps a release would run on this record, and which are missing."""
+    stored, target = record.schema, known.body
+    version = stored.version if stored is not None else 0
+    faults: list[str] = []
+    if stored is None:
+        return {"stored": 0, "known": target.version, "up": [], "down": [], "faults": faults}
+    if stored.name != target.name:
+        faults.append(f"the body is of schema {stored.name}, the release knows {target.name}")
+    elif version > target.version:
+        faults.append(f"the body has version {version}, the release knows {target.version} at most")
+    elif version == target.version and stored.fingerprint != target.fingerprint:
+        faults.append(f"the shape of {target.name} changed without a new version")
+    ups = range(version, target.version)
+    downs = range(target.version, version, -1)
+    faults += [f"there is no step up from version {each}" for each in ups if each not in known.up]
+    faults += [
+        f"there is no step down from version {each}: a bake could not return"
+        for each in downs
+        if each not in known.down
+    ]
+    return {
+        "stored": version,
+        "known": target.version,
+        "up": [f"up from version {each} to {each + 1}" for each in ups],
+        "down": [f"down from version {each} to {each - 1}, with every commit" for each in downs],
+        "faults": faults,
+    }
+
+
+def _owning(record: Record) -> str:
+    owner = record.ownership.owner or record.ownership.last_owner
+    if owner is None:
+        message = "no release ever owned this record"
+        raise StateUnusable(message)
+    return owner.release

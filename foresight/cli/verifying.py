@@ -1,0 +1,153 @@
+"""Letting each release decide its own recorded cycles again, one process after the other.
+
+Owns the parts into which a journal falls, the hand-over of the record from one release to the
+next, and the processes. What a release finds is `handoff.verify_process`'s.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import msgspec
+
+from deploy import commands
+from foresight.cli.output import progress
+from handoff.children import child_environment
+from handoff.engine_config import EngineConfigInvalid, read_engine_config
+from handoff.errors import ReleaseUnusable
+from handoff.release_files import read_manifest
+from handoff.verify_process import Knowledge, Otherwise, Part, Verified
+from state.cycle_audit import effective
+from state.journal_reader import read_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+LIMIT_S: Final = 3600.0  # 60 000 cycles at 60 ms; one release rarely has as many
+WORDS_MAX: Final = 300
+AnswerT = TypeVar("AnswerT")
+
+
+class Unanswered(msgspec.Struct, frozen=True):
+    """A release that could not be asked, and why; its cycles are not decided again."""
+
+    release: str
+    reason: str
+
+
+class Recomputed(msgspec.Struct, frozen=True, kw_only=True):
+    """What all releases together say of the journal.
+
+    Attributes:
+        checked: Cycles that came out alike.
+        skipped: Cycles that were not decided again: no body to start from, or no release.
+        deviations: Cycles that came out otherwise.
+        unanswered: Releases that could not be asked.
+    """
+
+    checked: int = 0
+    skipped: int = 0
+    deviations: tuple[Otherwise, ...] = ()
+    unanswered: tuple[Unanswered, ...] = ()
+
+
+def parts_of(journal: Path, since_cycle: int | None) -> Iterator[tuple[Part, int]]:
+    """Yield the journal's parts, oldest first, with the number of cycles decided in each."""
+    part: Part | None = None
+    decided = 0
+    for line in effective(read_lines(journal, since_cycle)):
+        other = part is not None and line.kind == "decide" and line.release != part.release
+        if part is not None and other and decided:
+            yield part, decided
+            part, decided = None, 0
+        if part is None:
+            first, cycle = line.seq, line.cycle
+            part = Part(release="", first_seq=first, last_seq=first, since_cycle=cycle)
+        # What stands before the first decision belongs to its release: the body is there.
+        release = line.release if line.kind == "decide" else part.release
+        part = msgspec.structs.replace(part, release=release, last_seq=line.seq)
+        decided += line.kind == "decide"
+    if part is not None and decided:
+        yield part, decided
+
+
+def recompute(home: Path, since_cycle: int | None) -> Recomputed:
+    """Decide every recorded cycle again, each with the code of the release that decided it.
+
+    Raises:
+        JournalBroken: The journal does not hold.
+    """
+    found = Recomputed()
+    before = msgspec.Raw(b"null")
+    for part, decided in parts_of(home / "journal", since_cycle):
+        progress(f"{part.release}: {decided} cycles")
+        told = msgspec.json.encode(msgspec.structs.replace(part, before=before))
+        answer = ask(home, part.release, "verify", Verified, told=told)
+        if isinstance(answer, Unanswered):
+            unanswered = (*found.unanswered, answer)
+            found = _more(found, skipped=found.skipped + decided, unanswered=unanswered)
+            before = msgspec.Raw(b"null")
+        else:
+            found = _more(
+                found,
+                checked=found.checked + answer.checked,
+                skipped=found.skipped + answer.skipped,
+                deviations=found.deviations + answer.deviations,
+            )
+            before = answer.after
+    return found
+
+
+def knowledge_of(home: Path, release: str) -> Knowledge | Unanswered:
+    """Ask a release which schemas it knows."""
+    return ask(home, release, "knowledge", Knowledge)
+
+
+def ask(
+    home: Path, release: str, question: str, kind: type[AnswerT], *, told: bytes = b""
+) -> AnswerT | Unanswered:
+    """Run one of a release's internal commands and return its answer."""
+    try:
+        manifest = read_manifest(home, release)
+    except ReleaseUnusable as error:
+        return Unanswered(release, str(error))
+    program = [manifest.python, "-s" if manifest.paths else "-I", "-m", "handoff", question]
+    extra = list(_engine_environment(home))
+    if manifest.paths:
+        extra.append(("PYTHONPATH", os.pathsep.join(manifest.paths)))
+    answer_file = home / "run" / f".{question}.{os.getpid()}"
+    try:
+        with answer_file.open("w+b") as into:
+            done = commands.run(
+                [*program, "--home", str(home), "--release", release],
+                limit_s=LIMIT_S,
+                environment=child_environment(extra),
+                feed=told,
+                into=into,
+            )
+            into.seek(0)
+            answer = into.read()
+    finally:
+        answer_file.unlink(missing_ok=True)
+    if done.code:
+        return Unanswered(release, _last_words(done.errors) or f"exit code {done.code}")
+    return msgspec.json.decode(answer, type=kind)
+
+
+def _engine_environment(home: Path) -> tuple[tuple[str, str], ...]:
+    try:
+        return read_engine_config(home).environment
+    except EngineConfigInvalid:
+        return ()  # it never ran here: a restored home
+
+
+def _last_words(errors: bytes) -> str:
+    lines = errors.decode(errors="replace").strip().splitlines()
+    said = [line for line in lines if not line.startswith("hint: ")]
+    return said[-1].removeprefix("error: ")[:WORDS_MAX] if said else ""
+
+
+def _more(found: Recomputed, **changes: Any) -> Recomputed:  # noqa: ANN401 - fields of Recomputed
+    return msgspec.structs.replace(found, **changes)
