@@ -5,10 +5,48 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typing_extensions import override
 
+from deploy import convergence, git_hook
+from deploy.branch import Policy
 from tests.process.bot import Bot
+from tests.process.git_project import Project
 
 pytestmark = pytest.mark.timeout(120)
+
+
+class Moving(convergence.Follower):
+    """A branch whose head moves while it is looked at."""
+
+    def __init__(self, home: Path, policy: Policy, heads: list[str]) -> None:
+        super().__init__(home, policy, by="hook", python="", now_ns=time.time_ns)
+        self.heads = heads
+        self.dealt_with: list[str] = []
+
+    @override
+    def head(self) -> str:
+        return self.heads.pop(0) if len(self.heads) > 1 else self.heads[0]
+
+    @override
+    def converge(self) -> str:
+        self.dealt_with.append(self.heads[0])
+        if len(self.dealt_with) == 1:  # another merge, whose hook finds this one at work
+            (self._home / "run" / git_hook.ASKED).touch()
+        return "dealt with"
+
+
+def test_a_moving_head_is_dealt_with_once_it_stands(tmp_path: Path) -> None:
+    """And what comes in the meantime is not lost: the one at work looks once more."""
+    project, home = Project(tmp_path / "project"), tmp_path / "home"
+    (home / "run").mkdir(parents=True)
+    git_directory = project.path / ".git"
+    policy = Policy(repository=str(project.path), shared=str(git_directory), branch="main")
+    convergence.write_policy(home, policy)
+    follower = Moving(home, policy, ["a", "b", "c", "d"])
+    said: list[str] = []
+    git_hook.run(home, git_directory, received=False, follower=follower, say=said.append)
+    assert follower.dealt_with == ["d", "d"]
+    assert not (home / "run" / git_hook.ASKED).exists()
 
 
 @pytest.fixture

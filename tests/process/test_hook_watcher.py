@@ -10,8 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typing_extensions import override
 
 from deploy import deployer
+from deploy.branch import Policy
+from deploy.convergence import Follower
+from deploy.watcher import BranchWatcher
 from tests.process.bot import Bot, end
 
 pytestmark = pytest.mark.timeout(120)
@@ -21,6 +25,40 @@ pytestmark = pytest.mark.timeout(120)
 def bot(tmp_path: Path) -> Iterator[Bot]:
     with Bot(tmp_path) as running:
         yield running
+
+
+class Recorded(Follower):
+    """A branch whose heads are given, and what was dealt with."""
+
+    def __init__(self, home: Path, heads: list[str]) -> None:
+        policy = Policy(repository="/r", shared="/r/.git", branch="main")
+        super().__init__(home, policy, by="watcher", python="", now_ns=time.time_ns)
+        self.heads = heads
+        self.dealt_with: list[str] = []
+        self.now = ""
+
+    @override
+    def head(self) -> str:
+        self.now = self.heads.pop(0)
+        return self.now
+
+    @override
+    def is_handled(self, commit: str) -> bool:
+        return commit in self.dealt_with
+
+    @override
+    def converge(self) -> str:
+        self.dealt_with.append(self.now)
+        return ""
+
+
+def test_a_head_has_to_stand_still_for_one_interval(tmp_path: Path) -> None:
+    """In the middle of a rebase the branch passes through commits that nobody means."""
+    follower = Recorded(tmp_path, ["a", "b", "c", "c", "c", "d", "c", "d", "d"])
+    watcher = BranchWatcher(tmp_path, follower, python="", say=lambda _: None)
+    for _ in range(9):
+        watcher.look()
+    assert follower.dealt_with == ["c", "d"]
 
 
 def watched(bot: Bot) -> str:
