@@ -99,9 +99,9 @@ def _swept(place: Path, *, full: bool, sample: int | None) -> list[Trial]:
         points = sampled(points, sample)
     trials = run_points(sweeper, points, keep=full)
     if full:
-        sys.stdout.write(f"{len(trials)} points done, now the recoveries\n")
-        sys.stdout.flush()
         again = recovery_points(sweeper, trials)
+        sys.stdout.write(f"{len(trials)} points done, now {len(again)} of recoveries\n")
+        sys.stdout.flush()
         trials += run_points(sweeper, sampled(again, sample) if sample is not None else again)
     return trials
 

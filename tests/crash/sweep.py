@@ -8,6 +8,7 @@ its place.
 
 from __future__ import annotations
 
+import compileall
 import hashlib
 import os
 import re
@@ -45,6 +46,8 @@ STEPS: Final = {
     "settle-short": "decided",
 }
 RECOVERY: Final = "survive"
+VICTIM: Final = (sys.executable, "-m", "tests.crash.victim")
+VICTIM_TREE: Final = ("state", "tests/crash", "tests/records.py", "tests/faulty_files.py")
 
 _KIND: Final = re.compile(rb'"kind":"(\w+)","at"')
 _PROGRESS: Final = re.compile(rb'"progress":\{"cycle":\d+,"phase":"\w+"')
@@ -112,6 +115,7 @@ class Sweep:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._numbered = 0
+        self._tree = _frozen_tree(directory / "tree")
         self._templates: dict[str, Path] = {}
         for name in sorted({*STEPS.values(), "decided"}):
             self._templates[name] = _prepared(directory / f"template-{name}", name)
@@ -124,7 +128,7 @@ class Sweep:
         """
         place = self._copy(step, start)
         log = place / "trace"
-        done = _trace(step, place, log, [])
+        done = self._trace(step, place, log, [])
         if done.returncode != 0:
             message = f"{step} fails by itself: {done.stderr}"
             raise RuntimeError(message)
@@ -142,15 +146,14 @@ class Sweep:
         """Let one fault happen, recover, and judge."""
         place = self._copy(point.step, point.start)
         log = place / "trace"
-        done = _trace(point.step, place, log, [_injection(point)])
+        done = self._trace(point.step, place, log, [_injection(point)])
         struck = _struck(log.read_text(errors="replace"), point)
         trouble = _trouble(point, done, "the victim")
         wreck = None
         if keep_wreck:
             wreck = self._fresh("wreck")
             _copy_home(place, wreck)
-        command = [sys.executable, "-m", "tests.crash.victim", RECOVERY, *_places(place)]
-        after = _run(command)
+        after = self._run([*VICTIM, RECOVERY, *_places(place)])
         if after.returncode != 0:
             trouble = f"the survivor ended with {after.returncode}: {after.stderr[-300:]}"
         verdict = judge(place / "home", place / "acks", lied=point.fault == "LIE")
@@ -166,6 +169,43 @@ class Sweep:
     def _fresh(self, stem: str) -> Path:
         self._numbered += 1
         return self._directory / f"{stem}-{self._numbered:05d}"
+
+    def _trace(
+        self, step: str, place: Path, log: Path, inject: list[str]
+    ) -> subprocess.CompletedProcess[str]:
+        calls = ",".join((*CHANGING, *LOOKING))
+        command = ["strace", "-f", "-y", "-s", "24", "-o", str(log)]
+        if not any("signal=" in each for each in inject):
+            command.append("--seccomp-bpf")  # four times faster; a signal is lost with it
+        command += ["-e", f"trace={calls}", *(f"--inject={each}" for each in inject)]
+        return self._run([*command, *VICTIM, step, *_places(place)])
+
+    def _run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
+        kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        # The same calls in every run: nothing is compiled on the way and no hash is random.
+        steady = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0"}
+        return subprocess.run(
+            command,
+            cwd=self._tree,
+            env=kept | steady,
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_S,
+        )
+
+
+def _frozen_tree(target: Path) -> Path:
+    """Copy what the victim imports: an edit during a sweep would move every count."""
+    for name in VICTIM_TREE:
+        source, copy = ROOT / name, target / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, copy, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy2(source, copy)
+    compileall.compile_dir(target, quiet=1)
+    return target
 
 
 def fingerprint(place: Path) -> str:
@@ -220,32 +260,6 @@ def _prepared(place: Path, done: str) -> Path:
 
 def _places(place: Path) -> list[str]:
     return [str(place / "home"), str(place / "acks")]
-
-
-def _trace(
-    step: str, place: Path, log: Path, inject: list[str]
-) -> subprocess.CompletedProcess[str]:
-    calls = ",".join((*CHANGING, *LOOKING))
-    command = ["strace", "-f", "-y", "-s", "24", "-o", str(log)]
-    if not any("signal=" in each for each in inject):
-        command.append("--seccomp-bpf")  # four times faster; a signal is lost with it
-    command += ["-e", f"trace={calls}", *(f"--inject={each}" for each in inject)]
-    return _run([*command, sys.executable, "-m", "tests.crash.victim", step, *_places(place)])
-
-
-def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
-    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    # The same calls in every run: nothing is compiled on the way and no hash is random.
-    steady = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0"}
-    return subprocess.run(
-        command,
-        cwd=ROOT,
-        env=kept | steady,
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-    )
 
 
 def _swept(trace: str, place: Path) -> list[tuple[str, int, str]]:
