@@ -48,7 +48,7 @@ def run_session() -> str:
     """Return the session as it is printed now."""
     with tempfile.TemporaryDirectory(prefix="foresight session ", dir="/var/tmp") as place:
         clone = Path(place) / "project"
-        clone_it = ["git", "clone", "-q", ROOT, clone]
+        clone_it = ["git", "clone", "-q", str(ROOT), str(clone)]
         subprocess.run(clone_it, check=True)  # noqa: S603 - no text of a stranger in it
         environment = _environment(Path(place))
         blocks = [_block(command, _output(command, clone, environment)) for command in SESSION]

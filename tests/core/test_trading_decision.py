@@ -248,8 +248,9 @@ def test_a_decision_never_raises_whatever_the_candles_are(
     found = tuple(sorted(newest + minute for minute in minutes))
     candles = Candles(minutes=found, prices=tuple(price * (1 + 0.01 * (m % 3)) for m in found))
     risk = msgspec.structs.replace(RISK, history_minutes_min=2)
-    run(
+    decision = run(
         now_s=START_S + now,
         by=policy(Sure() if speaks else StandAside(), risk=risk),
         inputs=Market(candles={"BTC": candles}, offers={"btc-5m": offer()}, seen_s=START_S + now),
     )
+    assert decision.body.now_s == START_S + now

@@ -113,7 +113,7 @@ class Chromium:
     def open(self, address: str) -> None:
         """Go to an address and wait until the page is connected."""
         self.call("Page.navigate", url=address)
-        self.wait("window.foresight && document.querySelector('[data-region=footer] a')")
+        self.expect_that("window.foresight && document.querySelector('[data-region=footer] a')")
 
     def value(self, script: str) -> Any:  # noqa: ANN401 - whatever the script returns
         """Return what a script evaluates to."""
@@ -121,7 +121,7 @@ class Chromium:
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 
-    def wait(self, script: str, *, limit_s: float = 10.0) -> None:
+    def expect_that(self, script: str, *, limit_s: float = 10.0) -> None:
         """Wait until a script gives something true."""
         deadline_s = time.monotonic() + limit_s
         while not self.value(f"Boolean({script})"):

@@ -152,10 +152,10 @@ def test_who_wants_calm_sees_no_movement(browser: Chromium, served: Served) -> N
     )
     browser.screen(1440, 900)
     browser.open(served.address)
-    browser.wait(f"{running} > 16")
+    browser.expect_that(f"{running} > 16")
     browser.screen(1440, 900, calm=True)
     browser.open(served.address)
-    browser.wait("document.getAnimations().length > 16")  # the same, in steps
+    browser.expect_that("document.getAnimations().length > 16")  # the same, in steps
     assert browser.value(running) == 0
     browser.screen(1440, 900)
 
@@ -163,9 +163,9 @@ def test_who_wants_calm_sees_no_movement(browser: Chromium, served: Served) -> N
 @needs_chromium
 def test_the_countdown_runs(browser: Chromium, served: Served) -> None:
     browser.open(served.address)
-    browser.wait("/^(\\d+|1:00)$/.test(document.querySelector('.count').textContent)")
+    browser.expect_that("/^(\\d+|1:00)$/.test(document.querySelector('.count').textContent)")
     before = browser.value("document.querySelector('.count').textContent")
-    browser.wait(f"document.querySelector('.count').textContent !== '{before}'", limit_s=3)
+    browser.expect_that(f"document.querySelector('.count').textContent !== '{before}'", limit_s=3)
 
 
 @needs_chromium
@@ -177,11 +177,11 @@ def test_a_deploy_shows_at_once_and_without_a_gap(browser: Chromium, tmp_path: P
         browser.value("window.sameWindow = true")
         _run(home, 5)
         home.take(FIRST)
-        browser.wait("document.querySelector('.name').textContent === '3f2a91c'")
-        browser.wait("document.querySelector('.version.changed')", limit_s=3)
+        browser.expect_that("document.querySelector('.name').textContent === '3f2a91c'")
+        browser.expect_that("document.querySelector('.version.changed')", limit_s=3)
         _run(home, 2)
         last = f"document.querySelector('.cell[data-key=c{home.cycle}]')"
-        browser.wait(last)
+        browser.expect_that(last)
         assert browser.value(f"{last}.closest('.run').classList.contains('r0')")
         cells = browser.value("[...document.querySelectorAll('.cell')].map((c) => c.dataset.key)")
         assert cells == [f"c{home.cycle - n}" for n in reversed(range(120))]
@@ -200,7 +200,7 @@ def test_a_new_process_on_the_same_socket_takes_the_windows_over(
         page.restart()
         page.get("/healthz")
         home.pause(note="maintenance")
-        browser.wait("document.body?.textContent.includes('maintenance')", limit_s=30)
+        browser.expect_that("document.body?.textContent.includes('maintenance')", limit_s=30)
 
 
 @needs_chromium
@@ -210,9 +210,11 @@ def test_what_is_wrong_is_said_on_the_page(browser: Chromium, tmp_path: Path) ->
         first = browser.value("document.querySelector('.banner').textContent")
         assert "There is no record here yet" in first
         home = busy_home(tmp_path / "home", until_ns=time.time_ns())
-        browser.wait("document.querySelectorAll('.slot').length === 16")
+        browser.expect_that("document.querySelectorAll('.slot').length === 16")
         (home.path / "state" / "record.json").write_bytes(b"{}")
-        browser.wait("document.querySelector('.banner').textContent.includes('cannot be read')")
+        browser.expect_that(
+            "document.querySelector('.banner').textContent.includes('cannot be read')"
+        )
         assert "Traceback" not in page.said()
 
 
