@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Generator
 
     from handoff.wire import Message
+    from handoff.worker import Trial
     from state.journal_frames import Line
     from state.memory_store import MemoryStore
     from state.record import Record, WorkerId
@@ -94,7 +95,14 @@ class LauncherLine:
 class Process:
     """One worker's process."""
 
-    def __init__(self, world: World, me: WorkerId, app: Application, deploy_id: str) -> None:
+    def __init__(
+        self,
+        world: World,
+        me: WorkerId,
+        app: Application,
+        deploy_id: str,
+        trial: Trial | None = None,
+    ) -> None:
         self.me = me
         self.app = app
         self.line = LauncherLine()
@@ -109,8 +117,9 @@ class Process:
             schedule=Schedule(app.cadence, TIMELINE),
             me=me,
             log=self.log.log,
+            newest_lines=lambda: world.store.journal()[-2:],
         )
-        self.worker = Worker(parts, deploy_id=deploy_id)
+        self.worker = Worker(parts, deploy_id=deploy_id, trial=trial)
         self._life = Freezable(self.worker.run())
         self.task = asyncio.create_task(self._live(), name=me.worker)
 
@@ -191,10 +200,11 @@ class World:
         *,
         app: Application | None = None,
         deploy_id: str = "",
+        trial: Trial | None = None,
     ) -> Process:
         app = app or Application()
         app.venue = self.venue
-        process = Process(self, worker_id(name, release), app, deploy_id)
+        process = Process(self, worker_id(name, release), app, deploy_id, trial)
         self.processes.append(process)
         return process
 

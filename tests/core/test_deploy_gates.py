@@ -15,12 +15,15 @@ from deploy.gates import (
     GateResult,
     disk_gate,
     disk_needed,
+    effects_gate,
     failed,
     memory_gate,
     memory_needed,
     passed,
+    replay_gate,
     skipped,
 )
+from handoff.redeciding import Comparison, Example
 
 SIZES = st.integers(min_value=0, max_value=1 << 45)
 
@@ -73,3 +76,46 @@ def test_only_a_failed_gate_stops_a_deploy(
 ) -> None:
     assert getattr(gate, "result", None) == result
     assert getattr(gate, "allows", None) is allows
+
+
+EXAMPLE = (Example(7, "payload of order-7 was 1, is 2"),)
+
+
+def test_a_replay_within_the_limit_passes_and_says_what_differs() -> None:
+    found = Comparison(release="r1", cycles=100, differ=25, differing=EXAMPLE)
+    gate = replay_gate(found, differ_max=0.25, allow_differences=False, seconds=2.0)
+    assert gate.result == GateResult.PASSED
+    assert gate.evidence == "100 cycles, 25 differ; cycle 7: payload of order-7 was 1, is 2"
+
+
+def test_a_replay_beyond_the_limit_is_refused_unless_somebody_looked() -> None:
+    found = Comparison(release="r1", cycles=100, differ=26, differing=EXAMPLE)
+    assert not replay_gate(found, differ_max=0.25, allow_differences=False).allows
+    assert replay_gate(found, differ_max=0.25, allow_differences=True).allows
+
+
+def test_a_cycle_that_cannot_be_decided_is_refused_whoever_looked() -> None:
+    found = Comparison(release="r1", cycles=100, raised=1, raising=EXAMPLE)
+    gate = replay_gate(found, differ_max=1.0, allow_differences=True)
+    assert gate.reason.startswith("1 of 100 recorded cycles cannot be decided; cycle 7: ")
+
+
+def test_an_impure_running_release_is_named_and_refused_unless_somebody_looked() -> None:
+    found = Comparison(release="r1", cycles=100, impure=3, impurities=EXAMPLE)
+    gate = replay_gate(found, differ_max=1.0, allow_differences=False)
+    assert gate.reason.startswith("the running release r1 is not pure: it decides 3 of 100")
+    assert replay_gate(found, differ_max=1.0, allow_differences=True).allows
+
+
+def test_a_replay_without_any_cycle_proves_nothing_and_says_so() -> None:
+    gate = replay_gate(Comparison(lost=4), differ_max=0.25, allow_differences=False)
+    assert (gate.result, gate.allows) == (GateResult.SKIPPED, True)
+    assert "4 without a body" in gate.reason
+
+
+def test_a_new_kind_of_effect_needs_a_word() -> None:
+    found = Comparison(strange_kinds=("alert version 1",), kinds_known=True)
+    assert not effects_gate(found, irreversible=False).allows
+    accepted = effects_gate(found, irreversible=True)
+    assert accepted.evidence == "there is no way back: alert version 1"
+    assert effects_gate(Comparison(kinds_known=True), irreversible=False).allows

@@ -11,7 +11,7 @@ import pytest
 
 from state.errors import SchemaMismatch, ValueUnstorable
 from state.record import SchemaId
-from state.schema import Schema, fingerprint
+from state.schema import Schema, changed_path, fingerprint
 
 
 class V3(msgspec.Struct):
@@ -152,3 +152,37 @@ def test_a_fingerprint_changes_with_the_shape_and_not_with_the_run() -> None:
 def test_versions_count_from_one() -> None:
     with pytest.raises(AssertionError):
         Schema("body", 0, V3)
+
+
+def test_a_value_that_comes_down_again_as_it_was_has_a_way_back() -> None:
+    data = b'{"title":"x"}'
+    SCHEMA.require_way_back(data, stored(1))
+    assert bytes(SCHEMA.encode_down(SCHEMA.decode(data, stored(1)), stored(1))) == data
+
+
+def test_a_member_that_is_lost_on_the_way_is_named() -> None:
+    with pytest.raises(SchemaMismatch, match="up and down again changes extra"):
+        SCHEMA.require_way_back(b'{"name":"x","extra":1}', stored(2))
+
+
+def test_a_way_back_without_its_steps_is_no_way() -> None:
+    one_way = Schema("body", 3, V3, up={1: up_1, 2: up_2})
+    with pytest.raises(SchemaMismatch, match="there is no step down from version 3"):
+        one_way.require_way_back(b'{"title":"x"}', stored(1))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "path"),
+    [
+        ({"a": [1, {"b": 2}]}, {"a": [1, {"b": 2}]}, ""),
+        ({"a": [1, {"b": 2}]}, {"a": [1, {"b": 3}]}, "a.1.b"),
+        ({"a": 1}, {"a": 1, "b": None}, "b"),
+        ({"a": 1, "b": None}, {"a": 1}, "b"),
+        ([1], [1, 2], "all of it"),
+        ({"a": []}, {"a": {}}, "a"),
+    ],
+)
+def test_the_first_difference_of_two_documents_has_a_path(
+    before: object, after: object, path: str
+) -> None:
+    assert changed_path(before, after) == path

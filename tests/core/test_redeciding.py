@@ -1,0 +1,228 @@
+"""Recorded cycles decided again by other code: what differs is counted, named and bounded."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from handoff.cadence import Schedule
+from handoff.redeciding import (
+    EXAMPLES_MAX,
+    WORDS_MAX,
+    Comparison,
+    Lost,
+    Origin,
+    Recorded,
+    compare,
+    difference,
+    impurity_of,
+    origin_of,
+    recorded_cycles,
+    refusal_of,
+    words_of,
+)
+from handoff.simulation import simulate
+from state.record import Delivery
+from state.schema import Schema
+from tests.engine_world import Application, order
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from handoff.redeciding import Message
+    from handoff.simulation import Simulation
+    from handoff.workload import Cycle
+
+CYCLES = 150  # two checkpoints
+
+
+def ordering(price: Callable[[int], int] = lambda _: 1) -> Application:
+    """An application with an order in each cycle."""
+    app = Application()
+
+    def plan(cycle: Cycle, _body: Any) -> None:  # noqa: ANN401 - the application's body
+        name = f"order-{cycle.number}"
+        app.plans[cycle.number] = [order(name, payload={"price": price(cycle.number)})]
+
+    app.deciding = plan
+    return app
+
+
+def told(ran: Simulation, app: Application, *, last: int = CYCLES) -> list[Message]:
+    """What the running release tells of its newest cycles."""
+    record = ran.record
+    schedule = Schedule(app.cadence, record.timeline)
+    first = record.progress.cycle - last + 1
+    cycles = recorded_cycles(ran.lines, app, schedule, release=ran.release, first=first)
+    messages = [origin_of(app, ran.release), *cycles]
+    # Through the bytes: it crosses a pipe.
+    decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Origin | Recorded | Lost)
+    return [decoder.decode(msgspec.json.encode(each)) for each in messages]
+
+
+@pytest.fixture(scope="module")
+def ran() -> Simulation:
+    return simulate(ordering(), cycles=CYCLES)
+
+
+def test_the_same_code_decides_every_cycle_alike(ran: Simulation) -> None:
+    found = compare(told(ran, ordering()), ordering())
+    assert found == Comparison(release="r1", cycles=CYCLES)
+    assert words_of(found) == "150 cycles, 0 differ"
+    assert refusal_of(found, differ_max=0.0) == ""
+
+
+def test_only_the_newest_are_told_and_those_before_them_lead_there(ran: Simulation) -> None:
+    messages = told(ran, ordering(), last=10)
+    cycles = [each.cycle.number for each in messages if isinstance(each, Recorded)]
+    newest = ran.record.progress.cycle
+    assert cycles == list(range(newest - 9, newest + 1))
+
+
+def test_code_that_decides_otherwise_is_counted_with_the_first_examples(ran: Simulation) -> None:
+    first = ran.record.progress.cycle - CYCLES + 1
+    dear = ordering(lambda number: 2 if (number - first) % 10 < 3 else 1)
+    found = compare(told(ran, ordering()), dear)
+    assert (found.cycles, found.differ, found.raised) == (CYCLES, 45, 0)
+    assert len(found.differing) == EXAMPLES_MAX
+    assert found.differing[0].cycle == first
+    assert found.differing[0].words == (
+        f"payload of order-{first} was {{'price': 1}}, is {{'price': 2}}"
+    )
+    reason = refusal_of(found, differ_max=0.25)
+    assert reason.startswith("45 of 150 recorded cycles are decided otherwise (30%, at most 25%)")
+    assert refusal_of(found, differ_max=0.3) == ""
+
+
+def test_code_that_raises_speaks_against_itself_whatever_may_differ(ran: Simulation) -> None:
+    broken = ordering()
+    newest = ran.record.progress.cycle
+
+    def fail(cycle: Cycle, _body: Any) -> None:  # noqa: ANN401 - the application's body
+        if cycle.number == newest:
+            message = "nothing"
+            raise KeyError(message)
+
+    broken.deciding = fail
+    found = compare(told(ran, ordering()), broken)
+    assert found.raised == 1
+    assert "decide raised KeyError: 'nothing'" in refusal_of(found, differ_max=1.0)
+
+
+def test_a_release_that_is_not_pure_is_told_from_one_that_another_release_deviates_from() -> None:
+    """Only what it decided itself can prove it; the candidate may still be the same code."""
+    counter = itertools.count(100)
+    impure = ordering(lambda _: next(counter))
+    ran = simulate(ordering(), cycles=5).deploy(ordering(lambda _: 7), bake=0).run(5)
+    found = compare(told(ran, impure, last=10), ordering())
+    assert (found.impure, found.cycles) == (5, 10), "the first five are of another release"
+    assert found.impurities[0].cycle == ran.record.progress.cycle - 4
+    assert impurity_of(found).startswith("r2 is not pure: it decides 5 of 10 recorded cycles")
+    assert impurity_of(Comparison()) == ""
+    assert "5 not pure in the running release" in words_of(found)
+
+
+def test_a_cycle_without_a_body_to_start_from_is_told_as_lost(ran: Simulation) -> None:
+    lines = ran.lines
+    begun = next(index for index, line in enumerate(lines) if line.kind == "decide") + 20
+    app = ordering()
+    schedule = Schedule(app.cadence, ran.record.timeline)
+    messages = recorded_cycles(lines[begun:], app, schedule, release="r1", first=0)
+    found = compare(messages, ordering())
+    assert found.lost > 0
+    assert found.cycles + found.lost == len({each.cycle for each in lines[begun:]})
+    assert f"{found.lost} without a body to start from" in words_of(found)
+
+
+def test_a_body_that_comes_out_otherwise_is_said_and_speaks_against_nobody(
+    ran: Simulation,
+) -> None:
+    other = ordering()
+    decide = other.deciding
+    assert decide is not None
+
+    def note(cycle: Cycle, body: Any) -> None:  # noqa: ANN401 - the application's body
+        decide(cycle, body)
+        body.outcomes.append("noted")
+
+    other.deciding = note
+    found = compare(told(ran, ordering(), last=10), other)
+    assert (found.differ, found.bodies) == (0, 10)
+    assert words_of(found) == "10 cycles, 0 differ, 10 lead to another body only"
+    assert refusal_of(found, differ_max=0.0) == ""
+
+
+def test_a_shape_that_changed_without_a_version_cannot_decide_anything(ran: Simulation) -> None:
+    class Odd(msgspec.Struct):
+        cycles: list[int] = []
+        outcomes: list[str] = []
+        more: int = 0
+
+    app = ordering()
+    known = type(app).body.schema_id
+    app.body = Schema(known.name, known.version, Odd)  # type: ignore[misc] # another release's
+    found = compare(told(ran, ordering(), last=1), app)
+    assert "changed without a new version" in found.raising[0].words
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "strange"),
+    [
+        ({"order": 1}, {"order": 1}, ()),
+        ({"order": 2}, {"order": 1}, ("order version 2",)),
+        ({"order": 1, "alert": 1}, {"order": 1}, ("alert version 1",)),
+        ({"order": 1}, {"order": 1, "alert": 1}, ()),
+        ({"order": 1}, {}, ()),  # it declares nothing: nothing can be said
+    ],
+)
+def test_effects_that_the_other_release_does_not_know_are_named(
+    mine: dict[str, int], theirs: dict[str, int], strange: tuple[str, ...]
+) -> None:
+    app = ordering()
+    kinds = {kind: Schema(kind, version, int) for kind, version in mine.items()}
+    app.effect_kinds = kinds  # type: ignore[misc] # another release's
+    found = compare([Origin(release="r1", effect_kinds=theirs)], app)
+    assert found.strange_kinds == strange
+    assert found.kinds_known == bool(theirs)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"kind": "alert"},
+        {"payload": msgspec.Raw(b'{"of":"another"}')},
+        {"delivery": Delivery.AT_MOST_ONCE},
+        {"lane": "elsewhere"},
+        {"after": "order-0"},
+        {"not_after_ns": 1},
+        {"schema_version": 2},
+        {"effect_id": "order-2"},
+    ],
+)
+def test_every_fact_about_an_effect_is_compared(changes: dict[str, Any]) -> None:
+    planned = order(lane="here")
+    changed = replace(planned, **changes)
+    assert next(iter(changes)) in difference([planned], [changed])
+
+
+def test_what_the_engine_notes_on_an_effect_is_not_compared() -> None:
+    planned = order()
+    spaced = msgspec.Raw(b'{ "of" : "order-1" }')
+    assert difference([replace(planned, cycle=7)], [replace(planned, payload=spaced)]) == ""
+
+
+def test_effects_too_many_and_too_few_are_named() -> None:
+    one, two = order("order-1"), order("order-2")
+    assert difference([one, two], [one]) == "order order-2 is not wanted"
+    assert difference([one], [one, two]) == "order order-2 is new"
+    assert difference([], []) == ""
+
+
+def test_an_example_is_short_whatever_the_payload(ran: Simulation) -> None:
+    long = ordering(lambda _: 10**2000)
+    found = compare(told(ran, ordering(), last=1), long)
+    assert len(found.differing[0].words) == WORDS_MAX

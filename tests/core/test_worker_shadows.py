@@ -1,0 +1,125 @@
+"""A candidate decides live cycles beside the owner before it says that it is ready."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from handoff.shadow import Shadowing
+from handoff.wire import Kind
+from handoff.worker import Leaving, Trial
+from tests.engine_world import FIRST, Application, order
+from tests.worker_world import told
+
+if TYPE_CHECKING:
+    from handoff.wire import Message
+    from handoff.workload import Cycle
+    from tests.worker_world import Process, World
+
+NEXT = FIRST + 1
+
+
+def planning(payload: object = 1) -> Application:
+    """An application with an order in each cycle."""
+    app = Application()
+    app.plans = {
+        number: [order(f"order-{number}", payload=payload)] for number in range(NEXT, NEXT + 50)
+    }
+    return app
+
+
+def shadow(world: World, app: Application, *, cycles: int, differ_max: float = 1.0) -> Process:
+    """Start a candidate that is a shadow first."""
+    trial = Trial(shadow=Shadowing(cycles, differ_max))
+    return world.start("b", "r2", app=app, deploy_id="deploy-b", trial=trial)
+
+
+def verdict(process: Process) -> Message:
+    return next(each for each in process.told(Kind.GATE) if each["gate"] == "shadow")
+
+
+def test_it_decides_as_many_cycles_as_were_asked_for_and_performs_nothing() -> None:
+    async def story(world: World) -> None:
+        world.start("a", app=planning())
+        await world.settled(NEXT)
+        begun = world.done()
+        b = shadow(world, planning(), cycles=3)
+        await world.until(lambda: bool(b.told(Kind.READY)))
+        assert world.done() == begun + 3
+        assert verdict(b)["passed"] is True
+        assert verdict(b)["reason"] == "3 cycles, 0 differ"
+        assert b.told(Kind.READY), "only now"
+        b.line.say(Kind.GO, bake=1)
+        await world.settled(begun + 5)
+        assert world.owner() == "b"
+
+    world = told(story)
+    assert len(world.venue.sent) == len(set(world.venue.sent))
+
+
+@pytest.mark.parametrize(("differ_max", "passes"), [(0.5, False), (1.0, True)])
+def test_what_it_decides_otherwise_counts(*, differ_max: float, passes: bool) -> None:
+    async def story(world: World) -> None:
+        world.start("a", app=planning())
+        await world.settled(NEXT)
+        b = shadow(world, planning(payload=2), cycles=2, differ_max=differ_max)
+        await world.until(lambda: b.gone or bool(b.told(Kind.READY)))
+        assert verdict(b)["passed"] is passes
+        assert "was 1, is 2" in verdict(b)["reason"]
+        assert bool(b.told(Kind.READY)) is passes
+        if not passes:
+            assert await b.left() is Leaving.REFUSED
+
+    world = told(story)
+    assert set(world.deciders().values()) == {"a"}
+
+
+def test_a_shadow_that_raises_is_refused_and_the_owner_goes_on() -> None:
+    async def story(world: World) -> None:
+        world.start("a", app=planning())
+        await world.settled(NEXT)
+        broken = planning()
+
+        def fail(_cycle: Cycle, _body: Any) -> None:  # noqa: ANN401 - the application's body
+            message = "told to fail"
+            raise RuntimeError(message)
+
+        broken.deciding = fail
+        b = shadow(world, broken, cycles=2)
+        assert await b.left() is Leaving.REFUSED
+        assert "decide raised RuntimeError: told to fail" in verdict(b)["reason"]
+        await world.settled(NEXT + 5)
+
+    world = told(story)
+    assert set(world.deciders().values()) == {"a"}
+
+
+def test_a_shadow_waits_no_longer_than_its_bound() -> None:
+    """An owner that stands still must not keep a deploy for ever."""
+
+    async def story(world: World) -> None:
+        a = world.start("a", app=planning())
+        await world.settled(NEXT)
+        world.kills = None
+        a.stop()
+        b = shadow(world, planning(), cycles=2)
+        assert await b.left() is Leaving.REFUSED
+        assert "only 0 of 2 cycles came within" in verdict(b)["reason"]
+
+    world = told(story)
+    assert set(world.deciders().values()) == {"a"}
+
+
+def test_a_shadow_that_is_asked_to_leave_does() -> None:
+    async def story(world: World) -> None:
+        world.start("a", app=planning())
+        await world.settled(NEXT)
+        b = shadow(world, planning(), cycles=40)
+        await world.settled(NEXT + 3)
+        b.worker.drain()
+        assert await b.left() is Leaving.REFUSED
+        assert verdict(b)["reason"] == "it was asked to leave"
+
+    world = told(story)
+    assert set(world.deciders().values()) == {"a"}
