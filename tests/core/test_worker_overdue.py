@@ -112,3 +112,18 @@ def test_a_seize_that_cannot_be_written_is_tried_again() -> None:
         assert len(s.told(Kind.SEIZED)) == 1
 
     assert told(story).deciders()[NEXT + 1] == "s"
+
+
+def test_who_owns_says_from_when_on_it_is_overdue() -> None:
+    """The launcher starts an heir by it: a cycle too late, and that one is missed."""
+
+    async def story(world: World) -> None:
+        world.start("a")
+        await world.settled(NEXT)
+        b = await world.candidate("b")
+        await world.settled(NEXT + 1)
+        seized, took = world.processes[0].told(Kind.SEIZED)[0], b.told(Kind.TOOK)[0]
+        expected = [schedule().overdue_at_ns(NEXT + each) // 1_000_000 for each in (0, 1)]
+        assert [seized["overdue_at_ms"], took["overdue_at_ms"]] == expected
+
+    told(story)
