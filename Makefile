@@ -104,7 +104,7 @@ status: setup ## show owner, release, cycle, positions and guards
 	@$(VENV)/foresight status $(ARGS)
 
 .PHONY: mutants
-mutants: setup ## break the pure modules one rule at a time and see a test fail for each
+mutants: setup ## break one rule at a time and see a test fail for each
 	@$(VENV)/python -m tests.mutants $(ARGS)
 
 # Both locks without any address, so that every machine installs from where it is used to.

@@ -27,6 +27,7 @@ except ImportError:
 FILE_MODE: Final = 0o600
 DIRECTORY_MODE: Final = 0o700
 NEW_FILE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+GROWING_FILE: Final = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class PlacedUnsynced(OSError):
@@ -183,20 +184,22 @@ def reserve(files: Files, path: Path, size: int) -> None:
     """Make sure that a file of at least `size` bytes of real blocks is there.
 
     Raises:
-        OSError: There is no room for it; what was there of it is gone.
+        OSError: There is no room for it; what was there before is kept.
     """
+    begun = True
     with contextlib.suppress(FileNotFoundError):
         if path.stat().st_size >= size:
             return
+        begun = False  # it grows where it is: what is held already must not be let go
+    descriptor = files.open(path, GROWING_FILE)
     try:
-        descriptor = _create(files, path)
-        try:
-            files.allocate(descriptor, size)
-        finally:
-            files.close(descriptor)
+        files.allocate(descriptor, size)
     except OSError:
-        discard(files, path)
+        if begun:
+            discard(files, path)
         raise
+    finally:
+        files.close(descriptor)
 
 
 def discard(files: Files, path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Break one rule of the transitions at a time and see that a test notices.
+"""Break one rule at a time and see that a test notices.
 
 `python -m tests.mutants` applies each mutant to a copy of the tree, runs there the one test that
 is named for it, and exits 1 if that test still passes: the rule would then be held by nobody.
@@ -11,29 +11,47 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = Path("state/transitions.py")
 TESTS = "tests/core/test_transitions.py"
-COPIED = ("state", "tests/core", "tests/records.py", "pyproject.toml")
+# With the helpers of the tests; not with their conftest.py, which prepares a whole session.
+COPIED = (
+    *("state", "handoff", "tests/core", "pyproject.toml"),
+    *("tests/records.py", "tests/homes.py", "tests/faulty_files.py", "tests/power_cut.py"),
+    *("tests/engine_world.py", "tests/owner_world.py", "tests/worker_world.py"),
+)
+JOBS = 2
 TEST_TIMEOUT_S = 120
 FAILED_TESTS = 1  # pytest's exit code where tests ran and some failed; any other is our mistake
 
 
 class Mutant(NamedTuple):
-    """One broken rule: its name, what is replaced by what, and the test that must fail."""
+    """One broken rule.
+
+    Attributes:
+        name: What is broken, in words.
+        source: The text that holds the rule; it occurs once.
+        replacement: What stands there instead.
+        test: Name of the test that must fail.
+        target: The module.
+        tests: The test's file.
+    """
 
     name: str
     source: str
     replacement: str
     test: str
+    target: Path = TARGET
+    tests: str = TESTS
 
 
 _REFUSED = "test_what_is_not_allowed_is_refused_and_changes_nothing"
 
-MUTANTS = (
+CORE_MUTANTS = (
     Mutant(
         "epoch stands still",
         "epoch=held.epoch + 1,",
@@ -159,7 +177,7 @@ def applied(mutant: Mutant, text: str) -> str:
     """
     found = text.count(mutant.source)
     if found != 1:
-        message = f"{mutant.name}: {mutant.source!r} occurs {found} times in {TARGET}"
+        message = f"{mutant.name}: {mutant.source!r} occurs {found} times in {mutant.target}"
         raise ValueError(message)
     return text.replace(mutant.source, mutant.replacement)
 
@@ -173,11 +191,11 @@ def is_killed(mutant: Mutant) -> bool:
     with tempfile.TemporaryDirectory(prefix="mutant-") as name:
         tree = Path(name)
         _copy_tree(tree)
-        target = tree / TARGET
+        target = tree / mutant.target
         target.write_text(applied(mutant, target.read_text(encoding="utf-8")), encoding="utf-8")
         command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
         done = subprocess.run(  # noqa: S603 - this interpreter, on a test named above
-            [*command, f"{TESTS}::{mutant.test}"],
+            [*command, f"{mutant.tests}::{mutant.test}"],
             cwd=tree,
             env={"PYTHONDONTWRITEBYTECODE": "1", "PYTHONSAFEPATH": "1", "PATH": ""},
             capture_output=True,
@@ -196,16 +214,25 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
     parser.add_argument("--only", metavar="NAME", help="try this mutant alone")
     only = parser.parse_args(arguments).only
-    chosen = [mutant for mutant in MUTANTS if only in {None, mutant.name}]
+    chosen = [mutant for mutant in all_mutants() if only in {None, mutant.name}]
     if not chosen:
         parser.error(f"no mutant is called {only!r}")
     survivors = 0
-    for mutant in chosen:
-        killed = is_killed(mutant)
-        survivors += not killed
-        sys.stdout.write(f"{'killed' if killed else 'SURVIVED':8}  {mutant.name}\n")
-        sys.stdout.flush()
+    with ThreadPoolExecutor(JOBS) as threads:
+        for mutant, killed in zip(chosen, threads.map(is_killed, chosen), strict=True):
+            survivors += not killed
+            word = "killed" if killed else "SURVIVED"
+            sys.stdout.write(f"{word:8}  {mutant.name}  ({mutant.target}, {mutant.test})\n")
+            sys.stdout.flush()
+    sys.stdout.write(f"{len(chosen)} mutants, {survivors} survived\n")
     return 1 if survivors else 0
+
+
+def all_mutants() -> tuple[Mutant, ...]:
+    """Return those of the transitions and those of everything around them."""
+    from tests.shell_mutants import SHELL_MUTANTS  # noqa: PLC0415 - it needs `Mutant` from here
+
+    return (*CORE_MUTANTS, *SHELL_MUTANTS)
 
 
 def _copy_tree(tree: Path) -> None:

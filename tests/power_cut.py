@@ -120,7 +120,7 @@ class UnsyncedFiles(FaultyFiles):
     @override
     def open(self, path: Path, flags: int) -> int:
         descriptor = super().open(path, flags)
-        if flags & os.O_CREAT:
+        if flags & os.O_CREAT and self._name(path) not in self._newest:
             self._step(path, {self._name(path): Inode()})
         name = self._name(path)
         self._opened[descriptor] = (name, self._newest.get(name))

@@ -95,7 +95,9 @@ def test_an_archive_of_another_app_is_refused(home: Path) -> None:
     assert read(home) == expected
 
 
-@pytest.mark.parametrize("damage", ["cut", "changed", "empty", "text", "short", "stray"])
+@pytest.mark.parametrize(
+    "damage", ["cut", "changed", "previous", "empty", "text", "short", "stray"]
+)
 def test_a_damaged_archive_is_refused_and_nothing_is_touched(home: Path, damage: str) -> None:
     archive, expected = exported(home), read(home)
     data = archive.read_bytes()
@@ -104,6 +106,9 @@ def test_a_damaged_archive_is_refused_and_nothing_is_touched(home: Path, damage:
             archive.write_bytes(data[: len(data) // 2])
         case "changed":
             archive.write_bytes(data.replace(b"order-12", b"order-13", 1))
+        case "previous":  # nothing that is proven by anything else in it
+            head, name, rest = data.partition(b"state/record.prev.json")
+            archive.write_bytes(head + name + rest.replace(b"order-14", b"order-15", 1))
         case "empty":
             archive.write_bytes(b"")
         case "text":

@@ -205,6 +205,18 @@ def test_on_a_full_disk_nothing_new_starts_and_what_was_planned_gets_its_fate(
     prove(home)
 
 
+def test_what_only_starts_leaves_the_spare_to_what_was_planned(home: Path) -> None:
+    files = FullDisk()
+    store = started(open_store(home, files=files))
+    store.transact(deciding(effect()), note("decide"))
+    store.transact(settle, note("settle"))
+    files.fill()
+    for kind, step in (("decide", deciding()), ("take", lambda record: take(record, B))):
+        with pytest.raises(DiskFull):
+            store.transact(step, note(kind))
+        assert (home / "state" / "spare").exists()
+
+
 @pytest.mark.parametrize(
     ("kind", "step"),
     [("miss", miss), ("release", release), ("seize", lambda record: seize(record, B))],

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from tests.mutants import MUTANTS, ROOT, TARGET, Mutant, applied, is_killed
+from tests.mutants import ROOT, Mutant, all_mutants, applied, is_killed
+
+MUTANTS = all_mutants()
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_every_mutant_still_finds_the_rule_that_it_breaks(mutant: Mutant) -> None:
-    text = (ROOT / TARGET).read_text(encoding="utf-8")
+    text = (ROOT / mutant.target).read_text(encoding="utf-8")
     mutated = applied(mutant, text)
     assert mutated != text
-    compile(mutated, str(TARGET), "exec")
+    compile(mutated, str(mutant.target), "exec")
+    assert f"def {mutant.test.partition('[')[0]}(" in (ROOT / mutant.tests).read_text()
 
 
 def test_the_names_of_the_mutants_are_their_own() -> None:

@@ -201,6 +201,8 @@ def test_the_first_record_is_there_once_it_was_acknowledged(tmp_path: Path) -> N
             except RecordMissing:
                 assert returned is None
                 found.add("nothing")
+            else:
+                prove(place)  # and the journal that begins with it
     assert found == {"there", "nothing"}
 
 
