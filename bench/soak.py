@@ -138,7 +138,6 @@ class Soak:
         self._weight = installation.directory / WEIGHT_FILE
         self._windows = installation.directory / "windows.jsonl"
         self.done = [Done(**each) for each in _lines(self._deploys)]
-        self._begun_cycle = 0
 
     @property
     def weight(self) -> Weight | None:
@@ -153,7 +152,7 @@ class Soak:
         self._installation.wait(
             lambda: self._installation.progress() >= self._cycle_now() - 1, "the present"
         )
-        self._begun_cycle = self._installation.wait_cycles(1)
+        _append(self._windows, {"first": self._installation.wait_cycles(1)})
         self._next = self._beside.submit(self._prepare, len(self.done) + 1)
 
     def deploy(self, number: int) -> Done:
@@ -186,6 +185,7 @@ class Soak:
         )
         self.done.append(done)
         _append(self._deploys, done._asdict())
+        _append(self._windows, {"last": self._installation.progress()})
         if number == WEIGHED_AFTER:
             _append(self._weight, weigh(self._installation)._asdict())
         assert deploy.phase in (Phase.PERMANENT, Phase.RETURNED, Phase.REFUSED)
@@ -195,9 +195,9 @@ class Soak:
         """Wait for every cycle that is due by now, stop, and say what there is to count."""
         last = self._cycle_now()
         self._installation.wait(lambda: self._installation.progress() >= last, "the last cycle")
-        _append(self._windows, {"first": self._begun_cycle, "last": last})
+        _append(self._windows, {"last": last})
         assert self._installation.down() == 0, "it stops when it is asked to"
-        return [(each["first"], each["last"]) for each in _lines(self._windows)]
+        return _windows(_lines(self._windows))
 
     def _prepare(self, number: int) -> str:
         return self._installation.snapshot(self._tree(number), ENTRY).release
@@ -245,6 +245,17 @@ class Soak:
 
 def _padded(number: int) -> bool:
     return number % PADDED_EVERY in (3, 8) and number % (2 * PADDED_EVERY) < PADDED_EVERY
+
+
+def _windows(notes: list[dict[str, Any]]) -> list[tuple[int, int]]:
+    """Return first and last cycle of each stretch; one that was interrupted ends earlier."""
+    found: list[tuple[int, int]] = []
+    for note in notes:
+        if "first" in note:
+            found.append((note["first"], note["first"]))
+        else:
+            found[-1] = (found[-1][0], note["last"])
+    return found
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:
