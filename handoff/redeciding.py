@@ -302,17 +302,17 @@ def words_of(found: Comparison) -> str:
 
 def difference(decided: Sequence[Effect], again: Sequence[Effect]) -> str:
     """Return how two decisions differ in what they want done, or an empty string."""
-    before, after = [_plain(each) for each in decided], [_plain(each) for each in again]
-    if before == after:
-        return ""
-    for old, new in zip(before, after, strict=False):
-        changed = [name for name in old if old[name] != new[name]]
-        if changed:
-            name = changed[0]
-            return f"{name} of {old['effect_id']} was {old[name]!r}, is {new[name]!r}"
-    rest = before[len(after) :] or after[len(before) :]
-    word = "is not wanted" if len(before) > len(after) else "is new"
-    return f"{rest[0]['kind']} {rest[0]['effect_id']} {word}"
+    before = {each.effect_id: _plain(each) for each in decided}
+    after = {each.effect_id: _plain(each) for each in again}
+    words = [f"{before[name]['kind']} {name} is not wanted" for name in before if name not in after]
+    words += [f"{after[name]['kind']} {name} is new" for name in after if name not in before]
+    for name, old in before.items():
+        new = after.get(name, old)
+        changed = (field for field in old if old[field] != new[field])
+        words += [f"{field} of {name} was {old[field]!r}, is {new[field]!r}" for field in changed]
+    if not words and list(before) != list(after):
+        words.append("the same effects in another order")
+    return "; ".join(words)
 
 
 def _decided_again(
@@ -334,7 +334,6 @@ def _decided_again(
 
 def _plain(effect: Effect) -> dict[str, Any]:
     return {
-        "effect_id": effect.effect_id,
         "kind": effect.kind,
         "payload": msgspec.json.decode(effect.payload),
         "schema_version": effect.schema_version,

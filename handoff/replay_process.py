@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from handoff.workload import Workload
+    from state.journal_frames import Line
     from state.record import Record
 
 
@@ -58,7 +59,7 @@ def tell_recorded(home: Path, release: str, *, last: int) -> None:
         workload = load(home, release, record)
         _tell(out, origin_of(workload, release))
         first = record.progress.cycle - last + 1
-        lines = read_lines(home / "journal", max(0, first - CHECKPOINT_CYCLES)) if last else ()
+        lines = _lines(home, record.progress.cycle, since_cycle=first) if last else ()
         schedule = Schedule(workload.cadence, record.timeline)
         for message in recorded_cycles(lines, workload, schedule, release=release, first=first):
             _tell(out, message)
@@ -81,6 +82,13 @@ def load(home: Path, release: str, record: Record) -> Workload[Any, Any]:
     """Import a release's application, for nothing but its `decide` and its schemas."""
     options = WorkerOptions(home=home, app=record.app, release=release, timeline=record.timeline)
     return load_workload(read_manifest(home, release), options)
+
+
+def _lines(home: Path, newest: int, *, since_cycle: int) -> Iterator[Line]:
+    # From the checkpoint before; what the owner has committed meanwhile was not asked for.
+    for line in read_lines(home / "journal", max(0, since_cycle - CHECKPOINT_CYCLES)):
+        if line.cycle <= newest:
+            yield line
 
 
 @contextlib.contextmanager

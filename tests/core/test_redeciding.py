@@ -200,7 +200,6 @@ def test_effects_that_the_other_release_does_not_know_are_named(
         {"after": "order-0"},
         {"not_after_ns": 1},
         {"schema_version": 2},
-        {"effect_id": "order-2"},
     ],
 )
 def test_every_fact_about_an_effect_is_compared(changes: dict[str, Any]) -> None:
@@ -219,6 +218,8 @@ def test_effects_too_many_and_too_few_are_named() -> None:
     one, two = order("order-1"), order("order-2")
     assert difference([one, two], [one]) == "order order-2 is not wanted"
     assert difference([one], [one, two]) == "order order-2 is new"
+    assert difference([one], [two]) == "order order-1 is not wanted; order order-2 is new"
+    assert difference([one, two], [two, one]) == "the same effects in another order"
     assert difference([], []) == ""
 
 
