@@ -20,6 +20,7 @@ from handoff.release_files import Manifest, read_manifest
 from handoff.replace import Driver, Watcher
 from handoff.tree_snapshot import snapshot_tree
 from handoff.wire import Kind
+from state.atomic_file import SystemFiles, make_directory
 from state.errors import RecordDamaged, RecordMissing
 from state.local_store import read_only_snapshot
 from state.medium import refuse_unsuitable
@@ -36,9 +37,9 @@ DOWN_S_MAX = 60.0
 
 
 def prepare_home(home: Path) -> None:
-    """Make the directories of a home, readable by this user alone."""
+    """Make the directories of a home, readable by this user alone, and there to stay."""
     for directory in (home, home / "run", home / "logs", home / "releases"):
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory(SystemFiles(), directory)
 
 
 def run(

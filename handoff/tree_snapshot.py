@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Final
 
 from handoff.errors import ReleaseUnusable
-from handoff.release_files import MANIFEST, Manifest, release_directory, write_manifest
+from handoff.release_files import Manifest, read_manifest, release_directory, write_manifest
+from state.atomic_file import SystemFiles, sync
 
+_FILES: Final = SystemFiles()
 IGNORED: Final = frozenset({".git", ".venv", "__pycache__", ".mypy_cache", ".ruff_cache"})
 
 
@@ -42,13 +44,24 @@ def snapshot_tree(home: Path, source: Path, entry: str) -> Manifest:
         tree=str(target / "tree"),
         paths=(str(target / "tree"), str(Path(__file__).resolve().parents[1])),
     )
-    if (target / MANIFEST).exists():
+    if _is_there(home, manifest):
         return manifest
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True, mode=0o700)
     shutil.copytree(source, target / "tree", ignore=shutil.ignore_patterns(*IGNORED))
+    for path in [*(target / "tree").rglob("*"), target / "tree"]:
+        sync(_FILES, path)  # before the manifest says that it is there
     write_manifest(home, manifest)
+    sync(_FILES, target)
+    sync(_FILES, target.parent)
     return manifest
+
+
+def _is_there(home: Path, manifest: Manifest) -> bool:
+    try:
+        return read_manifest(home, manifest.release) == manifest
+    except ReleaseUnusable:
+        return False  # never finished, or torn by a power cut
 
 
 def tree_digest(source: Path, entry: str) -> str:

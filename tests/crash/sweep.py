@@ -24,6 +24,7 @@ from tests.records import worker
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 LIMIT_S: Final = 30.0
+HUNG: Final = 124  # as timeout(1) says it
 
 CHANGING: Final = (
     *("openat", "write", "pwrite64", "fsync", "fdatasync", "rename", "renameat", "renameat2"),
@@ -184,15 +185,19 @@ class Sweep:
         kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         # The same calls in every run: nothing is compiled on the way and no hash is random.
         steady = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0"}
-        return subprocess.run(
-            command,
-            cwd=self._tree,
-            env=kept | steady,
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=LIMIT_S,
-        )
+        try:
+            return subprocess.run(
+                command,
+                cwd=self._tree,
+                env=kept | steady,
+                check=False,
+                capture_output=True,
+                text=True,
+                timeout=LIMIT_S,
+            )
+        except subprocess.TimeoutExpired:
+            said = f"it hung for {LIMIT_S:g} s"
+            return subprocess.CompletedProcess(command, HUNG, stdout="", stderr=said)
 
 
 def _frozen_tree(target: Path) -> Path:
@@ -321,7 +326,7 @@ def _struck(trace: str, point: Point) -> bool:
 
 
 def _trouble(point: Point, done: subprocess.CompletedProcess[str], who: str) -> str:
-    if point.fault == "KILL":
+    if point.fault == "KILL" and done.returncode != HUNG:
         return ""
     # A worker that cannot open its home leaves, and the launcher starts another one.
     allowed = {0, GAVE_UP} if point.step in {"first", RECOVERY} else {0}
