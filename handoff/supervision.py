@@ -121,6 +121,11 @@ def wake_at_s(situation: Situation) -> float | None:
     ]
     times += [child.started_s + _life_s(child) for child in situation.children]
     times.append(situation.next_start_s)
+    times += [
+        child.overdue_s + HEIR_SILENCE_S_MAX
+        for child in situation.children
+        if child.overdue_s is not None
+    ]
     if situation.unowned_s is not None:
         times.append(_silent_from_s(situation.unowned_s, situation.ready_s))
     later = [time_s for time_s in times if time_s > situation.now_s]
@@ -141,9 +146,19 @@ def _plan_heirs(situation: Situation) -> list[Action]:
     overdue = [child for child in heirs if _is_overdue(child, situation.now_s)]
     if overdue and len(overdue) == len(heirs):
         return [StartHeir(f"{overdue[0].name} is overdue")]
+    if overdue and _nobody_came(heirs, overdue[0], situation.now_s):
+        return [StartHeir(f"{overdue[0].name} is overdue, and no heir seizes")]
     if situation.standby and len(heirs) == 1 and heirs[0].owner:
         return [StartHeir("a standby is wanted")]
     return []
+
+
+def _nobody_came(heirs: list[Child], owner: Child, now_s: float) -> bool:
+    """The heirs there were had their time: they hang too, so a fresh one is wanted, once."""
+    assert owner.overdue_s is not None, "an overdue child says since when"
+    others = [heir for heir in heirs if heir.name != owner.name]
+    fresh = any(heir.started_s > owner.overdue_s for heir in others)
+    return not fresh and now_s > owner.overdue_s + HEIR_SILENCE_S_MAX
 
 
 def _plan_late(situation: Situation) -> list[Action]:

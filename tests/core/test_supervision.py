@@ -102,6 +102,17 @@ def test_an_overdue_owner_without_another_heir_gets_one() -> None:
     assert plan(situation(overdue, STANDBY)) == []
 
 
+def test_an_owner_that_stays_overdue_gets_a_fresh_heir_once() -> None:
+    """The standby that should have seized hangs as well."""
+    overdue = OWNER._replace(overdue_s=NOW_S - HEIR_SILENCE_S_MAX)
+    assert plan(situation(overdue, STANDBY)) == []
+    longer = overdue._replace(overdue_s=NOW_S - HEIR_SILENCE_S_MAX - 1)
+    expected = StartHeir("owner is overdue, and no heir seizes")
+    assert plan(situation(longer, STANDBY)) == [expected]
+    fresh = STANDBY._replace(name="fresh", started_s=NOW_S - 5)
+    assert plan(situation(longer, STANDBY, fresh)) == []
+
+
 def test_an_owner_is_not_overdue_at_its_limit() -> None:
     assert plan(situation(OWNER._replace(overdue_s=NOW_S))) == []
     assert plan(situation(OWNER._replace(overdue_s=None))) == []
@@ -176,12 +187,12 @@ def test_the_next_look_is_at_the_earliest_of_all_limits() -> None:
     candidate = CANDIDATE._replace(started_s=NOW_S - CANDIDATE_LIFE_S_MAX + 30)
     everybody = situation(overdue, leaving, candidate, next_start_s=NOW_S + 20)
     times = []
-    for _ in range(4):
+    for _ in range(5):
         wake = wake_at_s(everybody)
         assert wake is not None
         times.append(round(wake - NOW_S, 6))
         everybody = everybody._replace(now_s=wake)
-    assert times == [20, 30, 40, 50]
+    assert times == [20, 30, 40, 50, 50 + HEIR_SILENCE_S_MAX]
     assert wake_at_s(everybody) is None
 
 

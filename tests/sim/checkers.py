@@ -49,7 +49,7 @@ class Checkers:
         record: The first record.
         releases: Every release, by name.
         executed: Says how often the venue executed an effect.
-        may_miss: Whether recorded misses are expected at all.
+        lied: Says whether a proof of death was wrong; two workers may then have sent.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class Checkers:
         record: Record,
         releases: dict[str, Release],
         executed: Callable[[str], int],
+        lied: Callable[[], bool],
     ) -> None:
         self.record = record
         self.decided: set[int] = set()
@@ -65,6 +66,7 @@ class Checkers:
         self.handed: Counter[str] = Counter()
         self._releases = releases
         self._executed = executed
+        self._lied = lied
         self._chain = CHAIN_START
 
     def written(self, after: Record, facts: Facts) -> str:
@@ -82,8 +84,10 @@ class Checkers:
                 yield f"{facts.kind}: epoch {old.epoch} became {new.epoch}"
             if facts.replaced_pid != (old.owner.pid if old.owner else None):
                 yield f"{facts.kind}: the journal names another owner than the one before"
-            if facts.kind == "seize" and facts.owner_alive:
+            if facts.kind == "seize" and facts.owner_alive and not self._lied():
                 yield "seized from an owner that lives"
+            if facts.kind == "take" and before.progress.phase is not Phase.SETTLED:
+                yield "a take with a cycle in hand: the owner before goes on performing it"
             if facts.kind == "take" and not facts.in_time:
                 yield "a planned handoff came too late for its boundary"
             yield from self._successor(before, after)
@@ -145,6 +149,8 @@ class Checkers:
 
     def outcomes(self) -> Iterator[str]:
         """Yield what receipts and the venue disagree about."""
+        if self._lied():
+            return
         for name, delivery in self.planned.items():
             times = self._executed(name)
             if times > 1 and delivery is not Delivery.AT_LEAST_ONCE:
@@ -187,6 +193,8 @@ class Checkers:
 
     def _way_back(self, record: Record) -> Iterator[str]:
         previous = record.ownership.previous
+        if (record.rollout is None) != (previous is None):
+            yield "a bake and the way back do not go together"
         if record.rollout is None or previous is None or record.schema is None:
             return
         schema = record.fallback.schema if record.fallback else record.schema

@@ -180,9 +180,13 @@ class Process:
         Raises:
             Killed: Always; what unwinds does nothing any more.
         """
+        self.freeze()
+        raise Killed
+
+    def freeze(self) -> None:
+        """Stop doing anything, for ever: a deadlock, a dead disk under it."""
         self.hung = True
         self.loop.ready.clear()
-        raise Killed
 
     def require_alive(self) -> None:
         if not self.alive or self.hung:

@@ -29,6 +29,7 @@ KINDS: Final = (
     "deployer",
     "operator",
     "inputs",
+    "false_death",  # a proof of death is wrong, as if somebody lied about a pid
 )
 
 
@@ -37,16 +38,22 @@ class Faults:
 
     Attributes:
         on: Trouble is made at all; switched off for the last part of each simulation.
+        lied: A proof of death was wrong: what was executed twice is nobody's fault here, but
+            who lost ownership must not write all the same.
         kinds: For each kind the factor of its frequency; 0 where it does not happen.
     """
 
     def __init__(self, rng: random.Random) -> None:
         self.on = True
+        self.lied = False
         self._rng = rng
         share = rng.choice((0.0, 0.15, 0.3, 0.6))
         self.kinds = {
             kind: rng.choice((0.3, 1.0, 3.0)) if rng.random() < share else 0.0 for kind in KINDS
         }
+        if self.kinds["false_death"]:
+            # Who lost ownership without knowing it shows only while it is at work.
+            self.kinds["slow"] = max(3.0, self.kinds["slow"])
         if rng.random() < 0.5:
             # Trouble that a protocol finds hardest comes together more often than by chance.
             for kind in rng.sample(KINDS, 2):

@@ -74,13 +74,19 @@ def _finish(future: asyncio.Future[None]) -> None:
 class _Watched:
     """Another process of the same host."""
 
-    def __init__(self, watcher: Process, process: Process | None) -> None:
+    def __init__(self, watcher: Process, process: Process | None, faults: Faults) -> None:
         self._watcher = watcher
         self._process = process
+        self._faults = faults
 
     def gone(self) -> bool:
         self._watcher.cross("watch")
-        return self._process is None or not self._process.alive
+        if self._process is None or not self._process.alive:
+            return True
+        if self._faults.strikes("false_death", 0.01):
+            self._faults.lied = True
+            return True
+        return False
 
     def kill(self) -> bool:
         if self._process is not None:
@@ -97,12 +103,13 @@ class _Watched:
 class SimulatedHosts:
     """One host: who lives is known for certain, once it is looked at."""
 
-    def __init__(self, watcher: Process, processes: Mapping[int, Process]) -> None:
+    def __init__(self, watcher: Process, processes: Mapping[int, Process], faults: Faults) -> None:
         self._watcher = watcher
+        self._faults = faults
         self._processes = processes
 
     def watch(self, worker: WorkerId) -> OtherWorker:
-        return _Watched(self._watcher, self._processes.get(worker.pid))
+        return _Watched(self._watcher, self._processes.get(worker.pid), self._faults)
 
 
 class SimulatedLine:

@@ -75,7 +75,7 @@ class WorkerProcess(Process):
                 workload=workload,
                 store=around.store_of(self),
                 clock=SimulatedClock(self, around.lag_s),
-                hosts=SimulatedHosts(self, around.processes),
+                hosts=SimulatedHosts(self, around.processes, around.faults),
                 channel=self.line,
                 schedule=Schedule(workload.cadence, around.timeline),
                 me=self.identity,

@@ -123,7 +123,12 @@ class World:
             body=SCHEMAS[1].encode(SCHEMAS[1].initial()),
         )
         self.disk.create(record)
-        self.checkers = Checkers(record, self.releases, lambda name: self.venue.executed[name])
+        self.checkers = Checkers(
+            record,
+            self.releases,
+            executed=lambda name: self.venue.executed[name],
+            lied=lambda: self.faults.lied,
+        )
         self._start_launcher()
         deploys = self._rng.random() < 0.8
         self._deployer = SimulatedDeployer(
@@ -311,11 +316,16 @@ class World:
 
     def _stop_one(self) -> None:
         process = self._draw_process()
-        if process is not None:
-            long_s = 2 * self.schedule.bounds.overdue_ns / NS + 2
-            duration_ns = self.faults.duration_ns(short_ms=2000, long_s=long_s)
-            self.trace("world", "stops", process=process.name, ns=duration_ns)
-            process.stop(duration_ns)
+        if process is None:
+            return
+        if self._rng.random() < 0.15:
+            self.trace("world", "freezes", process=process.name)
+            process.freeze()
+            return
+        long_s = 2 * self.schedule.bounds.overdue_ns / NS + 2
+        duration_ns = self.faults.duration_ns(short_ms=2000, long_s=long_s)
+        self.trace("world", "stops", process=process.name, ns=duration_ns)
+        process.stop(duration_ns)
 
     def _step_clock(self) -> None:
         by_s = self._rng.choice((-10.0, -2.0, -0.3, 0.3, 2.0, 10.0, 40.0, 40.0))
