@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,6 +10,9 @@ import pytest
 from handoff.shadow import Shadowing
 from handoff.wire import Kind
 from handoff.worker import Leaving, Trial
+from state import transitions
+from state.record import Control
+from state.store import Note
 from tests.engine_world import FIRST, Application, order
 from tests.worker_world import told
 
@@ -58,6 +62,31 @@ def test_it_decides_as_many_cycles_as_were_asked_for_and_performs_nothing() -> N
     assert len(world.venue.sent) == len(set(world.venue.sent))
 
 
+def test_a_cycle_whose_record_it_never_saw_is_not_counted() -> None:
+    """A command that lands just before the decision changes what is decided upon."""
+
+    async def story(world: World) -> None:
+        app = planning()
+
+        async def observed(cycle: Cycle) -> list[str]:
+            halted = Control(halted=cycle.number == NEXT + 2, by="mia")
+            if cycle.number in (NEXT + 2, NEXT + 3):
+                change = partial(transitions.command, control=halted, attempt=f"c{cycle.number}")
+                world.store.transact(change, Note(kind="command"))
+            return []
+
+        app.observed = observed
+        world.start("a", app=app)
+        await world.settled(NEXT)
+        b = shadow(world, planning(), cycles=3)
+        await world.until(lambda: bool(b.told(Kind.READY)))
+        assert verdict(b)["reason"] == "3 cycles, 0 differ"
+        assert world.done() == NEXT + 5, "of five cycles two were not counted"
+
+    world = told(story)
+    assert world.store.read().control.halted is False
+
+
 @pytest.mark.parametrize(("differ_max", "passes"), [(0.5, False), (1.0, True)])
 def test_what_it_decides_otherwise_counts(*, differ_max: float, passes: bool) -> None:
     async def story(world: World) -> None:
@@ -87,6 +116,8 @@ def test_a_shadow_that_raises_is_refused_and_the_owner_goes_on() -> None:
 
         broken.deciding = fail
         b = shadow(world, broken, cycles=2)
+        await world.until(lambda: bool(b.told(Kind.GATE)[3:]))
+        assert verdict(b)["passed"] is False
         assert await b.left() is Leaving.REFUSED
         assert "decide raised RuntimeError: told to fail" in verdict(b)["reason"]
         await world.settled(NEXT + 5)
@@ -104,6 +135,7 @@ def test_a_shadow_waits_no_longer_than_its_bound() -> None:
         world.kills = None
         a.stop()
         b = shadow(world, planning(), cycles=2)
+        await world.until(lambda: bool(b.told(Kind.GATE)[3:]), limit_s=10_000)
         assert await b.left() is Leaving.REFUSED
         assert "only 0 of 2 cycles came within" in verdict(b)["reason"]
 
