@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
 import tempfile
 import time
@@ -16,13 +17,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tests.crash import sweep
+from tests.crash import disk_images, sweep
 from tests.crash.sweep import CHANGING, RECOVERY, STEPS, Point, Sweep, Trial, fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 JOBS: Final = 2
+WRONG: Final = ("torn", "lost", "doubled")
 
 
 def sampled(points: Sequence[Point], size: int) -> list[Point]:
@@ -83,13 +85,34 @@ def main(arguments: list[str] | None = None) -> int:
     for step, counts in by_step(trials).items():
         _print(step, counts)
     _print("all", found)
+    images = _on_disk_images() if options.full else {}
     for trial in trials:
         if not trial.is_clean:
             sys.stdout.write(f"{trial.point}\n  {trial.verdict}\n  {trial.trouble}\n")
     if options.json is not None:
-        report = {"totals": found, "steps": by_step(trials)}
+        report = {"totals": found, "steps": by_step(trials), "images": images}
         options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    return 0 if all(trial.is_clean for trial in trials) else 1
+    bad = [counts for counts in images.values() if any(counts[word] for word in WRONG)]
+    return 0 if all(trial.is_clean for trial in trials) and not bad else 1
+
+
+def _on_disk_images() -> dict[str, dict[str, int]]:
+    """Cut the power on real file systems, where that is permitted; say so where it is not."""
+    found: dict[str, dict[str, int]] = {}
+    for kind in disk_images.SIZES:
+        reason = disk_images.why_impossible(kind)
+        if reason:
+            sys.stdout.write(f"{kind:14} skipped: {reason}\n")
+            continue
+        command = ["unshare", "--mount", sys.executable, "-m", "tests.crash.disk_images", kind]
+        done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=sweep.ROOT)
+        if done.returncode:
+            sys.stdout.write(f"{kind:14} skipped: {done.stderr.strip()[-200:]}\n")
+            continue
+        found[kind] = json.loads(done.stdout)
+        _print(kind, found[kind])
+        sys.stdout.write(done.stderr)
+    return found
 
 
 def _swept(place: Path, *, full: bool, sample: int | None) -> list[Trial]:

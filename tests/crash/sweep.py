@@ -162,9 +162,22 @@ class Sweep:
             shutil.rmtree(place)
         return Trial(point, struck, verdict, wreck, trouble)
 
+    def template(self, step: str) -> Path:
+        """Return the place from which a step starts."""
+        return self._templates[STEPS[step]]
+
+    def strike(self, point: Point, place: Path) -> bool:
+        """Run a step in a place of the caller's with its fault; return whether it struck."""
+        self._trace(point.step, place, place / "trace", [_injection(point)])
+        return _struck((place / "trace").read_text(errors="replace"), point)
+
+    def survive(self, place: Path) -> int:
+        """Recover in a place of the caller's with a fresh process; return its exit status."""
+        return self._run([*VICTIM, RECOVERY, *_places(place)]).returncode
+
     def _copy(self, step: str, start: Path | None) -> Path:
         place = self._fresh(step)
-        _copy_home(start or self._templates[STEPS[step]], place)
+        _copy_home(start or self.template(step), place)
         return place
 
     def _fresh(self, stem: str) -> Path:
