@@ -91,6 +91,13 @@ class Schedule:
         """Return the instant from which a cycle that nobody decided is overdue."""
         return self.boundary_ns(cycle) + self.bounds.overdue_ns
 
+    def overdue_from_ns(self, cycle: int, now_ns: int) -> int:
+        """Return when an owner that got here now is overdue with a cycle.
+
+        It has the whole limit, also where it came late or catches up.
+        """
+        return max(self.overdue_at_ns(cycle), now_ns + self.bounds.overdue_ns)
+
     def too_old(self, cycle: int, now_ns: int) -> bool:
         """Tell whether the catch-up policy gives a cycle up."""
         limit = self.cadence.catch_up_ns

@@ -257,18 +257,15 @@ class Follower:
             deploy=self.deploy_id,
             epoch=self._took_epoch,
             cycle=record.progress.cycle + 1,
-            overdue_at_ms=self._overdue_from_now_ns(record.progress.cycle + 1) // MS,
+            overdue_at_ms=parts.schedule.overdue_from_ns(
+                record.progress.cycle + 1, parts.clock.now_ns()
+            )
+            // MS,
             proof=proof.value,
             release=parts.me.release,
             of=self._bake or 0,
         )
         return True
-
-    def _overdue_from_now_ns(self, cycle: int) -> int:
-        """Return when this new owner is overdue: it has the whole limit, however late it came."""
-        schedule = self._parts.schedule
-        limit_ns = self._parts.clock.now_ns() + schedule.bounds.overdue_ns
-        return max(schedule.overdue_at_ns(cycle), limit_ns)
 
     def _rollout(self) -> Rollout | None:
         """Return the bake that this worker starts if it owns, once it is approved."""

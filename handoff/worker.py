@@ -286,7 +286,7 @@ class Worker:
             epoch=record.ownership.epoch,
             release=parts.me.release,
             late_ms=round((started_ns - parts.schedule.boundary_ns(cycle)) / MS, 3),
-            overdue_at_ms=parts.schedule.overdue_at_ns(cycle + 1) // MS,
+            overdue_at_ms=parts.schedule.overdue_from_ns(cycle + 1, parts.clock.now_ns()) // MS,
             clean_cycles=rollout.clean_cycles if rollout else 0,
             of=rollout.of if rollout else 0,
             deploy=rollout.deploy_id if rollout else "",

@@ -35,6 +35,18 @@ def test_a_boundary_is_the_first_nanosecond_of_its_cycle(schedule: Schedule, cyc
     assert schedule.cycle_at(boundary_ns - 1) == cycle - 1
 
 
+@given(schedules(), st.integers(min_value=-(10**6), max_value=10**6), st.integers(0, 10**15))
+def test_an_owner_has_the_whole_limit_however_late_it_came(
+    schedule: Schedule, cycle: int, late_ns: int
+) -> None:
+    """One that catches up is not taken for one that hangs."""
+    overdue_ns = schedule.bounds.overdue_ns
+    boundary_ns = schedule.boundary_ns(cycle)
+    assert schedule.overdue_from_ns(cycle, boundary_ns - 1) == schedule.overdue_at_ns(cycle)
+    late = schedule.overdue_from_ns(cycle, boundary_ns + late_ns)
+    assert late == boundary_ns + late_ns + overdue_ns
+
+
 @given(schedules(), TIMES)
 def test_every_instant_lies_between_two_boundaries(schedule: Schedule, wall_ns: int) -> None:
     """No instant is in no cycle, none in two: nothing can be skipped or doubled by arithmetic."""
