@@ -73,7 +73,7 @@ sim: setup ## search simulated worlds for a broken guarantee (SEEDS=n runs so ma
 
 .PHONY: crash
 crash: setup ## kill the store at every system call and look at what is left
-	@$(VENV)/python -m tests.crash $(ARGS)
+	@$(VENV)/python -m tests.crash --full $(ARGS)
 
 .PHONY: soak
 soak: setup ## run for hours with deploys and faults, then prove the journal

@@ -23,6 +23,7 @@ CANDIDATE_LIFE_S_MAX: Final = 1800.0  # a candidate nobody approves is stopped
 SHADOW_S_MAX: Final = 1500.0  # of it, for cycles decided beside the owner
 DRIVER_ABSENCE_S_MAX: Final = 60.0  # a deployer may be restarted once in this time
 HEIR_SILENCE_S_MAX: Final = 30.0  # a warm heir seizes at once where nobody owns, or it hangs
+HEIR_TRIAL_S: Final = 300.0  # to get warm, to see that an owner hangs, and to seize
 DRAIN_TIMEOUT_S: Final = 30.0  # then an old worker that owns nothing is killed
 LAUNCHER_REPLY_S_MAX: Final = 10.0  # a launcher that does not answer is hung
 
@@ -30,6 +31,7 @@ CLOSE_S_MAX: Final = 10.0  # for the connections of a worker that leaves
 
 FOLLOW_POLL_S: Final = 0.02  # how often a follower looks at the record's token
 OWNER_POLL_S: Final = 0.1  # how often an owner that waits looks at the record's token
+WRITE_RETRY_S_MAX: Final = 2.0  # how soon a disk that is free again is noticed
 YIELD_NS: Final = 500 * MS  # a busy owner steps aside this long for a waiting candidate
 YIELD_CYCLES_MIN: Final = 8  # and not again for this many cycles
 

@@ -22,6 +22,7 @@ from handoff.limits import (
     MS,
     NS,
     OWNER_POLL_S,
+    WRITE_RETRY_S_MAX,
     YIELD_CYCLES_MIN,
     YIELD_NS,
 )
@@ -76,6 +77,7 @@ class Worker:
         self._candidate_waits = False
         self._yielded_cycle = -YIELD_CYCLES_MIN
         self._failures = 0  # of the next cycle, in a row
+        self._refused_writes = 0  # by the disk, in a row
         self._reason = ""
 
     def drain(self) -> None:
@@ -195,9 +197,17 @@ class Worker:
             except StateError as error:
                 # A full or failing disk: the old record stands, the cycle is tried again.
                 parts.log.write(LogEvent.COMMIT_FAILED, reason=str(error))
-                await parts.clock.pause(OWNER_POLL_S)
+                await self._pause_refused()
                 record = parts.store.read()
+            else:
+                self._refused_writes = 0
         return leaving
+
+    async def _pause_refused(self) -> None:
+        """Wait before the next try, longer each time: every one observes afresh."""
+        pause_s = min(OWNER_POLL_S * 2**self._refused_writes, WRITE_RETRY_S_MAX)
+        self._refused_writes = min(self._refused_writes + 1, 16)
+        await self._parts.clock.pause(pause_s)
 
     async def _own_step(self, runner: CycleRunner, record: Record) -> tuple[Leaving | None, Record]:
         """Go one cycle further; say whether this worker leaves, and the record as it is."""

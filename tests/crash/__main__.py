@@ -48,7 +48,7 @@ def recovery_points(sweeper: Sweep, trials: Sequence[Trial]) -> list[Point]:
             wrecks.setdefault(fingerprint(trial.wreck), trial.wreck)
     found = [point for wreck in wrecks.values() for point in sweeper.points(RECOVERY, wreck)]
     # Killed at a call that only looks, a recovery leaves what it would leave at the next one.
-    return [point for point in found if point.call in CHANGING or point.fault != "KILL"]
+    return [point for point in found if point.call in CHANGING]
 
 
 def totals(trials: Sequence[Trial]) -> dict[str, int]:
