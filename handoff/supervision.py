@@ -15,6 +15,7 @@ from handoff.limits import (
     CANDIDATE_LIFE_S_MAX,
     DRAIN_TIMEOUT_S,
     HEIR_SILENCE_S_MAX,
+    HEIR_TRIAL_S,
     READY_TIMEOUT_S,
 )
 
@@ -154,10 +155,11 @@ def _plan_heirs(situation: Situation) -> list[Action]:
 
 
 def _nobody_came(heirs: list[Child], owner: Child, now_s: float) -> bool:
-    """The heirs there were had their time: they hang too, so a fresh one is wanted, once."""
+    """The heirs there were had their time: they hang too, so a fresh one is wanted."""
     assert owner.overdue_s is not None, "an overdue child says since when"
+    fresh_from_s = max(owner.overdue_s, now_s - HEIR_TRIAL_S)
     others = [heir for heir in heirs if heir.name != owner.name]
-    fresh = any(heir.started_s > owner.overdue_s for heir in others)
+    fresh = any(heir.started_s > fresh_from_s for heir in others)
     return not fresh and now_s > owner.overdue_s + HEIR_SILENCE_S_MAX
 
 

@@ -11,6 +11,7 @@ from handoff.limits import (
     CANDIDATE_LIFE_S_MAX,
     DRAIN_TIMEOUT_S,
     HEIR_SILENCE_S_MAX,
+    HEIR_TRIAL_S,
     READY_TIMEOUT_S,
 )
 from handoff.supervision import (
@@ -102,8 +103,8 @@ def test_an_overdue_owner_without_another_heir_gets_one() -> None:
     assert plan(situation(overdue, STANDBY)) == []
 
 
-def test_an_owner_that_stays_overdue_gets_a_fresh_heir_once() -> None:
-    """The standby that should have seized hangs as well."""
+def test_an_owner_that_stays_overdue_gets_a_fresh_heir_and_time_for_it() -> None:
+    """The standby that should have seized hangs as well; the fresh one may, too."""
     overdue = OWNER._replace(overdue_s=NOW_S - HEIR_SILENCE_S_MAX)
     assert plan(situation(overdue, STANDBY)) == []
     longer = overdue._replace(overdue_s=NOW_S - HEIR_SILENCE_S_MAX - 1)
@@ -111,6 +112,10 @@ def test_an_owner_that_stays_overdue_gets_a_fresh_heir_once() -> None:
     assert plan(situation(longer, STANDBY)) == [expected]
     fresh = STANDBY._replace(name="fresh", started_s=NOW_S - 5)
     assert plan(situation(longer, STANDBY, fresh)) == []
+    tried = fresh._replace(started_s=NOW_S - HEIR_TRIAL_S)
+    ages = overdue._replace(overdue_s=NOW_S - HEIR_TRIAL_S - 60)
+    assert plan(situation(ages, STANDBY, tried)) == [expected]
+    assert plan(situation(ages, STANDBY, tried, fresh)) == []
 
 
 def test_an_owner_is_not_overdue_at_its_limit() -> None:

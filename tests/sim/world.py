@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 APP: Final = "sim"
 TROUBLE_CYCLES_MAX: Final = 14
 HEALED_CYCLES: Final = 2  # settled in their own time after the trouble: the world is well
-HEAL_GRACE_NS: Final = 240 * NS
+HEAL_GRACE_NS: Final = 900 * NS  # every limit of the launcher, one after another
 
 
 class Outcome(NamedTuple):
