@@ -7,6 +7,7 @@ default: https://github.com/msgspec/msgspec/issues/490). No meaning of any field
 
 from __future__ import annotations
 
+import functools
 from typing import Any, TypeVar
 
 import msgspec
@@ -44,11 +45,16 @@ def decode_open(data: bytes | msgspec.Raw, kind: type[StructT]) -> StructT:
 
 def _plain(value: object) -> Any:  # noqa: ANN401 - JSON builtins have no narrower type
     if isinstance(value, OpenStruct):
-        names = (name for name in value.__struct_fields__ if name != UNKNOWN)
-        return {name: _plain(getattr(value, name)) for name in names} | value.unknown_fields
+        known = {name: _plain(getattr(value, name)) for name in _known_fields(type(value))}
+        return known | value.unknown_fields if value.unknown_fields else known
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     return value
+
+
+@functools.cache
+def _known_fields(kind: type[OpenStruct]) -> tuple[str, ...]:
+    return tuple(name for name in kind.__struct_fields__ if name != UNKNOWN)
 
 
 def _with_unknown(value: Any, raw: bytes | msgspec.Raw) -> Any:  # noqa: ANN401 - as _plain
