@@ -17,6 +17,7 @@ from deploy import convergence, notifications, requests
 from deploy.deployer import NICENESS, Deployer, json_line
 from deploy.errors import DeployError, RequestMissing
 from deploy.watcher import BranchWatcher
+from handoff.errors import HandoffError
 from state.errors import StateError
 
 _USAGE = 2
@@ -31,7 +32,7 @@ def main(argv: list[str] | None = None) -> int:
     os.nice(NICENESS)  # the owner beside it has the first word
     try:
         return int(arguments.run(arguments))
-    except (DeployError, StateError) as error:
+    except (DeployError, HandoffError, StateError) as error:
         sys.stderr.write(f"error: {error}\nhint: {error.hint}\n")
         return 1
 

@@ -22,7 +22,7 @@ from deploy.gates import GateName
 from deploy.git_tree import GitTree
 from deploy.release import releases_to_keep
 from handoff.client import LauncherClient
-from handoff.errors import HandoffError
+from handoff.errors import HandoffError, NotRunning, WireBroken
 from handoff.events import AbortAsked, Event, Superseded
 from handoff.limits import READY_TIMEOUT_S, SHADOW_S_MAX
 from handoff.release_files import Manifest, read_manifest
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 TURN_LOCK: Final = "deploy.lock"
 TURN_S_MAX: Final = 7200.0  # a bake of an hour, and the deploy before it
 TURN_POLL_S: Final = 0.2
+LAUNCHERS_MAX: Final = 10  # that may die during one bake before this deployer gives up
+LAUNCHER_BACK_S_MAX: Final = 600.0  # a person starts it again; an init system takes a second
 RELEASES_SPARE: Final = 8  # permanent ones kept for a rollback
 NICENESS: Final = 10  # compiling an environment uses every core beside the owner
 MS_NS: Final = 1_000_000
@@ -87,24 +89,51 @@ class Deployer:
 
         Raises:
             StateError: The history could not be written; the request stays open.
+            HandoffError: It took, and no launcher came back to say how it went on; as above.
         """
         try:
             with self._turn() as mine:
                 if mine:
-                    self._deploy()
+                    self._deploy_to_the_end()
                 else:
                     self._superseded()
         except (DeployError, HandoffError, StateError, OSError) as error:
+            if isinstance(error, HandoffError) and self._took:
+                raise  # it may own: that it was refused would be a lie
             self._end(history.Outcome.REFUSED, str(error))
         return self._finish()
 
     # --- the order of things -------------------------------------------------------
 
+    def _deploy_to_the_end(self) -> None:
+        """Deploy; from the take on also past the death of the launcher, as the workers do."""
+        for _ in range(LAUNCHERS_MAX):
+            try:
+                self._deploy()
+            except (NotRunning, WireBroken):
+                if not self._took or not self._launcher_came_back():
+                    raise
+            else:
+                return
+
+    @property
+    def _took(self) -> bool:
+        return self._entry.cycle is not None
+
+    def _launcher_came_back(self) -> bool:
+        deadline_s = time.monotonic() + LAUNCHER_BACK_S_MAX
+        while time.monotonic() < deadline_s:
+            with contextlib.suppress(HandoffError), LauncherClient(self._home) as client:
+                client.ask(Kind.STATUS)
+                return True
+            time.sleep(TURN_POLL_S)  # noqa: TID251 - nothing tells when a socket is there
+        return False
+
     def _deploy(self) -> None:
         if self._already_live():
             self._end(history.Outcome.PERMANENT, "it is live already")
             return
-        if self._entry.cycle is not None and self._ended_meanwhile():
+        if self._took and self._ended_meanwhile():
             return
         manifest = self._build()
         self._note(release=manifest.release, commit=manifest.commit, subject=manifest.subject)

@@ -46,30 +46,8 @@ def _own_state_home() -> Iterator[None]:
         yield
 
 
-# Seen to fail on a checked clone and not yet understood; `FORESIGHT_UNSTEADY=1` runs them. Each is
-# a debt: it leaves this list with the commit that steadies it.
-UNSTEADY = (
-    "tests/process/test_hook_files.py",  # an interpreter at a path with a space
-    "tests/process/test_hook_merges.py",  # asserts how long a merge takes
-    "tests/process/test_hook_watcher.py",  # waits for a phase that may be over already
-    "tests/process/test_replay.py",  # a cycle that is decided late is not repeatable there
-    "tests/process/test_way_back.py",  # compares two cycles that may be the same one
-    "tests/process/test_service_units.py",  # its sockets do not fit into a long temporary path
-    "tests/demo/test_readme_session.py",  # the session is made anew after each change of wording
-)
-RUN_UNSTEADY = bool(os.environ.get("FORESIGHT_UNSTEADY"))
-
-
-def _leave_out_unsteady(config: pytest.Config, items: list[pytest.Item]) -> None:
-    left_out = [item for item in items if item.nodeid.startswith(UNSTEADY)]
-    if left_out and not RUN_UNSTEADY:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if not item.nodeid.startswith(UNSTEADY)]
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the unsteady tests out, mark those that run alone and put them last."""
-    _leave_out_unsteady(config, items)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that run alone and put them last."""
     for item in items:
         folder = _folder_alone(item.nodeid)
         if folder is not None:

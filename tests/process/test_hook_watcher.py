@@ -16,9 +16,12 @@ from deploy import deployer
 from deploy.branch import Policy
 from deploy.convergence import Follower
 from deploy.watcher import BranchWatcher
-from tests.process.bot import Bot, end
+from tests.process.bot import WORKER, Bot, end
 
 pytestmark = pytest.mark.timeout(120)
+
+# Long enough that a deployer can be killed while its candidate starts.
+SLOW_START = "import time\n\ntime.sleep(3)\n"
 
 
 @pytest.fixture
@@ -170,7 +173,8 @@ def test_only_what_is_signed_goes_live(bot: Bot, signer: Path) -> None:
 def test_a_deploy_outlives_its_terminal_and_its_deployer(bot: Bot) -> None:
     """Whoever asked is gone and whoever did it was killed: the history still says how it ended."""
     bot.up()
-    second = bot.project.version("2")
+    bot.project.write("worker.py", SLOW_START + WORKER.format(version="2"))
+    second = bot.project.commit("Take a while to start")
     ask = (
         "import sys, time; from pathlib import Path; from deploy import deployer, requests;"
         "home, repository, commit = sys.argv[1:];"
@@ -190,7 +194,7 @@ def test_a_deploy_outlives_its_terminal_and_its_deployer(bot: Bot) -> None:
     os.close(main)
     asker.kill()
     asker.wait()
-    for phase in ("gating", "baking"):
+    for phase in ("starting", "baking"):
         bot.wait(lambda: (now := bot.current()) is not None and now.phase == phase, phase)  # noqa: B023 - waited for at once
         bot.kill(job)
     bot.wait_live(second)
@@ -210,6 +214,19 @@ def test_a_deployer_that_died_with_its_launcher_is_started_again(bot: Bot) -> No
     for pid in deployers:
         end(pid)
     bot.up(bot.watcher())
+    bot.wait_live(second)
+    (entry,) = bot.deploys()
+    assert (entry.deploy, entry.outcome, entry.reason) == (deploy, "permanent", "")
+
+
+def test_a_deployer_waits_for_a_launcher_that_died_in_a_bake(bot: Bot) -> None:
+    """The release owns all the while: that it was refused would be a lie."""
+    bot.up()
+    second = bot.project.version("2")
+    deploy = bot.request(second, bake=6)
+    bot.wait(lambda: (now := bot.current()) is not None and now.phase == "baking", "a bake")
+    bot.kill_launcher()
+    bot.up()
     bot.wait_live(second)
     (entry,) = bot.deploys()
     assert (entry.deploy, entry.outcome, entry.reason) == (deploy, "permanent", "")

@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.process, pytest.mark.slow, pytest.mark.timeout(180)]
 
 @pytest.fixture(scope="module")
 def teller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Teller]:
-    """A bot that has run twenty cycles of a release that is pure."""
+    """A bot that has run twenty cycles of a release that is pure, and never decides otherwise."""
     with Teller(Path(tmp_path_factory.mktemp("teller"))) as bot:
         bot.version("1")
         bot.up()
@@ -43,22 +43,25 @@ def test_a_release_that_decides_alike_passes_with_the_count(teller: Teller) -> N
 
 
 def test_a_release_that_decides_a_third_otherwise_is_refused_with_the_numbers(
-    teller: Teller,
+    tmp_path: Path,
 ) -> None:
     """It never got a process of its own: the owner is not disturbed."""
-    live = teller.live()
-    differs = teller.version("differs", decide="amount = 2 if cycle.number % 10 < 3 else 1")
-    ended = teller.run(differs)
-    assert ended.outcome == history.Outcome.REFUSED, ended
-    assert "recorded cycles are decided otherwise" in ended.reason
-    assert "at most 25%" in ended.reason
-    assert "payload of tell-" in ended.reason
-    assert "was 1, is 2" in ended.reason
-    assert teller.live() == live
-    assert "starting" not in ended.phases
-    accepted = teller.run(differs, allow_differences=True)
-    assert accepted.outcome == history.Outcome.PERMANENT, accepted
-    assert "differ" in gate(accepted, GateName.REPLAY).evidence
+    with Teller(tmp_path) as bot:
+        live = bot.version("1")
+        bot.up()
+        bot.run_cycles(20)
+        differs = bot.version("differs", decide="amount = 2 if cycle.number % 10 < 3 else 1")
+        ended = bot.run(differs)
+        assert ended.outcome == history.Outcome.REFUSED, ended
+        assert "recorded cycles are decided otherwise" in ended.reason
+        assert "at most 25%" in ended.reason
+        assert "payload of tell-" in ended.reason
+        assert "was 1, is 2" in ended.reason
+        assert bot.live() == live
+        assert "starting" not in ended.phases
+        accepted = bot.run(differs, allow_differences=True)
+        assert accepted.outcome == history.Outcome.PERMANENT, accepted
+        assert "differ" in gate(accepted, GateName.REPLAY).evidence
 
 
 def test_a_release_that_raises_on_a_recorded_cycle_is_refused_whatever_is_allowed(

@@ -5,6 +5,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,10 +40,12 @@ class Init:
 
 
 @pytest.fixture
-def init(tmp_path: Path) -> Iterator[Init]:
-    found = Init(tmp_path)
-    yield found
-    found.socket.close()
+def init() -> Iterator[Init]:
+    # A socket's path has at most 107 bytes, and pytest's directory may be deep.
+    with tempfile.TemporaryDirectory(dir="/tmp") as directory:
+        found = Init(Path(directory))
+        yield found
+        found.socket.close()
 
 
 def test_a_launcher_reports_to_the_init_system(tmp_path: Path, init: Init) -> None:

@@ -32,7 +32,7 @@ def test_a_renamed_field_goes_there_and_back_with_nothing_lost(tmp_path: Path) -
         old = bot.version("1", fields=SEEN, decide=NOTE_SEEN)
         bot.up()
         bot.run_cycles(4)
-        seen = bot.body()["seen"]
+        seen, before = bot.body()["seen"], bot.body()["cycles"]
         new = bot.version(
             "2", fields=NOTES, decide=NOTE_NOTES, schema=2, up=RENAMED_UP, down=RENAMED_DOWN
         )
@@ -49,7 +49,8 @@ def test_a_renamed_field_goes_there_and_back_with_nothing_lost(tmp_path: Path) -
         assert bot.body()["notes"] == seen
         cycles = bot.body()["cycles"]
         assert isinstance(cycles, int)
-        assert cycles > 8
+        assert isinstance(before, int)
+        assert cycles > before + 2
 
 
 def test_a_missing_way_back_is_refused_until_somebody_accepts_it(tmp_path: Path) -> None:
