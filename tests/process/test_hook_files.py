@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import stat
 import subprocess
 import sys
@@ -16,8 +17,12 @@ from deploy.git_tree import GitTree
 from deploy.hook_script import KEPT, Settings, settings_of
 from tests.process.git_project import Project
 
-# Stands in for the interpreter of the installation: says how it was called.
-CALLED = """#!{python}
+# Stands in for the interpreter of the installation: says how it was called. A shell starts it,
+# because a first line that names an interpreter cannot hold a path with a space.
+STARTED = """#!/bin/sh
+exec {python} {called} "$@"
+"""
+CALLED = """\
 import json, os, sys, time
 said = {{"argv": sys.argv[1:], "cwd": os.getcwd(), "git": sorted(v for v in os.environ if
         v.startswith("GIT_")), "stdin": sys.stdin.read()}}
@@ -37,8 +42,10 @@ class Hooked:
         self.note = directory / "called"
         self.python = directory / "bin" / "py thon"
         self.python.parent.mkdir()
-        text = CALLED.format(python=sys.executable, note=str(self.note))
-        self.python.write_text(text, encoding="utf-8")
+        called = directory / "called.py"
+        called.write_text(CALLED.format(note=str(self.note)), encoding="utf-8")
+        words = {"python": shlex.quote(sys.executable), "called": shlex.quote(str(called))}
+        self.python.write_text(STARTED.format(**words), encoding="utf-8")
         self.python.chmod(0o755)
         self.project.git("config", "user.name", "Mia")
         self.project.git("config", "user.email", "mia@example.invalid")
