@@ -7,7 +7,8 @@ so that the launcher loads nothing of it.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+
+from handoff.light_typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from handoff.cadence import Cadence, every

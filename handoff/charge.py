@@ -10,10 +10,10 @@ import errno
 import fcntl
 import os
 import stat
-from typing import TYPE_CHECKING, Final
 
 from handoff.errors import AnotherInCharge, HandoffError
 from handoff.light_path import LightPath
+from handoff.light_typing import TYPE_CHECKING, Final
 
 try:
     from _blake2 import blake2b  # the one in hashlib, without OpenSSL: a third of an interpreter

@@ -12,9 +12,9 @@ import json
 import os
 import selectors
 import time
-from typing import TYPE_CHECKING, Any, Final
 
 from handoff.engine_config import write_json
+from handoff.light_typing import TYPE_CHECKING, Any, Final
 from handoff.processes import (
     KILL,
     TERM,

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import socket
 import time
-from typing import TYPE_CHECKING, Final
 
 from handoff.children import Children, child_environment
+from handoff.light_typing import TYPE_CHECKING, Final
 from handoff.log_events import LogEvent
 from handoff.restart_policy import Failures
 from handoff.supervision import Child, Role

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import selectors
-from typing import TYPE_CHECKING
 
 from handoff import wire
 from handoff.errors import WireBroken
+from handoff.light_typing import TYPE_CHECKING
 from handoff.limits import CONNECTIONS_MAX, WIRE_LINE_BYTES_MAX
 from handoff.sockets import listen_unix, peer_uid
 

@@ -18,7 +18,6 @@ import signal
 import socket
 import sys
 import time
-from typing import TYPE_CHECKING, Any, Final
 
 from handoff import self_replacement
 from handoff.charge import take_account, take_home
@@ -28,6 +27,7 @@ from handoff.connections import Connection, Connections
 from handoff.engine_config import read_engine_config
 from handoff.errors import HandoffError
 from handoff.launcher_desk import Desk
+from handoff.light_typing import TYPE_CHECKING, Any, Final
 from handoff.log_events import LogEvent
 from handoff.logs import Log
 from handoff.notify_socket import NotifySocket

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any, Final
 
 from handoff.errors import HandoffError, ReleaseUnusable
+from handoff.light_typing import TYPE_CHECKING, Any, Final
 from handoff.supervision import Child, Role
 from handoff.wire import Kind, Message
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from typing import TYPE_CHECKING, Final, cast
 
 from handoff import launcher
 from handoff.errors import AnotherInCharge, HandoffError
 from handoff.light_path import LightPath
+from handoff.light_typing import TYPE_CHECKING, Final, cast
 from handoff.self_replacement import PREFLIGHT
 
 if TYPE_CHECKING:

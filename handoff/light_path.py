@@ -8,17 +8,11 @@ real `Path`, so that nothing is ever wrong, only heavier. Standard library only.
 from __future__ import annotations
 
 import os
-from typing import IO, TYPE_CHECKING, Any
+
+from handoff.light_typing import IO, TYPE_CHECKING, Any, override
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from typing_extensions import override
-else:
-
-    def override(method: Callable[..., object]) -> Callable[..., object]:
-        """Mean nothing at run time; the real one is a stranger's package."""
-        return method
+    from collections.abc import Iterator
 
 
 class LightPath:

@@ -7,7 +7,7 @@ them: too small costs punctuality or a needless restart, too large costs time to
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from handoff.light_typing import Final, NamedTuple
 
 NS: Final = 1_000_000_000  # nanoseconds in a second
 MS: Final = 1_000_000  # nanoseconds in a millisecond

@@ -10,7 +10,8 @@ import json
 import os
 import sys
 import time
-from typing import TYPE_CHECKING, Any, TextIO
+
+from handoff.light_typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from handoff.log_events import LogEvent

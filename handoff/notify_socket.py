@@ -10,7 +10,11 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-from typing import Final
+
+from handoff.light_typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from handoff.light_typing import Final
 
 SOCKET: Final = "NOTIFY_SOCKET"
 WATCHDOG: Final = "WATCHDOG_USEC"

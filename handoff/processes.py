@@ -15,9 +15,9 @@ from __future__ import annotations
 import os
 import select
 import signal
-from typing import TYPE_CHECKING, Final, NamedTuple
 
 from handoff.light_path import LightPath
+from handoff.light_typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

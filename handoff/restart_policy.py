@@ -6,8 +6,7 @@ that owns the record, never "what is on disk".
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
+from handoff.light_typing import Any, NamedTuple
 from handoff.limits import FAILED_STARTS_MAX, RESTART_BACKOFF_S, RESTART_WINDOW_S
 
 

@@ -13,9 +13,9 @@ import os
 import signal
 import socket
 import sys
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
 from handoff.children import child_environment
+from handoff.light_typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 from handoff.processes import KILL, spawn
 
 if TYPE_CHECKING:

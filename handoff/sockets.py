@@ -10,10 +10,10 @@ import contextlib
 import os
 import socket
 import struct
-from typing import TYPE_CHECKING
 
 from handoff.errors import PathTooLong
 from handoff.light_path import LightPath
+from handoff.light_typing import TYPE_CHECKING
 from handoff.limits import SOCKET_PATH_BYTES_MAX
 
 if TYPE_CHECKING:

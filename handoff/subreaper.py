@@ -10,7 +10,11 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from typing import Final
+
+from handoff.light_typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from handoff.light_typing import Final
 
 _PR_SET_CHILD_SUBREAPER: Final = 36  # linux/prctl.h
 MARK: Final = "FORESIGHT_LAUNCHER_SUBREAPER"

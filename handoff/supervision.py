@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import enum
 import math
-from typing import TYPE_CHECKING, NamedTuple
 
+from handoff.light_typing import TYPE_CHECKING, NamedTuple
 from handoff.limits import (
     CANDIDATE_LIFE_S_MAX,
     DRAIN_TIMEOUT_S,

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import enum
 import json
-from typing import Any, Final
 
 from handoff.errors import WireBroken
+from handoff.light_typing import Any, Final
 from handoff.limits import WIRE_LINE_BYTES_MAX
 
 WIRE: Final = 1  # version of this protocol; a peer refuses a larger one

@@ -11,10 +11,10 @@ import json
 import os
 import socket
 import time
-from typing import TYPE_CHECKING, Any, Final
 
 from handoff.children import Children, Running, child_environment
 from handoff.errors import HandoffError
+from handoff.light_typing import TYPE_CHECKING, Any, Final
 from handoff.log_events import LogEvent
 from handoff.processes import Exit, Identity, watch
 from handoff.release_files import read_manifest

@@ -106,7 +106,8 @@ def test_nothing_is_asked_of_another_machine(browser: Chromium, served: Served) 
     """It has to work on a host without a way out, and to tell nobody that it is open."""
     browser.asked.clear()
     browser.open(served.address)
-    own = re.compile(f"(http|ws)://{served.address.split('/')[2]}/|data:|blob:")
+    # Any port: a page that was open before may still be asking for its own parts.
+    own = re.compile(r"(http|ws)://127\.0\.0\.1:\d+/|data:|blob:")
     assert browser.asked != []
     assert [address for address in browser.asked if not own.match(address)] == []
 
