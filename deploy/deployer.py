@@ -228,7 +228,9 @@ class Deployer:
             GateRefused: It does not.
         """
         self._note(gates=(*self._entry.gates, gate))
-        self._say({"gate": gate.name, "result": gate.result, "evidence": gate.evidence})
+        self._say(
+            {"gate": gate.name, "result": gate.result, "evidence": gate.evidence or gate.reason}
+        )
         if not gate.allows:
             raise GateRefused(gate.name, gate.reason)
 

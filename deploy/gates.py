@@ -29,8 +29,8 @@ DISK_RESERVE_BYTES: Final = 256 * MIB  # journal and logs of the hours in which 
 TREE_GROWTH: Final = 2.5  # bytecode is as large again as its sources, and blocks are rounded up
 ENVIRONMENT_BYTES_DEFAULT: Final = 400 * MIB  # the whole lock with bytecode: 284 MiB, measured
 
-
 REPLAY_CYCLES: Final = 500
+REPLAY_CYCLES_MIN: Final = 20  # two cycles can only differ by 0, 50 or 100 %
 REPLAY_DIFFER_MAX: Final = 0.25  # a new strategy differs now and then; docs/decisions.md
 
 
@@ -169,13 +169,18 @@ def replay_gate(
 
     Args:
         found: What deciding them again found.
-        differ_max: Largest share of differing cycles, 0 to 1.
+        differ_max: Largest share of differing cycles, 0 to 1; of fewer than
+            `REPLAY_CYCLES_MIN` cycles no share is taken.
         allow_differences: Somebody looked and wants it all the same; a cycle that cannot be
             decided at all is refused even so.
         seconds: How long it took.
     """
     evidence = words_of(found)
-    reason = refusal_of(found, differ_max=1.0 if allow_differences else differ_max)
+    too_few = found.cycles < REPLAY_CYCLES_MIN
+    if found.differ and too_few:
+        evidence = f"too few for a share: {evidence}"
+    any_share = allow_differences or too_few
+    reason = refusal_of(found, differ_max=1.0 if any_share else differ_max)
     impurity = impurity_of(found)
     if impurity and not found.raised and not allow_differences:
         reason = f"the running release {impurity}"

@@ -149,4 +149,13 @@ def _needs_body(before: Record, after: Record, kind: str) -> bool:
     # A decision can be recomputed from its inputs; any other new body is nowhere else.
     if kind != "decide" and after.body != before.body:
         return True
+    # Another release cannot lead to this body, and has to start from it.
+    if _release_of(after) != _release_of(before):
+        return True
     return crosses_checkpoint(before.progress.cycle, after.progress.cycle)
+
+
+def _release_of(record: Record) -> str:
+    held = record.ownership
+    owner = held.owner or held.last_owner
+    return owner.release if owner else ""

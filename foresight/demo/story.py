@@ -46,6 +46,7 @@ CALM_WAIT_S = 15.0
 SUCCESSOR_WAIT_S = 20.0
 OUTCOME_WAIT_S = 20.0  # what is in flight after that is counted as that
 WITNESS_WAIT_S = 10.0
+MEANT = ("--allow-differences",)  # a changed strategy shall decide recorded cycles otherwise
 OTHER_DISKS = ("/var/tmp", "~")  # noqa: S108 - parents of a private directory of our own
 
 
@@ -178,7 +179,7 @@ class Story:
 
     def _deploy_strategy(self) -> None:
         commit = self._project.change_strategy("5m", "0.4")
-        self._deploy("a changed strategy", commit, ExitCode.DONE, window=True)
+        self._deploy("a changed strategy", commit, ExitCode.DONE, *MEANT, window=True)
 
     def _deploy_failures(self) -> None:
         commit = self._project.break_import()
@@ -226,9 +227,9 @@ class Story:
 
     def _deploy_again(self) -> None:
         commit = self._project.mend("15m", "0.45")
-        self._deploy("a sound release again", commit, ExitCode.DONE, window=True)
+        self._deploy("a sound release again", commit, ExitCode.DONE, *MEANT, window=True)
         commit = self._project.change_strategy("5m", "0.5")
-        self._deploy("another changed strategy", commit, ExitCode.DONE, window=True)
+        self._deploy("another changed strategy", commit, ExitCode.DONE, *MEANT, window=True)
 
     def _roll_back(self) -> None:
         before = self._deploys[-2].release
@@ -284,17 +285,17 @@ class Story:
         what: str,
         commit: str,
         code: ExitCode,
-        *,
+        *options: str,
         window: bool = False,
         command: str = "deploy",
     ) -> proof.Deploy:
         narrator = self._narrator
-        narrator.heading(f"{command}, {what}: {commit}")
+        narrator.heading(" ".join([command, *options]) + f", {what}: {commit}")
         if window:
             self._wait_window()
         epoch = self._now().epoch
         answer = self._installation.run(
-            *(command, "--json", "--wait", f"{DEPLOY_WAIT_S:g}"),
+            *(command, "--json", "--wait", f"{DEPLOY_WAIT_S:g}", *options),
             limit_s=2 * DEPLOY_WAIT_S,
             hear=narrator.detail,
         )

@@ -27,6 +27,7 @@ from tests.records import (
     note,
     owned,
     release,
+    seize,
     settle,
     take,
     worker,
@@ -98,6 +99,15 @@ def test_a_body_that_no_inputs_explain_is_in_its_line() -> None:
     assert line_of(before, back, "take").body == back.body
     restored = replace(before, body=Raw(b"[9]"))
     assert line_of(before, restored, "restore").body == Raw(b"[9]")
+
+
+def test_a_body_that_another_release_goes_on_from_is_in_its_line() -> None:
+    """The code that led to it may be gone, and decides nothing of what follows."""
+    before = settle(decide(owned()))
+    assert line_of(before, take(before), "take").body == before.body
+    between = release(before)
+    assert line_of(between, seize(between, worker("c", "r2")), "seize").body == before.body
+    assert bytes(line_of(between, seize(between, worker("c", "r1")), "seize").body) == b"null"
 
 
 def test_every_64th_cycle_carries_both_bodies() -> None:

@@ -1,5 +1,6 @@
 """Gates that are arithmetic: does a second worker fit, does a build fit."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +11,7 @@ from deploy.gates import (
     LIMITS_S,
     MEMORY_RESERVE_BYTES,
     MIB,
+    REPLAY_CYCLES_MIN,
     WORKER_BYTES_DEFAULT,
     GateName,
     GateResult,
@@ -105,6 +107,15 @@ def test_an_impure_running_release_is_named_and_refused_unless_somebody_looked()
     gate = replay_gate(found, differ_max=1.0, allow_differences=False)
     assert gate.reason.startswith("the running release r1 is not pure: it decides 3 of 100")
     assert replay_gate(found, differ_max=1.0, allow_differences=True).allows
+
+
+def test_a_share_of_a_few_cycles_refuses_nobody() -> None:
+    few = Comparison(release="r1", cycles=REPLAY_CYCLES_MIN - 1, differ=10, differing=EXAMPLE)
+    gate = replay_gate(few, differ_max=0.25, allow_differences=False)
+    assert gate.allows
+    assert gate.evidence.startswith("too few for a share: 19 cycles, 10 differ")
+    enough = msgspec.structs.replace(few, cycles=REPLAY_CYCLES_MIN)
+    assert not replay_gate(enough, differ_max=0.25, allow_differences=False).allows
 
 
 def test_a_replay_without_any_cycle_proves_nothing_and_says_so() -> None:

@@ -126,6 +126,23 @@ def test_a_release_that_is_not_pure_is_told_from_one_that_another_release_deviat
     assert "5 not pure in the running release" in words_of(found)
 
 
+def test_what_a_release_decided_itself_is_known_from_its_first_cycle_on() -> None:
+    """Also where what was decided before leads its code elsewhere."""
+
+    def noting() -> Application:
+        app = ordering()
+
+        def note(_cycle: Cycle, body: Any) -> None:  # noqa: ANN401 - the application's body
+            body.outcomes.append("seen")
+
+        app.deciding = note
+        return app
+
+    ran = simulate(ordering(), cycles=5).deploy(noting(), bake=0).run(5)
+    found = compare(told(ran, noting(), last=5), noting())
+    assert found == Comparison(release="r2", cycles=5)
+
+
 def test_a_cycle_without_a_body_to_start_from_is_told_as_lost(ran: Simulation) -> None:
     lines = ran.lines
     begun = next(index for index, line in enumerate(lines) if line.kind == "decide") + 20
