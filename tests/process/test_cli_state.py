@@ -6,6 +6,7 @@ The small worker of the other tests runs in the home that the command's configur
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -46,8 +47,11 @@ class Project(Hurt):
         self.copy = place / "copy.tar"
 
     def state(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return self.foresight("state", *words)
+
+    def foresight(self, *words: str) -> subprocess.CompletedProcess[str]:
         variables = environment() | {"XDG_STATE_HOME": str(self.place)}
-        command = [sys.executable, "-m", "foresight", "state", *words]
+        command = [sys.executable, "-m", "foresight", *words]
         done = subprocess.run(
             command,
             cwd=self.tree_of_project,
@@ -75,6 +79,37 @@ def stopped(tmp_path: Path, *, fault: str = "") -> Project:
         project.wait_cycles(3)
         assert project.down() == ExitCode.DONE
     return project
+
+
+def without(lines: list[bytes], place: int) -> list[bytes]:
+    return lines[:place] + lines[place + 1 :]
+
+
+def repeated(lines: list[bytes], place: int) -> list[bytes]:
+    return lines[: place + 1] + lines[place:]
+
+
+def flipped(lines: list[bytes], place: int) -> list[bytes]:
+    line = bytearray(lines[place])
+    line[len(line) // 2] ^= 1
+    return [*lines[:place], bytes(line), *lines[place + 1 :]]
+
+
+def test_the_check_of_cycles_names_what_was_done_to_the_journal(tmp_path: Path) -> None:
+    project = stopped(tmp_path)
+    assert project.foresight("cycles", "--check").returncode == ExitCode.DONE
+    (segment,) = (project.home / "journal").glob("*.jsonl")
+    whole = segment.read_bytes()
+    lines = whole.splitlines(keepends=True)
+    decided = [place for place, line in enumerate(lines) if b'"kind":"decide"' in line]
+    for change, word in ((without, "missing"), (repeated, "again"), (flipped, "changed")):
+        for place in (decided[1], len(lines) - 1):  # in the middle, and what nothing follows
+            segment.write_bytes(b"".join(change(lines, place)))
+            done = project.foresight("cycles", "--check")
+            assert done.returncode == ExitCode.FAILED, (change, place, done.stdout)
+            assert re.search(rf"\(cycle \d+\): .*{word}", done.stderr), done.stderr
+    segment.write_bytes(whole)
+    assert project.foresight("cycles", "--check").returncode == ExitCode.DONE
 
 
 def test_the_state_of_two_releases_is_proven_exported_and_brought_back(tmp_path: Path) -> None:
