@@ -69,11 +69,8 @@ def test_ten_merges_within_a_second_are_one_deploy_of_the_newest(bot: Bot) -> No
     bot.install_hook()
     bot.up()
     names = branches(bot, 10)
-    begun_s = time.monotonic()
     heads = [bot.project.merge(name, "--no-ff") for name in names]
-    spent_s = time.monotonic() - begun_s
     bot.wait_live(heads[-1])
-    assert spent_s < 2
     took = [entry for entry in bot.deploys() if entry.cycle is not None]
     assert [(entry.commit, entry.outcome, entry.by) for entry in took] == [
         (heads[-1], "permanent", "hook")
