@@ -8,6 +8,7 @@ observations, or out of order, breaks the chain.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import secrets
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 from typing_extensions import override
 
-from bench.witness import Report, Witness, performed, reports_in
+from bench.witness import Report, Witness, was_performed
 from handoff import Absent, Context, Cycle, Decision, Unavailable, Workload, effect, every, receipt
 from state.record import Effect, Outcome, Receipt
 from state.schema import Schema
@@ -36,6 +37,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         period_s: Length of a cycle.
         body_bytes: Size of the body, roughly.
         boot_s: How long the import takes on top of what it takes anyway.
+        step_s: The same of observing, deciding and performing: room to be killed in.
     """
 
     version: str
@@ -43,6 +45,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     period_s: float = 0.5
     body_bytes: int = 256 * 1024
     boot_s: float = 0.0
+    step_s: float = 0.0
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -98,6 +101,7 @@ class Chained(Workload[Body, Reading]):
     @override
     async def observe(self, cycle: Cycle, body: Body) -> Reading | Unavailable:
         self.tell("observe", cycle.number)
+        await asyncio.sleep(self.settings.step_s)
         return Reading(secrets.token_hex(16))
 
     @override
@@ -108,6 +112,8 @@ class Chained(Workload[Body, Reading]):
         inputs: Reading | Unavailable,
         receipts: Sequence[Receipt],
     ) -> Decision[Body]:
+        self.tell("decide", cycle.number)
+        time.sleep(self.settings.step_s)
         recorded = b"null" if isinstance(inputs, Unavailable) else bytes(self.inputs.encode(inputs))
         chain = next_link(body.chain, cycle.number, recorded)
         confirmed = [each for each in receipts if each.outcome is Outcome.CONFIRMED]
@@ -119,17 +125,20 @@ class Chained(Workload[Body, Reading]):
             ballast=chain * (self.settings.body_bytes // len(chain)),
         )
         tick = effect("tick", effect_id=f"tick-{cycle.number}", payload=cycle.number)
+        self.tell("decided", cycle.number)
         return Decision(body=after, effects=[tick])
 
     @override
     async def perform(self, effect: Effect) -> Receipt:
         self.tell("perform", cycle_in(effect))
+        await asyncio.sleep(self.settings.step_s)
+        self.tell("performed", cycle_in(effect))
         return receipt(effect, Outcome.CONFIRMED)
 
     @override
     async def resolve(self, effect: Effect) -> Receipt | Absent:
         """Look into the witness's file: it is the outside world, and it can be asked."""
-        if performed(reports_in(Path(self.settings.witness)))[cycle_in(effect)]:
+        if was_performed(Path(self.settings.witness), cycle_in(effect)):
             return receipt(effect, Outcome.CONFIRMED, reason="found")
         # A write of a dead process is in the file or will never be: none is under way.
         return Absent(repeatable=True)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 import msgspec
 
-from bench.witness import Report, reports_in
+from bench.witness import Report, newest_performed, reports_in
 from handoff.client import LauncherClient
 from handoff.processes import Identity, identity_of, watch
 from handoff.replace import Driver, Limits, Watcher
@@ -230,8 +230,7 @@ class Installation:
 
     def progress(self) -> int:
         """Return the newest cycle that was carried out, by the witness; 0 before the first."""
-        cycles = [report.cycle for report in self.reports() if report.kind == "perform"]
-        return max(cycles, default=0)
+        return newest_performed(self.witness)
 
     def reports(self) -> list[Report]:
         """Return what the witness has."""

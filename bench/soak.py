@@ -1,6 +1,7 @@
 """Two hundred deploys in a row, and the proof that nothing noticed but the version number.
 
     python -m bench.soak [--deploys 200] [--period-ms 500] [--directory DIR] [--json FILE]
+    python -m bench.soak --faults [--deploys 1000] ...      a fault in each: see `fault_soak`
 
 Owns the course of the soak: when each deploy is approved, and what is measured beside it.
 Half of the approvals come at random moments, half between 20 ms before and 5 ms after a
@@ -22,10 +23,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from bench import soak_report
+from bench import fault_report, fault_soak, soak_report
 from bench.chained import Settings
 from bench.installation import ROOT, Installation, environment
 from bench.launcher_weight import Weight, weigh
+from bench.notes import note, notes_in
 from handoff.replace import Watcher
 from handoff.rollout import Deploy, Phase
 
@@ -80,19 +82,48 @@ class Plan(NamedTuple):
 def main(argv: list[str] | None = None) -> int:
     """Run the soak; return 0 if every count is what it must be."""
     arguments = _parser().parse_args(argv)
-    plan = Plan(arguments.deploys, arguments.period_ms * 1_000_000, arguments.bake, arguments.seed)
     with tempfile.TemporaryDirectory(prefix="soak-") as temporary:
         directory = Path(arguments.directory or temporary).absolute()
-        report = run(directory, plan, say=lambda text: print(text, file=sys.stderr, flush=True))
-    print(soak_report.as_text(report))
+        report = (
+            _run_faults(directory, arguments) if arguments.faults else _run(directory, arguments)
+        )
     if arguments.json:
         Path(arguments.json).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     return 0 if report["passed"] else 1
 
 
+def _run(directory: Path, arguments: argparse.Namespace) -> dict[str, Any]:
+    plan = Plan(
+        arguments.deploys or 200,
+        arguments.period_ms * 1_000_000,
+        arguments.bake,
+        arguments.seed,
+    )
+    report = run(directory, plan, say=_say)
+    print(soak_report.as_text(report))
+    return report
+
+
+def _run_faults(directory: Path, arguments: argparse.Namespace) -> dict[str, Any]:
+    report = fault_soak.run(
+        directory,
+        deploys=arguments.deploys or 1000,
+        period_ns=arguments.period_ms * 1_000_000,
+        seed=arguments.seed,
+        say=_say,
+    )
+    print(fault_report.as_text(report))
+    return report
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench.soak")
-    parser.add_argument("--deploys", type=int, default=200)
+    parser.add_argument("--faults", action="store_true", help="a random fault in each deploy")
+    parser.add_argument("--deploys", type=int, default=0, help="default: 200, with faults 1000")
     parser.add_argument("--period-ms", type=int, default=500)
     parser.add_argument("--bake", type=int, default=1, help="clean cycles before permanent")
     parser.add_argument("--seed", type=int, default=secrets.randbits(32))
@@ -137,12 +168,12 @@ class Soak:
         self._deploys = installation.directory / DEPLOYS_FILE
         self._weight = installation.directory / WEIGHT_FILE
         self._windows = installation.directory / "windows.jsonl"
-        self.done = [Done(**each) for each in _lines(self._deploys)]
+        self.done = [Done(**each) for each in notes_in(self._deploys)]
 
     @property
     def weight(self) -> Weight | None:
         """What the launcher weighed after three deploys."""
-        found = _lines(self._weight)
+        found = notes_in(self._weight)
         return Weight(**found[-1]) if found else None
 
     def start(self) -> None:
@@ -152,7 +183,7 @@ class Soak:
         self._installation.wait(
             lambda: self._installation.progress() >= self._cycle_now() - 1, "the present"
         )
-        _append(self._windows, {"first": self._installation.wait_cycles(1)})
+        note(self._windows, {"first": self._installation.wait_cycles(1)})
         self._next = self._beside.submit(self._prepare, len(self.done) + 1)
 
     def deploy(self, number: int) -> Done:
@@ -184,10 +215,10 @@ class Soak:
             bare_late_ns=tuple(map(int, output.split())),
         )
         self.done.append(done)
-        _append(self._deploys, done._asdict())
-        _append(self._windows, {"last": self._installation.progress()})
+        note(self._deploys, done._asdict())
+        note(self._windows, {"last": self._installation.progress()})
         if number == WEIGHED_AFTER:
-            _append(self._weight, weigh(self._installation)._asdict())
+            note(self._weight, weigh(self._installation)._asdict())
         assert deploy.phase in (Phase.PERMANENT, Phase.RETURNED, Phase.REFUSED)
         return done
 
@@ -195,9 +226,9 @@ class Soak:
         """Wait for every cycle that is due by now, stop, and say what there is to count."""
         last = self._cycle_now()
         self._installation.wait(lambda: self._installation.progress() >= last, "the last cycle")
-        _append(self._windows, {"last": last})
+        note(self._windows, {"last": last})
         assert self._installation.down() == 0, "it stops when it is asked to"
-        return _windows(_lines(self._windows))
+        return _windows(notes_in(self._windows))
 
     def _prepare(self, number: int) -> str:
         return self._installation.snapshot(self._tree(number), ENTRY).release
@@ -250,23 +281,12 @@ def _padded(number: int) -> bool:
 def _windows(notes: list[dict[str, Any]]) -> list[tuple[int, int]]:
     """Return first and last cycle of each stretch; one that was interrupted ends earlier."""
     found: list[tuple[int, int]] = []
-    for note in notes:
-        if "first" in note:
-            found.append((note["first"], note["first"]))
+    for each in notes:
+        if "first" in each:
+            found.append((each["first"], each["first"]))
         else:
-            found[-1] = (found[-1][0], note["last"])
+            found[-1] = (found[-1][0], each["last"])
     return found
-
-
-def _lines(path: Path) -> list[dict[str, Any]]:
-    if not path.exists():
-        return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-
-
-def _append(path: Path, value: dict[str, Any]) -> None:
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(value) + "\n")
 
 
 if __name__ == "__main__":

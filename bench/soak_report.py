@@ -18,7 +18,7 @@ from state.cycle_audit import audit_cycles, effective
 from state.journal_reader import read_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from bench.installation import Installation
     from bench.launcher_weight import Weight
@@ -82,7 +82,8 @@ def make(
     seen = count(reports, first=windows[0][0], last=windows[-1][1], period_ns=period_ns)
     in_window = [cycle for cycle in seen.late if any(a <= cycle <= b for a, b in windows)]
     audit = audit_cycles(lines)
-    takes, chain = takes_in(lines), chain_in(lines, installation, done)
+    versions = {each.release: str(each.number) for each in done}
+    takes, chain = takes_in(lines), chain_in(lines, installation, versions)
     outcomes = _tally(each.phase for each in done)
     permanent = outcomes.get("permanent", 0)
     passed = (
@@ -136,9 +137,16 @@ def _both_alive(line: Line) -> bool:
     return said.get("old_alive") == 1 and None not in old + new and old != new
 
 
-def chain_in(lines: Iterable[Line], installation: Installation, done: Sequence[Done]) -> Chain:
-    """Chain every recorded decision again and compare with every body there is."""
-    versions = {each.release: str(each.number) for each in done}
+def chain_in(
+    lines: Iterable[Line], installation: Installation, versions: Mapping[str, str]
+) -> Chain:
+    """Chain every recorded decision again and compare with every body there is.
+
+    Args:
+        lines: The journal's.
+        installation: Stopped.
+        versions: What each release stamps; `0` where none is given.
+    """
     chain, links, bodies = "", 0, 0
     broken: list[int] = []
     misstamped: list[int] = []

@@ -17,12 +17,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+TAIL_BYTES = 64 * 1024  # hundreds of reports; cycles rise
+
 
 class Report(NamedTuple):
     """One thing that a worker says it is doing now.
 
     Attributes:
-        kind: `observe` (a cycle begins) or `perform` (its effect is carried out).
+        kind: `observe` (a cycle begins), `decide`, `decided`, `perform` (its effect is carried
+            out) or `performed`.
         cycle: Number of the cycle.
         pid: Of the process that says so.
         release: Of the code that says so.
@@ -85,6 +88,25 @@ def reports_in(path: Path) -> list[Report]:
     except FileNotFoundError:
         return []
     return [Report(**json.loads(line)) for line in lines]
+
+
+def newest_performed(path: Path) -> int:
+    """Return the newest cycle that was carried out, by the end of the file; 0 before the first."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - TAIL_BYTES))
+            # The first line may be cut in two, a last one without its end is not there yet.
+            lines = file.read().splitlines(keepends=True)[size > TAIL_BYTES :]
+    except FileNotFoundError:
+        return 0
+    said = [json.loads(line) for line in lines if line.endswith(b"\n")]
+    return max((each["cycle"] for each in said if each["kind"] == "perform"), default=0)
+
+
+def was_performed(path: Path, cycle: int) -> bool:
+    """Tell whether a cycle was carried out, whoever did it."""
+    return f'{{"kind":"perform","cycle":{cycle},'.encode() in path.read_bytes()
 
 
 def performed(reports: Iterable[Report]) -> Counter[int]:

@@ -1,4 +1,4 @@
-"""A few deploys of the soak: the whole of it is `python -m bench.soak`."""
+"""A few deploys of the soak: the whole of it is `python -m bench.soak`, also with `--faults`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench import soak
+from bench import fault_report, fault_soak, soak
+from bench.fault_plan import EXAMPLE, Fault, plan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,3 +43,35 @@ def test_an_interrupted_soak_goes_on(tmp_path: Path) -> None:
         report = soak.run(tmp_path, plan)
         assert not report["witness"]["missed"], report
         assert report["deploys"] == deploys
+
+
+def test_a_fault_in_each_deploy_costs_no_cycle_and_repeats_no_effect(tmp_path: Path) -> None:
+    """One round: every fault at least once, and owners killed in some of their places."""
+    deploys = sum(EXAMPLE.weights.values())
+    report = fault_soak.run(
+        tmp_path, deploys=deploys, period_ns=500_000_000, seed=4, say=lambda _: None
+    )
+    assert report["passed"], fault_report.as_text(report)
+    seen = report["witness"]
+    assert seen["expected"] == seen["run"] > deploys
+    assert (seen["missed"], seen["doubled"]) == ((), ())
+    assert set(report["faults"]) == {fault.value for fault in Fault}
+    assert report["effects"]["planned"] == report["journal"]["decided"]
+    assert report["blows"]["owner SIGKILL"] >= 3
+    assert report["takes"]["seizes"] > 0
+
+
+def test_a_series_with_faults_that_was_interrupted_goes_on_with_its_own_plan(
+    tmp_path: Path,
+) -> None:
+    for deploys in (1, 2):
+        report = fault_soak.run(
+            tmp_path,
+            deploys=deploys,
+            period_ns=500_000_000,
+            seed=4 + deploys,  # the second one is not asked: it goes on as it was begun
+            say=lambda _: None,
+        )
+        assert report["passed"], fault_report.as_text(report)
+        planned = plan(EXAMPLE, seed=5, deploys=deploys)
+        assert sorted(report["faults"]) == sorted(strike.fault.value for strike in planned)
