@@ -250,7 +250,9 @@ def release(record: Record, *, worker: WorkerId, epoch: int, attempt: str) -> Re
 
 def command(record: Record, *, control: Control, attempt: str) -> Record:
     """Set what an operator asked for; ownership, progress and body stay as they are."""
-    return replace(record, attempt=attempt, control=control)
+    # What a newer release lets an operator ask for is not this one's to withdraw.
+    kept = record.control.unknown_fields | control.unknown_fields
+    return replace(record, attempt=attempt, control=replace(control, unknown_fields=kept))
 
 
 def _owned_by(
