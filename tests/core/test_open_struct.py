@@ -5,7 +5,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from state import transitions
 from state.open_struct import OpenStruct, decode_open, encode_open
+from state.record import Control, Progress, Record
 
 
 class Leaf(OpenStruct, frozen=True, kw_only=True):
@@ -42,6 +44,15 @@ def test_a_changed_struct_still_carries_what_it_does_not_know() -> None:
     written = msgspec.json.decode(encode_open(changed))
     assert written["leaf"] == {"name": "new", "colour": "red"}
     assert written["added"] == {"since": "v2"}
+
+
+def test_a_command_keeps_what_a_newer_release_lets_an_operator_ask_for() -> None:
+    """`resume` typed beside an older release must not withdraw a wish that it cannot know."""
+    newer = {"no_new_assets": msgspec.Raw(b"true")}
+    before = Control(halted=True, unknown_fields=newer)
+    record = Record(app="a", progress=Progress(cycle=1), control=before)
+    after = transitions.command(record, control=Control(by="operator"), attempt="c")
+    assert after.control == Control(by="operator", unknown_fields=newer)
 
 
 def test_raw_json_is_carried_byte_for_byte() -> None:

@@ -441,14 +441,6 @@ def test_a_command_touches_control_alone() -> None:
     assert after == replace(before, control=control, attempt="c")
 
 
-def test_a_command_keeps_what_a_newer_release_lets_an_operator_ask_for() -> None:
-    """`resume` typed beside an older release must not withdraw a wish that it cannot know."""
-    newer = {"no_new_assets": Raw(b"true")}
-    before = replace(owned(), control=Control(halted=True, unknown_fields=newer))
-    after = transitions.command(before, control=Control(by="operator"), attempt="c")
-    assert after.control == Control(by="operator", unknown_fields=newer)
-
-
 def test_a_body_is_any_json_and_stays_byte_for_byte() -> None:
     body = b'{"big":12345678901234567890,"text":"\\u00e9"}'
     assert decide(owned(), body=body).body == Raw(body)
