@@ -8,6 +8,7 @@ was built with is the one it starts with again, whatever is installed by then.
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -46,11 +47,29 @@ def digest(root: Path = _ROOT) -> str:
     return total.hexdigest()
 
 
-def copy(target: Path, root: Path = _ROOT) -> list[str]:
-    """Copy the engine into a directory that is not there yet; return its files."""
+def copy(target: Path, root: Path = _ROOT, *, like: Path | None = None) -> list[str]:
+    """Copy the engine into a directory that is not there yet; return its files.
+
+    Args:
+        target: The directory.
+        root: Where the engine's packages are.
+        like: An earlier release's copy, never to be changed, or None: what is the same there is
+            linked, which is most of what a code-only deploy would write.
+    """
     names = files(root)
     for name in names:
         place = target / name
         place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(root / name, place)
+        if like is None or not _linked(root / name, like / name, place):
+            shutil.copyfile(root / name, place)
     return names
+
+
+def _linked(source: Path, earlier: Path, place: Path) -> bool:
+    try:
+        if earlier.read_bytes() != source.read_bytes():
+            return False
+        os.link(earlier, place)
+    except OSError:  # it is not there, or this disk has no links
+        return False
+    return True

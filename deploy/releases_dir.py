@@ -259,8 +259,9 @@ def _make(
     bytecode.write(modules, fresh / "tree", place / "tree", like=earlier)
     seen = [place / "tree"]
     if source.engine:
-        modules = [name for name in engine.copy(fresh / "engine") if name.endswith(".py")]
         before = None if earlier is None else earlier.with_name("engine")
+        copied = engine.copy(fresh / "engine", like=before)
+        modules = [name for name in copied if name.endswith(".py")]
         bytecode.write(modules, fresh / "engine", place / "engine", like=before)
         seen.append(place / "engine")
     _make_venv(fresh / "venv", seen, environment.packages)

@@ -131,12 +131,27 @@ def test_another_engine_makes_another_release(
         assert (newer / name).is_file()
     (newer / "handoff" / "limits.py").write_text("NEW = True\n", encoding="utf-8")
     monkeypatch.setattr(engine, "digest", lambda found=engine.digest: found(newer))
-    monkeypatch.setattr(engine, "copy", lambda target, found=engine.copy: found(target, newer))
+    copy = engine.copy
+    monkeypatch.setattr(engine, "copy", lambda target, **like: copy(target, newer, **like))
     second = project.build(home)
     assert first.release != second.release
     assert first.environment == second.environment
     assert said(second, "import handoff.limits as l; print(l.NEW)") == "True"
     assert said(first, "import handoff.limits as l; print(hasattr(l, 'NEW'))") == "False"
+
+
+def test_the_same_engine_is_written_once_for_all_releases(home: Path, project: Project) -> None:
+    project.git("rm", "--quiet", "-r", "handoff")
+    project.commit("Application")
+    first = project.build(home)
+    project.write("app/worker.py", "VERSION = 2\n")
+    project.commit("Change it")
+    second = project.build(home)
+    limits = [Path(each.tree).with_name("engine") / "handoff/limits.py" for each in (first, second)]
+    assert limits[0].samefile(limits[1])
+    assert limits[0].stat().st_mode & 0o222 == 0
+    releases_dir.prune(home, {second.release})
+    assert said(second, "import handoff.limits as l; print(l.__name__)") == "handoff.limits"
 
 
 def test_the_same_commit_is_built_once(home: Path, project: Project) -> None:
