@@ -96,7 +96,7 @@ EXAMPLE: Final = Course(
 # A second a cycle; an owner is overdue after 2.5 s. Its steps cannot all be told from outside.
 TRADING: Final = Course(
     weights=MappingProxyType(_ONCE | {Fault.OWNER_KILL: 3}),
-    span_s=8.0,
+    span_s=5.0,
     places=(Place.TAKE, Place.OBSERVE, Place.PERFORM, Place.IDLE),
     pauses_s=(1.2, 1.6, 2.2, 5.0, 8.0),
 )
