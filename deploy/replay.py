@@ -96,6 +96,8 @@ def replay(
     # The candidate first: where it died, the other one found nobody to tell.
     if sink.code:
         return Replayed(None, seconds, candidate_fault=_last_words(sink))
+    if not sink.output:  # it left with status 0 all the same
+        return Replayed(None, seconds, candidate_fault="it ended without an answer")
     if source.code:
         return Replayed(None, seconds, source_fault=_last_words(source))
     return Replayed(msgspec.json.decode(sink.output, type=Comparison), seconds)

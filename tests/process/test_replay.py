@@ -85,6 +85,17 @@ def test_a_release_that_dies_of_a_recorded_cycle_is_refused(teller: Teller) -> N
     assert "replay: exit code 7" in ended.reason
 
 
+@pytest.mark.parametrize("allow_differences", [False, True])
+def test_a_release_that_ends_well_without_a_word_is_refused(
+    teller: Teller, *, allow_differences: bool
+) -> None:
+    """Its exit status says that all is well; nothing was decided, and nobody else is to blame."""
+    silent = teller.version(f"silent {allow_differences}", decide="import os; os._exit(0)")
+    ended = teller.run(silent, allow_differences=allow_differences)
+    assert ended.outcome == history.Outcome.REFUSED, ended
+    assert ended.reason == "replay: it ended without an answer"
+
+
 def test_a_changed_shape_without_a_new_version_is_refused(teller: Teller) -> None:
     ended = teller.run(teller.version("shape", fields="seen: int = 0"))
     assert ended.outcome == history.Outcome.REFUSED, ended
