@@ -94,10 +94,8 @@ def replay(
         reason = f"it took longer than {limit_s:g} s; [engine] replay says how many cycles"
         return Replayed(None, seconds, candidate_fault=reason)
     # The candidate first: where it died, the other one found nobody to tell.
-    if sink.code:
+    if sink.code or not sink.output:
         return Replayed(None, seconds, candidate_fault=_last_words(sink))
-    if not sink.output:  # it left with status 0 all the same
-        return Replayed(None, seconds, candidate_fault="it ended without an answer")
     if source.code:
         return Replayed(None, seconds, source_fault=_last_words(source))
     return Replayed(msgspec.json.decode(sink.output, type=Comparison), seconds)
@@ -147,6 +145,8 @@ def _knows_no_replay(ended: commands.Finished) -> bool:
 
 
 def _last_words(ended: commands.Finished) -> str:
+    if not ended.code:
+        return "it ended without an answer"
     lines = ended.errors.decode(errors="replace").strip().splitlines()
     said = [line for line in lines if not line.startswith("hint: ")]
     words = said[-1].removeprefix("error: ")[:WORDS_MAX] if said else ""
