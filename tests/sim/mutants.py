@@ -205,11 +205,20 @@ MUTANTS: Final = (
             ),
         ),
     ),
-    _one(
+    Mutant(
         "an overdue owner without another heir is left alone",
-        SUPERVISION,
-        "if overdue and len(overdue) == len(heirs):",
-        "if overdue and len(overdue) > len(heirs):",
+        (
+            Edit(
+                SUPERVISION,
+                "if overdue and len(overdue) == len(heirs):",
+                "if overdue and len(overdue) > len(heirs):",
+            ),
+            Edit(
+                SUPERVISION,
+                "if overdue and _nobody_came(heirs, overdue[0], situation.now_s):",
+                "if overdue and len(overdue) > len(heirs):",
+            ),
+        ),
     ),
     _one(
         "an owner is never overdue",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from unittest import mock
 
 from handoff.cadence import Cadence, Schedule
-from handoff.limits import IN_FLIGHT_NS, NS, RESTART_BACKOFF_S
+from handoff.limits import IN_FLIGHT_NS, MS, NS, RESTART_BACKOFF_S
 from handoff.supervision import Child
 from state import transitions
 from state.cycle_audit import audit_cycles
@@ -329,8 +329,19 @@ class World:
 
     def _step_clock(self) -> None:
         by_s = self._rng.choice((-10.0, -2.0, -0.3, 0.3, 2.0, 10.0, 40.0, 40.0))
-        self.trace("world", "steps the clock", seconds=by_s)
-        self.clockwork.step_wall(round(by_s * NS))
+        if self._rng.random() < 0.5:
+            # Who has begun a cycle is surprised most: then it is not yet time for it.
+            now_ns = self.clockwork.wall_ns()
+            begins_ns = self.schedule.boundary_ns(self.schedule.cycle_at(now_ns) + 1)
+            delay_ns = begins_ns - now_ns + self._rng.uniform(0, 30) * MS
+            self.clockwork.after(delay_ns, lambda: self._step_clock_by(-abs(by_s)))
+        else:
+            self._step_clock_by(by_s)
+
+    def _step_clock_by(self, by_s: float) -> None:
+        if self.faults.on:
+            self.trace("world", "steps the clock", seconds=by_s)
+            self.clockwork.step_wall(round(by_s * NS))
 
     def _break_line(self) -> None:
         process = self._draw_process()
