@@ -31,6 +31,7 @@ class Connection:
         self.sock = sock
         self.child = ""  # name of the child at the other end, once it said hello
         self.subscribed = False
+        self.drives = ""  # the deploy whose candidate it asked for
         self._buffer = wire.LineBuffer()
         self._out = b""
 
@@ -110,6 +111,10 @@ class Connections:
     def of_child(self, name: str) -> Connection | None:
         """Return the line to a child, if it is up."""
         return next((each for each in self._open if each.child == name), None)
+
+    def is_driven(self, deploy_id: str) -> bool:
+        """Tell whether somebody who asked for this deploy's candidate is still there."""
+        return any(each.drives == deploy_id for each in self._open)
 
     def broadcast(self, kind: Kind, **members: object) -> None:
         """Tell every subscriber."""

@@ -128,7 +128,17 @@ class Launcher:
                 case _:
                     self._read_signals()
 
+    def _note_drivers(self) -> None:
+        """Note since when nobody drives a candidate: its deployer died, or an older launcher."""
+        for running in self._children:
+            child = running.child
+            if child.role is not Role.CANDIDATE or self._connections.is_driven(child.deploy_id):
+                self._children.update(running, undriven_s=None)
+            elif child.undriven_s is None:
+                self._children.update(running, undriven_s=time.monotonic())
+
     def _situation(self) -> Situation:
+        self._note_drivers()
         now_s, children = time.monotonic(), self._children.values()
         if any(child.owner for child in children):
             self._unowned_s = None

@@ -70,6 +70,7 @@ class Desk:
                 connection.subscribed = True
                 return self._status()
             case Kind.START_CANDIDATE.value:
+                connection.drives = message["deploy"]
                 return self._start_candidate(
                     message["release"],
                     message["deploy"],
@@ -112,8 +113,11 @@ class Desk:
                     "owner": child.role is Role.HEIR,
                 }
             if child.role is Role.CANDIDATE and child.stopping_s is None:
-                text = f"deploy {running.child.deploy_id} is under way"
-                raise ReleaseUnusable(text)
+                if self._connections.is_driven(child.deploy_id):
+                    text = f"deploy {child.deploy_id} is under way"
+                    raise ReleaseUnusable(text)
+                # Whoever drove it is gone; it must not hold up every later deploy.
+                self._children.drain(running)
         if self.stopping:
             text = "the launcher is stopping"
             raise ReleaseUnusable(text)

@@ -14,6 +14,7 @@ from handoff.light_typing import TYPE_CHECKING, NamedTuple
 from handoff.limits import (
     CANDIDATE_LIFE_S_MAX,
     DRAIN_TIMEOUT_S,
+    DRIVER_ABSENCE_S_MAX,
     HEIR_SILENCE_S_MAX,
     HEIR_TRIAL_S,
     READY_TIMEOUT_S,
@@ -45,6 +46,7 @@ class Child(NamedTuple):
         owner: It said last that it owns.
         overdue_s: When its next cycle is overdue, if it owns; otherwise None.
         stopping_s: When it was asked to leave, or None.
+        undriven_s: Since when nobody drives its deploy, if it is a candidate; or None.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Child(NamedTuple):
     owner: bool = False
     overdue_s: float | None = None
     stopping_s: float | None = None
+    undriven_s: float | None = None
 
 
 class StartHeir(NamedTuple):
@@ -120,7 +123,7 @@ def wake_at_s(situation: Situation) -> float | None:
         for child in situation.children
         if child.stopping_s is not None
     ]
-    times += [child.started_s + _life_s(child) for child in situation.children]
+    times += [_ends_s(child) for child in situation.children]
     times.append(situation.next_start_s)
     times += [
         child.overdue_s + HEIR_SILENCE_S_MAX
@@ -167,7 +170,7 @@ def _plan_late(situation: Situation) -> list[Action]:
     late: list[Action] = [
         Drain(child.name)
         for child in situation.children
-        if child.stopping_s is None and situation.now_s - child.started_s > _life_s(child)
+        if child.stopping_s is None and situation.now_s > _ends_s(child)
     ]
     return late + _drain_silent(situation) + _kills(situation.children, situation.now_s)
 
@@ -187,6 +190,14 @@ def _drain_silent(situation: Situation) -> list[Action]:
 
 def _silent_from_s(unowned_s: float, ready_s: float) -> float:
     return max(unowned_s, ready_s) + HEIR_SILENCE_S_MAX
+
+
+def _ends_s(child: Child) -> float:
+    """Return when a child that got no further is asked to leave."""
+    life_s = child.started_s + _life_s(child)
+    if child.role is not Role.CANDIDATE or child.undriven_s is None:
+        return life_s
+    return min(life_s, child.undriven_s + DRIVER_ABSENCE_S_MAX)
 
 
 def _life_s(child: Child) -> float:

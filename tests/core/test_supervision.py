@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from handoff.limits import (
     CANDIDATE_LIFE_S_MAX,
     DRAIN_TIMEOUT_S,
+    DRIVER_ABSENCE_S_MAX,
     HEIR_SILENCE_S_MAX,
     HEIR_TRIAL_S,
     READY_TIMEOUT_S,
@@ -144,6 +145,18 @@ def test_a_candidate_that_nobody_approves_is_drained_after_its_life() -> None:
     older = old._replace(started_s=old.started_s - 0.1)
     assert plan(situation(OWNER, older)) == [Drain("candidate")]
     assert plan(situation(OWNER, older._replace(stopping_s=NOW_S))) == []
+
+
+def test_a_candidate_that_nobody_drives_is_drained_once_its_deployer_had_time_to_return() -> None:
+    left = CANDIDATE._replace(undriven_s=NOW_S - DRIVER_ABSENCE_S_MAX)
+    assert plan(situation(OWNER, left)) == []
+    assert wake_at_s(situation(OWNER, left._replace(undriven_s=NOW_S))) == (
+        NOW_S + DRIVER_ABSENCE_S_MAX
+    )
+    longer = left._replace(undriven_s=NOW_S - DRIVER_ABSENCE_S_MAX - 0.1)
+    assert plan(situation(OWNER, longer)) == [Drain("candidate")]
+    # One that took was driven to its end: it is an heir like any other.
+    assert plan(situation(OWNER, longer._replace(role=Role.HEIR, warm=True))) == []
 
 
 def test_an_heir_has_no_limit_of_life() -> None:

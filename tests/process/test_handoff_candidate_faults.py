@@ -229,3 +229,33 @@ def test_a_killed_deployer_leaves_the_owner_alone(tmp_path: Path) -> None:
         assert identity_of(owner.pid) is not None
         verify_nothing_lost(hurt)
         assert hurt.kinds("take") == []
+
+
+@pytest.mark.parametrize("whose", ["deployer", "launcher"])
+def test_a_candidate_that_nobody_drives_any_more_makes_way_for_the_next_deploy(
+    tmp_path: Path, whose: str
+) -> None:
+    """It would wait for an approval until its life is over, and every deploy with it."""
+    with Hurt(tmp_path) as hurt:
+        hurt.up()
+        owner = hurt.the_owner()
+        tree = hurt.release("v1", boot_s=8 * PERIOD_S)
+        command = hurt.background("replace", "--tree", str(tree))
+        hurt.wait(lambda: len(hurt.workers()) == 2, "a candidate")
+        (abandoned,) = set(hurt.workers()) - {owner.pid}
+        if whose == "deployer":
+            command.kill()
+        else:
+            hurt.kill_launcher()
+        command.wait(60)
+        if whose == "launcher":
+            hurt.up()
+            hurt.wait(
+                lambda: any(int(child["pid"]) == abandoned for child in hurt.children()),
+                "its adoption",
+            )
+        done = hurt.replace(hurt.release("v2"))
+        assert done.returncode == ExitCode.DONE, done
+        assert hurt.version() == "v2"
+        hurt.wait(lambda: abandoned not in hurt.workers(), "the end of the abandoned one")
+        verify_nothing_lost(hurt)
