@@ -149,19 +149,24 @@ class Children:
         return list(plain.get("children", [])) if same_boot else []
 
     def _adopt_plain(self, plain: dict[str, Any]) -> Running | None:
-        identity = Identity(
-            int(plain["pid"]), int(plain["start_ticks"]), boot_id(), pid_namespace()
-        )
-        child = Child(
-            name=plain["name"],
-            role=Role(plain["role"]),
-            release=plain.get("release", ""),
-            deploy_id=plain.get("deploy", ""),
-            started_s=time.monotonic(),
-        )
+        try:
+            identity = Identity(
+                int(plain["pid"]), int(plain["start_ticks"]), boot_id(), pid_namespace()
+            )
+            child = Child(
+                name=plain["name"],
+                role=Role(plain["role"]),
+                release=plain.get("release", ""),
+                deploy_id=plain.get("deploy", ""),
+                started_s=time.monotonic(),
+            )
+            attempts_left = int(plain.get("attempts_left", 0))
+        except (KeyError, TypeError, ValueError):
+            # A newer launcher's words: whoever it is stands in the record, or says hello.
+            return None
         running = self.adopt(child, identity, plain.get("argv", ()))
         if running is not None:
-            running.attempts_left = int(plain.get("attempts_left", 0))
+            running.attempts_left = attempts_left
         return running
 
     def _add(self, running: Running) -> Running:

@@ -15,7 +15,7 @@ from handoff import launcher
 from handoff.errors import AnotherInCharge, HandoffError
 from handoff.light_path import LightPath
 from handoff.light_typing import TYPE_CHECKING, Final, cast
-from handoff.self_replacement import PREFLIGHT
+from handoff.self_replacement import PREFLIGHT, require_readable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,6 +43,7 @@ def main() -> int:
     home = cast("Path", LightPath(last))
     try:
         if PREFLIGHT in sys.argv:
+            require_readable()
             return launcher.preflight(home)
         if _SUBREAPER_MARK not in os.environ:
             # Before anything is held or started: this loads what shall not stay in memory.

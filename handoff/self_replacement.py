@@ -15,6 +15,7 @@ import socket
 import sys
 
 from handoff.children import child_environment
+from handoff.errors import HandoffError
 from handoff.light_typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 from handoff.processes import KILL, spawn
 
@@ -24,11 +25,18 @@ if TYPE_CHECKING:
 
 INHERITED: Final = "FORESIGHT_LAUNCHER_INHERITED"
 INHERITED_FORMAT: Final = 1
+LEAVES: Final = "FORESIGHT_LAUNCHER_LEAVES"  # tells a trial run in which format it would inherit
 PREFLIGHT_S_MAX: Final = 10.0
 PREFLIGHT: Final = "--preflight"
 BLOCKED: Final = frozenset(
     {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR2, signal.SIGCHLD}
 )
+
+
+class LeftByNewer(HandoffError):
+    """The running launcher is too new to become this one."""
+
+    hint = "stop it and start this one: its workers live on and are adopted"
 
 
 class Inheritance(NamedTuple):
@@ -55,12 +63,25 @@ def inherit() -> Inheritance:
     return Inheritance(dict(plain["locks"]), listening)
 
 
+def require_readable() -> None:
+    """In a trial run, refuse to take over from a launcher whose words are too new.
+
+    Raises:
+        LeftByNewer: It would leave what this code cannot read.
+    """
+    leaves = int(os.environ.get(LEAVES, INHERITED_FORMAT))
+    if leaves > INHERITED_FORMAT:
+        message = f"the running launcher leaves format {leaves}, this one reads {INHERITED_FORMAT}"
+        raise LeftByNewer(message)
+
+
 def preflight(home: Path) -> str:
     """Try the new code on this home; return why it cannot take over, or an empty string."""
     log = os.open(home / "logs" / "preflight.log", os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         argv = [sys.executable, *sys.orig_argv[1:], PREFLIGHT]
-        watched = spawn(argv, environment=child_environment(()), output=log)
+        environment = child_environment([(LEAVES, str(INHERITED_FORMAT))])
+        watched = spawn(argv, environment=environment, output=log)
         if not watched.wait(PREFLIGHT_S_MAX):
             watched.send(KILL)
             watched.wait(PREFLIGHT_S_MAX)
@@ -68,10 +89,15 @@ def preflight(home: Path) -> str:
         watched.close()
         if how is not None and (how.status, how.signal) == (0, 0):
             return ""
-        words = os.pread(log, 4096, 0).decode("utf-8", "replace").strip().rpartition("\n")[2]
-        return f"{how.words() if how is not None else 'it vanished'}: {words}"
+        return f"{how.words() if how is not None else 'it vanished'}: {_last_words(log)}"
     finally:
         os.close(log)
+
+
+def _last_words(log: int) -> str:
+    lines = os.pread(log, 4096, 0).decode("utf-8", "replace").splitlines()
+    said = [line for line in lines if line.strip() and not line.startswith("hint: ")]
+    return said[-1] if said else ""
 
 
 def replace_image(locks: Mapping[str, int], listening: Mapping[str, socket.socket]) -> NoReturn:

@@ -205,10 +205,14 @@ class Mixed(Bot):
         """Return the pids of the launcher's children."""
         return [int(child["pid"]) for child in self.children()]
 
+    def launcher_log(self) -> str:
+        """Return what the launchers said."""
+        return (self.home / "logs" / "launcher.log").read_text(encoding="utf-8")
+
     def events(self, event: str) -> int:
         """Return how often the launchers wrote an event into their log."""
-        log = (self.home / "logs" / "launcher.log").read_text(encoding="utf-8")
-        lines = (json.loads(line) for line in log.splitlines() if line.startswith("{"))
+        said = self.launcher_log().splitlines()
+        lines = (json.loads(line) for line in said if line.startswith("{"))
         return sum(line.get("event") == event for line in lines)
 
     def verify(self) -> list[str]:

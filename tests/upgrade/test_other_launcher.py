@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import pytest
 
 from handoff.exit_codes import ExitCode
 from tests.upgrade.engines import Installation
-from tests.upgrade.mixed import Mixed
+from tests.upgrade.mixed import NAMES, Mixed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,12 +73,13 @@ def test_a_launcher_becomes_the_other_release_and_comes_back_in_the_middle_of_a_
         assert bot.verify() == [old.release, new.release]
 
 
+@pytest.mark.parametrize(("one", "other"), [NAMES, tuple(reversed(NAMES))])
 def test_a_launcher_whose_installation_became_unusable_stays_what_it_is(
-    tmp_path: Path, engines: Engines
+    tmp_path: Path, engines: Engines, one: str, other: str
 ) -> None:
     """An upgrade that was torn half-way must not take the launcher with it."""
     with Mixed(tmp_path, engines) as bot:
-        upgraded = Installation(tmp_path / "installed" / "upgraded", engines.previous)
+        upgraded = Installation(tmp_path / "installed" / "upgraded", engines.of(one))
         bot.carry("previous")
         bot.launch(upgraded)
         owner, launcher = bot.owner(), bot.launcher_pid()
@@ -88,9 +90,33 @@ def test_a_launcher_whose_installation_became_unusable_stays_what_it_is(
         bot.wait(lambda: bot.events("replacement_refused") == 1, "the refusal")
         bot.run_cycles(1)
         assert (bot.owner(), bot.launcher_pid()) == (owner, launcher)
-        upgraded.become(engines.this)
+        upgraded.become(engines.of(other))
         bot.replace_launcher()
         bot.run_cycles(1)
         assert (bot.owner(), bot.launcher_pid()) == (owner, launcher)
-        bot.down("this")
+        bot.down(other)
         assert bot.verify() == [owner.release]
+
+
+def test_a_launcher_never_becomes_one_that_cannot_read_what_it_leaves(
+    tmp_path: Path, engines: Engines
+) -> None:
+    """It would hold no lock after the exec, and die of what it does not understand."""
+    newer = tmp_path / "newer"
+    shutil.copytree(engines.this, newer)
+    changed = newer / "handoff" / "self_replacement.py"
+    text = changed.read_text(encoding="utf-8")
+    assert "INHERITED_FORMAT: Final = 1\n" in text
+    text = text.replace("INHERITED_FORMAT: Final = 1\n", "INHERITED_FORMAT: Final = 2\n")
+    changed.write_text(text, encoding="utf-8")
+    with Mixed(tmp_path, engines) as bot:
+        upgraded = Installation(tmp_path / "installed" / "upgraded", newer)
+        bot.carry("this")
+        bot.launch(upgraded)
+        owner, launcher = bot.owner(), bot.launcher_pid()
+        upgraded.become(engines.this)
+        bot.signal_launcher(signal.SIGUSR2)
+        bot.wait(lambda: bot.events("replacement_refused") == 1, "the refusal")
+        assert "leaves format 2, this one reads 1" in bot.launcher_log()
+        bot.run_cycles(1)
+        assert (bot.owner(), bot.launcher_pid()) == (owner, launcher)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,25 @@ def test_unknown_members_survive_cycles_deploys_and_deaths(
         assert newer.traced_lines(bot.home) == 1
         assert bot.verify() == [began, deployed["release"]]
         assert bot.project.git("rev-parse", "HEAD~1") == first
+
+
+def test_a_launcher_starts_beside_children_that_it_does_not_understand(
+    tmp_path: Path, engines: Engines
+) -> None:
+    """What a newer launcher wrote down is advice: it must not keep an older one from starting."""
+    with Mixed(tmp_path, engines) as bot:
+        bot.carry("this")
+        bot.launch(bot.installations["this"])
+        owner = bot.owner()
+        bot.kill_launcher()
+        path = bot.home / "run" / "launcher.json"
+        plain = json.loads(path.read_bytes())
+        assert [child["role"] for child in plain["children"]] == ["heir"]
+        plain["children"][0]["role"] = newer.MEMBER
+        plain["children"].append({"process": owner.pid})
+        path.write_text(json.dumps(plain), encoding="utf-8")
+        bot.launch(bot.installations["this"])
+        assert (bot.owner(), bot.pids()) == (owner, [owner.pid]), "found by the record"
 
 
 def test_an_operator_s_wish_takes_nothing_away(tmp_path: Path, engines: Engines) -> None:
