@@ -31,7 +31,7 @@ class Deployed(NamedTuple):
         reason: Why it was not permanent.
         seconds: From its start to calm.
         struck: The blows that met somebody.
-        abandoned: Deploys whose candidates nobody drove any more, stopped afterwards.
+        abandoned: Deploys that left a candidate behind, which nobody drives any more.
         open_before: Positions that were open when it was asked for.
     """
 
@@ -107,5 +107,5 @@ def rows_of(summary: dict[str, Any]) -> list[str]:
     ):
         words = ", ".join(f"{name} {times}" for name, times in sorted(counts.items()))
         rows.append(f"{title}: {words or 'none'}")
-    rows.append(f"candidates without a driver, stopped by hand: {summary['abandoned_candidates']}")
+    rows.append(f"candidates left without a driver: {summary['abandoned_candidates']}")
     return rows

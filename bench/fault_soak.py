@@ -44,7 +44,6 @@ BOOT_S_MAX: Final = 0.6  # a candidate is met while it boots, too
 BODY_BYTES: Final = 256 * 1024
 LIMITS: Final = Limits(starting_s=5.0, gating_s=5.0, ready_s=5.0, stopping_s=5.0)
 END_S_MAX: Final = 120.0  # of a deploy, whatever strikes
-PATIENCE_S: Final = 1.0  # an approved candidate takes the next boundary
 DONE_FILE: Final = "deploys.jsonl"
 BEGUN_FILE: Final = "releases.jsonl"
 SEED_FILE: Final = "seed.jsonl"
@@ -192,8 +191,8 @@ class FaultSoak:
     # --- calm ----------------------------------------------------------------------
 
     def _wait_calm(self) -> list[str]:
-        """Wait for calm; return the deploys that nobody drove to their end."""
-        return wait_calm(self._installation, self._is_present, patience_s=PATIENCE_S)
+        """Wait for calm; return the deploys that left a candidate behind."""
+        return wait_calm(self._installation, self._is_present)
 
     def _is_present(self) -> bool:
         return self._installation.progress() >= self._cycle_now() - 1

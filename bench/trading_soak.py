@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 
 DEPLOY_S_MAX: Final = 200.0  # a candidate that stands still is given up after 120 s
 STRIKE_S_MAX: Final = 120.0
-PATIENCE_S: Final = 30.0  # a deployer that was killed is started again
 OPENING_S: Final = 15.0  # of trading before the first deploy, so that positions are open
 OUTCOME_S_MAX: Final = 60.0
 DONE_FILE: Final = "deploys.jsonl"
@@ -210,7 +209,6 @@ class TradingSoak:
         return wait_calm(
             home.processes,
             lambda: home.is_present() and not requests.open_requests(home.home),
-            patience_s=PATIENCE_S,
         )
 
     def _deployer(self) -> Identity | None:
