@@ -18,6 +18,7 @@ from deploy.errors import DeployError, SourceRefused, UnknownRef
 from foresight.cli.controlling import halt, pause, resume
 from foresight.cli.cycles import cycles
 from foresight.cli.deploying import deploy, deploys, rollback
+from foresight.cli.drilling import drill
 from foresight.cli.hooks import hook
 from foresight.cli.installation import Installation
 from foresight.cli.output import complain
@@ -87,6 +88,7 @@ for _command in (
     unit,
     init,
     doctor,
+    drill,
     uninstall,
 ):
     cli.add_command(_command)

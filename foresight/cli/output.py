@@ -16,7 +16,9 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
+
+    from rich.console import OverflowMethod
 
 PIPE_COLUMNS = 1000
 
@@ -32,11 +34,15 @@ def emit_text(text: str) -> None:
     click.echo(text)
 
 
-def emit_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print rows under their headings."""
+def emit_table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], *, folded: Collection[str] = ()
+) -> None:
+    """Print rows under their headings; on a terminal, folded columns go on in a next line."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column, no_wrap=True, overflow="ellipsis")
+        goes_on = column in folded
+        overflow: OverflowMethod = "fold" if goes_on else "ellipsis"
+        table.add_column(column, no_wrap=not goes_on, overflow=overflow)
     for row in rows:
         table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
     # A pipe has no width: nothing is cut there.

@@ -1,0 +1,257 @@
+"""The installation that a drill hurts: what runs there, and how it is hurt and started again.
+
+Owns processes and commands. A process is signalled by its identity only, so that nobody who got
+the same pid later is hit. What must come of it is `verdict`'s matter.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import msgspec
+
+from deploy import commands
+from foresight.drill.errors import DrillError, DrillRefused
+from foresight.drill.waiting import now_ns, wait_for
+from handoff import launcher_process
+from handoff.client import LauncherClient
+from handoff.engine_config import read_engine_config
+from handoff.errors import HandoffError, NotRunning
+from handoff.processes import KILL, Identity, Watched, identity_of, spawn, watch
+from handoff.release_files import Manifest, read_manifest
+from handoff.supervision import Role
+from handoff.wire import Kind
+from state.local_store import read_only_snapshot
+
+if TYPE_CHECKING:
+    from handoff.cadence import Schedule
+    from state.record import Record, WorkerId
+
+COMMAND_S_MAX: Final = 60.0
+END_S_MAX: Final = 10.0  # a killed process is gone at once, unless the disk hangs
+LEDGER_S_MAX: Final = 10.0
+EXCHANGE_URL: Final = "FORESIGHT_EXCHANGE_URL"
+LIVE: Final = "FORESIGHT_LIVE"
+# A launcher tells itself by these that it was prepared by an earlier image of itself.
+_OWN_MARKS: Final = ("FORESIGHT_LAUNCHER_",)
+
+
+class Said(NamedTuple):
+    """How a `foresight` command ended, and what it said."""
+
+    code: int
+    words: str
+
+
+class Instance:
+    """A running installation.
+
+    Args:
+        home: Its state directory.
+        schedule: Its boundaries.
+        config_path: Its configuration, for commands that a user would type.
+    """
+
+    def __init__(self, home: Path, schedule: Schedule, config_path: Path) -> None:
+        """Look at it; nothing is touched.
+
+        Raises:
+            NotRunning: There is no launcher, or nobody owns.
+            DrillRefused: It trades real money.
+        """
+        self.home = home
+        self.schedule = schedule
+        self.period_s = schedule.bounds.period_ns / 1e9
+        self._config_path = config_path
+        self._started: list[Watched] = []
+        refuse_real_money(home)
+        self.status()
+        owner = self.record().ownership.owner
+        if owner is None:
+            message = f"no worker owns {home}"
+            raise NotRunning(message)
+        self.release = owner.release  # the one that was there; afterwards it is again
+
+    # --- looking -------------------------------------------------------------------
+
+    def record(self) -> Record:
+        """Return the newest record."""
+        return read_only_snapshot(self.home / "state")
+
+    def owner(self) -> WorkerId:
+        """Return who owns; waits for somebody to."""
+        return wait_for("an owner", lambda: self.record().ownership.owner, COMMAND_S_MAX)
+
+    def live(self) -> Manifest:
+        """Return the release that owns."""
+        return read_manifest(self.home, self.owner().release)
+
+    def status(self) -> dict[str, Any]:
+        """Return what the launcher says of itself.
+
+        Raises:
+            NotRunning: There is none.
+        """
+        with LauncherClient(self.home) as client:
+            return client.ask(Kind.STATUS)
+
+    def launcher(self) -> Identity:
+        """Return the launcher's process."""
+        identity = identity_of(int(self.status()["pid"]))
+        if identity is None:
+            message = "the launcher ended while it was looked at"
+            raise DrillError(message)
+        return identity
+
+    def is_led(self) -> bool:
+        """Tell whether a launcher answers that knows who owns."""
+        try:
+            return any(child["owner"] for child in self.status()["children"])
+        except HandoffError:
+            return False
+
+    def children(self, *roles: Role) -> dict[str, Identity]:
+        """Return the launcher's children of some roles, by name."""
+        found = {
+            child["name"]: identity_of(int(child["pid"]))
+            for child in self.status()["children"]
+            if not roles or Role(child["role"]) in roles
+        }
+        return {name: each for name, each in found.items() if each is not None}
+
+    def workers(self) -> list[Identity]:
+        """Return every worker of this home by its command line, whoever started it."""
+        wanted = f"\0worker\0--home\0{self.home}\0".encode()
+        found = []
+        for path in Path("/proc").glob("[0-9]*"):
+            try:
+                is_one = wanted in (path / "cmdline").read_bytes()
+            except OSError:
+                continue  # it ended meanwhile, or is somebody else's
+            identity = identity_of(int(path.name)) if is_one else None
+            found += [identity] if identity is not None else []
+        return found
+
+    def ledger(self) -> dict[str, Any] | None:
+        """Return the local exchange's own books; None where orders go elsewhere."""
+        url = dict(read_engine_config(self.home).environment).get(EXCHANGE_URL)
+        if url is None:
+            return None
+
+        def fetched() -> dict[str, Any] | None:
+            try:
+                with urllib.request.urlopen(f"{url}/_control/ledger", timeout=LEDGER_S_MAX) as told:  # noqa: S310 - our own exchange
+                    ledger: dict[str, Any] = msgspec.json.decode(told.read())
+            except OSError:
+                return None  # it was killed with everything else, and is being started
+            return ledger
+
+        return wait_for("the exchange's answer", fetched, COMMAND_S_MAX)
+
+    # --- hurting -------------------------------------------------------------------
+
+    def send(self, who: Identity, number: int) -> bool:
+        """Send a signal; return False if the process is gone already."""
+        watched = watch(who)
+        if watched is None:
+            return False
+        try:
+            return watched.send(number)
+        finally:
+            watched.close()
+
+    def kill(self, who: Identity) -> None:
+        """Kill a process and wait until it is gone."""
+        self.send(who, KILL)
+        self.wait_gone(who, END_S_MAX)
+
+    def wait_gone(self, who: Identity, limit_s: float) -> None:
+        """Wait until a process is gone."""
+        wait_for(f"the end of pid {who.pid}", lambda: is_gone(who), limit_s)
+        for watched in self._started:
+            watched.reap()
+
+    def environment_of(self, who: Identity) -> dict[str, str]:
+        """Return the environment that a process was started with; ours where it is not told."""
+        try:
+            data = Path(f"/proc/{who.pid}/environ").read_bytes()
+        except OSError:
+            return dict(os.environ)
+        pairs = (os.fsdecode(each).partition("=") for each in data.split(b"\0") if b"=" in each)
+        return {name: value for name, _, value in pairs if not name.startswith(_OWN_MARKS)}
+
+    # --- starting ------------------------------------------------------------------
+
+    def start_launcher(self, environment: dict[str, str]) -> Watched:
+        """Start a launcher as `foresight up --detach` does, in the home as it is."""
+        log = os.open(self.home / "logs" / "launcher.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        try:
+            argv = launcher_process.command(self.home)
+            watched = spawn(argv, environment=environment, output=log)
+        finally:
+            os.close(log)
+        self._started.append(watched)
+        return watched
+
+    def call(self, *arguments: str) -> Said:
+        """Run a `foresight` command as a user would."""
+        command = [sys.executable, "-I", "-m", "foresight", "-c", str(self._config_path)]
+        done = commands.run(
+            [*command, *arguments], limit_s=COMMAND_S_MAX, environment=dict(os.environ)
+        )
+        return Said(done.code, (done.errors + done.output).decode(errors="replace").strip())
+
+    # --- waiting -------------------------------------------------------------------
+
+    def wait_cycles(self, number: int, limit_s: float) -> int:
+        """Wait until so many more cycles are settled; return the newest one."""
+        wanted = self.record().progress.cycle + number
+        return self.wait_cycle(wanted, limit_s)
+
+    def wait_cycle(self, cycle: int, limit_s: float) -> int:
+        """Wait until a cycle is settled; return the newest one that is."""
+
+        def settled() -> int | None:
+            progress = self.record().progress
+            newest = progress.cycle if progress.phase.value == "settled" else progress.cycle - 1
+            return newest if newest >= cycle else None
+
+        return wait_for(f"cycle {cycle}", settled, limit_s)
+
+    def wait_caught_up(self, limit_s: float) -> None:
+        """Wait until every cycle that is due was run, under a launcher that knows the owner."""
+
+        def caught_up() -> bool:
+            due = self.schedule.cycle_at(now_ns())
+            return self.record().progress.cycle >= due and self.is_led()
+
+        wait_for("the cycle that is due", caught_up, limit_s)
+
+
+def refuse_real_money(home: Path) -> None:
+    """Refuse an installation that was started with real money.
+
+    Raises:
+        DrillRefused: It was.
+    """
+    if LIVE in dict(read_engine_config(home).environment):
+        message = f"what runs under {home} trades real money"
+        raise DrillRefused(message, "drill a demonstration: `make run` in another clone")
+
+
+def identity_of_worker(worker: WorkerId) -> Identity:
+    """Return the process of a worker that a record names."""
+    return Identity(worker.pid, worker.start_ticks, worker.boot_id, worker.pid_namespace)
+
+
+def is_gone(who: Identity) -> bool:
+    """Tell whether a process is proven gone."""
+    watched = watch(who)
+    if watched is None:
+        return True
+    watched.close()
+    return False

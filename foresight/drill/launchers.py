@@ -1,0 +1,104 @@
+"""Faults of the launcher, and of everything at once.
+
+Owns how they are made. The launcher is started again with the environment that it had; where an
+init system is faster, its launcher is taken as well.
+"""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING, Final
+
+from foresight.drill.faults import PERIODS_AFTER
+from foresight.drill.instance import Instance, is_gone
+from foresight.drill.scene import Scene, require
+from foresight.drill.waiting import wait_for
+from handoff.exit_codes import ExitCode
+from handoff.log_events import LogEvent
+
+if TYPE_CHECKING:
+    from handoff.processes import Identity
+
+REPLACE_S_MAX: Final = 30.0  # its own trial run is bounded by 10
+
+
+def killed(scene: Scene) -> str:
+    """Kill the launcher, let the workers go on without one, start it again."""
+    instance = scene.instance
+    owner, workers, launcher = instance.owner(), set(instance.workers()), instance.launcher()
+    instance.kill(launcher)
+    instance.wait_cycles(PERIODS_AFTER, scene.limit_s)
+    alone = not instance.is_led()
+    scene.lead()
+    _require_same_workers(instance, workers)
+    require("the owner is another one", holds=instance.owner().worker == owner.worker)
+    how = f"{PERIODS_AFTER} cycles without one" if alone else "restarted by its init system"
+    return f"{how}; adopted {len(workers)} workers, pid {owner.pid} still owns, no twin"
+
+
+def replaced(scene: Scene) -> str:
+    """Let the launcher become the newest code in its own process."""
+    instance = scene.instance
+    workers, launcher = set(instance.workers()), instance.launcher()
+    before, refused = _said(instance, LogEvent.LAUNCHER_REPLACED), _refusals(instance)
+    instance.send(launcher, signal.SIGUSR2)
+    wait_for(
+        "its new image",
+        lambda: (
+            _said(instance, LogEvent.LAUNCHER_REPLACED) > before or _refusals(instance) > refused
+        ),
+        REPLACE_S_MAX,
+    )
+    require("the new code was refused: see logs/launcher.log", holds=_refusals(instance) == refused)
+    scene.lead()
+    require("the launcher's process is another one", holds=instance.launcher() == launcher)
+    _require_same_workers(instance, workers)
+    return f"the same pid {launcher.pid} runs a new image; {len(workers)} workers untouched"
+
+
+def second(scene: Scene) -> str:
+    """Start another launcher in the same home."""
+    launcher = scene.instance.launcher()
+    said = scene.instance.call("up", "--detach")
+    first = said.words.partition("\n")[0]
+    require(f"exit code {said.code}: {first}", holds=said.code == ExitCode.ANOTHER)
+    require("another launcher is in charge", holds=scene.instance.launcher() == launcher)
+    return f"refused, exit code {said.code}"
+
+
+def abort_nothing(scene: Scene) -> str:
+    """Abort although no deploy is under way."""
+    said = scene.instance.call("deploy", "--abort")
+    require(f"exit code {said.code}: {said.words}", holds=said.code == ExitCode.DONE)
+    return f'said at once: "{said.words}", exit code {said.code}'
+
+
+def all_killed(scene: Scene) -> str:
+    """Kill every process of the installation, start the launcher again."""
+    instance = scene.instance
+    owner = instance.owner()
+    children = [*instance.children().values(), *instance.workers()]
+    instance.kill(instance.launcher())  # first, so that it starts nothing again
+    for each in children:
+        instance.kill(each)
+    require("something of it still runs", holds=all(map(is_gone, children)))
+    scene.lead()
+    heir = instance.owner()
+    require(f"{heir.release} owns, not {owner.release}", holds=heir.release == owner.release)
+    return f"{len(set(children)) + 1} processes killed; {heir.release} owns again"
+
+
+def _require_same_workers(instance: Instance, before: set[Identity]) -> None:
+    now = set(instance.workers())
+    pids = sorted(each.pid for each in now - before)
+    require(f"new workers beside the adopted ones: {pids}", holds=now == before)
+
+
+def _refusals(instance: Instance) -> int:
+    return _said(instance, LogEvent.REPLACEMENT_REFUSED)
+
+
+def _said(instance: Instance, event: LogEvent) -> int:
+    """Return how often the launcher's log tells of an event."""
+    log = (instance.home / "logs" / "launcher.log").read_text(encoding="utf-8", errors="replace")
+    return log.count(f'"event": "{event.value}"')
