@@ -18,7 +18,7 @@ from foresight.board import NS, Side, slots_of, window_at
 from foresight.book import SCHEMA as BOOK
 from foresight.book import Book, Closes, violations_of
 from foresight.config import Config, config_hash, load
-from foresight.errors import ConfigError, VenueError
+from foresight.errors import ConfigError, VenueError, VenueUnreachable
 from foresight.exchange.client_urls import binance_options, polymarket_options
 from foresight.feeds.binance import BinanceCandles
 from foresight.market import SCHEMA as MARKET
@@ -32,6 +32,7 @@ from foresight.venues.ccxt_calls import OPEN_TIMEOUT_S, Requests
 from foresight.venues.keys import read_key
 from foresight.venues.paper import Paper
 from foresight.venues.polymarket import Polymarket
+from foresight.venues.waiting import until_reachable
 from handoff.boundary_clock import SystemClock
 from handoff.cadence import app_time_ns, every
 from handoff.ports import Clock
@@ -99,14 +100,19 @@ class Trader(Workload[Book, Market]):
     @override
     async def warm(self, body: Book) -> None:
         """Open the clients and see that feed and venue answer; raise to refuse the release."""
-        await asyncio.gather(self._feed.open(), self._venue.open())
+        await until_reachable(self._reach)
+        self._is_warm = True
+
+    async def _reach(self) -> None:
+        # One after the other: what is left of an attempt must not run beside the next one.
+        await self._feed.open()
+        await self._venue.open()
         minute = self._now_s() // 60
         newest = dict.fromkeys(self._assets(), minute - WARM_MINUTES)
         candles = await self._feed.fetch(newest, end_minute=minute)
         if all(fresh.failure for fresh in candles.values()):
-            raise VenueError(next(iter(candles.values())).failure)
+            raise VenueUnreachable(next(iter(candles.values())).failure)
         await self._look_once()
-        self._is_warm = True
 
     @override
     async def follow(self, cycle: Cycle, body: Book) -> Ready | NotReady:

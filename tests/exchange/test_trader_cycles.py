@@ -1,14 +1,17 @@
 """The trader against the served exchange, cycle by cycle, through the unmodified ccxt clients."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
 from foresight.book import Book, Decided, Position
+from foresight.errors import VenueUnreachable
 from foresight.exchange.windows import Side, Window, parse_slug
 from foresight.market import Market
 from foresight.orders import Buy
 from foresight.scoring import scores_of
+from foresight.venues import waiting
 from handoff.workload import NotReady, Ready, Unavailable, payload_of
 from state.record import Control, Outcome
 from tests.exchange.served import Running, pinned
@@ -169,6 +172,31 @@ async def test_a_worker_is_ready_once_it_is_warm(running: Running) -> None:
         assert await world.trader.follow(cycle, world.body) == Ready()
         await world.trader.close()
         assert isinstance(await world.trader.follow(cycle, world.body), NotReady)
+
+
+async def test_who_gets_warm_waits_for_an_exchange_that_is_out(running: Running) -> None:
+    """A release that is merged in that moment has no fault of its own."""
+    async with driven(running) as world:
+        await world.trader.close()
+        await running.control("faults", {"outage": {"seconds": 5.0}})
+        warming = asyncio.create_task(world.trader.warm(world.body))
+        done, _ = await asyncio.wait([warming], timeout=1.5)
+        assert not done, "it waits"
+        running.clock.forward(6)
+        await warming
+        await world.run(1)
+        assert isinstance(world.inputs[-1], Market)
+
+
+async def test_a_wait_for_the_exchange_ends(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "REACHABLE_S_MAX", 1.5)
+    async with driven(running) as world:
+        await world.trader.close()
+        await running.control("faults", {"outage": {"seconds": 3600.0}})
+        with pytest.raises(VenueUnreachable):
+            await world.trader.warm(world.body)
 
 
 async def test_a_cycle_costs_few_requests_and_no_more_books_than_signals(running: Running) -> None:
