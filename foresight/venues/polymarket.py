@@ -22,6 +22,7 @@ from foresight.venues.base import Missing, NotBought, Waiting
 from foresight.venues.ccxt_calls import OPEN_TIMEOUT_S, Requests, board_client, list_of, mapping_of
 
 OUTCOMES_KEPT: Final = 64
+IDS_KEPT: Final = 256  # of orders; one is asked about a few times at most
 EVENTS_AT_ONCE: Final = 50  # slugs in one request
 POSITIONS_MAX: Final = 500  # one page of the venue's listing
 SIZE_LISTED_MIN: Final = "0.01"  # shares; the listing's default leaves out what is below 1
@@ -63,6 +64,7 @@ class Polymarket:
         self._options = options
         self._requests = requests
         self._client: Any = None
+        self._ids: dict[Buy, str] = {}
 
     async def open(self) -> None:
         """Load the client; derive the API credentials if there is a key."""
@@ -138,6 +140,16 @@ class Polymarket:
 
     def order_id(self, order: Buy) -> str:
         """Return the id that the venue gives an order: the hash of what is signed."""
+        known = self._ids.get(order)
+        if known is None:
+            if len(self._ids) >= IDS_KEPT:
+                self._ids.clear()
+            # Signing is milliseconds of work: where several orders are doubtful, doing it again
+            # for each question would leave no time for the answers.
+            known = self._ids[order] = self._hashed(order)
+        return known
+
+    def _hashed(self, order: Buy) -> str:
         client = self._client
         signed = self._built(order)["body"]["order"]
         message = {field["name"]: signed[field["name"]] for field in _ORDER_STRUCT}

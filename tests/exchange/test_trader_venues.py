@@ -1,7 +1,9 @@
 """Which venue a configuration means, and what it refuses to mean by accident."""
 
+import time
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from foresight.config import Config, parse
@@ -109,3 +111,21 @@ async def test_paper_buys_nothing_of_a_closed_market(running: Running) -> None:
         refusal = await paper.buy(payload_of(effect, Buy))
         assert isinstance(refusal, NotBought)
         assert refusal.reason.startswith("refused_by_venue")
+
+
+@pytest.mark.asyncio
+async def test_an_order_is_hashed_once_however_often_it_is_asked_about(running: Running) -> None:
+    """Each hash takes milliseconds of signing: a few doubtful orders would starve their answers."""
+    async with driven(running) as world:
+        sent = payload_of(await first_order(world), Buy)
+        order, other = (msgspec.structs.replace(sent, salt=sent.salt + by) for by in (1, 2))
+        venue = world.trader._venue  # noqa: SLF001 - the adapter itself is asked
+        assert isinstance(venue, Polymarket)
+        venue.order_id(other)  # whatever has to be loaded first
+        begun_s = time.process_time()
+        first = venue.order_id(order)
+        once_s = time.process_time() - begun_s
+        begun_s = time.process_time()
+        assert {venue.order_id(order) for _ in range(10)} == {first}
+        assert time.process_time() - begun_s < once_s
+        assert venue.order_id(other) != first
