@@ -50,7 +50,7 @@ class Companions:
         for companion in wanted:
             alive = self._children.get(companion.name) is not None
             failures = self._failures.get(companion.name, Failures())
-            if not alive and now_s >= failures.next_start_s():
+            if not alive and now_s >= failures.next_start_s:
                 self._start(companion)
         names = {companion.name for companion in wanted}
         for running in self._children:
@@ -61,7 +61,7 @@ class Companions:
 
     def next_start_s(self) -> float | None:
         """Return the next monotonic time at which a pause is over, if there is one."""
-        times = [each.next_start_s() for each in self._failures.values()]
+        times = [each.next_start_s for each in self._failures.values()]
         return min((each for each in times if each > time.monotonic()), default=None)
 
     def failed(self, name: str) -> None:

@@ -166,8 +166,8 @@ class Launcher:
 
     def _act(self, action: Action) -> None:
         match action:
-            case StartHeir(reason):
-                self._workforce.start_heir(self._config, reason)
+            case StartHeir(reason, owner_hangs):
+                self._workforce.start_heir(self._config, reason, owner_hangs=owner_hangs)
             case Drain(name):
                 running = self._children.get(name)
                 if running is not None:

@@ -20,14 +20,14 @@ class Choice(NamedTuple):
 def choose_release(
     record: dict[str, Any] | None, *, first: str, failed_starts: int, bad_cycle: bool
 ) -> Choice:
-    """Choose the release to start while no worker is alive.
+    """Choose the release to start where no worker is alive that could run the next cycle.
 
     Args:
         record: The record as plain JSON, or None if there is none yet.
         first: The release to begin with where no worker ever owned the record.
         failed_starts: Starts of the owning release in a row that ended before it was warm,
             or while it owned.
-        bad_cycle: The owning release left because of a bad cycle in its bake.
+        bad_cycle: The owning release left because of a bad cycle in its bake, or hangs in one.
     """
     ownership = (record or {}).get("ownership", {})
     owning = ownership.get("owner") or ownership.get("last_owner")
@@ -48,16 +48,27 @@ def backoff_s(failures: int) -> float:
 
 
 class Failures(NamedTuple):
-    """Failures in a row, forgotten after a quiet window."""
+    """Failures in a row, forgotten after a quiet window.
+
+    Attributes:
+        in_a_row: How many.
+        last_s: Monotonic time of the newest.
+        next_start_s: Earliest monotonic time of the next start.
+    """
 
     in_a_row: int = 0
     last_s: float = 0.0
+    next_start_s: float = 0.0
 
-    def after_failure(self, now_s: float) -> Failures:
-        """Return the count with one more failure."""
+    def after_failure(self, now_s: float, *, warm: bool = False) -> Failures:
+        """Return the count with one more failure.
+
+        Args:
+            now_s: Monotonic time.
+            warm: It had been ready: an accident, until it happens again, so that the first one
+                is replaced at once.
+        """
         recent = now_s - self.last_s < RESTART_WINDOW_S
-        return Failures((self.in_a_row if recent else 0) + 1, now_s)
-
-    def next_start_s(self) -> float:
-        """Return the earliest monotonic time of the next start."""
-        return self.last_s + backoff_s(self.in_a_row) if self.in_a_row else 0.0
+        in_a_row = (self.in_a_row if recent else 0) + 1
+        pause_s = 0.0 if warm and in_a_row == 1 else backoff_s(in_a_row)
+        return Failures(in_a_row, now_s, now_s + pause_s)

@@ -62,9 +62,15 @@ class Child(NamedTuple):
 
 
 class StartHeir(NamedTuple):
-    """Start a worker of the owning release."""
+    """Start a worker of the release that the record calls for.
+
+    Attributes:
+        reason: Why.
+        owner_hangs: The owner is alive and does nothing: in a bake a fault of its release.
+    """
 
     reason: str
+    owner_hangs: bool = False
 
 
 class Drain(NamedTuple):
@@ -149,9 +155,10 @@ def _plan_heirs(situation: Situation) -> list[Action]:
         return [StartHeir("no worker is alive")]
     overdue = [child for child in heirs if _is_overdue(child, situation.now_s)]
     if overdue and len(overdue) == len(heirs):
-        return [StartHeir(f"{overdue[0].name} is overdue")]
+        return [StartHeir(f"{overdue[0].name} is overdue", owner_hangs=True)]
     if overdue and _nobody_came(heirs, overdue[0], situation.now_s):
-        return [StartHeir(f"{overdue[0].name} is overdue, and no heir seizes")]
+        reason = f"{overdue[0].name} is overdue, and no heir seizes"
+        return [StartHeir(reason, owner_hangs=True)]
     if situation.standby and len(heirs) == 1 and heirs[0].owner:
         return [StartHeir("a standby is wanted")]
     return []

@@ -69,14 +69,14 @@ class Workforce:
             self._children.adopt(child, identity)
             self._log.write(LogEvent.CHILD_ADOPTED, child=name)
 
-    def start_heir(self, config: EngineConfig, reason: str) -> None:
+    def start_heir(self, config: EngineConfig, reason: str, *, owner_hangs: bool) -> None:
         """Start a worker of the release that the record calls for."""
         record = self._read_record()
         choice = choose_release(
             record,
             first=config.first_release,
             failed_starts=self._failures.in_a_row,
-            bad_cycle=self._bad_cycle,
+            bad_cycle=self._bad_cycle or owner_hangs,
         )
         self._log.write(LogEvent.CHILD_STARTED, reason=reason, release=choice.release)
         try:
@@ -153,9 +153,7 @@ class Workforce:
         """Note that an heir ended although nobody asked it to."""
         faulty = how is not None and how.status == _FAULTY_STATUS
         self._bad_cycle = faulty or running.leaving == "FAULTY"
-        self._failures = self._failures.after_failure(time.monotonic())
-        if running.child.warm and self._failures.in_a_row == 1:
-            self._failures = self._failures._replace(last_s=0.0)  # the first one at once
+        self._failures = self._failures.after_failure(time.monotonic(), warm=running.child.warm)
 
     def owned(self) -> None:
         """Note that a worker became owner: what was bad before is over."""
@@ -167,7 +165,7 @@ class Workforce:
 
     def next_start_s(self) -> float:
         """Return the earliest monotonic time of the next start of an heir."""
-        return self._failures.next_start_s()
+        return self._failures.next_start_s
 
     def _read_record(self) -> dict[str, Any] | None:
         """Return the record as plain JSON; None only if there is none.

@@ -81,13 +81,24 @@ def test_the_pause_grows_to_a_bound(failures: int) -> None:
 
 def test_failures_in_a_row_make_the_next_start_later() -> None:
     failures = Failures()
-    assert failures.next_start_s() == 0.0
+    assert failures.next_start_s == 0.0
     starts = []
     for _ in range(5):
         failures = failures.after_failure(1000.0)
-        starts.append(failures.next_start_s() - 1000.0)
+        starts.append(failures.next_start_s - 1000.0)
     assert failures.in_a_row == 5
     assert starts == list(RESTART_BACKOFF_S[1:6])
+
+
+def test_one_that_was_ready_is_replaced_at_once_and_only_once() -> None:
+    """It may have met an accident; who dies of each cycle is no accident."""
+    failures = Failures()
+    pauses = []
+    for now_s in (1000.0, 1042.0, 1084.0):
+        failures = failures.after_failure(now_s, warm=True)
+        pauses.append(failures.next_start_s - now_s)
+    assert pauses == [0.0, *RESTART_BACKOFF_S[2:4]]
+    assert failures.in_a_row == 3
 
 
 def test_a_failure_long_after_the_last_one_counts_from_one() -> None:

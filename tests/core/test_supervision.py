@@ -100,7 +100,7 @@ def test_the_limit_of_an_heir_that_is_not_warm_is_looked_at_in_time() -> None:
 
 def test_an_overdue_owner_without_another_heir_gets_one() -> None:
     overdue = OWNER._replace(overdue_s=NOW_S - 0.1)
-    assert plan(situation(overdue)) == [StartHeir("owner is overdue")]
+    assert plan(situation(overdue)) == [StartHeir("owner is overdue", owner_hangs=True)]
     assert plan(situation(overdue, STANDBY)) == []
 
 
@@ -109,7 +109,7 @@ def test_an_owner_that_stays_overdue_gets_a_fresh_heir_and_time_for_it() -> None
     overdue = OWNER._replace(overdue_s=NOW_S - HEIR_SILENCE_S_MAX)
     assert plan(situation(overdue, STANDBY)) == []
     longer = overdue._replace(overdue_s=NOW_S - HEIR_SILENCE_S_MAX - 1)
-    expected = StartHeir("owner is overdue, and no heir seizes")
+    expected = StartHeir("owner is overdue, and no heir seizes", owner_hangs=True)
     assert plan(situation(longer, STANDBY)) == [expected]
     fresh = STANDBY._replace(name="fresh", started_s=NOW_S - 5)
     assert plan(situation(longer, STANDBY, fresh)) == []

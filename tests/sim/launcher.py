@@ -130,7 +130,7 @@ class SimulatedLauncher:
             children=children,
             stopping=False,
             standby=self._standby,
-            next_start_s=self._failures.next_start_s(),
+            next_start_s=self._failures.next_start_s,
             now_s=self._now_s(),
             unowned_s=self._unowned_s,
             ready_s=self._ready_s,
@@ -138,8 +138,8 @@ class SimulatedLauncher:
 
     def _act(self, action: StartHeir | Drain | Kill | Exit) -> None:
         match action:
-            case StartHeir(reason):
-                self._start_heir(reason)
+            case StartHeir(reason, owner_hangs):
+                self._start_heir(reason, owner_hangs=owner_hangs)
             case Drain(name):
                 self.drain(name)
             case Kill(name):
@@ -152,12 +152,12 @@ class SimulatedLauncher:
 
     # --- children ----------------------------------------------------------------------
 
-    def _start_heir(self, reason: str) -> None:
+    def _start_heir(self, reason: str, *, owner_hangs: bool) -> None:
         choice = choose_release(
             self._record(),
             first=self._first_release,
             failed_starts=self._failures.in_a_row,
-            bad_cycle=self._bad_cycle,
+            bad_cycle=self._bad_cycle or owner_hangs,
         )
         self._trace("launcher", "start heir", reason=reason, release=choice.release)
         self._start(Role.HEIR, choice.release, "")
@@ -207,9 +207,7 @@ class SimulatedLauncher:
 
     def _heir_failed(self, running: Running, status: int | None) -> None:
         self._bad_cycle = status == _FAULTY_STATUS or running.leaving == "FAULTY"
-        self._failures = self._failures.after_failure(self._now_s())
-        if running.child.warm and self._failures.in_a_row == 1:
-            self._failures = self._failures._replace(last_s=0.0)
+        self._failures = self._failures.after_failure(self._now_s(), warm=running.child.warm)
 
     # --- messages ----------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from tests.sim.world import run_seed
 
 SEEDS = 150
 PART = 15  # seeds of one test, so that they spread over the test workers
-KNOWN = (6, 64, 74, 97, 173, 188, 189, 2772)  # each showed a fault of the engine once
+KNOWN = (108528, 6, 64, 74, 97, 173, 188, 189, 2772)  # each showed a fault of the engine once
 
 
 @pytest.mark.timeout(20)
