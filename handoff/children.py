@@ -95,11 +95,12 @@ class Children:
         running.child = running.child._replace(**changes)
 
     def fresh_name(self, stem: str) -> str:
-        """Return a name that no living child has."""
+        """Return a name that no living child has, and no log of a dead one."""
         while True:
             self._numbered += 1
             name = f"{stem}-{os.getpid()}-{self._numbered}"
-            if name not in self._table:
+            # A launcher that replaced itself has its pid again, and counts from one again.
+            if name not in self._table and not self._log_of(name).exists():
                 return name
 
     def start(
@@ -114,7 +115,7 @@ class Children:
         Raises:
             OSError: It cannot be started.
         """
-        log = self._home / "logs" / f"{child.name}.log"
+        log = self._log_of(child.name)
         output = _open_log(log)
         try:
             watched = spawn(argv, environment=environment, output=output, keep=keep)
@@ -127,7 +128,7 @@ class Children:
         watched = watch(identity)
         if watched is None:
             return None
-        log = self._home / "logs" / f"{child.name}.log"
+        log = self._log_of(child.name)
         return self._add(Running(child, watched, log, argv))
 
     def adopt_recorded(self) -> list[Running]:
@@ -175,6 +176,9 @@ class Children:
             self._selector.register(running.watched, selectors.EVENT_READ, running)
         self.write_down()
         return running
+
+    def _log_of(self, name: str) -> Path:
+        return self._home / "logs" / f"{name}.log"
 
     def gone(self) -> list[tuple[Running, Exit | None]]:
         """Take the children out of the table that are gone, with how they ended."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from typing import TYPE_CHECKING
@@ -171,4 +172,28 @@ def test_a_standby_that_dies_is_replaced_and_the_owner_goes_on(tmp_path: Path) -
         assert hurt.owner() == owner
         send(owner, signal.SIGKILL)
         hurt.wait_other_owner(owner)
+        verify_nothing_lost(hurt)
+
+
+def test_each_worker_has_a_log_of_its_own_also_after_the_launcher_replaced_itself(
+    tmp_path: Path,
+) -> None:
+    """Otherwise the last words of one that died are those of another."""
+    with Hurt(tmp_path) as hurt:
+        hurt.up()
+        assert hurt.replace(hurt.release("v1")).returncode == ExitCode.DONE
+        launcher = hurt.launcher
+        assert launcher is not None
+        log = tmp_path / "launcher.log"
+        launcher.send_signal(signal.SIGUSR2)
+        hurt.wait(lambda: "launcher_replaced" in log.read_text(encoding="utf-8"), "its new image")
+        hurt.wait(lambda: bool(hurt.children()), "its answer")
+        killed = hurt.replace(hurt.release("killed", place="warm", fault="kill"))
+        assert killed.returncode == ExitCode.REFUSED
+        assert killed.stdout.rstrip().endswith("killed by SIGKILL"), "it said nothing"
+        assert hurt.replace(hurt.release("v2")).returncode == ExitCode.DONE
+        for path in (hurt.home / "logs").glob("worker-*.log"):
+            lines = path.read_text(encoding="utf-8").splitlines()
+            pids = {json.loads(line)["pid"] for line in lines}
+            assert len(pids) <= 1, path
         verify_nothing_lost(hurt)
