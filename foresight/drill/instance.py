@@ -26,6 +26,7 @@ from handoff.release_files import Manifest, read_manifest
 from handoff.supervision import Role
 from handoff.wire import Kind
 from state.local_store import read_only_snapshot
+from state.record import Phase
 
 if TYPE_CHECKING:
     from handoff.cadence import Schedule
@@ -216,18 +217,22 @@ class Instance:
         """Wait until a cycle is settled; return the newest one that is."""
 
         def settled() -> int | None:
-            progress = self.record().progress
-            newest = progress.cycle if progress.phase.value == "settled" else progress.cycle - 1
+            newest = self._settled()
             return newest if newest >= cycle else None
 
         return wait_for(f"cycle {cycle}", settled, limit_s)
 
+    def _settled(self) -> int:
+        """Return the newest cycle whose orders have a fate."""
+        progress = self.record().progress
+        return progress.cycle if progress.phase is Phase.SETTLED else progress.cycle - 1
+
     def wait_caught_up(self, limit_s: float) -> None:
-        """Wait until every cycle that is due was run, under a launcher that knows the owner."""
+        """Wait until every cycle that is due is settled, under a launcher that knows the owner."""
 
         def caught_up() -> bool:
             due = self.schedule.cycle_at(now_ns())
-            return self.record().progress.cycle >= due and self.is_led()
+            return self._settled() >= due and self.is_led()
 
         wait_for("the cycle that is due", caught_up, limit_s)
 
