@@ -6,15 +6,19 @@ looked at on this machine `foresight.checkup`'s.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shlex
 from pathlib import Path
 
 import click
 
-from deploy import frozen_directory
+from deploy import frozen_directory, git_hook
 from deploy.commands import run as run_command
-from deploy.git_tree import child_environment
+from deploy.errors import NotARepository
+from deploy.git_tree import GitTree, child_environment
 from foresight.checkup import examine
+from foresight.cli import units
 from foresight.cli.installation import Installation, pass_installation
 from foresight.cli.output import emit_json, emit_table, emit_text, json_option, plain, progress
 from foresight.errors import ForesightError
@@ -83,7 +87,7 @@ def doctor(installation: Installation, *, as_json: bool) -> int:
 @json_option
 @pass_installation
 def uninstall(installation: Installation, *, state: bool, yes: bool, as_json: bool) -> int:
-    """Remove what was installed here; the project's own files stay."""
+    """Remove what was installed here, hooks and unit included; the project's own files stay."""
     home = installation.home
     removed: list[str] = []
     if home.exists():
@@ -92,6 +96,7 @@ def uninstall(installation: Installation, *, state: bool, yes: bool, as_json: bo
             removed = _remove(home, everything=state, yes=yes)
         finally:
             os.close(lock)
+    removed += [str(each) for each in (*_remove_hooks(installation), *_remove_units(installation))]
     if as_json:
         emit_json({"removed": plain(removed)})
     else:
@@ -100,6 +105,25 @@ def uninstall(installation: Installation, *, state: bool, yes: bool, as_json: bo
         if not removed:
             progress("nothing is installed here")
     return ExitCode.DONE
+
+
+def _remove_hooks(installation: Installation) -> list[Path]:
+    with contextlib.suppress(NotARepository):
+        return git_hook.remove(GitTree(installation.repository), installation.home)
+    return []
+
+
+def _remove_units(installation: Installation) -> list[Path]:
+    removed = []
+    for path in units.installed(installation):
+        try:
+            path.unlink()
+        except PermissionError:
+            progress(f"{path} is root's: sudo rm {shlex.quote(str(path))}")
+            continue
+        removed.append(path)
+        progress(f"next: systemctl disable --now {path.name} (with --user if it was yours)")
+    return removed
 
 
 def _remove(home: Path, *, everything: bool, yes: bool) -> list[str]:

@@ -83,6 +83,15 @@ def remove(installation: Installation, *, system: bool) -> int:
     return ExitCode.DONE
 
 
+def installed(installation: Installation) -> list[Path]:
+    """Return the units of this installation that are there, the user's and the system's."""
+    places = [
+        _place(_service(installation, system=system, live=False), system=system)
+        for system in (False, True)
+    ]
+    return [place for place in places if place.exists()]
+
+
 def _service(installation: Installation, *, system: bool, live: bool) -> Service:
     config = installation.config
     command = [sys.executable, "-I", "-m", "foresight", "-c", str(installation.config_path), "up"]

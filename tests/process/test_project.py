@@ -25,10 +25,12 @@ class Project:
     def __init__(self, place: Path) -> None:
         self.tree = place / "my project"
         self.state = place / "state"
+        self.config = place / "config"
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         variables = os.environ | {
             "XDG_STATE_HOME": str(self.state),
+            "XDG_CONFIG_HOME": str(self.config),
             "FORESIGHT_ENGINE_PAGE": "127.0.0.1:0",
             "PYTHONPATH": "",
         }
@@ -48,6 +50,11 @@ class Project:
         done = self.run(*words, "--json")
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
+
+    def hooks(self) -> list[str]:
+        """Return the hooks in place, examples apart."""
+        place = self.tree / ".git" / "hooks"
+        return [path.name for path in place.iterdir() if path.suffix != ".sample"]
 
     def commit(self, message: str) -> None:
         identity = ["-c", "user.name=t", "-c", "user.email=t@localhost"]
@@ -69,11 +76,18 @@ def test_a_new_project_trades_and_is_redeployed(tmp_path: Path) -> None:
         status = project.done("status")
         assert status["release"] == ended["release"]
         assert status["subject"] == "Say it more strongly"
+        assert project.run("hook", "install").returncode == 0
+        assert project.run("unit", "install").returncode == 0
         assert project.run("uninstall").returncode == 7  # refused while it runs
+        assert project.hooks()
     finally:
         assert project.run("down").returncode == 0
     assert project.run("cycles", "--check").returncode == 0
+    unit = project.config / "systemd" / "user" / "foresight-my-project.service"
+    assert unit.exists()
     assert project.run("uninstall", "--state", "--yes").returncode == 0
+    assert not unit.exists()
+    assert not project.hooks()
     assert not (project.state / "foresight" / "my-project").exists()
 
 
