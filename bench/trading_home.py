@@ -89,17 +89,18 @@ class TradingHome:
         self.processes = Processes(directory, app="foresight", home=self.home)
         self._books = directory / "books.json"
         self._witness = directory / "witness.json"
+        self._child: subprocess.Popen[str] | None = None
 
     # --- running -------------------------------------------------------------------
 
     def start(self, faults: Mapping[str, Any]) -> None:
         """Start what does not run; an installation that an interrupted run left is stopped."""
+        self.watch = RecordWatch(self.home, _Quiet())
+        self._remember()
         if self.processes.children():
             self.command.is_up = True
             self.command.down()
         self._start_witness()
-        self.watch = RecordWatch(self.home, _Quiet())
-        self._remember()
         self.up()
         sight = self.watch.wait_until(lambda _: True, RECORD_S_MAX)
         assert sight is not None, "what is up has a record"
@@ -178,7 +179,9 @@ class TradingHome:
 
     def _start_witness(self) -> None:
         """Start the witness, if none listens: it outlives whoever started it."""
-        if self._the_witness() is not None:
+        listening = self._the_witness()
+        if listening is not None:
+            listening.close()
             return
         pipe = self.directory / PIPE
         if not pipe.exists():
@@ -198,6 +201,7 @@ class TradingHome:
             what = "the witness did not start"
             raise NeverCame(what)
         self._witness.write_text(json.dumps(identity_of(child.pid)), encoding="ascii")
+        self._child = child
 
     def _the_witness(self) -> Watched | None:
         if not self._witness.exists():
@@ -210,3 +214,5 @@ class TradingHome:
             watched.send(signal.SIGTERM)
             watched.wait(WITNESS_S_MAX)
             watched.close()
+        if self._child is not None:  # not one that an interrupted run had started
+            self._child.communicate(timeout=WITNESS_S_MAX)
