@@ -10,20 +10,25 @@ from deploy import requests
 from tests.process.bot import Bot, end
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from deploy import history
     from deploy.gates import Gate
 
-WORKER: Final = '''"""Counts its cycles and tells somebody."""
+WORKER: Final = '''"""Counts its cycles and tells somebody: a line in a file, which can be asked."""
 
+import os
 import time
+from pathlib import Path
 
 import msgspec
 
-from handoff import Context, Decision, Workload, effect, every, receipt
+from handoff import Absent, Context, Decision, Workload, effect, every, receipt
 from state.record import Outcome
 from state.schema import Schema
 
 VERSION = {version!r}
+TOLD = Path({told!r})
 
 
 class Counted(msgspec.Struct):
@@ -37,6 +42,7 @@ class Counter(Workload[Counted, int]):
     effect_kinds = {{kind: Schema(kind, 1, int) for kind in {kinds!r}}}
 
     async def observe(self, cycle, body):
+{observe}
         return cycle.number
 
     def decide(self, cycle, body, inputs, receipts):
@@ -47,7 +53,16 @@ class Counter(Workload[Counted, int]):
         return Decision(body=body, effects=[told])
 
     async def perform(self, effect):
+        descriptor = os.open(TOLD, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.write(descriptor, f"{{effect.effect_id}} {{os.getpid()}} {{VERSION}}\\n".encode())
+        os.close(descriptor)
         return receipt(effect, Outcome.CONFIRMED)
+
+    async def resolve(self, effect):
+        lines = TOLD.read_text().splitlines() if TOLD.exists() else []
+        if any(line.split()[0] == effect.effect_id for line in lines):
+            return receipt(effect, Outcome.CONFIRMED)
+        return Absent(repeatable=True)
 
 
 def create(context: Context) -> Counter:
@@ -56,13 +71,23 @@ def create(context: Context) -> Counter:
 
 
 class Teller(Bot):
-    """A bot whose worker tells somebody; what differs between its versions is given in words."""
+    """A bot whose worker tells somebody; what differs between its versions is given in words.
+
+    Attributes:
+        told: What was told, a line for each time: a witness outside the engine.
+    """
+
+    @property
+    def told(self) -> Path:
+        """Return where the worker tells."""
+        return self.home.with_name("told")
 
     def version(
         self,
         version: str,
         *,
         decide: str = "",
+        observe: str = "",
         fields: str = "",
         schema: int = 1,
         up: str = "None",
@@ -72,6 +97,8 @@ class Teller(Bot):
         """Commit a version of the worker; return the commit."""
         text = WORKER.format(
             version=version,
+            told=str(self.told),
+            observe="".join(f"        {line}\n" for line in observe.splitlines()),
             decide="".join(f"        {line}\n" for line in decide.splitlines()),
             fields="".join(f"    {line}\n" for line in fields.splitlines()),
             schema=schema,
