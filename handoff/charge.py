@@ -1,7 +1,7 @@
 """Being the only launcher: of a home directory, and of a venue account.
 
 Owns the two locks. A lock is held by a descriptor for as long as the process lives, also
-across an exec of itself; its file is never deleted and says nothing. Standard library only.
+across an exec of itself; a file of one is never deleted and says nothing. Standard library only.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import socket
 import stat
+import sys
 
 from handoff.errors import AnotherInCharge, HandoffError
 from handoff.light_path import LightPath
@@ -42,7 +44,7 @@ def take_home(home: Path) -> int:
 
 
 def take_account(account: str) -> int | None:
-    """Lock a venue account on this host, whatever the home; None where there is none.
+    """Lock a venue account of this user on this host, whatever the home; None without an account.
 
     Raises:
         AnotherInCharge: A living launcher trades this account.
@@ -50,8 +52,23 @@ def take_account(account: str) -> int | None:
     """
     if not account:
         return None
-    name = blake2b(account.encode()).hexdigest()[:24]  # the account is nobody's to read
-    return take_lock(_account_directory() / f"account-{name}.lock", "a launcher has this account")
+    digest = blake2b(account.encode()).hexdigest()[:24]  # the account is nobody's to read
+    name, taken = f"account-{digest}", "a launcher trades this venue account"
+    if sys.platform == "linux":
+        return _take_name(f"foresight-{os.geteuid()}-{name}", taken)
+    return take_lock(_account_directory() / f"{name}.lock", taken)
+
+
+def _take_name(name: str, taken: str) -> int:
+    """Bind an abstract socket: no file that a cleaner removes, no directory that may differ."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as holder:
+        try:
+            holder.bind(f"\0{name}")
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise AnotherInCharge(taken) from error
+            raise
+        return holder.detach()
 
 
 def take_lock(path: Path | LightPath, taken: str) -> int:
@@ -68,7 +85,7 @@ def take_lock(path: Path | LightPath, taken: str) -> int:
 
 
 def _account_directory() -> LightPath:
-    """Return a directory that is the same for every home of this user, and private."""
+    """Return a directory that is the same for every home of this user, and private (macOS)."""
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     # Without it, a directory of ours among everybody's: checked, because others can make one.
     directory = LightPath(runtime) if runtime else LightPath("/tmp") / f"foresight-{os.geteuid()}"  # noqa: S108 - checked below

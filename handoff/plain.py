@@ -12,7 +12,7 @@ import secrets
 import time
 from typing import TYPE_CHECKING, NoReturn
 
-from handoff.charge import take_home
+from handoff.charge import take_account, take_home
 from handoff.client import LauncherClient
 from handoff.engine_config import EngineConfig, read_engine_config, write_engine_config
 from handoff.errors import NotRunning
@@ -90,13 +90,16 @@ def _refuse_home(home: Path, app: str, timeline: Timeline, *, force_filesystem: 
     check_identity(record, app=app, timeline=timeline)
 
 
-def launcher_lock_free(home: Path) -> None:
-    """Refuse before anything is written if a living launcher has this home.
+def launcher_lock_free(home: Path, account: str = "") -> None:
+    """Refuse before anything is written if a living launcher has this home or venue account.
 
     Raises:
         AnotherInCharge: One has it.
     """
     os.close(take_home(home))
+    held = take_account(account)
+    if held is not None:
+        os.close(held)
 
 
 def _origin_ns(home: Path, speed: int) -> int:

@@ -70,7 +70,8 @@ def up(
     home, config = installation.home, installation.config
     _check_live(config, live=live)
     _make_home(home)
-    launcher_lock_free(home)
+    account = _account(config)
+    launcher_lock_free(home, account)
     timeline = _timeline(installation, speed or config.engine.speed)
     page_at = _with_port(config.engine.page)
     engine = EngineConfig(
@@ -82,6 +83,7 @@ def up(
         companions=_companions(installation, timeline, page=page_at, replay=replay),
         environment=_environment(config, home, replay, live=live),
         force_filesystem=force_filesystem,
+        account=account,
     )
     write_engine_config(home, engine)
     page = f"http://{page_at}"
@@ -116,6 +118,12 @@ def _check_live(config: Config, *, live: bool) -> None:
     if live and not config.venue.live:
         what = "--live was said, but the configuration does not say [venue] live = true"
         raise ConfigError(what, "real money needs both")
+
+
+def _account(config: Config) -> str:
+    """Return what no two launchers of this host may trade, or an empty string."""
+    wallet = config.venue.wallet.lower() if config.venue.live else ""
+    return config.engine.account or wallet
 
 
 def _make_home(home: Path) -> None:

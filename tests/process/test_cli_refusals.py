@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from handoff.charge import take_account
+from handoff.errors import AnotherInCharge
 from state.local_store import LocalStore
 from state.open_struct import encode_open
 from state.record import FORMAT, Progress, Record, Timeline
@@ -184,6 +186,26 @@ def test_a_page_that_is_no_address_is_refused(project: Project) -> None:
 
 def test_real_money_needs_the_word_of_configuration_and_command(project: Project) -> None:
     project.assert_refused(2, "--live was said", "up", "--live")
+
+
+def test_a_venue_account_has_one_launcher_whatever_the_home(project: Project) -> None:
+    project.run("status")  # whatever a first command writes is there already
+    held = take_account("mine")
+    assert held is not None
+    try:
+        about = "a launcher trades this venue account"
+        project.assert_refused(7, about, "up", "-d", FORESIGHT_ENGINE_ACCOUNT="mine")
+    finally:
+        os.close(held)
+    assert project.run("up", "-d", FORESIGHT_ENGINE_ACCOUNT="mine").returncode == 0
+    try:
+        with pytest.raises(AnotherInCharge):
+            take_account("mine")
+        other = take_account("another")
+        assert other is not None
+        os.close(other)
+    finally:
+        assert project.run("down").returncode == 0
 
 
 def test_an_abort_with_nothing_under_way_is_done_at_once(project: Project) -> None:
