@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from handoff.simulation import Simulation, simulate
     from handoff.workload import (
         Absent,
+        Appraisal,
         Context,
         Cycle,
         Decision,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
         Pending,
         Ready,
         Reconciliation,
+        TwiceDecided,
         Unavailable,
         Unknown,
         Violation,
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Absent",
+    "Appraisal",
     "Cadence",
     "Context",
     "Cycle",
@@ -42,6 +45,7 @@ __all__ = [
     "Ready",
     "Reconciliation",
     "Simulation",
+    "TwiceDecided",
     "Unavailable",
     "Unknown",
     "Violation",

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from msgspec.structs import replace
 
+from handoff.appraisal import Aftermath, appraisal_words
 from handoff.deciding import cycle_of, decide_once, encode_bodies, inputs_of, shape_fault
 from handoff.errors import WorkloadFaulty
-from handoff.workload import Cycle, Workload
+from handoff.workload import Appraisal, Cycle, Workload
 from state.cycle_audit import effective
 from state.errors import SchemaMismatch
 from state.open_struct import decode_open, encode_open
@@ -105,6 +106,8 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
         impurities: The first of those that are not pure.
         strange_kinds: Effects that this code declares and the other does not know.
         kinds_known: Whether the other one declares its effects at all.
+        appraisal: What the differing effects would have come to, in numbers or in words;
+            empty where the application cannot say, or an older release's engine compared.
     """
 
     release: str = ""
@@ -119,6 +122,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     impurities: tuple[Example, ...] = ()
     strange_kinds: tuple[str, ...] = ()
     kinds_known: bool = False
+    appraisal: Appraisal | str = ""
 
 
 def origin_of(workload: Workload[Any, Any], release: str) -> Origin:
@@ -181,7 +185,7 @@ def recorded_of(before: Record, line: Line, schedule: Schedule) -> Recorded:
 
 def compare(messages: Iterable[Message], workload: Workload[Any, Any]) -> Comparison:
     """Decide recorded cycles with this code; return how far it decides alike."""
-    found = Comparison()
+    found, aftermath = Comparison(), Aftermath(workload)
     for message in messages:
         match message:
             case Origin():
@@ -195,8 +199,11 @@ def compare(messages: Iterable[Message], workload: Workload[Any, Any]) -> Compar
             case Lost():
                 found = replace(found, lost=found.lost + 1)
             case Recorded():
-                found = count(found, message, redecide(workload, message))
-    return found
+                again = redecide(workload, message)
+                found = count(found, message, again)
+                if not again.raised:
+                    _add(aftermath, message, again)
+    return replace(found, appraisal=aftermath.appraisal())
 
 
 class Redecided(msgspec.Struct, frozen=True, kw_only=True):
@@ -206,28 +213,25 @@ class Redecided(msgspec.Struct, frozen=True, kw_only=True):
         raised: Why it cannot be decided, or empty.
         difference: How its effects differ, or empty.
         same_body: The body came out the same, to the byte.
+        effects: What is wanted now; nothing if it raised.
     """
 
     raised: str = ""
     difference: str = ""
     same_body: bool = False
+    effects: tuple[Effect, ...] = ()
 
 
 def redecide(workload: Workload[Any, Any], recorded: Recorded) -> Redecided:
     """Decide one recorded cycle with this code."""
     before = decode_open(recorded.before, Record)
     known = workload.body.schema_id
-    note = Note(
-        kind="decide",
-        inputs=recorded.inputs,
-        inputs_schema=recorded.inputs_schema,
-        unavailable=recorded.unavailable,
-    )
     try:
         shape = shape_fault(known, before.schema)
         if shape:
             return Redecided(raised=shape)
-        decision = decide_once(workload, before, recorded.cycle, inputs_of(workload, note))
+        inputs = inputs_of(workload, _note(recorded))
+        decision = decide_once(workload, before, recorded.cycle, inputs)
         body, _ = encode_bodies(workload, before, decision.body)
     except (WorkloadFaulty, SchemaMismatch) as error:
         return Redecided(raised=str(error))
@@ -235,6 +239,7 @@ def redecide(workload: Workload[Any, Any], recorded: Recorded) -> Redecided:
     return Redecided(
         difference=difference(recorded.effects, decision.effects),
         same_body=body_digest(again) == recorded.body_digest,
+        effects=tuple(decision.effects),
     )
 
 
@@ -287,7 +292,9 @@ def impurity_of(found: Comparison) -> str:
 
 def words_of(found: Comparison) -> str:
     """Return a comparison in one line."""
-    words = [f"{found.cycles} cycles, {found.differ} differ"]
+    appraised = appraisal_words(found.appraisal)
+    differ = f"{found.differ} differ ({appraised})" if appraised else f"{found.differ} differ"
+    words = [f"{found.cycles} cycles, {differ}"]
     if found.bodies:
         words.append(f"{found.bodies} lead to another body only")
     if found.raised:
@@ -330,6 +337,26 @@ def _decided_again(
     alike = encode_record(after)[1] == line.result
     reason = wanted or ("" if alike else "the same inputs lead to another body")
     return replace(recorded, impure=reason), after if alike else None
+
+
+def _note(recorded: Recorded) -> Note:
+    return Note(
+        kind="decide",
+        inputs=recorded.inputs,
+        inputs_schema=recorded.inputs_schema,
+        unavailable=recorded.unavailable,
+    )
+
+
+def _add(aftermath: Aftermath, recorded: Recorded, again: Redecided) -> None:
+    aftermath.add(
+        recorded.cycle,
+        _note(recorded),
+        before=recorded.before,
+        decided=recorded.effects,
+        wanted=again.effects,
+        differs=bool(again.difference),
+    )
 
 
 def _plain(effect: Effect) -> dict[str, Any]:

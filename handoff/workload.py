@@ -8,7 +8,7 @@ No process, file, clock or ownership rule enters here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import msgspec
@@ -58,6 +58,56 @@ class Decision(msgspec.Struct, Generic[BodyT], frozen=True, kw_only=True):
 
     body: BodyT
     effects: Sequence[Effect] = ()
+
+
+class TwiceDecided(msgspec.Struct, Generic[InputsT], frozen=True, kw_only=True):
+    """A recorded cycle as it was decided, and as this code decides it on the same facts.
+
+    Attributes:
+        cycle: The cycle.
+        inputs: What was observed, as it was recorded.
+        decided: The effects that were decided.
+        wanted: The effects that this code wants.
+    """
+
+    cycle: Cycle
+    inputs: InputsT | Unavailable
+    decided: Sequence[Effect]
+    wanted: Sequence[Effect]
+
+
+class Appraisal(msgspec.Struct, frozen=True, kw_only=True):
+    """What wanting other effects would have come to, as far as the record tells.
+
+    It passes between releases: a member that is added has a default.
+
+    Attributes:
+        of: What is counted, in the plural, e.g. "orders".
+        more: Wanted now and not decided then.
+        fewer: Decided then and not wanted now.
+        changed: Wanted both times, not alike.
+        amount_micro: What these would have earned above what was decided, in millionths of
+            the unit: whole, so that a sum is exact. Only what could be judged is in it.
+        unit: Of the amount, e.g. "USDC"; empty where there is none.
+        basis: What the amount assumes, e.g. "at limit prices".
+        unended: Of those counted, how many cannot be judged yet: the record ends before them.
+        unjudged: How many cannot be judged for another reason.
+    """
+
+    of: str = "effects"
+    more: int = 0
+    fewer: int = 0
+    changed: int = 0
+    amount_micro: int = 0
+    unit: str = ""
+    basis: str = ""
+    unended: int = 0
+    unjudged: int = 0
+
+    @property
+    def judged(self) -> int:
+        """How many of those counted are in the amount."""
+        return self.more + self.fewer + self.changed - self.unended - self.unjudged
 
 
 class Ready(msgspec.Struct, frozen=True):
@@ -170,6 +220,20 @@ class Workload(Generic[BodyT, InputsT]):
     def invariants(self, body: BodyT) -> Sequence[Violation]:
         """Return what is wrong with a body; a body with violations is never committed."""
         return ()
+
+    def appraise(self, body: BodyT, cycles: Iterable[TwiceDecided[InputsT]]) -> Appraisal | str:
+        """Return what deciding otherwise would have come to. Pure; a replay asks for it.
+
+        Args:
+            body: As it was before the first of the cycles.
+            cycles: Recorded ones, oldest first, from the first that this code decides otherwise
+                on. Each was decided from the recorded body before it, not from the body that
+                this code's own earlier decisions would have led to.
+
+        Returns:
+            Numbers, or words in their place; no words say that it cannot tell.
+        """
+        return ""
 
     async def close(self) -> None:
         """Give back connections."""

@@ -13,6 +13,7 @@ import handoff
 ROOT = Path(__file__).resolve().parents[2]
 PUBLIC = [
     "Absent",
+    "Appraisal",
     "Cadence",
     "Context",
     "Cycle",
@@ -22,6 +23,7 @@ PUBLIC = [
     "Ready",
     "Reconciliation",
     "Simulation",
+    "TwiceDecided",
     "Unavailable",
     "Unknown",
     "Violation",
