@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from foresight.board import Result
+from foresight.board import Result, Side
 from foresight.book import Book, Decided, Position, flag, keep_decided, memory_of
 from foresight.config import Risk
 from foresight.market import Ruling
@@ -52,11 +52,11 @@ def settle(book: Book, rulings: Iterable[Ruling], *, risk: Risk) -> None:
         _guard_drawdown(book, risk)
 
 
-def payout_micro(result: Result, position: Position) -> int:
-    """Return what a position pays, micro-USDC; a void window pays one half a share."""
+def payout_micro(result: Result, *, side: Side, shares_micro: int) -> int:
+    """Return what shares of a side pay, micro-USDC; a void window pays one half a share."""
     if result is Result.VOID:
-        return position.shares_micro // 2
-    return position.shares_micro if result.value == position.entry.side.value else 0
+        return shares_micro // 2
+    return shares_micro if result.value == side.value else 0
 
 
 def _decide(book: Book, position: Position, result: Result, risk: Risk) -> None:
@@ -65,7 +65,9 @@ def _decide(book: Book, position: Position, result: Result, risk: Risk) -> None:
         shares_micro=position.shares_micro,
         cost_micro=position.cost_micro,
         fee_micro=position.fee_micro,
-        payout_micro=payout_micro(result, position),
+        payout_micro=payout_micro(
+            result, side=position.entry.side, shares_micro=position.shares_micro
+        ),
         result=result,
         decided_s=book.now_s,
     )

@@ -8,12 +8,12 @@ was answered is a cycle without inputs.
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 from typing_extensions import override
 
-from foresight import decision, reconcile, settlement
+from foresight import appraisal, decision, reconcile, settlement
 from foresight.board import NS, Side, slots_of, window_at
 from foresight.book import SCHEMA as BOOK
 from foresight.book import Book, Closes, violations_of
@@ -38,6 +38,7 @@ from handoff.cadence import app_time_ns, every
 from handoff.ports import Clock
 from handoff.workload import (
     Absent,
+    Appraisal,
     Context,
     Cycle,
     Decision,
@@ -45,6 +46,7 @@ from handoff.workload import (
     Pending,
     Ready,
     Reconciliation,
+    TwiceDecided,
     Unavailable,
     Unknown,
     Violation,
@@ -191,6 +193,10 @@ class Trader(Workload[Book, Market]):
     @override
     def invariants(self, body: Book) -> Sequence[Violation]:
         return [Violation(reason) for reason in violations_of(body)]
+
+    @override
+    def appraise(self, body: Book, cycles: Iterable[TwiceDecided[Market]]) -> Appraisal:
+        return appraisal.appraise(body, cycles)
 
     @override
     async def close(self) -> None:

@@ -64,9 +64,8 @@ def test_a_position_becomes_a_decided_trade(
 
 
 def test_a_down_share_pays_when_the_venue_says_down() -> None:
-    down = position(side=Side.DOWN)
-    assert payout_micro(Result.DOWN, down) == 10_000_000
-    assert payout_micro(Result.UP, down) == 0
+    assert payout_micro(Result.DOWN, side=Side.DOWN, shares_micro=10_000_000) == 10_000_000
+    assert payout_micro(Result.UP, side=Side.DOWN, shares_micro=10_000_000) == 0
 
 
 def test_no_result_yet_changes_nothing() -> None:
