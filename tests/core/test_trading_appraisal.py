@@ -121,6 +121,16 @@ def test_the_venues_word_comes_before_the_feeds(result: Result, earned: int) -> 
         assert ended(price, wanted=(buy(),), result=result).amount_micro == earned
 
 
+def test_a_question_that_fails_later_takes_no_ruling_back() -> None:
+    cycles = [
+        twice(0, closes=BEAT),
+        twice(3, wanted=(buy(),)),
+        twice(5, closes=candles(99.0), rulings=(Ruling(slug=WINDOW.slug, result=Result.UP),)),
+        twice(6, rulings=(Ruling(slug=WINDOW.slug, failure="timeout"),)),
+    ]
+    assert appraise(Book(), cycles).amount_micro == WON
+
+
 def test_an_order_that_changed_is_the_difference_of_the_two() -> None:
     """Twenty at 0.75: 20 - 15 - 20 x 0.07 x 0.75 x 0.25 = 4.7375 where they win."""
     larger = buy(price_micro=750_000, shares_micro=20 * MICRO)
