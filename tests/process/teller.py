@@ -63,7 +63,7 @@ class Counter(Workload[Counted, int]):
         if any(line.split()[0] == effect.effect_id for line in lines):
             return receipt(effect, Outcome.CONFIRMED)
         return Absent(repeatable=True)
-
+{appraise}
 
 def create(context: Context) -> Counter:
     return Counter()
@@ -93,6 +93,7 @@ class Teller(Bot):
         up: str = "None",
         down: str = "None",
         kinds: tuple[str, ...] = ("tell",),
+        appraise: str = "",
     ) -> str:
         """Commit a version of the worker; return the commit."""
         text = WORKER.format(
@@ -105,6 +106,7 @@ class Teller(Bot):
             up=up,
             down=down,
             kinds=kinds,
+            appraise=appraise,
         )
         self.project.write("worker.py", text)
         return self.project.commit(f"Version {version}")

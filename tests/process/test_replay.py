@@ -7,7 +7,7 @@ code, from recorded inputs, without a venue.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -17,6 +17,20 @@ from tests.process.teller import Teller, gate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# A word more is worth one and a half, if its cycle's inputs came with it.
+APPRAISE: Final = """
+    def appraise(self, body, cycles):
+        from handoff import Appraisal, payload_of
+
+        earned = changed = 0
+        for each in cycles:
+            for was, now in zip(each.decided, each.wanted, strict=True):
+                more = payload_of(now, int) - payload_of(was, int)
+                earned += more * 1_500_000 * (each.inputs == each.cycle.number)
+                changed += more != 0
+        return Appraisal(of="words", changed=changed, amount_micro=earned, unit="coins")
+"""
 
 pytestmark = [pytest.mark.process, pytest.mark.slow, pytest.mark.timeout(180)]
 
@@ -50,7 +64,9 @@ def test_a_release_that_decides_a_third_otherwise_is_refused_with_the_numbers(
         live = bot.version("1")
         bot.up()
         bot.run_cycles(20)
-        differs = bot.version("differs", decide="amount = 2 if cycle.number % 10 < 3 else 1")
+        differs = bot.version(
+            "differs", decide="amount = 2 if cycle.number % 10 < 3 else 1", appraise=APPRAISE
+        )
         ended = bot.run(differs)
         assert ended.outcome == history.Outcome.REFUSED, ended
         assert "recorded cycles are decided otherwise" in ended.reason
@@ -61,7 +77,11 @@ def test_a_release_that_decides_a_third_otherwise_is_refused_with_the_numbers(
         assert "starting" not in ended.phases
         accepted = bot.run(differs, allow_differences=True)
         assert accepted.outcome == history.Outcome.PERMANENT, accepted
-        assert "differ" in gate(accepted, GateName.REPLAY).evidence
+        evidence = gate(accepted, GateName.REPLAY).evidence
+        differ = int(evidence.split()[2])
+        assert differ > 0
+        earned = f"{differ} changed words; the difference would have earned +{differ * 1.5:.2f}"
+        assert f" cycles, {differ} differ ({earned} coins)" in evidence
 
 
 def test_a_release_that_raises_on_a_recorded_cycle_is_refused_whatever_is_allowed(
