@@ -55,6 +55,9 @@ class Difference(NamedTuple):
 def appraise(body: Book, cycles: Iterable[TwiceDecided[Market]]) -> Appraisal:
     """Return what the orders wanted would have earned above the orders that were decided.
 
+    It is not a backtest: what this release would have done after its own earlier orders, and in
+    windows whose books were never read, is not recorded.
+
     Args:
         body: The book before the first of the cycles: its closes are prices to beat.
         cycles: Recorded cycles, oldest first.
