@@ -38,6 +38,7 @@ from handoff.events import (
 from handoff.limits import READY_TIMEOUT_S
 from handoff.rollout import ENDED, Deploy, Phase
 from handoff.wire import Kind, Message
+from state.local_store import read_only_snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -134,6 +135,7 @@ class Driver:
         Raises:
             NotRunning: There is no launcher.
         """
+        self._home = home
         self._client = LauncherClient(home)
         self._client.ask(Kind.SUBSCRIBE)
         self._release = release
@@ -146,6 +148,7 @@ class Driver:
         self.output = ""
         self._interrupted = False
         self._took = False
+        self._pid = 0  # of the candidate
 
     def run(self) -> Deploy:
         """Drive the deploy to its end.
@@ -223,7 +226,8 @@ class Driver:
     def _found(self, reply: Message) -> None:
         """Catch up with a candidate that may be further than just started."""
         self._took = bool(reply["owner"])
-        self._apply(CandidateStarted(int(reply["pid"])))
+        self._pid = int(reply["pid"])
+        self._apply(CandidateStarted(self._pid))
         if reply["connected"]:
             self._apply(CandidateWarming())
         if reply["warm"]:
@@ -282,11 +286,33 @@ class Driver:
         self.output = str(message.get("tail", ""))
         if self._deploy.phase is not Phase.BAKING and not message.get("reason"):
             # The last line of a traceback says what happened; the history keeps the rest.
-            last = self.output.strip().rpartition("\n")[2][-TAIL_CHARS:]
-            reason = f"{reason}: {last}" if last else reason
+            last = self.output.strip().rpartition("\n")[2]
+            # A line of its log does not: it is of a time when all was well.
+            if last and not last.startswith("{"):
+                reason = f"{reason}: {last[-TAIL_CHARS:]}"
         if self._deploy.phase is Phase.STARTING:
             return GateFailed("boot", reason, self._phase_s())
+        if self._deploy.phase in (Phase.READY, Phase.STOPPING):
+            return self._left_ready(reason)
         return CandidateExited(reason)
+
+    def _left_ready(self, reason: str) -> Event | None:
+        """Look whether a candidate that is gone took before anybody heard of it."""
+        held = read_only_snapshot(self._home / "state").ownership
+        taken = [
+            worker
+            for worker in (held.owner, held.last_owner)
+            if worker is not None and (worker.pid, worker.release) == (self._pid, self._release)
+        ]
+        if not taken:
+            return CandidateExited(reason)
+        self._took = True
+        self._apply(Took(0, 0, bakes=self._bake > 0))
+        owning = held.owner or held.last_owner
+        assert owning is not None, "somebody took"
+        if owning.release != self._release:
+            return OwnershipReturned(reason)  # whoever seized has said so already
+        return CandidateExited(reason) if self._deploy.phase is Phase.BAKING else None
 
     def _phase_s(self) -> float:
         return round(time.monotonic() - self._phase_since_s, 3)

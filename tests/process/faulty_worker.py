@@ -17,6 +17,8 @@ from typing_extensions import override
 
 from bench.chained import Body, Chained, Reading, settings_beside
 from handoff import Context, Cycle, Decision, Unavailable, Violation, every
+from handoff.log_events import LogEvent
+from handoff.logs import Log
 from tests.process.faults import FaultySettings
 
 if TYPE_CHECKING:
@@ -121,4 +123,18 @@ def create(context: Context) -> Faulty:
     return Faulty(context, SETTINGS)
 
 
+def strike_when_taken() -> None:
+    """Let the fault strike between the record's take and the word about it."""
+    write = Log.write
+
+    def struck(log: Log, event: LogEvent, **facts: Any) -> None:  # noqa: ANN401 - passed on as they are
+        if event is LogEvent.OWNERSHIP_TAKEN:
+            strike("took")
+        write(log, event, **facts)
+
+    setattr(Log, "write", struck)  # noqa: B010 - in this process alone
+
+
 strike("import")
+if SETTINGS.place == "took":
+    strike_when_taken()

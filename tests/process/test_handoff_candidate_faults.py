@@ -74,6 +74,7 @@ def test_a_candidate_killed_at_the_moment_of_approval_is_refused(shared: Hurt) -
     deploy = shared.put(shared.release("killed-ready"), watcher=Watcher(hold=kill))
     assert deploy.phase is Phase.REFUSED, deploy
     assert deploy.reason
+    assert "worker_warm" not in deploy.reason, "no line of its log is a reason"
     shared.wait_cycles(1)
     assert shared.owner() == owner
 
@@ -166,6 +167,25 @@ def test_a_bad_first_cycle_gives_back(tmp_path: Path, place: str, fault: str, wh
         assert record is not None
         assert record.rollout is None
         assert record.ownership.previous is None
+
+
+@pytest.mark.parametrize(("bake", "code"), [(3, ExitCode.RETURNED), (0, ExitCode.DONE)])
+def test_a_release_that_dies_before_it_said_that_it_took_did_not_never_own(
+    tmp_path: Path, bake: int, code: ExitCode
+) -> None:
+    """The record says so, whoever heard of it; without a bake there is no way back from it."""
+    with Hurt(tmp_path) as hurt:
+        hurt.up()
+        owner = hurt.the_owner()
+        dying = hurt.release("dying", place="took", fault="kill", once=True)
+        done = hurt.replace(dying, bake=bake)
+        assert done.returncode == code, done
+        assert "worker_warm" not in done.stdout, "no line of its log is a reason"
+        assert len(hurt.kinds("take")) == 1
+        hurt.wait_cycles(2)
+        assert (hurt.owner() == owner) is (bake > 0)
+        assert hurt.version() == ("v0" if bake else "dying")
+        verify_nothing_lost(hurt)
 
 
 def test_a_first_cycle_that_hangs_gives_back_after_the_overdue_limit(tmp_path: Path) -> None:
