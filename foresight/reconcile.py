@@ -29,14 +29,14 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
         kind: `position_adopted`, `position_missing`, `position_foreign`, `order_resting`.
         slug: The window or market, or an order's id.
         detail: Both sides of it, in words.
-        is_live: Whether its window still runs.
+        is_newer: Whether an order that was decided after this book may account for it.
         found: What is to be adopted, or None.
     """
 
     kind: str
     slug: str
     detail: str
-    is_live: bool = False
+    is_newer: bool = False
     found: VenuePosition | None = None
 
 
@@ -92,7 +92,8 @@ def _unknown(book: Book, listed: Iterable[VenuePosition], now_s: int) -> Iterato
                 kind=ADOPTED,
                 slug=found.slug,
                 detail=f"venue {found.shares_micro} {found.side.value} micro-shares, book {known}",
-                is_live=is_live,
+                # It may have been bought in a window that has ended since.
+                is_newer=is_live or 0 < book.now_s < window.end_s,
                 found=msgspec.structs.replace(found, shares_micro=excess),
             )
 
@@ -111,7 +112,6 @@ def _missing(book: Book, listed: Iterable[VenuePosition], now_s: int) -> Iterato
                 kind="position_missing",
                 slug=entry.slug,
                 detail=f"book {known} {entry.side.value} micro-shares, venue {there}",
-                is_live=True,
             )
 
 

@@ -180,13 +180,13 @@ class Trader(Workload[Book, Market]):
         if holdings is None:
             return Reconciliation()
         found = reconcile.differences(body, holdings, now_s=self._now_s())
-        # A running window's unknown shares may be the owner's newest order, decided after this
-        # body was read; if they are not, the owner adopts them within a few cycles.
+        # Unknown shares may be of the owner's newest orders, decided after this body was read;
+        # if they are not, the owner adopts them within a few cycles.
         return Reconciliation(
             differences=tuple(
                 f"{one.kind} {one.slug}: {one.detail}"
                 for one in found
-                if not (one.kind == reconcile.ADOPTED and one.is_live)
+                if not (one.kind == reconcile.ADOPTED and one.is_newer)
             )
         )
 

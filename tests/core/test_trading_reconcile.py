@@ -106,6 +106,21 @@ def test_unredeemed_shares_of_decided_windows_are_not_adopted_again() -> None:
     assert kinds(book_with_position(), listed(shares_micro=12_000_000), now_s=WINDOW.end_s) == []
 
 
+def test_shares_may_be_newer_than_the_book_until_their_window_has_ended_in_it() -> None:
+    """A book that never decided anything is older than nothing."""
+    found = Holdings(positions=(listed(),))
+
+    def is_newer(book_s: int, now_s: int) -> bool:
+        (difference,) = differences(Book(now_s=book_s), found, now_s=now_s)
+        return difference.is_newer
+
+    assert is_newer(NOW_S, NOW_S)
+    assert is_newer(NOW_S, WINDOW.end_s)
+    assert is_newer(0, NOW_S)
+    assert not is_newer(WINDOW.end_s, WINDOW.end_s)
+    assert not is_newer(0, WINDOW.end_s)
+
+
 def test_what_is_of_another_kind_is_flagged_and_left_alone() -> None:
     book = Book(now_s=NOW_S)
     holdings = Holdings(

@@ -3,8 +3,10 @@
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 
+from foresight.board import NS
 from foresight.book import Book, Decided, Position
 from foresight.errors import VenueUnreachable
 from foresight.exchange.windows import Side, Window, parse_slug
@@ -12,6 +14,7 @@ from foresight.market import Market
 from foresight.orders import Buy
 from foresight.scoring import scores_of
 from foresight.venues import waiting
+from handoff.cadence import wall_time_ns
 from handoff.workload import NotReady, Ready, Unavailable, payload_of
 from state.record import Control, Outcome
 from tests.exchange.served import Running, pinned
@@ -155,6 +158,24 @@ async def test_a_worker_whose_book_disagrees_is_not_ready(running: Running) -> N
         await running.control("faults", {"outage": {"seconds": 5.0}})
         (difference,) = (await world.trader.reconcile(world.body, ())).differences
         assert "did not answer" in difference
+
+
+async def test_shares_that_a_newer_order_may_have_bought_keep_nobody_from_taking_over(
+    running: Running,
+) -> None:
+    """A candidate compares with a body from before it was warm; meanwhile the owner trades on."""
+    async with driven(running, demo_config(risk={"stake_board_usdc": 0.0})) as world:
+        await world.step()
+        window = running.window()
+        await running.board.create_order(
+            await running.outcome(), "limit", "buy", 10, 0.99, pinned()
+        )
+        assert (await world.trader.reconcile(world.body, ())).differences == ()
+        running.clock.now_ns = wall_time_ns(world.timeline, window.end_s * NS)
+        assert (await world.trader.reconcile(world.body, ())).differences == ()
+        later = msgspec.structs.replace(world.body, now_s=window.end_s)
+        (difference,) = (await world.trader.reconcile(later, ())).differences
+        assert difference.startswith(f"position_adopted {window.slug}")
 
 
 async def test_an_order_left_in_a_book_by_hand_is_a_difference(running: Running) -> None:
