@@ -288,6 +288,7 @@ def live(step: str, home: Path, acks: Path) -> None:
         return
     if kind == "survive":
         survive(victim)
+        victim.say("end")
         return
     record = store.read()
     if kind in {"decide", "settle"}:
