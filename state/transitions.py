@@ -308,12 +308,21 @@ def _apply_fates(record: Record, fates: Fates) -> tuple[tuple[Effect, ...], tupl
     for effect in record.outbox:
         fate = fates.get(effect.effect_id, effect.fate)
         if isinstance(fate, Receipt):
+            _require_its_own(effect, fate)
             receipts.append(fate)
         elif fate is Fate.DOUBTFUL:
             outbox.append(replace(effect, fate=Fate.DOUBTFUL))
         else:
             raise Refused(Refusal.EFFECT_PENDING, f"{effect.effect_id} has no fate yet")
     return tuple(outbox), tuple(receipts)
+
+
+def _require_its_own(effect: Effect, receipt: Receipt) -> None:
+    if receipt.effect_id != effect.effect_id:
+        raise Refused(
+            Refusal.EFFECT_UNKNOWN,
+            f"{effect.effect_id} got the receipt of {receipt.effect_id}",
+        )
 
 
 def _is_previous(record: Record, worker: WorkerId) -> bool:

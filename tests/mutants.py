@@ -125,6 +125,13 @@ CORE_MUTANTS = (
         f"{_REFUSED}[settle without a fate]",
     ),
     Mutant(
+        "an effect settles with the receipt of another",
+        "        raise Refused(\n            Refusal.EFFECT_UNKNOWN,\n"
+        '            f"{effect.effect_id} got the receipt of {receipt.effect_id}",\n        )',
+        "        return",
+        f"{_REFUSED}[settle an effect with the receipt of another]",
+    ),
+    Mutant(
         "a doubtful effect may be sent again",
         "outbox.append(replace(effect, fate=Fate.DOUBTFUL))",
         "outbox.append(replace(effect, fate=Fate.PLANNED))",

@@ -184,6 +184,11 @@ REFUSALS: dict[str, tuple[Refusal, Record, Callable[[Record], Record]]] = {
         decide(owned()),
         lambda record: settle(record, {"other": receipt("other")}),
     ),
+    "settle an effect with the receipt of another": (
+        Refusal.EFFECT_UNKNOWN,
+        decide(owned(), effect(), effect("other")),
+        lambda record: settle(record, {"order-1": receipt("other"), "other": receipt("order-1")}),
+    ),
     "settle without a fate": (
         Refusal.EFFECT_PENDING,
         decide(owned(), effect()),
