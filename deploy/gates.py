@@ -42,6 +42,7 @@ class GateName(enum.StrEnum):
     REPLAY = "replay"  # recorded cycles decided again
     EFFECTS = "effects"  # the previous release knows every kind of effect that it may plan
     BOOT = "boot"  # its code can be imported and says hello
+    CADENCE = "cadence"  # its cycles begin when those of the record do
     SCHEMA = "schema"  # it can read the live body, and write it back for the previous release
     WARM = "warm"  # connections and rules are there
     RECONCILE = "reconcile"  # the world outside agrees with the body
@@ -62,6 +63,7 @@ LIMITS_S: Final[dict[str, float]] = {
     GateName.REPLAY: 60.0,  # 500 recorded cycles, niced, on a busy machine
     GateName.EFFECTS: 60.0,  # asked in the same breath
     GateName.BOOT: 30.0,  # imports without bytecode took 2.7 s
+    GateName.CADENCE: 5.0,  # compares two numbers
     GateName.SCHEMA: 10.0,  # decodes one body
     GateName.WARM: 60.0,  # connections and rules of a slow venue
     GateName.RECONCILE: 30.0,  # read-only requests to each venue

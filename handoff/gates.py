@@ -1,4 +1,4 @@
-"""The gates that only a release's own code can answer: schema, warm, reconcile.
+"""The gates that only a release's own code can answer: cadence, schema, warm, reconcile.
 
 Owns their order, their bounds and what each one proves. They run in the candidate, before
 it may own anything; gates that need the world outside a worker belong to the deployer.
@@ -11,18 +11,23 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from handoff.deciding import shape_fault
-from handoff.limits import NS
+from handoff.limits import MS, NS
+from state.commit import CYCLE_KINDS
 from state.errors import SchemaMismatch, StateError
+from state.moments import milliseconds, rfc3339
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
+    from handoff.cadence import Schedule
     from handoff.ports import Clock
     from handoff.workload import Workload
+    from state.journal_frames import Line
     from state.record import Record
 
 WARM_S_MAX: Final = 60.0  # connections and rules of a slow venue
 RECONCILE_S_MAX: Final = 30.0
+CADENCE: Final = "cadence"
 
 
 class Verdict(NamedTuple):
@@ -32,6 +37,35 @@ class Verdict(NamedTuple):
     passed: bool
     reason: str
     seconds: float
+
+
+def cadence(schedule: Schedule, lines: Sequence[Line]) -> Verdict:
+    """Say whether a release begins cycles when the record's cycles began.
+
+    A cycle is a number. With another period the next one is years away or years late: an owner
+    would wait for ever or catch up for ever, and a healthy one would look overdue.
+
+    Args:
+        schedule: The release's boundaries.
+        lines: The journal's newest, oldest first.
+    """
+    known = [
+        (each.cycle, each.scheduled_ms)
+        for each in lines
+        if each.kind in CYCLE_KINDS and each.scheduled_ms is not None
+    ]
+    if not known:
+        return Verdict(CADENCE, passed=True, reason="no cycle is recorded yet", seconds=0.0)
+    cycle, began_ms = known[-1]
+    boundary_ns = schedule.boundary_ns(cycle)
+    passed = milliseconds(boundary_ns) == began_ms
+    reason = f"cycle {cycle} begins when it did"
+    if not passed:
+        reason = (
+            f"cycle {cycle} would have begun at {rfc3339(boundary_ns)}, it did so at "
+            f"{rfc3339(round(began_ms * MS))}: another cadence needs a home of its own"
+        )
+    return Verdict(CADENCE, passed, reason, 0.0)
 
 
 async def examine(

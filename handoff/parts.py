@@ -29,7 +29,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         newest_lines: Returns the journal's last lines, oldest first, two at least where there
-            are two: what a shadow decides again.
+            are two: what a shadow decides again, and what says when cycles begin.
     """
 
     workload: Workload[Any, Any]

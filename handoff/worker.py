@@ -142,6 +142,9 @@ class Worker:
 
     async def _verdicts(self, record: Record, *, way_back: bool) -> AsyncIterator[gates.Verdict]:
         parts = self._parts
+        if self._follower.deploy_id:
+            # An heir is of a release that numbered the cycles itself.
+            yield gates.cadence(parts.schedule, parts.newest_lines())
         async for verdict in gates.examine(parts.workload, record, parts.clock, way_back=way_back):
             yield verdict
         if self._trial.shadow.cycles:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _FLUSH_S = 1.0  # for the last message to the launcher
+_LINES_MAX = 8  # a few commands of an operator may stand behind the newest cycle
 
 
 class WorkerOptions(NamedTuple):
@@ -134,7 +135,7 @@ async def _run(options: WorkerOptions, workload: Workload[Any, Any]) -> Leaving:
         schedule=schedule,
         me=me,
         log=log,
-        newest_lines=partial(newest_lines, options.home / "journal"),
+        newest_lines=partial(newest_lines, options.home / "journal", _LINES_MAX),
     )
     worker = Worker(parts, deploy_id=options.deploy_id, trial=options.trial)
     loop = asyncio.get_running_loop()

@@ -44,7 +44,7 @@ class Tail(msgspec.Struct, frozen=True, kw_only=True):
     """The end of a segment.
 
     Attributes:
-        lines: Its last complete lines, at most two, oldest first.
+        lines: Its last complete lines, as many as were asked for at most, oldest first.
         size: Length in bytes up to the last newline.
         torn: Bytes behind the last newline: a line that never happened.
     """
@@ -84,26 +84,26 @@ def read_pruned(directory: Path) -> Pruned:
         return Pruned()
 
 
-def read_tail(segment: Path) -> Tail:
-    """Read a segment backwards until its last two complete lines are there."""
+def read_tail(segment: Path, lines_max: int = 2) -> Tail:
+    """Read a segment backwards until its last complete lines are there."""
     with segment.open("rb") as file:
         start = file.seek(0, 2)
         data = b""
-        # Three newlines: the end of the line before the two, and the end of each.
-        while start > 0 and data.count(b"\n") < 3:  # noqa: PLR2004 - counted in the line above
+        # One newline more than lines: the end of the line before them, and the end of each.
+        while start > 0 and data.count(b"\n") <= lines_max:
             step = min(_BLOCK_BYTES, start)
             start = file.seek(start - step)
             data = file.read(step) + data
     whole = data.rfind(b"\n") + 1
     lines = data[:whole].split(b"\n")[:-1]
-    return Tail(lines=tuple(lines[-2:]), size=start + whole, torn=len(data) - whole)
+    return Tail(lines=tuple(lines[-lines_max:]), size=start + whole, torn=len(data) - whole)
 
 
-def newest_lines(directory: Path) -> tuple[Line, ...]:
-    """Return the last lines of the newest segment, two at most, oldest first, chain unchecked."""
+def newest_lines(directory: Path, lines_max: int = 2) -> tuple[Line, ...]:
+    """Return the newest segment's last lines, so many at most, oldest first, chain unchecked."""
     found = segments(directory)
     try:
-        tail = read_tail(found[-1]).lines if found else ()
+        tail = read_tail(found[-1], lines_max).lines if found else ()
         return tuple(decode_unchecked(data) for data in tail)
     except (FileNotFoundError, SealBroken):
         return ()  # rotated away meanwhile, or not to be believed: nothing is known

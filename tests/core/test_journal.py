@@ -224,12 +224,13 @@ def test_a_segment_that_vanishes_while_it_is_read_is_damage(journal: Path) -> No
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
-def test_a_tail_is_the_last_two_complete_lines(tmp_path: Path, count: int) -> None:
+@pytest.mark.parametrize("most", [1, 2, 8])
+def test_a_tail_is_the_last_complete_lines(tmp_path: Path, count: int, most: int) -> None:
     path = tmp_path / "segment"
     lines = [bytes([64 + index]) * 100_000 for index in range(count)]
     path.write_bytes(b"".join(line + b"\n" for line in lines) + b"torn")
-    tail = read_tail(path)
-    assert tail.lines == tuple(lines[-2:])
+    tail = read_tail(path, most)
+    assert tail.lines == tuple(lines[-most:])
     assert (tail.size, tail.torn) == (count * 100_001, 4)
 
 

@@ -116,7 +116,7 @@ def test_a_shadow_that_raises_is_refused_and_the_owner_goes_on() -> None:
 
         broken.deciding = fail
         b = shadow(world, broken, cycles=2)
-        await world.until(lambda: bool(b.told(Kind.GATE)[3:]))
+        await world.until(lambda: bool(b.told(Kind.GATE)[4:]))
         assert verdict(b)["passed"] is False
         assert await b.left() is Leaving.REFUSED
         assert "decide raised RuntimeError: told to fail" in verdict(b)["reason"]
@@ -135,7 +135,7 @@ def test_a_shadow_waits_no_longer_than_its_bound() -> None:
         world.kills = None
         a.stop()
         b = shadow(world, planning(), cycles=2)
-        await world.until(lambda: bool(b.told(Kind.GATE)[3:]), limit_s=10_000)
+        await world.until(lambda: bool(b.told(Kind.GATE)[4:]), limit_s=10_000)
         assert await b.left() is Leaving.REFUSED
         assert "only 0 of 2 cycles came within" in verdict(b)["reason"]
 
