@@ -161,7 +161,7 @@ def test_in_a_bake_a_worker_of_the_previous_release_can_be_started_again() -> No
         b.die()
         again = world.start("again", "r1")
         await world.settled(NEXT + 2)
-        assert [gate["passed"] for gate in again.told(Kind.GATE)] == [True] * 4
+        assert [gate["passed"] for gate in again.told(Kind.GATE)] == [True] * 3
 
     world = told(story)
     assert world.deciders()[NEXT + 2] == "again"
