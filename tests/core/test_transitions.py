@@ -174,11 +174,7 @@ REFUSALS: dict[str, tuple[Refusal, Record, Callable[[Record], Record]]] = {
         lambda record: settle(record, worker=B),
     ),
     "settle what is settled": (Refusal.NOT_DECIDED, owned(), settle),
-    "settle another cycle": (
-        Refusal.NOT_DECIDED,
-        decide(owned()),
-        lambda record: settle(record, cycle=10),
-    ),
+    "settle another cycle": (Refusal.NOT_DECIDED, decide(owned()), lambda one: settle(one, cycle=10)),
     "settle an effect nobody planned": (
         Refusal.EFFECT_UNKNOWN,
         decide(owned()),
