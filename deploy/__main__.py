@@ -35,6 +35,9 @@ def main(argv: list[str] | None = None) -> int:
     except (DeployError, HandoffError, StateError) as error:
         sys.stderr.write(f"error: {error}\nhint: {error.hint}\n")
         return 1
+    except OSError as error:
+        sys.stderr.write(f"error: {error}\nhint: see to the disk; it goes on when started again\n")
+        return 1
 
 
 def _parser() -> argparse.ArgumentParser:

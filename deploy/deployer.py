@@ -29,7 +29,7 @@ from handoff.release_files import Manifest, read_manifest
 from handoff.replace import Driver, Limits, Trial, Watcher
 from handoff.rollout import Deploy, Phase
 from handoff.wire import Kind
-from state.errors import StateError
+from state.errors import StateError, WriteFailed
 from state.local_store import read_only_snapshot
 from state.moments import rfc3339
 
@@ -45,10 +45,15 @@ TURN_S_MAX: Final = 7200.0  # a bake of an hour, and the deploy before it
 TURN_POLL_S: Final = 0.2
 LAUNCHERS_MAX: Final = 10  # that may die during one bake before this deployer gives up
 LAUNCHER_BACK_S_MAX: Final = 600.0  # a person starts it again; an init system takes a second
+DISK_BACK_S_MAX: Final = 600.0  # to write down how it ended; somebody has to make room first
+DISK_POLL_S: Final = 1.0
 RELEASES_SPARE: Final = 8  # permanent ones kept for a rollback
 NICENESS: Final = 10  # compiling an environment uses every core beside the owner
 MS_NS: Final = 1_000_000
 
+# From its approval on a candidate may own, whoever drives it; then nothing can refuse it any more.
+_APPROVED: Final = frozenset(each.value for each in (Phase.READY, Phase.STOPPING, Phase.BAKING))
+_BEFORE_APPROVAL: Final = frozenset({"waiting", "building", "replaying", "starting", "gating"})
 _OUTCOMES: Final = {
     Phase.PERMANENT: history.Outcome.PERMANENT,
     Phase.REFUSED: history.Outcome.REFUSED,
@@ -83,13 +88,16 @@ class Deployer:
         self._mine = False
         self._since_s = time.monotonic()
         self._entry = self._begin()
+        self._approved = self._took or self._entry.phase in _APPROVED
 
     def run(self) -> history.Entry:
         """Run the deploy to its end and write it into the history.
 
         Raises:
             StateError: The history could not be written; the request stays open.
-            HandoffError: It took, and no launcher came back to say how it went on; as above.
+            HandoffError: It was approved, and no launcher came back to say how it went on; as
+                above.
+            OSError: It was approved, and the disk refused; as above.
         """
         try:
             with self._turn() as mine:
@@ -98,7 +106,7 @@ class Deployer:
                 else:
                     self._superseded()
         except (DeployError, HandoffError, StateError, OSError) as error:
-            if isinstance(error, HandoffError) and self._took:
+            if self._approved:
                 raise  # it may own: that it was refused would be a lie
             self._end(history.Outcome.REFUSED, str(error))
         return self._finish()
@@ -106,19 +114,19 @@ class Deployer:
     # --- the order of things -------------------------------------------------------
 
     def _deploy_to_the_end(self) -> None:
-        """Deploy; from the take on also past the death of the launcher, as the workers do."""
-        for _ in range(LAUNCHERS_MAX):
+        """Deploy; once approved also past the death of the launcher, as the workers do."""
+        for left in reversed(range(LAUNCHERS_MAX)):
             try:
                 self._deploy()
             except (NotRunning, WireBroken):
-                if not self._took or not self._launcher_came_back():
+                if not left or not self._approved or not self._launcher_came_back():
                     raise
             else:
                 return
 
     @property
     def _took(self) -> bool:
-        return self._entry.cycle is not None
+        return self._entry.cycle is not None or self._entry.phase == Phase.BAKING.value
 
     def _launcher_came_back(self) -> bool:
         deadline_s = time.monotonic() + LAUNCHER_BACK_S_MAX
@@ -130,15 +138,20 @@ class Deployer:
         return False
 
     def _deploy(self) -> None:
-        if self._already_live():
+        if self._approved:
+            # What it was examined for is not asked again: nobody could refuse it now.
+            if not self._ended_meanwhile():
+                self._drive(read_manifest(self._home, self._entry.release))
+        elif self._already_live():
             self._end(history.Outcome.PERMANENT, "it is live already")
-            return
-        if self._took and self._ended_meanwhile():
-            return
-        manifest = self._build()
-        self._note(release=manifest.release, commit=manifest.commit, subject=manifest.subject)
-        self._require_memory()
-        self._compare_with_running(manifest)
+        else:
+            manifest = self._build()
+            self._note(release=manifest.release, commit=manifest.commit, subject=manifest.subject)
+            self._require_memory()
+            self._compare_with_running(manifest)
+            self._drive(manifest)
+
+    def _drive(self, manifest: Manifest) -> None:
         self._phase("starting")
         driver = Driver(
             self._home,
@@ -156,7 +169,11 @@ class Deployer:
         if outcome is history.Outcome.REFUSED and self._interrupt:
             outcome = history.Outcome(self._interrupt)
         self._end(outcome, deploy.reason if outcome is not history.Outcome.PERMANENT else "")
-        self._prune()
+        try:
+            self._prune()
+        except (DeployError, HandoffError, StateError, OSError) as error:
+            # What cannot be tidied up says nothing about how the deploy ended.
+            self._say({"left": str(error)})
 
     def _trial(self) -> Trial:
         asked = self._request
@@ -238,7 +255,7 @@ class Deployer:
         """Tell whether the wanted commit owns and is permanent: then nothing is to be done."""
         record = self._record()
         owner = record.ownership.owner
-        if owner is None or record.rollout is not None or self._entry.cycle is not None:
+        if owner is None or record.rollout is not None:
             return False
         with contextlib.suppress(HandoffError):
             live = read_manifest(self._home, owner.release)
@@ -247,7 +264,7 @@ class Deployer:
         return False
 
     def _ended_meanwhile(self) -> bool:
-        """Tell whether the bake ended while no deployer lived; the record says how."""
+        """Tell whether it ended while no deployer lived; the record says how."""
         record = self._record()
         if record.rollout is not None and record.rollout.deploy_id == self._request.deploy:
             return False
@@ -255,8 +272,10 @@ class Deployer:
         owning = held.owner or held.last_owner
         if owning is not None and owning.release == self._entry.release:
             self._end(history.Outcome.PERMANENT, "")
-        else:
+        elif self._took:
             self._end(history.Outcome.RETURNED, "the previous release owns again")
+        else:
+            return False  # it is approved and did not take yet
         return True
 
     def _record(self) -> Record:
@@ -350,31 +369,49 @@ class Deployer:
     def _phase(self, name: str) -> None:
         """Close the phase before and begin this one."""
         now_s = time.monotonic()
-        if self._entry.phase == name:
-            return
+        if self._entry.phase == name or (self._approved and name in _BEFORE_APPROVAL):
+            return  # a driver that was started again catches up
         phases = dict(self._entry.phases)
         if self._entry.phase:
             spent_s = phases.get(self._entry.phase, 0.0) + now_s - self._since_s
             phases[self._entry.phase] = round(spent_s, 3)
         self._since_s = now_s
         self._note(phase=name, phases=phases)
+        # Written first: a deployer that is started again has to know that it was approved.
+        self._approved = self._approved or name in _APPROVED
         self._say({"phase": name})
 
     def _note(self, **changes: Any) -> None:  # noqa: ANN401 - fields of an entry
         self._entry = msgspec.structs.replace(self._entry, **changes)
         # While it waits for its turn, another deploy is the one under way.
         if self._mine and not self._entry.outcome:
-            history.write_current(self._home, self._entry)
+            try:
+                history.write_current(self._home, self._entry)
+            except (StateError, OSError):
+                if not self._approved:
+                    raise
+                # It may own: how far it has come is worth less than to see it through.
 
     def _end(self, outcome: history.Outcome, reason: str) -> None:
         self._phase("ended")
         self._note(outcome=outcome.value, reason=reason)
 
     def _finish(self) -> history.Entry:
-        history.finish(self._home, self._entry)
+        deadline_s = time.monotonic() + DISK_BACK_S_MAX
+        while not self._written(give_up=time.monotonic() > deadline_s):
+            time.sleep(DISK_POLL_S)  # noqa: TID251 - nothing tells when a disk has room
         requests.close_request(self._home, self._request.deploy)
         self._say({"ended": msgspec.to_builtins(self._entry)})
         return self._entry
+
+    def _written(self, *, give_up: bool) -> bool:
+        try:
+            history.finish(self._home, self._entry)
+        except WriteFailed:
+            if give_up:
+                raise
+            return False
+        return True
 
 
 def _as_path(home: Path, text: str) -> Path:

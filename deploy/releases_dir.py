@@ -157,18 +157,23 @@ def prune(home: Path, keep: Collection[str]) -> list[str]:
     """
     home = home.absolute()
     with _alone(home):
-        removed = [path.name for path in (home / "releases").glob("[!.]*") if path.name not in keep]
+        removed = [name for name in _directories(home / "releases") if name not in keep]
         for name in removed:
             # The manifest first: whatever happens, half a release is not taken for one.
             (release_directory(home, name) / MANIFEST).unlink(missing_ok=True)
             frozen_directory.remove(release_directory(home, name))
         used = {manifest.environment for manifest in built(home)}
-        for path in (home / "environments").glob("[!.]*"):
-            if path.name not in used:
-                frozen_directory.remove(path)
+        for name in _directories(home / "environments"):
+            if name not in used:
+                frozen_directory.remove(home / "environments" / name)
         frozen_directory.remove_leftovers(home / "releases")
         frozen_directory.remove_leftovers(home / "environments")
     return removed
+
+
+def _directories(parent: Path) -> list[str]:
+    # A file there is nobody's release: whoever put it there takes it away.
+    return [path.name for path in parent.glob("[!.]*") if path.is_dir() and not path.is_symlink()]
 
 
 @contextlib.contextmanager

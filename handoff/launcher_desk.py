@@ -128,6 +128,11 @@ class Desk:
         return {"pid": pid, "connected": False, "warm": False, "owner": False}
 
     def _approve(self, deploy_id: str, bake: int) -> dict[str, Any]:
+        if any(
+            each.child.role is Role.HEIR and each.child.deploy_id == deploy_id
+            for each in self._children
+        ):
+            return {}  # it was approved before, and took while it was asked for again
         for running in self._candidates():
             line = self._connections.of_child(running.child.name)
             if running.child.deploy_id == deploy_id and line is not None:

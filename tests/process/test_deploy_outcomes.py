@@ -1,0 +1,164 @@
+"""What the history says of a deploy is what became of it, whatever went wrong beside it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import signal
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from deploy import history, requests
+from deploy.deployer import Deployer
+from handoff.client import LauncherClient, RequestRefused
+from handoff.rollout import Phase
+from handoff.wire import Kind
+from state.errors import WriteFailed
+from tests.process.bot import Bot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.fixture
+def bot(tmp_path: Path) -> Iterator[Bot]:
+    with Bot(tmp_path) as running:
+        running.up()
+        yield running
+
+
+def deployer_of(bot: Bot, commit: str, say: Callable[[dict[str, Any]], None]) -> Deployer:
+    """Return a deployer that runs in this process, so that a test knows where it is."""
+    request = requests.Request(
+        deploy=f"d{secrets.token_hex(4)}",
+        repository=str(bot.project.path),
+        ref=commit,
+        commit=commit,
+        by="mia",
+        bake=2,
+        requested_ns=time.time_ns(),
+    )
+    requests.write_request(bot.home, request)
+    return Deployer(bot.home, request, now_ns=time.time_ns, say=say)
+
+
+def candidate_of(bot: Bot) -> int:
+    (pid,) = [int(each["pid"]) for each in bot.children() if each["role"] == "candidate"]
+    return pid
+
+
+def test_a_stray_file_beside_the_releases_refuses_no_deploy(bot: Bot) -> None:
+    """What cannot be tidied up afterwards says nothing about the release that owns."""
+    (bot.home / "releases" / "notes.txt").write_text("mine", encoding="utf-8")
+    second = bot.project.version("2")
+    bot.request(second)
+    bot.wait_live(second)
+    assert bot.outcomes() == [(second, "permanent")]
+
+
+def test_a_launcher_that_dies_between_approval_and_take_leaves_the_outcome_open(bot: Bot) -> None:
+    """The candidate may take without it; that it was refused would be a lie."""
+    second = bot.project.version("2")
+    candidates: list[int] = []
+
+    def trouble() -> None:
+        time.sleep(0.5)  # the approval is on its way to the candidate, which is stopped
+        bot.kill_launcher()
+        os.kill(candidates[0], signal.SIGCONT)
+        bot.wait(lambda: bot.live() == second, "the take")
+        bot.up()
+
+    steps = threading.Thread(target=trouble)
+
+    def say(step: dict[str, Any]) -> None:
+        if step == {"phase": Phase.READY.value}:
+            candidates.append(candidate_of(bot))
+            os.kill(candidates[0], signal.SIGSTOP)
+            steps.start()
+
+    entry = deployer_of(bot, second, say).run()
+    steps.join()
+    assert (entry.outcome, entry.reason) == (history.Outcome.PERMANENT, "")
+    assert bot.live() == second
+
+
+def test_a_disk_that_is_full_for_a_moment_does_not_end_a_bake(
+    bot: Bot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How far a deploy has come is advice; the release owns all the same."""
+    second = bot.project.version("2")
+    write, failed = history.write_current, list[str]()
+
+    def full_once(home: Path, entry: history.Entry) -> None:
+        if entry.phase == Phase.BAKING.value and not failed:
+            failed.append(entry.phase)
+            raise WriteFailed(str(home), OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+        write(home, entry)
+
+    monkeypatch.setattr(history, "write_current", full_once)
+    entry = deployer_of(bot, second, lambda _: None).run()
+    assert failed
+    assert (entry.outcome, entry.reason) == (history.Outcome.PERMANENT, "")
+
+
+class Killed(BaseException):
+    """Ends a deployer as SIGKILL does: nothing of it goes on."""
+
+
+def test_a_deployer_started_again_in_a_bake_asks_no_gate_a_second_time(
+    bot: Bot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two workers live by then: memory for a third one is nobody's need."""
+    second = bot.project.version("2")
+
+    def killed_in_bake(step: dict[str, Any]) -> None:
+        if step == {"phase": Phase.BAKING.value}:
+            raise Killed
+
+    first = deployer_of(bot, second, killed_in_bake)
+    with pytest.raises(Killed):
+        first.run()
+    monkeypatch.setattr("deploy.host.memory_available_bytes", lambda: 0)
+    said: list[dict[str, Any]] = []
+    (request,) = requests.open_requests(bot.home)
+    entry = Deployer(bot.home, request, now_ns=time.time_ns, say=said.append).run()
+    assert (entry.outcome, entry.reason) == (history.Outcome.PERMANENT, "")
+    assert not [step for step in said if "gate" in step]
+    assert bot.outcomes() == [(second, "permanent")]
+
+
+def test_how_it_ended_is_written_once_the_disk_has_room(
+    bot: Bot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever starts a deployer again gives up after a few times; a disk is full for longer."""
+    second = bot.project.version("2")
+    finish, failed = history.finish, list[str]()
+
+    def full_twice(home: Path, entry: history.Entry) -> None:
+        if len(failed) < 2:
+            failed.append(entry.outcome)
+            raise WriteFailed(str(home), OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+        finish(home, entry)
+
+    monkeypatch.setattr(history, "finish", full_twice)
+    deployer_of(bot, second, lambda _: None).run()
+    assert failed == ["permanent"] * 2
+    assert bot.outcomes() == [(second, "permanent")]
+    assert requests.open_requests(bot.home) == []
+
+
+def test_an_approval_that_is_asked_for_again_after_the_take_is_no_refusal(bot: Bot) -> None:
+    """A driver that was started again may have looked a moment before the take."""
+    deploy = bot.request(bot.project.version("2"), bake=1000)
+    bot.wait(lambda: (now := bot.current()) is not None and now.phase == "baking", "a bake")
+    with LauncherClient(bot.home) as client:
+        assert client.ask(Kind.APPROVE, deploy=deploy, bake=1000)["ok"]
+        with pytest.raises(RequestRefused, match="no candidate"):
+            client.ask(Kind.APPROVE, deploy="dother", bake=1)
