@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -168,13 +169,9 @@ REFUSALS: dict[str, tuple[Refusal, Record, Callable[[Record], Record]]] = {
         halted(owned()),
         lambda record: decide(record, effect()),
     ),
-    "settle by another worker": (
-        Refusal.NOT_OWNER,
-        decide(owned()),
-        lambda record: settle(record, worker=B),
-    ),
+    "settle by another worker": (Refusal.NOT_OWNER, decide(owned()), partial(settle, worker=B)),
     "settle what is settled": (Refusal.NOT_DECIDED, owned(), settle),
-    "settle another cycle": (Refusal.NOT_DECIDED, decide(owned()), lambda one: settle(one, cycle=10)),
+    "settle another cycle": (Refusal.NOT_DECIDED, decide(owned()), partial(settle, cycle=10)),
     "settle an effect nobody planned": (
         Refusal.EFFECT_UNKNOWN,
         decide(owned()),
