@@ -85,6 +85,8 @@ class Desk:
                         self._children.drain(running)
                 return {}
             case Kind.GIVE_BACK.value:
+                if not self.stopping:
+                    self._workforce.start_previous(self._config, message["deploy"])
                 self.tell_role(Role.HEIR, Kind.RETURN, deploy=message["deploy"])
                 return {}
             case Kind.RUN_JOB.value:

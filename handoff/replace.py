@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 _POLL_S = 0.25
 LAST_WORDS_S = 3.0  # a worker that leaves needs as long to close its connections
+ASK_BACK_S = 2.0  # who is to take back may have to be started first, and hears it once it is up
 TAIL_CHARS = 200  # of a dead candidate's last line, in the reason
 
 
@@ -147,6 +148,7 @@ class Driver:
         self._phase_since_s = time.monotonic()
         self.output = ""
         self._interrupted = False
+        self._asked_back_s = 0.0
         self._took = False
         self._pid = 0  # of the candidate
 
@@ -219,6 +221,7 @@ class Driver:
                 case StopCandidate():
                     self._client.ask(Kind.STOP_CANDIDATE, deploy=deploy_id)
                 case ReturnOwnership():
+                    self._asked_back_s = time.monotonic()
                     self._client.ask(Kind.GIVE_BACK, deploy=deploy_id)
         except RequestRefused as refused:
             self._apply(CandidateExited(str(refused)))
@@ -329,3 +332,8 @@ class Driver:
         if event is not None:
             self._interrupted = isinstance(event, AbortAsked)
             self._apply(event)
+        elif self._is_asked_back() and time.monotonic() - self._asked_back_s > ASK_BACK_S:
+            self._do(ReturnOwnership())
+
+    def _is_asked_back(self) -> bool:
+        return self._interrupted and self._deploy.phase is Phase.BAKING

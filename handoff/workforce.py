@@ -79,10 +79,30 @@ class Workforce:
             bad_cycle=self._bad_cycle or owner_hangs,
         )
         self._log.write(LogEvent.CHILD_STARTED, reason=reason, release=choice.release)
+        self._start_or_note(config, choice.release, create=record is None)
+
+    def start_previous(self, config: EngineConfig, deploy_id: str) -> None:
+        """Start a worker of the release that a bake shall return to, where none lives."""
+        record = self._read_record() or {}
+        rollout, previous = record.get("rollout"), (record.get("ownership") or {}).get("previous")
+        if not rollout or previous is None or rollout["deploy_id"] != deploy_id:
+            return
+        release = previous["release"]
+        alive = any(
+            (each.role, each.release, each.stopping_s) == (Role.HEIR, release, None)
+            for each in self._children.values()
+        )
+        if alive or time.monotonic() < self._failures.next_start_s:
+            return
+        reason = f"deploy {deploy_id} is to be undone"
+        self._log.write(LogEvent.CHILD_STARTED, reason=reason, release=release)
+        self._start_or_note(config, release, create=False)
+
+    def _start_or_note(self, config: EngineConfig, release: str, *, create: bool) -> None:
         try:
-            self.start_worker(config, Role.HEIR, choice.release, create=record is None)
+            self.start_worker(config, Role.HEIR, release, create=create)
         except (HandoffError, OSError) as error:
-            self._log.write(LogEvent.START_FAILED, release=choice.release, reason=str(error))
+            self._log.write(LogEvent.START_FAILED, release=release, reason=str(error))
             self._failures = self._failures.after_failure(time.monotonic())
 
     def start_worker(

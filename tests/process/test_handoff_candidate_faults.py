@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench.installation import send
-from handoff.events import AbortAsked
+from handoff.events import AbortAsked, Took
 from handoff.exit_codes import ExitCode
 from handoff.processes import identity_of
 from handoff.replace import Limits, Watcher
@@ -213,6 +213,25 @@ def test_an_abort_in_the_bake_gives_back(tmp_path: Path) -> None:
         deploy = hurt.put(hurt.release("v1"), bake=1000, watcher=watcher)
         assert deploy.phase is Phase.RETURNED
         assert hurt.owner() == owner
+        verify_nothing_lost(hurt)
+
+
+def test_an_abort_in_the_bake_gives_back_although_who_owned_before_is_dead(tmp_path: Path) -> None:
+    """The wish would be told to nobody, and the release that nobody wants become permanent."""
+    with Hurt(tmp_path) as hurt:
+        hurt.up()
+        before, wish = hurt.the_owner(), list[AbortAsked]()
+
+        def moved(deploy: Deploy, event: Event, _before: Phase) -> None:
+            if isinstance(event, Took):
+                assert send(before, signal.SIGKILL)
+            if deploy.clean_cycles:
+                wish.append(AbortAsked("an operator"))
+
+        watcher = Watcher(moved=moved, interrupt=lambda: wish[0] if wish else None)
+        deploy = hurt.put(hurt.release("v1"), bake=20, watcher=watcher)
+        assert deploy.phase is Phase.RETURNED, deploy
+        hurt.wait(lambda: hurt.version() == "v0", "a cycle of the release before")
         verify_nothing_lost(hurt)
 
 
