@@ -425,7 +425,7 @@ def submit(home: Path, request: requests.Request, python: str) -> None:
         NotRunning: There is no launcher; the request is not kept.
     """
     with LauncherClient(home) as client:
-        requests.write_request(home, request)
+        requests.write_request(home, requests.as_newest(home, request))
         argv = command(home, request.deploy, python)
         client.ask(Kind.RUN_JOB, name=job_name(request.deploy), argv=argv)
 

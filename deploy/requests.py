@@ -102,6 +102,16 @@ def newer_than(home: Path, request: Request) -> Request | None:
     return later[-1] if later else None
 
 
+def as_newest(home: Path, request: Request) -> Request:
+    """Return a new request as it is to be written: later than every other one that is open.
+
+    A clock that was set back in between must not make the newest wish the oldest.
+    """
+    latest_ns = max((each.requested_ns for each in open_requests(home)), default=0)
+    requested_ns = max(request.requested_ns, latest_ns + 1)
+    return msgspec.structs.replace(request, requested_ns=requested_ns)
+
+
 def ask_abort(home: Path, deploy: str, by: str) -> None:
     """Ask for a deploy's end; whoever drives it acts on that.
 

@@ -241,8 +241,7 @@ class Bot:
             commit=commit,
             by="mia",
             bake=bake,
-            requested_ns=time.time_ns(),
-            **asked,
+            **({"requested_ns": time.time_ns()} | asked),
         )
         deployer.submit(self.home, request, sys.executable)
         return request.deploy

@@ -108,6 +108,17 @@ def test_a_disk_that_is_full_for_a_moment_does_not_end_a_bake(
     assert (entry.outcome, entry.reason) == (history.Outcome.PERMANENT, "")
 
 
+def test_the_newest_request_stays_the_newest_when_the_clock_was_set_back(bot: Bot) -> None:
+    """The one before would take its place, and what was merged last never go live."""
+    first, second = bot.project.version("2"), bot.project.version("3")
+    hour_ns = 3600 * 10**9
+    bot.request(first, bake=4, requested_ns=time.time_ns() + hour_ns)
+    bot.wait(lambda: (now := bot.current()) is not None and now.phase == "baking", "a bake")
+    bot.request(second)
+    bot.wait_live(second)
+    assert bot.outcomes() == [(first, "permanent"), (second, "permanent")]
+
+
 class Killed(BaseException):
     """Ends a deployer as SIGKILL does: nothing of it goes on."""
 
