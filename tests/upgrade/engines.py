@@ -10,8 +10,8 @@ import io
 import subprocess
 import sys
 import sysconfig
-import tarfile
 import tomllib
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -73,9 +73,9 @@ def is_in_this_clone(commit: str) -> bool:
 def lay_out(directory: Path) -> Engines:
     """Write both trees into a directory."""
     engines = Engines(directory / "previous", directory / "this")
-    packed = git("archive", PREVIOUS.commit, *engine.PACKAGES)
-    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
-        archive.extractall(engines.previous, filter="data")
+    packed = git("archive", "--format=zip", PREVIOUS.commit, *engine.PACKAGES)
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        archive.extractall(engines.previous)
     engine.copy(engines.this, ROOT)
     return engines
 
