@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from handoff import wire
 from handoff.errors import WireBroken
-from handoff.limits import RECONNECT_PAUSE_S, WIRE_QUEUE_MAX
+from handoff.limits import RECONNECT_PAUSE_S, WIRE_LINE_BYTES_MAX, WIRE_QUEUE_MAX
 from handoff.sockets import address_of
 from handoff.wire import Kind, Message
 
@@ -49,6 +49,9 @@ class LauncherChannel:
                 self._last.pop(old.value, None)
         if self._writer is not None and not self._writer.is_closing():
             self._writer.write(line)
+            # A launcher that was stopped reads nothing; it is told the newest when it is back.
+            if self._writer.transport.get_write_buffer_size() > WIRE_LINE_BYTES_MAX:
+                self._writer.transport.abort()
         elif not self._was_up.is_set():
             self._early.append(line)
 
