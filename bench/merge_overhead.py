@@ -22,6 +22,7 @@ from typing import Any, Final, NamedTuple
 
 LIMIT_S: Final = 120.0
 BEFORE_TAKE: Final = ("building", "waiting", "replaying", "starting", "gating", "ready")
+IN_WORKER: Final = frozenset({"boot", "schema", "warm", "reconcile"})
 OVERHEAD_S_MAX: Final = 0.3
 
 
@@ -105,9 +106,10 @@ def merge_of(entry: dict[str, Any]) -> Merge:
     """Return what a deploy took, by its entry in the history."""
     assert entry["outcome"] == "permanent", entry
     seconds = {gate["name"]: gate["seconds"] for gate in entry["gates"]}
-    boot_s = max(seconds.pop("boot"), seconds.pop("warm"))  # a worker gets warm while it boots
     phases = {name: entry["phases"].get(name, 0.0) for name in BEFORE_TAKE}
-    gates_s = sum(seconds.values())
+    boot_s = seconds["boot"]
+    # A worker begins to get warm while it boots: what it asks after its first word is a phase.
+    gates_s = phases["gating"] + sum(seconds[name] for name in seconds if name not in IN_WORKER)
     return Merge(sum(phases.values()) - boot_s - gates_s, boot_s, gates_s, phases)
 
 

@@ -78,8 +78,11 @@ def remove_leftovers(parent: Path) -> None:
 
 
 def _freeze_one(path: Path) -> None:
+    mode = path.stat().st_mode
+    if stat.S_ISREG(mode) and not mode & _WRITE_BITS:
+        return  # linked from a directory that was frozen before: durable before it was read-only
     _sync(path)
-    path.chmod(stat.S_IMODE(path.stat().st_mode) & ~_WRITE_BITS)
+    path.chmod(stat.S_IMODE(mode) & ~_WRITE_BITS)
 
 
 def _sync(path: Path) -> None:
