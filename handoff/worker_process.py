@@ -15,6 +15,7 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from handoff import life_lock
 from handoff.boundary_clock import SystemClock
 from handoff.cadence import Schedule
 from handoff.channel import LauncherChannel
@@ -125,12 +126,13 @@ async def _run(options: WorkerOptions, workload: Workload[Any, Any]) -> Leaving:
         "release": me.release,
         "deploy": options.deploy_id,
     }
+    life = life_lock.hold(options.home, me.worker, keep=_owners(store.read()))  # before it can own
     channel = LauncherChannel(options.home / "run" / "control.sock", hello)
     parts = Parts(
         workload=workload,
         store=store,
         clock=clock,
-        hosts=LocalHosts(),
+        hosts=LocalHosts(options.home),
         channel=channel,
         schedule=schedule,
         me=me,
@@ -148,6 +150,14 @@ async def _run(options: WorkerOptions, workload: Workload[Any, Any]) -> Leaving:
         await channel.flush(_FLUSH_S)
         line.cancel()
         store.close()
+        if life is not None:
+            os.close(life)
+
+
+def _owners(record: Record) -> set[str]:
+    """Return the workers about whose death somebody may still ask."""
+    held = record.ownership
+    return {each.worker for each in (held.owner, held.last_owner, held.previous) if each}
 
 
 def _myself(release: str) -> WorkerId:

@@ -101,17 +101,45 @@ def namespaces() -> None:
         pytest.skip("user namespaces are not permitted")
 
 
+def container(hurt: Hurt, *words: str) -> subprocess.Popen[bytes]:
+    """Start a command as process 1 of its own processes; they all end with it."""
+    with hurt.output.open("ab") as output:
+        return subprocess.Popen(
+            [*AS_INIT, *words], cwd=ROOT, env=environment(), stdout=output, stderr=output
+        )
+
+
+@pytest.mark.usefixtures("namespaces")
+def test_a_container_that_was_killed_is_followed_by_the_next_one(tmp_path: Path) -> None:
+    """Nobody can name the processes of the one before; the kernel gave their locks back."""
+    hurt = Hurt(tmp_path)
+    words = hurt.command("run", ENTRY, "--tree", str(hurt.release("v0")), "--app", "bench")
+    first = container(hurt, *words)
+    try:
+        hurt.wait_cycles(3)
+        old = hurt.the_owner()
+    finally:
+        first.kill()
+        first.wait(30)
+    second = container(hurt, *words)
+    try:
+        new = hurt.wait_other_owner(old)
+        assert (new.boot_id, new.pid_namespace) != (old.boot_id, old.pid_namespace)
+        hurt.wait_cycles(3)
+    finally:
+        second.kill()
+        second.wait(30)
+    verify_counts(hurt)
+
+
 @pytest.mark.usefixtures("namespaces")
 def test_a_launcher_that_is_process_1_reaps_and_stops_in_order(tmp_path: Path) -> None:
     hurt = Hurt(tmp_path)
     words = hurt.command("run", ENTRY, "--tree", str(orphaning(hurt)), "--app", "bench")
-    with hurt.output.open("ab") as output:
-        container = subprocess.Popen(
-            [*AS_INIT, *words], cwd=ROOT, env=environment(), stdout=output, stderr=output
-        )
+    init = container(hurt, *words)
     try:
-        hurt.wait(lambda: children_of(container.pid) != [], "process 1")
-        (launcher,) = children_of(container.pid)
+        hurt.wait(lambda: children_of(init.pid) != [], "process 1")
+        (launcher,) = children_of(init.pid)
         check_reaps(hurt, launcher)
         assert hurt.ask(Kind.STATUS)["pid"] == 1
         identity = identity_of(launcher)
@@ -120,10 +148,10 @@ def test_a_launcher_that_is_process_1_reaps_and_stops_in_order(tmp_path: Path) -
         assert watched is not None
         assert watched.send(signal.SIGTERM)
         watched.close()
-        assert container.wait(30) == 0
+        assert init.wait(30) == 0
     finally:
-        container.kill()  # takes process 1 along, and with it everything in there
-        container.wait(30)
+        init.kill()  # takes process 1 along, and with it everything in there
+        init.wait(30)
     record = hurt.record()
     assert record is not None
     assert record.ownership.owner is None, "the owner drained and let go"
