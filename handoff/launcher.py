@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SOCKET: Final = "control.sock"
+NOTED_MAX: Final = 65536  # signals at one look, more than a socket pair holds
 TICK_S_MAX: Final = 1.0  # also the poll where a system has no pidfd
 _SIGNALS: Final = (
     signal.SIGTERM,
@@ -305,9 +306,23 @@ class Launcher:
         self._selector.register(reader, selectors.EVENT_READ, "signal")
 
     def _read_signals(self) -> None:
+        numbers = self._noted_signals()
+        replacing = signal.SIGUSR2 in numbers
+        if replacing:
+            # An exec forgets what was noted and not acted upon; what is blocked waits for it.
+            self_replacement.hold_signals()
+            numbers += self._noted_signals()
+        for number in numbers:
+            self._on_signal(number)
+        if replacing:
+            if not self._desk.stopping:
+                self._replace_self()
+            self_replacement.let_signals_in()
+
+    def _noted_signals(self) -> bytes:
         with contextlib.suppress(BlockingIOError):
-            for number in self._signal_pipe[0].recv(64):
-                self._on_signal(number)
+            return self._signal_pipe[0].recv(NOTED_MAX)
+        return b""
 
     def _on_signal(self, number: int) -> None:
         match number:
@@ -319,8 +334,6 @@ class Launcher:
                 self._desk.stopping = True
             case signal.SIGHUP:
                 self._reload()
-            case signal.SIGUSR2 if not self._desk.stopping:
-                self._replace_self()
             case _:
                 return
 

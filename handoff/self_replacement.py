@@ -2,7 +2,7 @@
 
 Owns the trial run of the new code, what crosses the exec and how the new image finds it.
 Locks and listening sockets cross as descriptors, the table of children as `run/launcher.json`;
-children stay children because the pid stays. Signals are blocked from before the exec until
+children stay children because the pid stays. Signals are blocked from before the trial run until
 the new image has its handlers: one that arrives in between waits. Standard library only.
 """
 
@@ -101,7 +101,7 @@ def _last_words(log: int) -> str:
 
 
 def replace_image(locks: Mapping[str, int], listening: Mapping[str, socket.socket]) -> NoReturn:
-    """Exec this program again; returns only by an exception.
+    """Exec this program again, with signals on hold; returns only by an exception.
 
     Raises:
         OSError: The interpreter is gone; nothing has changed.
@@ -110,7 +110,6 @@ def replace_image(locks: Mapping[str, int], listening: Mapping[str, socket.socke
     left = {"format": INHERITED_FORMAT, "locks": dict(locks), "listening": listeners}
     environment = os.environ | {INHERITED: json.dumps(left)}
     descriptors = [*locks.values(), *listeners.values()]
-    signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED)
     try:
         for descriptor in descriptors:
             os.set_inheritable(descriptor, True)  # noqa: FBT003 - taken by position only
@@ -118,9 +117,13 @@ def replace_image(locks: Mapping[str, int], listening: Mapping[str, socket.socke
     finally:
         for descriptor in descriptors:
             os.set_inheritable(descriptor, False)  # noqa: FBT003 - taken by position only
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, BLOCKED)
+
+
+def hold_signals() -> None:
+    """Block the signals of a launcher: from here on they wait, also across an exec."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED)
 
 
 def let_signals_in() -> None:
-    """Unblock the signals that were blocked across the exec; handlers are in place now."""
+    """Unblock the signals that were on hold; handlers are in place."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, BLOCKED)
