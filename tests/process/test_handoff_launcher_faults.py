@@ -131,6 +131,19 @@ def test_term_to_the_launcher_drains_like_down(tmp_path: Path) -> None:
         verify_counts(hurt)
 
 
+def test_term_while_the_first_worker_boots_leaves_nobody(tmp_path: Path) -> None:
+    """An init system that loses patience with a start must not leave half of it behind."""
+    with Hurt(tmp_path) as hurt:
+        launcher = hurt.run(hurt.release("v0", boot_s=8 * PERIOD_S), ENTRY)
+        hurt.launcher = launcher
+        hurt.wait(lambda: hurt.workers() != [], "a worker that boots")
+        launcher.send_signal(signal.SIGTERM)
+        assert launcher.wait(60) == 0
+        hurt.launcher = None
+        assert hurt.workers() == []
+        assert hurt.reports() == []
+
+
 def test_an_abort_with_nothing_running_does_nothing_now_or_later(tmp_path: Path) -> None:
     """A wish that found nothing must not strike the next deploy."""
     with Hurt(tmp_path) as hurt:
