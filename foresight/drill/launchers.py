@@ -79,7 +79,8 @@ def all_killed(scene: Scene) -> str:
     owner = instance.owner()
     children = [*instance.children().values(), *instance.workers()]
     instance.kill(instance.launcher())  # first, so that it starts nothing again
-    for each in children:
+    # The owner last, so that no standby comes to own in between.
+    for each in sorted(children, key=lambda child: child.pid == owner.pid):
         instance.kill(each)
     require("something of it still runs", holds=all(map(is_gone, children)))
     scene.lead()

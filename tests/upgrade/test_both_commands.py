@@ -23,11 +23,13 @@ def test_each_installation_sees_its_own_engine(tmp_path: Path, engines: Engines)
     with Mixed(tmp_path, engines) as bot:
         for installed in bot.installations.values():
             seen = "import deploy, foresight, handoff, state\n"
-            seen += "print(*(each.__file__ for each in (deploy, foresight, handoff, state)))"
+            seen += (
+                "print(*(each.__file__ for each in (deploy, foresight, handoff, state)), sep='|')"
+            )
             done = subprocess.run(
                 installed.python_command(seen), check=True, capture_output=True, text=True, cwd="/"
             )
-            assert all(path.startswith(f"{installed.engine}/") for path in done.stdout.split())
+            assert all(path.startswith(f"{installed.engine}/") for path in done.stdout.split("|"))
 
 
 @pytest.mark.parametrize(("running", "asking"), [NAMES, tuple(reversed(NAMES))])
@@ -38,6 +40,7 @@ def test_the_commands_of_one_release_work_on_a_bot_of_the_other(
         bot.carry(running)
         bot.launch(bot.installations[running])
         owner = bot.owner()
+        bot.run_cycles(1)  # it owns before its first cycle
         (status,) = bot.said(asking, "status", "--json")
         assert (status["running"], status["release"]) == (True, owner.release)
         assert status["owner"]["pid"] == owner.pid
