@@ -112,6 +112,24 @@ def test_every_recorded_cycle_can_be_decided_again() -> None:
     assert (found.checked, found.skipped, found.deviations) == (3, 0, ())
 
 
+def test_other_effects_show_only_where_they_are_decided_again_too() -> None:
+    """Recovery takes them from the line; a check of the code does not."""
+
+    async def story(world: World) -> None:
+        world.app.plans[NEXT] = [order()]
+        await world.run()
+
+    world = in_world(story)
+    alike, other = Application(), Application()
+    alike.plans = world.app.plans
+    lines = world.store.journal()
+    assert recompute(lines, rebuild_with(other, schedule())).deviations == ()
+    found = recompute(lines, rebuild_with(other, schedule(), effects_too=True))
+    assert [each.cycle for each in found.deviations] == [NEXT]
+    found = recompute(lines, rebuild_with(alike, schedule(), effects_too=True))
+    assert (found.checked, found.deviations) == (1, ())
+
+
 def test_a_command_that_lands_while_it_is_decided_is_decided_upon() -> None:
     """Otherwise the journal would hold a decision that its record does not lead to."""
     controls: list[tuple[bool, bool]] = []

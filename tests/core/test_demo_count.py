@@ -92,6 +92,7 @@ def test_lateness_tells_first_cycles_from_ordinary_ones() -> None:
     ]
     ended = Ended(killed_pid=OLD, failed_release="bad")
     late = lateness(reports, since=2, boundary_ns=boundary_ns, ended=ended)
+    assert lateness(reports, since=3, boundary_ns=boundary_ns, ended=ended).ordinary == (2.0,)
     # NEW and OLD take over twice in a planned way, then OLD is killed.
     assert late.ordinary == (1.0, 2.0)
     assert late.first == (3.0, 4.0, 6.0)

@@ -12,7 +12,7 @@ import pytest
 
 from foresight.demo.books import Comparison
 from foresight.drill.course import HOW
-from foresight.drill.faults import ELSEWHERE, FAULTS, chosen, estimate_s
+from foresight.drill.faults import ELSEWHERE, FAULTS, chosen, estimate_s, patience_s
 from foresight.drill.verdict import Trading, Verdict, Window, judge
 from state.journal_frames import Line
 from state.open_struct import encode_open
@@ -201,6 +201,7 @@ def test_every_fault_can_be_made_and_chosen() -> None:
 
 def test_the_estimate_grows_with_the_period() -> None:
     first, second = FAULTS[:2]
+    assert patience_s(60.0) - patience_s(1.0) == 8 * 59
     assert estimate_s([first], 60) - estimate_s([first], 1) == 59 * first.periods
     assert estimate_s([first, second], 1) == estimate_s([first], 1) + estimate_s([second], 1)
 

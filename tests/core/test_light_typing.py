@@ -44,6 +44,12 @@ def test_a_named_tuple_is_what_it_is_with_typing(base: object) -> None:
         pair(1, "b", 3)
 
 
+def test_a_cast_and_a_mark_change_nothing() -> None:
+    value = object()
+    assert light_typing.cast("int", value) is value
+    assert light_typing.override(test_defaults_come_last) is test_defaults_come_last
+
+
 def test_defaults_come_last() -> None:
     text = "class Wrong(Base):\n    first: int = 1\n    second: int\n"
     with pytest.raises(AssertionError, match="defaults come last"):

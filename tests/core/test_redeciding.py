@@ -126,6 +126,19 @@ def test_a_release_that_is_not_pure_is_told_from_one_that_another_release_deviat
     assert "5 not pure in the running release" in words_of(found)
 
 
+def test_a_release_that_cannot_decide_its_own_cycle_again_is_not_pure(ran: Simulation) -> None:
+    broken = ordering()
+
+    def fail(_cycle: Cycle, _body: Any) -> None:  # noqa: ANN401 - the application's body
+        message = "only once"
+        raise KeyError(message)
+
+    broken.deciding = fail
+    found = compare(told(ran, broken), ordering())
+    assert found.impure >= 1
+    assert "KeyError: 'only once'" in impurity_of(found)
+
+
 def test_what_a_release_decided_itself_is_known_from_its_first_cycle_on() -> None:
     """Also where what was decided before leads its code elsewhere."""
 

@@ -9,6 +9,7 @@ from foresight.config import ASSETS, Config, config_hash, home_of, load, nearest
 from foresight.errors import ConfigError
 from foresight.strategies import build
 from foresight.strategies.late_entry import LateEntry
+from foresight.strategies.registry import own_names
 from foresight.venues.keys import read_key
 
 KEY = "0x" + "ab" * 32
@@ -135,6 +136,12 @@ def test_a_strategy_says_what_it_does_not_understand(text: str, what: str) -> No
 
 def test_a_timeframe_without_a_section_stands_aside() -> None:
     assert build(read(""))["5m"].name == "stand_aside"
+
+
+def test_strategies_of_the_project_are_named_once_each() -> None:
+    own = '[strategy.{0}]\nname = "strategy:Momentum"\n'
+    assert own_names(read(own.format("5m") + own.format("15m"))) == ["strategy:Momentum"]
+    assert own_names(read('[strategy.5m]\nname = "stand_aside"\n')) == []
 
 
 def test_hints_name_the_nearest_or_all() -> None:
