@@ -1,10 +1,11 @@
-"""What the documents say exists: files, commands, make targets.
+"""What the documents say exists: files, tests, commands, make targets.
 
 A reader who follows a link into nothing stops believing the rest.
 """
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -37,6 +38,19 @@ def unknown_targets(text: str) -> list[str]:
     return sorted({name for name in used if name not in known})
 
 
+def missing_tests(text: str) -> list[str]:
+    named = re.findall(r"`(tests/[^`]*?)::([^`]*)`", text)
+    return [f"{path}::{name}" for path, name in named if name not in functions_in(ROOT / path)]
+
+
+def functions_in(path: Path) -> set[str]:
+    if not path.is_file():
+        return set()
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    return {node.name for node in tree.body if isinstance(node, kinds)}
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_file_that_a_document_names_is_there(name: str) -> None:
     assert missing_links(ROOT / "README.md", "[a](no/such.md)") == ["no/such.md"]
@@ -50,3 +64,20 @@ def test_every_command_that_a_document_names_exists(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
     assert unknown_commands(text) == []
     assert unknown_targets(text) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_test_that_a_document_names_exists(name: str) -> None:
+    here = "tests/core/test_documents.py"
+    assert missing_tests(f"`{here}::test_of_nothing`, `{here}::functions_in`") == [
+        f"{here}::test_of_nothing"
+    ]
+    assert missing_tests((ROOT / name).read_text(encoding="utf-8")) == []
+
+
+def test_every_pitfall_is_held_or_says_why_not() -> None:
+    text = (ROOT / "docs" / "pitfalls.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d+) \|.*\| (.*) \|$", text, flags=re.MULTILINE)
+    assert [int(number) for number, _ in rows] == list(range(1, 63))
+    said = re.compile(r"`tests/|does not apply: |held by construction: |no test yet")
+    assert [number for number, held in rows if not said.search(held)] == []

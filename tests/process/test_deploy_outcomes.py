@@ -14,6 +14,7 @@ import pytest
 
 from deploy import history, requests
 from deploy.deployer import Deployer
+from deploy.gates import GateName, GateResult
 from handoff.client import LauncherClient, RequestRefused
 from handoff.rollout import Phase
 from handoff.wire import Kind
@@ -173,3 +174,23 @@ def test_an_approval_that_is_asked_for_again_after_the_take_is_no_refusal(bot: B
         assert client.ask(Kind.APPROVE, deploy=deploy, bake=1000)["ok"]
         with pytest.raises(RequestRefused, match="no candidate"):
             client.ask(Kind.APPROVE, deploy="dother", bake=1)
+
+
+def test_a_release_that_ran_comes_back_without_a_trial_and_fenced_like_any_other(bot: Bot) -> None:
+    """In an emergency nobody waits for what it has proven before."""
+    first, began = bot.live(), bot.record()
+    assert began is not None
+    assert began.ownership.owner is not None
+    second = bot.project.version("2")
+    bot.request(second)
+    bot.wait_live(second)
+    bot.request("", release=began.ownership.owner.release, bake=0, shadow=1000)
+    bot.wait_live(first)
+    asked = {gate.name: gate.result for gate in bot.deploys()[-1].gates}
+    assert asked[GateName.REPLAY] == GateResult.SKIPPED
+    assert GateName.SHADOW not in asked
+    assert asked[GateName.SCHEMA] == GateResult.PASSED, "what keeps the state whole is asked"
+    back = bot.record()
+    assert back is not None
+    assert back.rollout is None
+    assert back.ownership.epoch == began.ownership.epoch + 2
