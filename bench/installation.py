@@ -20,7 +20,8 @@ import msgspec
 
 from bench.witness import Report, newest_performed, reports_in
 from handoff.client import LauncherClient
-from handoff.processes import Identity, identity_of, watch
+from handoff.hosts import process_of
+from handoff.processes import identity_of, watch
 from handoff.replace import Driver, Limits, Watcher
 from handoff.tree_snapshot import snapshot_tree
 from handoff.wire import Kind, Message
@@ -303,8 +304,7 @@ class Installation:
 
 def send(worker: WorkerId, number: int) -> bool:
     """Send a signal to a worker, and to nobody who got its pid later."""
-    identity = Identity(worker.pid, worker.start_ticks, worker.boot_id, worker.pid_namespace)
-    watched = watch(identity)
+    watched = watch(process_of(worker))
     if watched is None:
         return False
     try:

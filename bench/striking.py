@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple
 
 from bench.fault_plan import RELEASE_FAULTS, Fault, Place, Strike
 from handoff.errors import HandoffError
+from handoff.hosts import process_of
 from handoff.processes import Identity, identity_of, watch
 from handoff.wire import Kind
 
@@ -145,9 +146,7 @@ class Striker:
 
     def _owner(self) -> Identity | None:
         owner = self._installation.owner()
-        if owner is None:
-            return None
-        return Identity(owner.pid, owner.start_ticks, owner.boot_id, owner.pid_namespace)
+        return process_of(owner) if owner is not None else None
 
     def _launcher(self) -> Identity | None:
         try:

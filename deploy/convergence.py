@@ -184,9 +184,7 @@ class Follower:
         return ""
 
     def _owning_release(self) -> str:
-        held = read_only_snapshot(self._home / "state").ownership
-        owning = held.owner or held.last_owner
-        return owning.release if owning is not None else ""
+        return read_only_snapshot(self._home / "state").ownership.release
 
     def _is_signed(self, repository: GitTree, commit: str) -> bool:
         signed = self._policy.signed

@@ -268,9 +268,7 @@ class Deployer:
         record = self._record()
         if record.rollout is not None and record.rollout.deploy_id == self._request.deploy:
             return False
-        held = record.ownership
-        owning = held.owner or held.last_owner
-        if owning is not None and owning.release == self._entry.release:
+        if record.ownership.release == self._entry.release:
             self._end(history.Outcome.PERMANENT, "")
         elif self._took:
             self._end(history.Outcome.RETURNED, "the previous release owns again")

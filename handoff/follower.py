@@ -77,7 +77,7 @@ class Follower:
     def has_part(self, record: Record) -> bool:
         """Tell whether this worker may still become owner."""
         held = record.ownership
-        owning = held.owner or held.last_owner
+        owning = held.newest
         if owning is None or (self.deploy_id and not self._superseded(record)):
             return True
         return self._parts.me.release == owning.release or self._is_previous(record)
@@ -177,7 +177,7 @@ class Follower:
     def _may_seize(self, record: Record) -> bool:
         """Tell whether this worker is an heir or an approved candidate, and warm."""
         held = record.ownership
-        owning = held.owner or held.last_owner
+        owning = held.newest
         heir = not self.deploy_id or self._took_epoch is not None
         if owning is None:
             return heir

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from state.record import WorkerId
 
 
+def process_of(worker: WorkerId) -> Identity:
+    """Return the process of a worker that a record names."""
+    return Identity(worker.pid, worker.start_ticks, worker.boot_id, worker.pid_namespace)
+
+
 class _Gone:
     """A process that is proven gone."""
 
@@ -99,6 +104,5 @@ class LocalHosts:
             return _OutOfSight(self._home, worker.worker)
         if worker.host != socket.gethostname():
             return _Elsewhere()
-        identity = Identity(worker.pid, worker.start_ticks, worker.boot_id, worker.pid_namespace)
-        watched = watch(identity)
+        watched = watch(process_of(worker))
         return _Gone() if watched is None else _Here(watched)

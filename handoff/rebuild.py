@@ -12,13 +12,14 @@ import msgspec
 
 from handoff.deciding import cycle_of, decide_once, encode_bodies, inputs_of
 from state.open_struct import decode_open
-from state.record import Effect, Fate, Record
+from state.record import Record
+from state.transitions import planned_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from handoff.cadence import Schedule
-    from handoff.workload import Decision, Workload
+    from handoff.workload import Workload
     from state.journal_frames import Line
 
 
@@ -39,20 +40,12 @@ def rebuild_with(
         cycle = cycle_of(before, line.cycle, schedule, release=line.release)
         decision = decide_once(workload, before, cycle, inputs_of(workload, line))
         body, fallback = encode_bodies(workload, before, decision.body)
+        decided = (*before.outbox, *planned_in(line.cycle, decision.effects))
         return msgspec.structs.replace(
             header,
             body=body,
             fallback=fallback,
-            outbox=_planned(before, line, decision) if effects_too else header.outbox,
+            outbox=decided if effects_too else header.outbox,
         )
 
     return rebuild
-
-
-def _planned(before: Record, line: Line, decision: Decision[Any]) -> tuple[Effect, ...]:
-    # As `transitions.decide` does it.
-    planned = (
-        msgspec.structs.replace(each, cycle=line.cycle, fate=Fate.PLANNED)
-        for each in decision.effects
-    )
-    return (*before.outbox, *planned)

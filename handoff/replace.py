@@ -311,9 +311,7 @@ class Driver:
             return CandidateExited(reason)
         self._took = True
         self._apply(Took(0, 0, bakes=self._bake > 0))
-        owning = held.owner or held.last_owner
-        assert owning is not None, "somebody took"
-        if owning.release != self._release:
+        if held.release != self._release:
             return OwnershipReturned(reason)  # whoever seized has said so already
         return CandidateExited(reason) if self._deploy.phase is Phase.BAKING else None
 

@@ -216,7 +216,7 @@ class Simulation:
 
     def _own(self) -> None:
         record, attempt = self._store.read(), secrets.token_hex(8)
-        owner = record.ownership.owner or record.ownership.last_owner
+        owner = record.ownership.newest
         previous = record.ownership.previous
         known = {each.release for each in (owner, previous) if each is not None}
         seen = evidence_of(record)

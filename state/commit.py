@@ -150,12 +150,6 @@ def _needs_body(before: Record, after: Record, kind: str) -> bool:
     if kind != "decide" and after.body != before.body:
         return True
     # Another release cannot lead to this body, and has to start from it.
-    if _release_of(after) != _release_of(before):
+    if after.ownership.release != before.ownership.release:
         return True
     return crosses_checkpoint(before.progress.cycle, after.progress.cycle)
-
-
-def _release_of(record: Record) -> str:
-    held = record.ownership
-    owner = held.owner or held.last_owner
-    return owner.release if owner else ""

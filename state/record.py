@@ -100,6 +100,17 @@ class Ownership(OpenStruct, frozen=True, kw_only=True):
     since_cycle: int = 0
     previous: WorkerId | None = None
 
+    @property
+    def newest(self) -> WorkerId | None:
+        """The owner, or between owners the last one; None before the first."""
+        return self.owner or self.last_owner
+
+    @property
+    def release(self) -> str:
+        """The release of the newest owner, or an empty string."""
+        newest = self.newest
+        return newest.release if newest is not None else ""
+
 
 class Missed(OpenStruct, frozen=True, kw_only=True):
     """A cycle that the catch-up policy gave up, and why."""

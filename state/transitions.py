@@ -137,7 +137,7 @@ def seize(
     if _is_previous(record, worker):
         return _give_back(_owned_by(record, worker, attempt=attempt))
     held = record.ownership
-    owning = held.owner or held.last_owner
+    owning = held.newest
     if rollout is None or owning is None or owning.release == worker.release:
         return _owned_by(record, worker, attempt=attempt, previous=held.previous)
     if record.rollout is not None:
@@ -168,7 +168,7 @@ def decide(
     _require_new_effects(record, effects)
     if record.control.halted and effects:
         raise Refused(Refusal.HALTED, f"{len(effects)} effects planned while halted")
-    planned = tuple(replace(effect, cycle=cycle, fate=Fate.PLANNED) for effect in effects)
+    planned = planned_in(cycle, effects)
     progress = replace(record.progress, cycle=cycle, phase=Phase.DECIDED, release=worker.release)
     return replace(
         record,
@@ -263,7 +263,7 @@ def _owned_by(
     ownership = Ownership(
         epoch=held.epoch + 1,
         owner=worker,
-        last_owner=held.owner or held.last_owner,
+        last_owner=held.newest,
         since_cycle=record.progress.cycle + 1,
         previous=previous,
         unknown_fields=held.unknown_fields,
@@ -273,7 +273,7 @@ def _owned_by(
 
 def _begin_bake(record: Record, worker: WorkerId, rollout: Rollout, *, attempt: str) -> Record:
     """A release that did not own before is owner, with a way back if it is to bake."""
-    previous = record.ownership.owner or record.ownership.last_owner
+    previous = record.ownership.newest
     # Without somebody to return to there is nothing that a bake could lead back to.
     bakes = rollout.of > 0 and previous is not None
     owned = _owned_by(record, worker, attempt=attempt, previous=previous if bakes else None)
@@ -338,6 +338,11 @@ def _require_evidence(record: Record, seen: Evidence) -> None:
             f"saw epoch {seen.epoch} at cycle {seen.cycle} {seen.phase.value}, "
             f"found epoch {found.epoch} at cycle {found.cycle} {found.phase.value}",
         )
+
+
+def planned_in(cycle: int, effects: Sequence[Effect]) -> tuple[Effect, ...]:
+    """Return effects as `decide` puts them into the outbox."""
+    return tuple(replace(effect, cycle=cycle, fate=Fate.PLANNED) for effect in effects)
 
 
 def _require_other(record: Record, worker: WorkerId) -> None:

@@ -49,6 +49,5 @@ def _record(installation: Installation) -> Record | None:
 
 
 def _running(installation: Installation, record: Record | None) -> Manifest | None:
-    held = record.ownership if record is not None else None
-    owning = (held.owner or held.last_owner) if held is not None else None
-    return read_manifest(installation.home, owning.release) if owning is not None else None
+    release = record.ownership.release if record is not None else ""
+    return read_manifest(installation.home, release) if release else None

@@ -35,7 +35,7 @@ from handoff.plain import launcher_lock_free, prepare_home
 from handoff.release_files import read_manifest
 from handoff.wire import Kind
 from state.errors import HomeUnsuitable, RecordMissing
-from state.record import Record, Timeline, check_identity
+from state.record import Timeline, check_identity
 
 if TYPE_CHECKING:
     from foresight.config import Config
@@ -148,7 +148,7 @@ def _timeline(installation: Installation, speed: int) -> Timeline:
 def _first_release(installation: Installation) -> str:
     """Return the release that owns the record; where there is none, HEAD, built now."""
     try:
-        held = _owning(installation.record())
+        held = installation.record().ownership.release
     except RecordMissing:
         held = ""
     if held:
@@ -157,11 +157,6 @@ def _first_release(installation: Installation) -> str:
     commit = repository.commit("HEAD")
     progress(f"building {commit.commit[:12]} {commit.subject}")
     return releases_dir.build(installation.home, repository, commit).release
-
-
-def _owning(record: Record) -> str:
-    owner = record.ownership.owner or record.ownership.last_owner
-    return owner.release if owner is not None else ""
 
 
 def _environment(

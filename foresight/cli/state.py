@@ -22,8 +22,9 @@ from foresight.cli.verifying import Recomputed, Unanswered, knowledge_of, recomp
 from handoff.charge import take_home
 from handoff.errors import AnotherInCharge, ReleaseUnusable
 from handoff.exit_codes import ExitCode
+from handoff.hosts import process_of
 from handoff.plain import prepare_home
-from handoff.processes import Identity, watch
+from handoff.processes import proven_dead
 from state.archive import StateNewer, export_state, restore_state
 from state.errors import RecordDamaged, RecordMissing, StateUnusable
 from state.journal_reader import segments, verify_chain, verify_cycles
@@ -258,12 +259,7 @@ def _owner_lives(home: Path) -> bool:
         return False
     if owner is None:
         return False
-    who = Identity(owner.pid, owner.start_ticks, owner.boot_id, owner.pid_namespace)
-    watched = watch(who)
-    if watched is None:
-        return False
-    watched.close()
-    return True
+    return not proven_dead(process_of(owner))
 
 
 def steps_of(record: Record, known: Knowledge) -> dict[str, Any]:
@@ -297,8 +293,8 @@ def steps_of(record: Record, known: Knowledge) -> dict[str, Any]:
 
 
 def _owning(record: Record) -> str:
-    owner = record.ownership.owner or record.ownership.last_owner
-    if owner is None:
+    release = record.ownership.release
+    if not release:
         message = "no release ever owned this record"
         raise StateUnusable(message)
-    return owner.release
+    return release

@@ -49,8 +49,7 @@ def summary_of(installation: Installation) -> dict[str, Any]:
     """Return everything that `status` shows as JSON builtins."""
     record = installation.record()
     launcher = _launcher(installation)
-    owner = record.ownership.owner or record.ownership.last_owner
-    release = owner.release if owner is not None else ""
+    release = record.ownership.release
     manifest = read_manifest(installation.home, release) if release else None
     current = history.read_current(installation.home)
     book: Book = SCHEMA.decode(record.body, record.schema)

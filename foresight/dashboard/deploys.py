@@ -78,8 +78,7 @@ def deploying_of(
     """
     bake = record.rollout if record else None
     if bake is not None and record is not None:
-        owner = record.ownership.owner or record.ownership.last_owner
-        release = owner.release if owner else ""
+        release = record.ownership.release
         known = names.get(release, ReleaseName())
         is_mine = entry is not None and entry.deploy == bake.deploy_id
         return _stage(

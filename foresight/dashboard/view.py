@@ -274,7 +274,7 @@ def _version(snapshot: Snapshot, lines: Sequence[CycleLine], names: Mapping[str,
 
 
 def _newest_owner(record: Record | None) -> WorkerId | None:
-    return None if record is None else record.ownership.owner or record.ownership.last_owner
+    return None if record is None else record.ownership.newest
 
 
 def _tempo(record: Record | None, lines: Sequence[CycleLine], now_ms: int) -> Tempo:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final
 from deploy import deployer, requests
 from deploy.history import Outcome
 from foresight.drill.errors import NotSeen
-from foresight.drill.instance import identity_of_worker
 from foresight.drill.scene import Scene, require
 from foresight.drill.waiting import wait_for, wait_instant
+from handoff.hosts import process_of
 from handoff.limits import DRAIN_TIMEOUT_S, MS
 from handoff.processes import Identity, boot_id, pid_namespace
 from handoff.supervision import Role
@@ -90,7 +90,7 @@ def new_owner_killed(scene: Scene) -> str:
     owner = wait_for("the take", taken, scene.limit_s)
     first = instance.record().ownership.since_cycle
     wait_instant(instance.schedule.boundary_ns(first) + AFTER_NS)
-    instance.kill(identity_of_worker(owner))
+    instance.kill(process_of(owner))
     said = _ended(scene, deploy, Outcome.RETURNED)
     require(
         f"the owner is of {instance.owner().release}, not of {before.release} again",

@@ -21,7 +21,7 @@ from handoff import launcher_process
 from handoff.client import LauncherClient
 from handoff.engine_config import read_engine_config
 from handoff.errors import HandoffError, NotRunning
-from handoff.processes import KILL, Identity, Watched, identity_of, spawn, watch
+from handoff.processes import KILL, Identity, Watched, identity_of, proven_dead, spawn, watch
 from handoff.release_files import Manifest, read_manifest
 from handoff.supervision import Role
 from handoff.wire import Kind
@@ -172,7 +172,7 @@ class Instance:
 
     def wait_gone(self, who: Identity, limit_s: float) -> None:
         """Wait until a process is gone."""
-        wait_for(f"the end of pid {who.pid}", lambda: is_gone(who), limit_s)
+        wait_for(f"the end of pid {who.pid}", lambda: proven_dead(who), limit_s)
         for watched in self._started:
             watched.reap()
 
@@ -246,17 +246,3 @@ def refuse_real_money(home: Path) -> None:
     if LIVE in dict(read_engine_config(home).environment):
         message = f"what runs under {home} trades real money"
         raise DrillRefused(message, "drill a demonstration: `make run` in another clone")
-
-
-def identity_of_worker(worker: WorkerId) -> Identity:
-    """Return the process of a worker that a record names."""
-    return Identity(worker.pid, worker.start_ticks, worker.boot_id, worker.pid_namespace)
-
-
-def is_gone(who: Identity) -> bool:
-    """Tell whether a process is proven gone."""
-    watched = watch(who)
-    if watched is None:
-        return True
-    watched.close()
-    return False

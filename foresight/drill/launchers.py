@@ -10,13 +10,14 @@ import signal
 from typing import TYPE_CHECKING, Final
 
 from foresight.drill.faults import PERIODS_AFTER
-from foresight.drill.instance import Instance, is_gone
 from foresight.drill.scene import Scene, require
 from foresight.drill.waiting import wait_for
 from handoff.exit_codes import ExitCode
 from handoff.log_events import LogEvent
+from handoff.processes import proven_dead
 
 if TYPE_CHECKING:
+    from foresight.drill.instance import Instance
     from handoff.processes import Identity
 
 REPLACE_S_MAX: Final = 30.0  # its own trial run is bounded by 10
@@ -82,7 +83,7 @@ def all_killed(scene: Scene) -> str:
     # The owner last, so that no standby comes to own in between.
     for each in sorted(children, key=lambda child: child.pid == owner.pid):
         instance.kill(each)
-    require("something of it still runs", holds=all(map(is_gone, children)))
+    require("something of it still runs", holds=all(map(proven_dead, children)))
     scene.lead()
     heir = instance.owner()
     require(f"{heir.release} owns, not {owner.release}", holds=heir.release == owner.release)

@@ -10,10 +10,11 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from foresight.drill.errors import NotSeen
-from foresight.drill.instance import identity_of_worker, is_gone
 from foresight.drill.scene import Scene, require
 from foresight.drill.waiting import now_ns, wait_instant
+from handoff.hosts import process_of
 from handoff.limits import MS
+from handoff.processes import proven_dead
 from state.record import Phase
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def killed_decided(scene: Scene) -> str:
 def stopped(scene: Scene) -> str:
     """Stop the owner over a boundary until somebody else owns; then let it go on."""
     owner, boundary_ns, cycle = _aim(scene)
-    process = identity_of_worker(owner)
+    process = process_of(owner)
     wait_instant(boundary_ns - STOP_NS)
     scene.stop(process)
     heir = scene.wait_other_owner(owner)
@@ -74,12 +75,12 @@ def _aim(scene: Scene) -> tuple[WorkerId, int, int]:
 def _followed(scene: Scene, owner: WorkerId, where: str) -> str:
     """Kill the owner now; wait for who follows; return what was seen."""
     killed_s = time.monotonic()
-    scene.instance.kill(identity_of_worker(owner))
+    scene.instance.kill(process_of(owner))
     heir = scene.wait_other_owner(owner)
     seized_s = time.monotonic() - killed_s
     same = heir.release == owner.release
     require(f"{heir.release} follows {owner.release}", holds=same)
-    require("the killed owner lives", holds=is_gone(identity_of_worker(owner)))
+    require("the killed owner lives", holds=proven_dead(process_of(owner)))
     return f"killed {where}; {heir.worker} seized {seized_s:.2f} s later"
 
 
@@ -123,7 +124,7 @@ def _stopped_decided(scene: Scene, number: int) -> Record | None:
 
 def _stopped(scene: Scene, owner: WorkerId, is_met: Callable[[Record], bool]) -> Record | None:
     """Stop the owner; let it go on at once, and return None, if it is in another step by now."""
-    process = identity_of_worker(owner)
+    process = process_of(owner)
     scene.stop(process)
     wait_instant(now_ns() + STOPPED_NS)
     record = scene.instance.record()
