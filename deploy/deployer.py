@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from filelock import FileLock, Timeout
+from msgspec.structs import asdict
 
 from deploy import gates, history, host, releases_dir, replay, requests, survey
 from deploy.errors import DeployError, GateRefused, TurnTimeout
@@ -59,6 +60,11 @@ _OUTCOMES: Final = {
     Phase.REFUSED: history.Outcome.REFUSED,
     Phase.RETURNED: history.Outcome.RETURNED,
 }
+_REPLACEABLE: Final = ("replaying", "starting", "gating")  # by a newer request
+_INTERRUPTED: Final = {
+    AbortAsked: history.Outcome.ABORTED,
+    Superseded: history.Outcome.SUPERSEDED,
+}
 
 
 class Deployer:
@@ -84,7 +90,7 @@ class Deployer:
         self._request = request
         self._now_ns = now_ns
         self._say = say
-        self._interrupt = ""
+        self._interrupt: history.Outcome | None = None
         self._mine = False
         self._since_s = time.monotonic()
         self._entry = self._begin()
@@ -167,7 +173,7 @@ class Deployer:
         self._note(output=driver.output)
         outcome = _OUTCOMES[deploy.phase]
         if outcome is history.Outcome.REFUSED and self._interrupt:
-            outcome = history.Outcome(self._interrupt)
+            outcome = self._interrupt
         self._end(outcome, deploy.reason if outcome is not history.Outcome.PERMANENT else "")
         try:
             self._prune()
@@ -307,17 +313,11 @@ class Deployer:
         self._end(history.Outcome.SUPERSEDED, f"superseded by {by}")
 
     def _wanted(self) -> Event | None:
-        with contextlib.suppress(DeployError):
-            by = requests.read_request(self._home, self._request.deploy).aborted_by
-            if by:
-                self._interrupt = history.Outcome.ABORTED.value
-                return AbortAsked(by)
-        if self._entry.phase in ("replaying", "starting", "gating"):
-            newer = requests.newer_than(self._home, self._request)
-            if newer is not None:
-                self._interrupt = history.Outcome.SUPERSEDED.value
-                return Superseded(newer.deploy)
-        return None
+        replaceable = self._entry.phase in _REPLACEABLE
+        event = requests.interruption(self._home, self._request, is_replaceable=replaceable)
+        if event is not None:
+            self._interrupt = _INTERRUPTED[type(event)]
+        return event
 
     # --- what is written down ------------------------------------------------------
 
@@ -360,7 +360,7 @@ class Deployer:
                 "reason": deploy.reason,
                 "boundary_ms": deploy.boundary_ms,
                 "clean_cycles": deploy.clean_cycles,
-                **event._asdict(),
+                **asdict(event),
             }
         )
 

@@ -7,6 +7,7 @@ so that a deployer that was killed finds it again.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -14,6 +15,7 @@ import msgspec
 from deploy.errors import RequestMissing
 from deploy.gates import REPLAY_CYCLES, REPLAY_DIFFER_MAX
 from deploy.release import ENTRY_DEFAULT
+from handoff.events import AbortAsked, Superseded
 from state.atomic_file import SystemFiles, make_directory, replace_file
 
 if TYPE_CHECKING:
@@ -100,6 +102,24 @@ def newer_than(home: Path, request: Request) -> Request | None:
         if (each.requested_ns, each.deploy) > (request.requested_ns, request.deploy)
     ]
     return later[-1] if later else None
+
+
+def interruption(
+    home: Path, request: Request, *, is_replaceable: bool
+) -> AbortAsked | Superseded | None:
+    """Return who wants a deploy undone or what replaces it, or None where it may go on.
+
+    Args:
+        home: The state directory.
+        request: Its request; that somebody wants it undone is read anew.
+        is_replaceable: It was not approved yet, so that a newer request supersedes it.
+    """
+    with contextlib.suppress(RequestMissing):
+        by = read_request(home, request.deploy).aborted_by
+        if by:
+            return AbortAsked(by)
+    newer = newer_than(home, request) if is_replaceable else None
+    return None if newer is None else Superseded(newer.deploy)
 
 
 def as_newest(home: Path, request: Request) -> Request:

@@ -1,36 +1,37 @@
 """What can happen in a deploy, and what a deploy can ask to be done. Frozen values only.
 
-Events say what happened; commands say what to do. Neither knows who sent it.
+Events say what happened; commands say what to do. Neither knows who sent it. Each is equal to
+its own kind alone and always true, so that a comparison or a bare `if` confuses none of them.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import msgspec
 
 
-class BuildFailed(NamedTuple):
+class BuildFailed(msgspec.Struct, frozen=True):
     """No release came out of the source."""
 
     reason: str
 
 
-class Built(NamedTuple):
+class Built(msgspec.Struct, frozen=True):
     """The release is on disk, complete."""
 
     release: str
 
 
-class CandidateStarted(NamedTuple):
+class CandidateStarted(msgspec.Struct, frozen=True):
     """The candidate's process exists; that alone means nothing."""
 
     pid: int
 
 
-class CandidateWarming(NamedTuple):
+class CandidateWarming(msgspec.Struct, frozen=True):
     """The candidate's code runs and says hello: the boot gate passed."""
 
 
-class GatePassed(NamedTuple):
+class GatePassed(msgspec.Struct, frozen=True):
     """A gate was passed, with its evidence."""
 
     gate: str
@@ -38,7 +39,7 @@ class GatePassed(NamedTuple):
     seconds: float
 
 
-class GateFailed(NamedTuple):
+class GateFailed(msgspec.Struct, frozen=True):
     """A gate refused the candidate."""
 
     gate: str
@@ -46,11 +47,11 @@ class GateFailed(NamedTuple):
     seconds: float
 
 
-class CandidateReady(NamedTuple):
+class CandidateReady(msgspec.Struct, frozen=True):
     """Every gate is passed; the candidate waits to be approved."""
 
 
-class Took(NamedTuple):
+class Took(msgspec.Struct, frozen=True):
     """The candidate owns from this cycle on."""
 
     cycle: int
@@ -58,7 +59,7 @@ class Took(NamedTuple):
     bakes: bool
 
 
-class CycleSettled(NamedTuple):
+class CycleSettled(msgspec.Struct, frozen=True):
     """The new owner settled a cycle of its bake."""
 
     cycle: int
@@ -66,35 +67,35 @@ class CycleSettled(NamedTuple):
     of: int
 
 
-class BakeEnded(NamedTuple):
+class BakeEnded(msgspec.Struct, frozen=True):
     """The last clean cycle was settled: the release is permanent."""
 
 
-class OwnershipReturned(NamedTuple):
+class OwnershipReturned(msgspec.Struct, frozen=True):
     """The previous release owns again."""
 
     reason: str
 
 
-class CandidateExited(NamedTuple):
+class CandidateExited(msgspec.Struct, frozen=True):
     """The candidate's process is gone before it took."""
 
     reason: str
 
 
-class TimeLimitPassed(NamedTuple):
+class TimeLimitPassed(msgspec.Struct, frozen=True):
     """A phase took longer than it may."""
 
     limit_s: float
 
 
-class AbortAsked(NamedTuple):
+class AbortAsked(msgspec.Struct, frozen=True):
     """Somebody wants this deploy undone."""
 
     by: str
 
 
-class Superseded(NamedTuple):
+class Superseded(msgspec.Struct, frozen=True):
     """A newer request replaces this one."""
 
     by: str
@@ -119,25 +120,25 @@ Event = (
 )
 
 
-class Build(NamedTuple):
+class Build(msgspec.Struct, frozen=True):
     """Make the release."""
 
 
-class StartCandidate(NamedTuple):
+class StartCandidate(msgspec.Struct, frozen=True):
     """Start a worker of the release beside the owner."""
 
     release: str
 
 
-class Approve(NamedTuple):
+class Approve(msgspec.Struct, frozen=True):
     """Let the candidate take the next boundary."""
 
 
-class StopCandidate(NamedTuple):
+class StopCandidate(msgspec.Struct, frozen=True):
     """End the candidate; it owns nothing."""
 
 
-class ReturnOwnership(NamedTuple):
+class ReturnOwnership(msgspec.Struct, frozen=True):
     """Let the previous owner, still warm, take the next boundary."""
 
 

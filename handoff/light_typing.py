@@ -9,7 +9,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import IO, Any, Final, NamedTuple, NoReturn, TextIO, cast
+    from typing import IO, Any, Final, NamedTuple, NoReturn, TextIO, cast, dataclass_transform
 
     from typing_extensions import override
 else:
@@ -20,6 +20,10 @@ else:
     def cast(_kind: object, value: object) -> object:
         """Return the value as it is."""
         return value
+
+    def dataclass_transform(**_options: object) -> object:
+        """Return what returns a class as it is; it tells a checker of types to read its fields."""
+        return lambda kind: kind
 
     def override(method: object) -> object:
         """Return the method as it is; the real one is a stranger's package."""
@@ -53,5 +57,6 @@ __all__ = [
     "NoReturn",
     "TextIO",
     "cast",
+    "dataclass_transform",
     "override",
 ]

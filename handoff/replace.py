@@ -165,7 +165,7 @@ class Driver:
                 message = self._client.event(_POLL_S)
                 # Also between the messages of others: a busy launcher must not stretch a limit.
                 event = self._event_of(message) if message else None
-                if event is None:  # an event without members is false, and still an event
+                if event is None:
                     event = self._limit_event()
                 if event is not None and self._deploy.phase not in ENDED:
                     self._apply(event)

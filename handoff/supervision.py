@@ -11,6 +11,7 @@ import enum
 import math
 
 from handoff.light_typing import TYPE_CHECKING, NamedTuple
+from handoff.light_value import Value
 from handoff.limits import (
     CANDIDATE_LIFE_S_MAX,
     DRAIN_TIMEOUT_S,
@@ -61,7 +62,7 @@ class Child(NamedTuple):
     undriven_s: float | None = None
 
 
-class StartHeir(NamedTuple):
+class StartHeir(Value):
     """Start a worker of the release that the record calls for.
 
     Attributes:
@@ -73,19 +74,19 @@ class StartHeir(NamedTuple):
     owner_hangs: bool = False
 
 
-class Drain(NamedTuple):
+class Drain(Value):
     """Ask a child to leave."""
 
     name: str
 
 
-class Kill(NamedTuple):
+class Kill(Value):
     """End a child that did not leave in time."""
 
     name: str
 
 
-class Exit(NamedTuple):
+class Exit(Value):
     """Every child is gone: the launcher may exit."""
 
 

@@ -20,7 +20,7 @@ TARGET = Path("state/transitions.py")
 TESTS = "tests/core/test_transitions.py"
 # With the helpers of the tests; not with their conftest.py, which prepares a whole session.
 COPIED = (
-    *("state", "handoff", "tests/core", "pyproject.toml"),
+    *("state", "handoff", "deploy", "tests/core", "pyproject.toml"),
     *("tests/records.py", "tests/homes.py", "tests/faulty_files.py", "tests/power_cut.py"),
     *("tests/engine_world.py", "tests/owner_world.py", "tests/worker_world.py"),
 )
@@ -236,10 +236,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def all_mutants() -> tuple[Mutant, ...]:
-    """Return those of the transitions and those of everything around them."""
+    """Return those of the transitions, of everything around them, and of what is mixed up."""
     from tests.shell_mutants import SHELL_MUTANTS  # noqa: PLC0415 - it needs `Mutant` from here
+    from tests.swap_mutants import SWAP_MUTANTS  # noqa: PLC0415 - as above
 
-    return (*CORE_MUTANTS, *SHELL_MUTANTS)
+    return (*CORE_MUTANTS, *SHELL_MUTANTS, *SWAP_MUTANTS)
 
 
 def _copy_tree(tree: Path) -> None:

@@ -6,6 +6,7 @@ import dataclasses
 import typing
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -239,13 +240,13 @@ def test_events_and_commands_are_frozen_and_named_in_one_union_each() -> None:
         value
         for name, value in vars(events).items()
         if isinstance(value, type)
-        and issubclass(value, tuple)
+        and issubclass(value, msgspec.Struct)
         and value.__module__ == "handoff.events"
     }
     unions = (*typing.get_args(events.Event), *typing.get_args(events.Command))
     assert members == set(unions)
     assert len(unions) == len(set(unions))
     for example in EXAMPLES:
-        for field in example._fields:
+        for field in type(example).__annotations__:
             with pytest.raises(AttributeError):
                 setattr(example, field, None)

@@ -1,0 +1,204 @@
+"""A deploy's driver, with a launcher that tells what a test wants: each message is one event."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
+
+from handoff import replace
+from handoff.errors import WireBroken
+from handoff.events import (
+    AbortAsked,
+    BakeEnded,
+    Built,
+    CandidateExited,
+    CandidateReady,
+    CandidateStarted,
+    CandidateWarming,
+    CycleSettled,
+    Event,
+    GateFailed,
+    GatePassed,
+    OwnershipReturned,
+    TimeLimitPassed,
+    Took,
+)
+from handoff.replace import Driver, Limits, Watcher
+from handoff.rollout import Deploy, Phase
+from handoff.wire import Kind, Message
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+FRESH = {"pid": 7, "connected": False, "warm": False, "owner": False}
+
+
+class Launcher:
+    """Answers every request, and tells one message after another; then it is gone."""
+
+    def __init__(self, *tells: Message | None, found: Message | None = None) -> None:
+        self.asked: list[Kind] = []
+        self._tells = list(tells)
+        self._found = found or FRESH
+
+    def __call__(self, _home: Path) -> Self:
+        return self
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return
+
+    def ask(self, kind: Kind, **_members: object) -> Message:
+        self.asked.append(kind)
+        return self._found
+
+    def event(self, _timeout_s: float) -> Message | None:
+        if not self._tells:
+            text = "the launcher hung up"
+            raise WireBroken(text)
+        return self._tells.pop(0)
+
+
+def mine(kind: Kind, **members: Any) -> Message:  # noqa: ANN401 - JSON members
+    return {"kind": kind.value, "deploy": "d1", "release": "r2", "pid": 7, **members}
+
+
+HELLO = mine(Kind.HELLO)
+PASSED = mine(Kind.GATE, gate="schema", passed=True, reason="version 2", seconds=0.5)
+READY = mine(Kind.READY)
+TOOK = mine(Kind.TOOK, cycle=12, boundary_ms=1000, of=2)
+EXITED = mine(Kind.EXITED, how="killed by SIGKILL")
+RETURNED = mine(Kind.SEIZED, deploy="", release="r1", cycle=13)
+
+
+class Story:
+    """One deploy with such a launcher: how it ended, what happened, what was asked for.
+
+    Args:
+        launcher: The launcher.
+        patch: Puts it in the place of the real one's client.
+        limits: Time limits of the phases.
+        aborts_in: The phase in which somebody wants it undone, or None.
+    """
+
+    def __init__(
+        self,
+        launcher: Launcher,
+        patch: pytest.MonkeyPatch,
+        home: Path,
+        *,
+        limits: Limits | None = None,
+        aborts_in: Phase | None = None,
+    ) -> None:
+        patch.setattr(replace, "LauncherClient", launcher)
+        self.happened: list[Event] = []
+        self.phase = Phase.BUILDING
+        self._aborts_in = aborts_in
+        watcher = Watcher(moved=self._moved, interrupt=self._interrupt)
+        driver = Driver(home, deploy_id="d1", release="r2", bake=2, limits=limits, watcher=watcher)
+        self.deploy = driver.run()
+        self.asked = launcher.asked
+
+    def _moved(self, deploy: Deploy, event: Event, _before: Phase) -> None:
+        self.phase = deploy.phase
+        if isinstance(event, GatePassed | GateFailed):
+            event = msgspec.structs.replace(event, seconds=0.0)  # as long as it took
+        self.happened.append(event)
+
+    def _interrupt(self) -> Event | None:
+        return AbortAsked("alice") if self.phase is self._aborts_in else None
+
+
+STARTED = [
+    Built("r2"),
+    CandidateStarted(7),
+    CandidateWarming(),
+    GatePassed("boot", "pid 7 says hello", 0.0),
+]
+
+
+def test_a_good_deploy_is_told_step_by_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a user, the history and a deployer hear is made of these events, in this order."""
+    settled = mine(Kind.SETTLED, cycle=12, clean_cycles=1, of=2)
+    ended = mine(Kind.SETTLED, deploy="", cycle=13)
+    launcher = Launcher(HELLO, PASSED, READY, TOOK, settled, ended)
+    story = Story(launcher, monkeypatch, tmp_path)
+    assert story.happened == [
+        *STARTED,
+        GatePassed("schema", "version 2", 0.0),
+        CandidateReady(),
+        Took(12, 1000, bakes=True),
+        CycleSettled(12, 1, 2),
+        BakeEnded(),
+    ]
+    assert story.deploy.phase is Phase.PERMANENT
+    assert story.asked == [Kind.SUBSCRIBE, Kind.START_CANDIDATE, Kind.APPROVE]
+
+
+def test_a_gate_that_refuses_stops_the_candidate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = mine(Kind.GATE, gate="warm", passed=False, reason="no venue", seconds=0.1)
+    story = Story(Launcher(HELLO, refused), monkeypatch, tmp_path)
+    assert story.happened == [*STARTED, GateFailed("warm", "no venue", 0.0)]
+    assert (story.deploy.phase, story.deploy.reason) == (Phase.REFUSED, "warm: no venue")
+    assert story.asked[-1] is Kind.STOP_CANDIDATE
+
+
+def test_a_candidate_that_dies_in_its_gates_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    story = Story(Launcher(HELLO, EXITED), monkeypatch, tmp_path)
+    assert story.happened == [*STARTED, CandidateExited("killed by SIGKILL")]
+    assert story.deploy.phase is Phase.REFUSED
+
+
+def test_another_release_that_owns_in_the_bake_ends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = mine(Kind.LEAVING, reason="a bad cycle")
+    story = Story(Launcher(HELLO, READY, TOOK, RETURNED, left), monkeypatch, tmp_path)
+    assert story.happened[-2:] == [Took(12, 1000, bakes=True), OwnershipReturned("")]
+    assert (story.deploy.phase, story.deploy.reason) == (Phase.RETURNED, "a bad cycle")
+
+
+def test_a_phase_without_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where nothing is heard any more."""
+    limits = Limits(gating_s=0.0)
+    story = Story(Launcher(HELLO, None), monkeypatch, tmp_path, limits=limits)
+    assert story.happened == [*STARTED, TimeLimitPassed(0.0)]
+    assert story.deploy.phase is Phase.REFUSED
+
+
+def test_an_abort_in_the_bake_asks_for_the_way_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launcher = Launcher(HELLO, READY, TOOK, RETURNED)
+    story = Story(launcher, monkeypatch, tmp_path, aborts_in=Phase.BAKING)
+    assert story.happened[-2:] == [AbortAsked("alice"), OwnershipReturned("aborted by alice")]
+    assert story.asked[-2:] == [Kind.APPROVE, Kind.GIVE_BACK]
+
+
+def test_a_driver_that_comes_back_catches_up_with_its_candidate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one before it was killed in the bake: nothing is approved a second time."""
+    found = {"pid": 7, "connected": True, "warm": True, "owner": True}
+    ended = mine(Kind.SETTLED, deploy="", cycle=13)
+    story = Story(Launcher(ended, found=found), monkeypatch, tmp_path)
+    assert story.happened == [
+        Built("r2"),
+        CandidateStarted(7),
+        CandidateWarming(),
+        CandidateReady(),
+        Took(0, 0, bakes=True),
+        BakeEnded(),
+    ]
+    assert story.asked == [Kind.SUBSCRIBE, Kind.START_CANDIDATE]
