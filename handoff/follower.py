@@ -76,16 +76,16 @@ class Follower:
 
     def has_part(self, record: Record) -> bool:
         """Tell whether this worker may still become owner."""
-        held = record.ownership
-        owning = held.newest
-        if owning is None or (self.deploy_id and not self._superseded(record)):
-            return True
-        return self._parts.me.release == owning.release or self._is_previous(record)
+        under_way = bool(self.deploy_id) and not self._superseded(record)
+        return under_way or self._is_known(record)
 
     async def become_owner(self, record: Record) -> bool:
         """Seize or take if the rules and the evidence allow it; return whether it owns."""
-        if self._may_seize(record):
-            return self._seize(record)
+        if self._is_successor(record):
+            self._end_overdue_owner(record)
+            proof = self._proof(record)
+            if proof is not None and self._knows_or_reads(record):
+                return self._seize(record, proof)
         if self._wants_to_take(record) and await self._ready_for_next(record):
             return self._take(record)
         return False
@@ -174,22 +174,27 @@ class Follower:
             "new_start_ticks": self._parts.me.start_ticks,
         }
 
-    def _may_seize(self, record: Record) -> bool:
-        """Tell whether this worker is an heir or an approved candidate, and warm."""
-        held = record.ownership
-        owning = held.newest
+    def _is_successor(self, record: Record) -> bool:
+        """Tell whether this worker is an heir or an approved candidate."""
+        owning = record.ownership.newest
         heir = not self.deploy_id or self._took_epoch is not None
         if owning is None:
             return heir
-        known = self._parts.me.release == owning.release or self._is_previous(record)
+        known = self._is_known(record)
         # A release that never owned seizes as it would take: approved, in nobody else's bake.
         approved = self._bake is not None and (known or record.rollout is None)
-        if not ((heir and known) or approved):
-            return False
-        return self._proof(record) is not None and (known or self._can_read(record))
+        return (heir and known) or approved
 
-    def _can_read(self, record: Record) -> bool:
+    def _is_known(self, record: Record) -> bool:
+        """Tell whether this worker's release owns, or is the one that a bake may return to."""
+        owning = record.ownership.newest
+        same = owning is None or self._parts.me.release == owning.release
+        return same or self._is_previous(record)
+
+    def _knows_or_reads(self, record: Record) -> bool:
         """Tell whether this release reads the body; it may have changed since the gates."""
+        if self._is_known(record):
+            return True
         try:
             self._parts.workload.body.decode(record.body, record.schema)
         except SchemaMismatch:
@@ -197,19 +202,31 @@ class Follower:
         return True
 
     def _proof(self, record: Record) -> Proof | None:
-        """Return what proves that the owner cannot go on, or None."""
+        """Return what proves that the owner cannot go on, or None; only its death is proof."""
         owner = record.ownership.owner
         if owner is None:
             return Proof.NONE
-        watched = self._watch_owner(owner)
-        if watched.gone():
-            return Proof.OVERDUE if self._killed == owner else Proof.DEAD
+        if not self._watch_owner(owner).gone():
+            return None
+        return Proof.OVERDUE if self._killed == owner else Proof.DEAD
+
+    def _end_overdue_owner(self, record: Record) -> None:
+        """Kill an owner that let its whole limit pass; whether it dies is another question."""
+        owner = record.ownership.owner
+        if owner is None or self._watch_owner(owner).gone():
+            return
+        self._note_due(record)
         if self._is_overdue(record):
-            # On one host an overdue owner is killed first; only its death is proof.
             self._killed = owner
-            watched.kill()
-            return Proof.OVERDUE if watched.gone() else None
-        return None
+            self._watch_owner(owner).kill()
+
+    def _note_due(self, record: Record) -> None:
+        """Remember since when the owner's next step is due, as this worker sees it."""
+        clock, due = self._parts.clock, evidence_of(record)
+        if clock.now_ns() < self._parts.schedule.boundary_ns(_next_step(record)):
+            self._due = None
+        elif self._due != due:
+            self._due, self._due_since_ns = due, clock.monotonic_ns()
 
     def _is_overdue(self, record: Record) -> bool:
         """Tell whether the owner had the whole limit since its next step became due.
@@ -218,23 +235,16 @@ class Follower:
         the boundary has passed: after a step of the clock, or when the host wakes from a
         suspension, a healthy owner has all of it to go on.
         """
-        clock, schedule = self._parts.clock, self._parts.schedule
-        cycle = record.progress.cycle + (record.progress.phase is Phase.SETTLED)
-        if clock.now_ns() < schedule.boundary_ns(cycle):
-            self._due = None
+        if self._due is None:
             return False
-        if self._due != evidence_of(record):
-            self._due, self._due_since_ns = evidence_of(record), clock.monotonic_ns()
+        clock, schedule = self._parts.clock, self._parts.schedule
         waited_ns = clock.monotonic_ns() - self._due_since_ns
         return waited_ns > schedule.bounds.overdue_ns and (
-            clock.now_ns() >= schedule.overdue_at_ns(cycle)
+            clock.now_ns() >= schedule.overdue_at_ns(_next_step(record))
         )
 
-    def _seize(self, record: Record) -> bool:
+    def _seize(self, record: Record, proof: Proof) -> bool:
         parts = self._parts
-        proof = self._proof(record)
-        if proof is None:
-            return False
         attempt = secrets.token_hex(8)
         change = partial(
             transitions.seize,
@@ -305,6 +315,11 @@ class Follower:
         if self._watched is not None:
             self._watched[1].close()
             self._watched = None
+
+
+def _next_step(record: Record) -> int:
+    """Return the cycle whose step the owner takes next: the one in hand, or the one after it."""
+    return record.progress.cycle + (record.progress.phase is Phase.SETTLED)
 
 
 def is_previous(worker: WorkerId, record: Record) -> bool:

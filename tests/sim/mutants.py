@@ -84,8 +84,8 @@ MUTANTS: Final = (
     _one(
         "having sent SIGKILL counts as death",
         FOLLOWER,
-        "return Proof.OVERDUE if watched.gone() else None",
-        "return Proof.OVERDUE",
+        "if not self._watch_owner(owner).gone():",
+        "if not (self._killed == owner or self._watch_owner(owner).gone()):",
     ),
     _one(
         "an effect with an unknown outcome is sent again blindly",
