@@ -68,8 +68,8 @@ WARM_MINUTES: Final = 3  # candles that a warming worker fetches to see that the
 class Trader(Workload[Book, Market]):
     """The trading system in one worker."""
 
-    body: ClassVar[Schema[Any]] = BOOK
-    inputs: ClassVar[Schema[Any]] = MARKET
+    body = BOOK
+    inputs = MARKET
     effect_kinds: ClassVar[Mapping[str, Schema[Any]]] = {KIND: PAYLOAD}
 
     def __init__(

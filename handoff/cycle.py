@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Generic, Protocol
 
 import msgspec
 
@@ -21,7 +21,7 @@ from handoff.effects import Performer
 from handoff.errors import WorkloadFaulty
 from handoff.limits import MS, NS, OUTBOX_MAX
 from handoff.log_events import LogEvent
-from handoff.workload import Cycle, Unavailable, Workload
+from handoff.workload import BodyT, Cycle, InputsT, Unavailable, Workload
 from state import transitions
 from state.errors import (
     LockTimeout,
@@ -30,7 +30,7 @@ from state.errors import (
     Refused,
     SchemaMismatch,
 )
-from state.store import Change, Note, Store
+from state.store import Note
 from state.transitions import Cleanliness
 
 if TYPE_CHECKING:
@@ -38,12 +38,21 @@ if TYPE_CHECKING:
     from handoff.logs import Log
     from handoff.ports import Clock
     from state.record import Control, Record, WorkerId
+    from state.store import Change, Store
 
 _COMMANDS_MAX = 16  # commands that may land while one cycle is decided
 _LANDED_READS_MAX = 3  # reads that may fail before an unknown outcome is passed on
 
 
-class CycleRunner:
+class Attempted(Protocol):
+    """A transition that still wants the id of its attempt."""
+
+    def __call__(self, record: Record, /, *, attempt: str) -> Record:
+        """Return the next record, or raise `Refused`."""
+        ...
+
+
+class CycleRunner(Generic[BodyT, InputsT]):
     """Runs the cycles of one owner with one epoch.
 
     Args:
@@ -59,7 +68,7 @@ class CycleRunner:
     def __init__(
         self,
         *,
-        workload: Workload[Any, Any],
+        workload: Workload[BodyT, InputsT],
         store: Store,
         clock: Clock,
         schedule: Schedule,
@@ -143,7 +152,7 @@ class CycleRunner:
         change = partial(transitions.release, worker=self._me, epoch=self._epoch)
         return self.commit(change, Note(kind="release", evidence={"reason": reason}))
 
-    def commit(self, change: Any, note: Note) -> Record:  # noqa: ANN401 - partial of a transition
+    def commit(self, change: Attempted, note: Note) -> Record:
         """Apply a transition once; an unknown outcome is looked up, never repeated blindly."""
         attempt = secrets.token_hex(8)
         bound: Change = partial(change, attempt=attempt)
@@ -164,7 +173,7 @@ class CycleRunner:
     def _cycle(self, record: Record, number: int) -> Cycle:
         return cycle_of(record, number, self._schedule, release=self._me.release)
 
-    async def _observe(self, cycle: Cycle, body: object) -> object:
+    async def _observe(self, cycle: Cycle, body: BodyT) -> InputsT | Unavailable:
         limit_s = self._schedule.bounds.budget_ns / NS
         try:
             async with asyncio.timeout(limit_s):
@@ -203,7 +212,7 @@ class CycleRunner:
                 record = self._store.read()
                 cycle = msgspec.structs.replace(cycle, control=record.control)
 
-    def _decision(self, record: Record, cycle: Cycle, inputs: object) -> Any:  # noqa: ANN401 - partial of a transition
+    def _decision(self, record: Record, cycle: Cycle, inputs: InputsT | Unavailable) -> Attempted:
         """Return the transition that commits what the application decides."""
         begun_ns = self._clock.monotonic_ns()
         decision = decide_once(self._workload, record, cycle, inputs)
@@ -216,9 +225,8 @@ class CycleRunner:
         if len(record.outbox) + len(decision.effects) > OUTBOX_MAX:
             message = f"more than {OUTBOX_MAX} effects pending"
             raise WorkloadFaulty(message)
-        return partial(
-            _decide_under,
-            control=cycle.control,
+        decide = partial(
+            transitions.decide,
             worker=self._me,
             epoch=self._epoch,
             cycle=cycle.number,
@@ -227,8 +235,9 @@ class CycleRunner:
             effects=tuple(decision.effects),
             fallback=fallback,
         )
+        return partial(_decide_under, control=cycle.control, decide=decide)
 
-    def _decide_note(self, number: int, inputs: object, started_ns: int) -> Note:
+    def _decide_note(self, number: int, inputs: InputsT | Unavailable, started_ns: int) -> Note:
         if isinstance(inputs, Unavailable):
             return self._note("decide", number, unavailable=inputs.reason, started_ns=started_ns)
         try:
@@ -262,11 +271,11 @@ class CycleRunner:
         )
 
 
-def _decide_under(record: Record, *, control: Control, **facts: Any) -> Record:  # noqa: ANN401 - of decide
+def _decide_under(record: Record, *, control: Control, decide: Attempted, attempt: str) -> Record:
     """Commit a decision only under the control that it was made under.
 
     Otherwise the journal would hold a decision that its own record does not lead to.
     """
     if record.control != control:
         raise Refused(Refusal.EVIDENCE_STALE, "a command came while it was decided")
-    return transitions.decide(record, **facts)
+    return decide(record, attempt=attempt)

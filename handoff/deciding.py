@@ -7,11 +7,11 @@ the same record and inputs gets the same bytes.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from handoff.cadence import Schedule, seed_of
 from handoff.errors import WorkloadFaulty
-from handoff.workload import Cycle, Decision, Unavailable, Workload, is_json
+from handoff.workload import BodyT, Cycle, Decision, InputsT, Unavailable, Workload, is_json
 from state.errors import SchemaMismatch
 from state.record import Effect, Fallback, Record, Rollout, SchemaId
 
@@ -34,7 +34,7 @@ def cycle_of(record: Record, number: int, schedule: Schedule, *, release: str) -
     )
 
 
-def inputs_of(workload: Workload[Any, Any], recorded: Note | Line) -> object:
+def inputs_of(workload: Workload[BodyT, InputsT], recorded: Note | Line) -> InputsT | Unavailable:
     """Return the inputs as they are recorded: what is decided now is decided again alike.
 
     Raises:
@@ -60,8 +60,11 @@ def shape_fault(known: SchemaId, stored: SchemaId | None) -> str:
 
 
 def decide_once(
-    workload: Workload[Any, Any], record: Record, cycle: Cycle, inputs: object
-) -> Decision[Any]:
+    workload: Workload[BodyT, InputsT],
+    record: Record,
+    cycle: Cycle,
+    inputs: InputsT | Unavailable,
+) -> Decision[BodyT]:
     """Let the application decide on a fresh copy of the body and check what it returns.
 
     Raises:
@@ -92,7 +95,7 @@ def _is_effect(planned: object) -> bool:
 
 
 def encode_bodies(
-    workload: Workload[Any, Any], record: Record, body: object
+    workload: Workload[BodyT, InputsT], record: Record, body: BodyT
 ) -> tuple[msgspec.Raw, Fallback | None]:
     """Return a body as it is stored, and as the previous release reads it.
 
@@ -110,7 +113,7 @@ def encode_bodies(
         raise WorkloadFaulty(message) from error
 
 
-def fallback_of(workload: Workload[Any, Any], record: Record, body: object) -> Fallback | None:
+def fallback_of(workload: Workload[BodyT, InputsT], record: Record, body: BodyT) -> Fallback | None:
     """Return the body as the previous release reads it, while one may come back.
 
     Where both releases share a schema the body itself is readable and nothing is doubled.

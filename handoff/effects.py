@@ -8,13 +8,13 @@ application's; who may perform at all was settled by the commit that planned it.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Protocol, assert_never
 
 import msgspec
 
 from handoff.limits import IN_FLIGHT_NS, LANES_MAX, NS, RESOLVE_ATTEMPTS_MAX, RESOLVE_PAUSE_S
 from handoff.log_events import LogEvent
-from handoff.workload import Absent, Pending, Unknown, Workload, is_json, receipt
+from handoff.workload import Absent, Pending, Unknown, is_json, receipt
 from state.record import Delivery, Effect, Fate, Outcome, Receipt
 
 if TYPE_CHECKING:
@@ -25,6 +25,18 @@ if TYPE_CHECKING:
 
 Verdict = Receipt | Fate
 """A receipt, or `Fate.DOUBTFUL`."""
+
+
+class Outside(Protocol):
+    """The application's way to the outside world: what `Workload` does with effects."""
+
+    async def perform(self, effect: Effect) -> Receipt | Pending:
+        """See `Workload.perform`."""
+        ...
+
+    async def resolve(self, effect: Effect) -> Receipt | Absent | Unknown:
+        """See `Workload.resolve`."""
+        ...
 
 
 class Performer:
@@ -40,7 +52,7 @@ class Performer:
         log: Where doubtful effects are reported.
     """
 
-    def __init__(self, workload: Workload[Any, Any], clock: Clock, log: Log) -> None:
+    def __init__(self, workload: Outside, clock: Clock, log: Log) -> None:
         """Keep the parts and the moment."""
         self._workload = workload
         self._clock = clock

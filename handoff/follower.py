@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Generic
 
 from msgspec.structs import replace
 
@@ -22,7 +22,7 @@ from handoff.deciding import cycle_of
 from handoff.limits import MS, NS
 from handoff.log_events import LogEvent
 from handoff.wire import Kind
-from handoff.workload import NotReady
+from handoff.workload import BodyT, InputsT, NotReady
 from state import transitions
 from state.errors import Refused, SchemaMismatch, StateError, StateUnusable
 from state.record import Phase, Record, Rollout, WorkerId, evidence_of
@@ -32,9 +32,10 @@ from state.transitions import Proof
 if TYPE_CHECKING:
     from handoff.parts import Parts
     from handoff.ports import OtherWorker
+    from state.store import Change
 
 
-class Follower:
+class Follower(Generic[BodyT, InputsT]):
     """What one worker knows while it does not own.
 
     Args:
@@ -42,7 +43,7 @@ class Follower:
         deploy_id: The deploy whose candidate it is, or an empty string for an heir.
     """
 
-    def __init__(self, parts: Parts, *, deploy_id: str) -> None:
+    def __init__(self, parts: Parts[BodyT, InputsT], *, deploy_id: str) -> None:
         """Start without approval and without having seen anything."""
         self._parts = parts
         self.deploy_id = deploy_id
@@ -283,7 +284,7 @@ class Follower:
             return None
         return Rollout(deploy_id=self.deploy_id, of=self._bake)
 
-    def _landed(self, change: Any, note: Note, attempt: str) -> bool:  # noqa: ANN401 - a Change
+    def _landed(self, change: Change, note: Note, attempt: str) -> bool:
         """Apply a change of owner; a refusal is an ordinary answer: look again."""
         parts = self._parts
         try:

@@ -7,14 +7,14 @@ ones; it never asks which.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Generic
 
 import msgspec
 
 from handoff.cadence import Schedule
 from handoff.logs import Log
 from handoff.ports import Channel, Clock, Hosts
-from handoff.workload import Workload
+from handoff.workload import BodyT, InputsT, Workload
 from state.journal_frames import Line
 from state.record import WorkerId
 from state.store import Store
@@ -24,7 +24,7 @@ def _no_lines() -> Sequence[Line]:
     return ()
 
 
-class Parts(msgspec.Struct, frozen=True, kw_only=True):
+class Parts(msgspec.Struct, Generic[BodyT, InputsT], frozen=True, kw_only=True):
     """What a worker is made of; real or simulated.
 
     Attributes:
@@ -32,7 +32,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
             are two: what a shadow decides again, and what says when cycles begin.
     """
 
-    workload: Workload[Any, Any]
+    workload: Workload[BodyT, InputsT]
     store: Store
     clock: Clock
     hosts: Hosts

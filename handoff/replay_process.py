@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
@@ -78,7 +78,7 @@ def redecide_told(home: Path, release: str) -> None:
         out.write(msgspec.json.encode(found) + b"\n")
 
 
-def load(home: Path, release: str, record: Record) -> Workload[Any, Any]:
+def load(home: Path, release: str, record: Record) -> Workload[object, object]:
     """Import a release's application, for nothing but its `decide` and its schemas."""
     options = WorkerOptions(home=home, app=record.app, release=release, timeline=record.timeline)
     return load_workload(read_manifest(home, release), options)

@@ -7,7 +7,7 @@ the recorded inputs are decided again, once the owner has committed its own deci
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Generic, NamedTuple
 
 from handoff.gates import Verdict
 from handoff.limits import FOLLOW_POLL_S, NS, READY_TIMEOUT_S, SHADOW_S_MAX
@@ -19,6 +19,7 @@ from handoff.redeciding import (
     refusal_of,
     words_of,
 )
+from handoff.workload import BodyT, InputsT
 from state.record import Phase, Record
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Shadowing(NamedTuple):
     differ_max: float = 1.0
 
 
-class Shadow:
+class Shadow(Generic[BodyT, InputsT]):
     """Decides the owner's cycles again as they come.
 
     Args:
@@ -51,7 +52,7 @@ class Shadow:
         asked: How many cycles, and how far they may differ.
     """
 
-    def __init__(self, parts: Parts, asked: Shadowing) -> None:
+    def __init__(self, parts: Parts[BodyT, InputsT], asked: Shadowing) -> None:
         """Start without having seen anything."""
         self._parts = parts
         self._asked = asked

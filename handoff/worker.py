@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Generic, NamedTuple
 
 from handoff import gates
 from handoff.cycle import CycleRunner
@@ -29,6 +29,7 @@ from handoff.limits import (
 from handoff.log_events import LogEvent
 from handoff.shadow import Shadow, Shadowing
 from handoff.wire import Kind
+from handoff.workload import BodyT, InputsT
 from state.errors import Refusal, Refused, StateError, StateUnusable
 from state.record import Phase, Record
 
@@ -59,7 +60,7 @@ class Trial(NamedTuple):
     irreversible: bool = False
 
 
-class Worker:
+class Worker(Generic[BodyT, InputsT]):
     """Runs one worker until it leaves.
 
     Args:
@@ -68,7 +69,9 @@ class Worker:
         trial: What is asked of a candidate beyond the gates.
     """
 
-    def __init__(self, parts: Parts, *, deploy_id: str = "", trial: Trial | None = None) -> None:
+    def __init__(
+        self, parts: Parts[BodyT, InputsT], *, deploy_id: str = "", trial: Trial | None = None
+    ) -> None:
         """Start as a follower; the record says what else."""
         self._parts = parts
         self._trial = trial or Trial()
@@ -212,7 +215,9 @@ class Worker:
         self._refused_writes = min(self._refused_writes + 1, 16)
         await self._parts.clock.pause(pause_s)
 
-    async def _own_step(self, runner: CycleRunner, record: Record) -> tuple[Leaving | None, Record]:
+    async def _own_step(
+        self, runner: CycleRunner[BodyT, InputsT], record: Record
+    ) -> tuple[Leaving | None, Record]:
         """Go one cycle further; say whether this worker leaves, and the record as it is."""
         try:
             if record.progress.phase is Phase.DECIDED:
@@ -231,7 +236,7 @@ class Worker:
         return None, record
 
     async def _after_fault(
-        self, runner: CycleRunner, fault: WorkloadFaulty
+        self, runner: CycleRunner[BodyT, InputsT], fault: WorkloadFaulty
     ) -> tuple[Leaving | None, Record]:
         """Leave if this release bakes; otherwise try again, and give the cycle up at last."""
         parts = self._parts
@@ -248,7 +253,7 @@ class Worker:
         await parts.clock.pause(FOLLOW_POLL_S * self._failures)
         return None, record
 
-    async def _run_next(self, runner: CycleRunner, record: Record) -> Record:
+    async def _run_next(self, runner: CycleRunner[BodyT, InputsT], record: Record) -> Record:
         parts = self._parts
         number = record.progress.cycle + 1
         started_ns = parts.clock.now_ns()

@@ -13,7 +13,7 @@ import secrets
 import socket
 import sys
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from handoff import life_lock
 from handoff.boundary_clock import SystemClock
@@ -78,7 +78,7 @@ def run_worker(options: WorkerOptions) -> int:
         return Leaving.FAILED.value
 
 
-def load_workload(manifest: Manifest, options: WorkerOptions) -> Workload[Any, Any]:
+def load_workload(manifest: Manifest, options: WorkerOptions) -> Workload[object, object]:
     """Import the application's factory from its release and call it.
 
     Raises:
@@ -90,7 +90,7 @@ def load_workload(manifest: Manifest, options: WorkerOptions) -> Workload[Any, A
     if not separator:
         message = f"entry {manifest.entry!r} is not module:factory"
         raise ReleaseUnusable(message)
-    factory: Callable[[Context], Workload[Any, Any]] = getattr(
+    factory: Callable[[Context], Workload[object, object]] = getattr(
         importlib.import_module(module_name), factory_name
     )
     return factory(
@@ -104,7 +104,7 @@ def load_workload(manifest: Manifest, options: WorkerOptions) -> Workload[Any, A
     )
 
 
-async def _run(options: WorkerOptions, workload: Workload[Any, Any]) -> Leaving:
+async def _run(options: WorkerOptions, workload: Workload[object, object]) -> Leaving:
     clock, me = SystemClock(), _myself(options.release)
     log = Log(worker=me.worker, release=options.release)
     schedule = Schedule(workload.cadence, options.timeline)
@@ -175,7 +175,7 @@ def _myself(release: str) -> WorkerId:
 
 
 def _create_missing(
-    store: LocalStore, options: WorkerOptions, workload: Workload[Any, Any], *, cycle: int
+    store: LocalStore, options: WorkerOptions, workload: Workload[object, object], *, cycle: int
 ) -> None:
     try:
         store.read()

@@ -179,8 +179,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
 class Workload(Generic[BodyT, InputsT]):
     """Base class of an application; one instance lives in one worker."""
 
-    body: ClassVar[Schema[Any]]
-    inputs: ClassVar[Schema[Any]]
+    body: Schema[BodyT]
+    inputs: Schema[InputsT]
     cadence: Cadence
     effect_kinds: ClassVar[Mapping[str, Schema[Any]]] = {}
 

@@ -8,7 +8,7 @@ default: https://github.com/msgspec/msgspec/issues/490). No meaning of any field
 from __future__ import annotations
 
 import functools
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -39,11 +39,10 @@ def decode_open(data: bytes | msgspec.Raw, kind: type[StructT]) -> StructT:
     Raises:
         msgspec.DecodeError: The data is not JSON of this shape.
     """
-    value: StructT = _with_unknown(msgspec.json.decode(data, type=kind), data)
-    return value
+    return _with_members(msgspec.json.decode(data, type=kind), data)
 
 
-def _plain(value: object) -> Any:  # noqa: ANN401 - JSON builtins have no narrower type
+def _plain(value: object) -> object:
     if isinstance(value, OpenStruct):
         known = {name: _plain(getattr(value, name)) for name in _known_fields(type(value))}
         return known | value.unknown_fields if value.unknown_fields else known
@@ -57,12 +56,16 @@ def _known_fields(kind: type[OpenStruct]) -> tuple[str, ...]:
     return tuple(name for name in kind.__struct_fields__ if name != UNKNOWN)
 
 
-def _with_unknown(value: Any, raw: bytes | msgspec.Raw) -> Any:  # noqa: ANN401 - as _plain
+def _with_members(value: StructT, raw: bytes | msgspec.Raw) -> StructT:
+    members = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+    known = [name for name in value.__struct_fields__ if name in members]
+    changes = {name: _with_unknown(getattr(value, name), members.pop(name)) for name in known}
+    return msgspec.structs.replace(value, **changes, unknown_fields=members)
+
+
+def _with_unknown(value: object, raw: msgspec.Raw) -> object:
     if isinstance(value, OpenStruct):
-        members = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
-        known = [name for name in value.__struct_fields__ if name in members]
-        changes = {name: _with_unknown(getattr(value, name), members.pop(name)) for name in known}
-        return msgspec.structs.replace(value, **changes, unknown_fields=members)
+        return _with_members(value, raw)
     if isinstance(value, tuple) and value and isinstance(value[0], OpenStruct):
         items = msgspec.json.decode(raw, type=list[msgspec.Raw])
         return tuple(_with_unknown(item, part) for item, part in zip(value, items, strict=True))

@@ -141,7 +141,7 @@ class Schema(Generic[T]):
         return SchemaMismatch(known.name, found=found, known=known.version, reason=reason)
 
 
-def changed_path(before: Any, after: Any, path: str = "") -> str:  # noqa: ANN401 - plain JSON
+def changed_path(before: object, after: object, path: str = "") -> str:
     """Return the path of the first member in which two JSON values differ, or an empty string."""
     if isinstance(before, dict) and isinstance(after, dict):
         members = [(key, before.get(key, _ABSENT), after.get(key, _ABSENT)) for key in before]
@@ -157,7 +157,7 @@ def changed_path(before: Any, after: Any, path: str = "") -> str:  # noqa: ANN40
     return next((name for name in names if name), "")
 
 
-def fingerprint(kind: Any) -> str:  # noqa: ANN401 - anything msgspec has a JSON schema for
+def fingerprint(kind: object) -> str:
     """Return a digest of a type's shape: its JSON schema with sorted keys, 16 characters."""
     shape = msgspec.json.schema(kind)
     return digest_of(json.dumps(shape, sort_keys=True, default=str).encode())[:16]

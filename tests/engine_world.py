@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import json
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from typing_extensions import override
@@ -56,8 +56,8 @@ class Body(msgspec.Struct):
 class Application(Workload[Body, list[str]]):
     """Remembers its cycles; plans the effects that the test wants; talks to a venue."""
 
-    body: ClassVar[Schema[Any]] = Schema("test.body", 1, Body)
-    inputs: ClassVar[Schema[Any]] = Schema("test.inputs", 1, list[str])
+    body: Schema[Any] = Schema("test.body", 1, Body)
+    inputs: Schema[Any] = Schema("test.inputs", 1, list[str])
     cadence: Cadence = every(PERIOD_S)
 
     def __init__(self, venue: Venue | None = None) -> None:

@@ -51,9 +51,9 @@ class World:
             ),
             Note(kind="seize"),
         )
-        self._runner: CycleRunner | None = None
+        self._runner: CycleRunner[Body, list[str]] | None = None
 
-    def runner(self) -> CycleRunner:
+    def runner(self) -> CycleRunner[Body, list[str]]:
         if self._runner is None:
             self._runner = CycleRunner(
                 workload=self.app,

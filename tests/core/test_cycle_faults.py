@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -173,7 +173,7 @@ def _up(plain: Any) -> Any:  # noqa: ANN401 - plain JSON
 class NewApplication(Application):
     """A later release."""
 
-    body: ClassVar[Schema[Any]] = Schema("test.body", 2, NewBody, up={1: _up}, down={2: _down})
+    body: Schema[Any] = Schema("test.body", 2, NewBody, up={1: _up}, down={2: _down})
 
     @override
     def decide(self, cycle: Any, body: Any, inputs: Any, receipts: Any) -> Any:
@@ -238,7 +238,7 @@ def test_a_body_that_cannot_go_down_fails_the_bake_before_anything_is_committed(
     """A release from which there is no way back must not make it worse by a cycle."""
 
     class OneWay(NewApplication):
-        body: ClassVar[Schema[Any]] = Schema(
+        body: Schema[Any] = Schema(
             "test.body", 2, NewBody, up={1: _up}, down={2: lambda plain: 1 / 0 if plain else 0}
         )
 

@@ -85,7 +85,7 @@ def test_a_later_version_with_another_body_takes_over_and_can_be_taken_back() ->
     """As in the guide: two steps between the versions, and the way back is tried as well."""
 
     class WithTimes(Watcher):
-        body = Schema(
+        body: Schema[Any] = Schema(
             "news.seen",
             2,
             SeenWithTimes,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
 import pytest
@@ -132,7 +132,7 @@ def renamed(old: str, new: str) -> Any:  # noqa: ANN401 - a step of a schema
 class NewApplication(Application):
     """A later version with steps in both directions."""
 
-    body: ClassVar[Schema[Any]] = Schema(
+    body: Schema[Any] = Schema(
         "test.body",
         2,
         NewBody,
@@ -148,15 +148,13 @@ class NewApplication(Application):
 class Forgot(NewApplication):
     """A later version whose author forgot the way down."""
 
-    body: ClassVar[Schema[Any]] = Schema(
-        "test.body", 2, NewBody, up={1: renamed("outcomes", "results")}
-    )
+    body: Schema[Any] = Schema("test.body", 2, NewBody, up={1: renamed("outcomes", "results")})
 
 
 class Silent(Application):
     """A later version whose author changed the shape and said nothing."""
 
-    body: ClassVar[Schema[Any]] = Schema("test.body", 1, NewBody)
+    body: Schema[Any] = Schema("test.body", 1, NewBody)
 
 
 def test_a_deploy_takes_over_with_the_body_brought_up() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -43,7 +43,7 @@ def renamed(old: str, new: str) -> Any:  # noqa: ANN401 - a step of a schema
 class NewApplication(Application):
     """A release with a new schema that fails from a cycle on."""
 
-    body: ClassVar[Schema[Any]] = Schema(
+    body: Schema[Any] = Schema(
         "test.body",
         2,
         NewBody,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 import hashlib
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 from typing_extensions import override
@@ -141,12 +141,12 @@ class Traits(NamedTuple):
 class Application(Workload[AnyBody, Inputs]):
     """A workload in one simulated process."""
 
-    inputs: ClassVar[Schema[Any]] = INPUTS
+    inputs: Schema[Any] = INPUTS
 
     def __init__(
         self, release: Release, traits: Traits, *, process: Process, venue: Venue, faults: Faults
     ) -> None:
-        self.body = SCHEMAS[release.version]  # type: ignore[misc]  # each release has its own
+        self.body = SCHEMAS[release.version]  # each release has its own
         self.cadence = Cadence(period_ns=traits.period_ns, catch_up_ns=traits.catch_up_ns)
         self._release = release
         self._traits = traits
