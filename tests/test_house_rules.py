@@ -96,6 +96,21 @@ def _does_nothing(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.Pass | ast.Continue)
 
 
+def clock_readings(name: str, text: str) -> list[str]:
+    """Find where a date reads the clock; ruff finds it under another name as well."""
+    calls = [node.func for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
+    return [
+        f"{name}:{call.lineno}: {ast.unparse(call)} reads the clock"
+        for call in calls
+        if isinstance(call, ast.Attribute)
+        and (call.attr in {"utcnow", "today"} or _is_now_of_a_date(call))
+    ]
+
+
+def _is_now_of_a_date(call: ast.Attribute) -> bool:
+    return call.attr == "now" and ast.unparse(call.value).split(".")[-1].lower() == "datetime"
+
+
 def silent_tests(name: str, text: str) -> list[str]:
     """Find tests that assert nothing, by themselves or through a named check."""
     tests = [
@@ -180,6 +195,23 @@ def test_an_empty_handler_of_everything_is_noticed(handler: str) -> None:
 def test_no_error_is_swallowed() -> None:
     """An error nobody hears of is the one that costs money."""
     assert [hit for name, text in modules() for hit in swallowed_exceptions(name, text)] == []
+
+
+@pytest.mark.parametrize(
+    "call", ["datetime.now(UTC)", "dt.datetime.now()", "DateTime.utcnow()", "dt.date.today()"]
+)
+def test_a_date_that_reads_the_clock_is_noticed(call: str) -> None:
+    assert clock_readings("bad", f"at = {call}\n") == [
+        f"bad:1: {call.partition('(')[0]} reads the clock"
+    ]
+
+
+def test_dates_are_formatted_and_never_read() -> None:
+    """A pure module may import `datetime`; a clock in it would make a replay decide otherwise."""
+    pure = "moment = datetime.fromtimestamp(seconds, UTC)\nheld = clock.now()\n"
+    assert clock_readings("good", pure) == []
+    own = [(name, text) for name, text in modules() if name.split("/")[0] in PACKAGES]
+    assert [hit for name, text in own for hit in clock_readings(name, text)] == []
 
 
 def test_every_test_asserts_something() -> None:

@@ -30,6 +30,7 @@ def test_an_instant_reads_back_as_itself(second: int, microsecond: int) -> None:
         (951_868_800, "2000-03-01T00:00:00.000000Z"),
         (4_107_542_399, "2100-02-28T23:59:59.000000Z"),
         (4_107_542_400, "2100-03-01T00:00:00.000000Z"),
+        (LAST_SECOND, "9999-12-31T23:59:59.000000Z"),
     ],
 )
 def test_leap_days_are_where_the_calendar_has_them(second: int, text: str) -> None:
