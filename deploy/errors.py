@@ -255,19 +255,6 @@ class DiskLacking(HostLacking):
         self.needed_bytes = needed_bytes
 
 
-class MemoryLacking(HostLacking):
-    """There is no memory for a second worker beside the first."""
-
-    hint = "stop something else, or give the machine more memory"
-
-    def __init__(self, *, available_bytes: int, needed_bytes: int) -> None:
-        """Keep both sizes."""
-        have, want = _mebibytes(available_bytes), _mebibytes(needed_bytes)
-        super().__init__(f"a second worker needs {want} of memory, {have} are available")
-        self.available_bytes = available_bytes
-        self.needed_bytes = needed_bytes
-
-
 def _listed(names: Sequence[str]) -> str:
     shown = ", ".join(names[:NAMES_SHOWN_MAX])
     rest = len(names) - NAMES_SHOWN_MAX

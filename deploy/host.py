@@ -6,7 +6,6 @@ control group's limit counts where it is lower. Deciding on the numbers is `gate
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Final
 
@@ -34,15 +33,6 @@ def disk_free_bytes(path: Path) -> int:
     """Return what this user may still write near a path, which need not exist yet."""
     existing = next(each for each in (path, *path.parents) if each.exists())
     return int(psutil.disk_usage(str(existing)).free)
-
-
-def directory_bytes(path: Path) -> int:
-    """Return the blocks that the files of a directory occupy; 0 if it is not there."""
-    total = 0
-    for parent, _, names in os.walk(path):
-        for name in names:
-            total += os.lstat(Path(parent) / name).st_blocks * 512
-    return total
 
 
 def control_group_rooms(groups: Path, own: Path) -> list[int]:

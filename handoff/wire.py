@@ -26,7 +26,6 @@ class Kind(enum.StrEnum):
     HELLO = "hello"  # the worker's identity; its code runs
     GATE = "gate"  # one gate's verdict
     READY = "ready"  # warm, every gate passed
-    AIMING = "aiming"  # the boundary that an approved candidate will make
     TOOK = "took"  # it owns, and from which cycle
     SEIZED = "seized"  # it owns after the death or silence of another
     SETTLED = "settled"  # a cycle is final; when the next is overdue

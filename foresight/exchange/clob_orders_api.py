@@ -28,7 +28,6 @@ from foresight.exchange.venue import Venue
 
 _HEARTBEAT_LIMIT_NS: Final = 15 * NS_PER_SECOND  # then every open order is canceled
 _BATCH_MAX: Final = 15  # orders in one submission, as on the real venue
-_TOO_MANY: Final = f"Too many orders in payload, max allowed: {_BATCH_MAX}"
 
 
 class ClobOrdersApi:

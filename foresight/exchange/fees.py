@@ -28,13 +28,3 @@ def taker_fee_micro(*, shares_micro: int, price_cents: int) -> int:
     exact = shares_micro * RATE_PERCENT * price_cents * (100 - price_cents)
     step = 1_000_000 * _STEP_MICRO
     return (2 * exact + step) // (2 * step) * _STEP_MICRO
-
-
-def taker_fee(*, shares: float, price: float) -> float:
-    """Return the unrounded fee in USDC, for estimates.
-
-    Args:
-        shares: Number of shares, >= 0.
-        price: USDC per share, 0 to 1.
-    """
-    return shares * RATE * price * (1.0 - price)

@@ -147,7 +147,6 @@ def test_what_the_record_names_and_the_newest_spares_are_kept() -> None:
         (errors.RequestMissing("d1"), "deploys"),
         (errors.TurnTimeout(3.0), "--abort"),
         (errors.DiskLacking("here", free_bytes=1 << 20, needed_bytes=2 << 20), "disk"),
-        (errors.MemoryLacking(available_bytes=1 << 20, needed_bytes=2 << 20), "memory"),
     ],
 )
 def test_every_error_says_what_to_do_next(error: errors.DeployError, words: str) -> None:

@@ -2,11 +2,10 @@
 
 from decimal import ROUND_HALF_UP, Decimal
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foresight.exchange.fees import taker_fee, taker_fee_micro
+from foresight.exchange.fees import taker_fee_micro
 from foresight.exchange.matching import cash_micro, take, total_micro
 from foresight.exchange.pricing import Book, Level, probability_up, quote
 
@@ -97,7 +96,6 @@ def test_a_fee_is_the_formula_rounded_to_five_decimals(shares: int, cents: int) 
 
 def test_the_reference_fee_is_what_the_venue_publishes() -> None:
     assert taker_fee_micro(shares_micro=100_000_000, price_cents=50) == 1_750_000
-    assert taker_fee(shares=100, price=0.5) == pytest.approx(1.75)
 
 
 levels = st.lists(st.builds(Level, st.integers(1, 99), st.integers(1, 10**9)), max_size=6).map(

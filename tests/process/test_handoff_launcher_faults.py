@@ -10,15 +10,19 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench.installation import is_alive, send
+from handoff.client import LauncherClient
 from handoff.exit_codes import ExitCode
 from handoff.rollout import Phase
-from handoff.wire import Kind
+from handoff.sockets import connect_unix
+from handoff.wire import Kind, encode
 from tests.process.hurt import ENTRY, PERIOD_S, Hurt, verify_counts, verify_nothing_lost
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = pytest.mark.timeout(180)
+
+WAIT_S = 10.0
 
 
 def test_a_killed_launcher_finds_its_worker_again(tmp_path: Path) -> None:
@@ -170,6 +174,34 @@ def test_a_launcher_stopped_for_a_while_costs_no_cycle(tmp_path: Path) -> None:
         hurt.wait_cycles(1)
         assert hurt.owner() == owner
         verify_nothing_lost(hurt)
+
+
+def test_a_word_that_a_worker_of_an_older_engine_says_is_ignored(tmp_path: Path) -> None:
+    """Messages are taken out of the engine in time; who still sends one is no stranger."""
+    with Hurt(tmp_path) as hurt:
+        hurt.up()
+        owner = hurt.the_owner()
+        record = hurt.record()
+        assert record is not None
+        path = hurt.home / "run" / "control.sock"
+        with LauncherClient(hurt.home) as subscriber, connect_unix(path, WAIT_S) as line:
+            subscriber.ask(Kind.SUBSCRIBE)
+            line.sendall(
+                encode(Kind.HELLO, wire=1, pid=owner.pid, release=record.ownership.release)
+            )
+            line.sendall(b'{"kind":"aiming","cycle":7,"boundary_ms":1}\n')
+            line.sendall(encode(Kind.MISSED, cycle=7))
+            heard = [""]
+            hurt.wait(lambda: _next_kind(subscriber, heard) == Kind.MISSED.value, "the word after")
+        assert "aiming" not in heard
+        assert hurt.the_owner() == owner
+        verify_nothing_lost(hurt)
+
+
+def _next_kind(subscriber: LauncherClient, heard: list[str]) -> str:
+    event = subscriber.event(PERIOD_S)
+    heard += [] if event is None else [event["kind"]]
+    return heard[-1]
 
 
 def test_a_standby_that_dies_is_replaced_and_the_owner_goes_on(tmp_path: Path) -> None:

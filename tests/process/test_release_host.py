@@ -28,12 +28,6 @@ def test_the_disk_is_asked_at_the_nearest_directory_that_exists(tmp_path: Path) 
     assert host.disk_free_bytes(tmp_path / "not" / "yet") == host.disk_free_bytes(tmp_path)
 
 
-def test_a_directory_is_measured_in_blocks(tmp_path: Path) -> None:
-    (tmp_path / "file").write_bytes(b"x" * 5000)
-    assert host.directory_bytes(tmp_path) >= 5000
-    assert host.directory_bytes(tmp_path / "absent") == 0
-
-
 def test_every_limit_above_us_counts(tmp_path: Path) -> None:
     """In a container of 1 GiB on a host of 64 GiB, the host's memory is not ours."""
     groups, own = tmp_path / "cgroup", tmp_path / "own"
