@@ -1,10 +1,12 @@
 """What is installed is what is in the tree, and nothing more is asked of a machine than it says."""
 
+import ast
 import re
 import subprocess
 import sys
 import tomllib
 import zipfile
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -34,6 +36,31 @@ def unreasoned(toml: str) -> list[str]:
     """List requirements and ignores in pyproject.toml that carry no reason on their line."""
     entry = re.compile(r'^ +"[A-Za-z][\w.-]*[<>=]=[^"]*",$|^ +"[A-Z]+\d*",$')
     return [line.strip() for line in toml.splitlines() if entry.match(line)]
+
+
+def imported(source: str) -> set[str]:
+    """Return the top names of what a module imports from others, wherever it does."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+    return {name.split(".")[0] for name in names} - sys.stdlib_module_names - set(PACKAGES)
+
+
+def distributions(names: set[str]) -> set[str]:
+    """Return which distributions bring these import names; a name that none brings stays."""
+    known = packages_distributions()
+    return {each.lower().replace("_", "-") for name in names for each in known.get(name, [name])}
+
+
+def declared() -> set[str]:
+    """Return what the project asks for at run time, extras included."""
+    asked = [*PROJECT["project"]["dependencies"]]
+    for extra in PROJECT["project"]["optional-dependencies"].values():
+        asked += extra
+    return {found.group(1) for found in map(REQUIRED.match, asked) if found}
 
 
 def wheel_names(folder: Path) -> list[str]:
@@ -74,6 +101,20 @@ def test_every_requirement_and_ignore_has_its_reason_beside_it() -> None:
     """Without its reason nobody dares to drop one."""
     assert unreasoned('    "rich>=1,<2",\n    "S101",\n') == ['"rich>=1,<2",', '"S101",']
     assert unreasoned((ROOT / "pyproject.toml").read_text(encoding="utf-8")) == []
+
+
+def test_what_the_packages_import_is_what_the_project_asks_for() -> None:
+    """What another package happens to bring goes with it; what nobody imports is dead weight."""
+    assert imported("import a.b\ndef late():\n    from c import d\n    import os, state") == {
+        "a",
+        "c",
+    }
+    assert distributions({"typing_extensions", "nobody"}) == {"typing-extensions", "nobody"}
+    found: set[str] = set()
+    for package in PACKAGES:
+        for path in (ROOT / package).rglob("*.py"):
+            found |= imported(path.read_text(encoding="utf-8"))
+    assert distributions(found) == declared()
 
 
 def test_the_distribution_cannot_be_uploaded_by_accident() -> None:

@@ -1,10 +1,11 @@
 """Identifiers can be computed before sending and read back after a restart."""
 
+from string import ascii_uppercase, digits
+
 import ccxt.prediction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy import base_repr
 
 from foresight.exchange import __all__ as public_names
 from foresight.exchange.client_urls import DEMO_PRIVATE_KEY, DEMO_WALLET_ADDRESS
@@ -22,7 +23,7 @@ from foresight.exchange.windows import TIMEFRAME_SECONDS, Side, Window
 
 windows = st.builds(
     lambda name, frame, number: Window(name, frame, number * TIMEFRAME_SECONDS[frame]),
-    st.integers(1, 36**8 - 1).map(lambda number: base_repr(number, 36)),
+    st.text(ascii_uppercase + digits, min_size=1, max_size=8),
     st.sampled_from(sorted(TIMEFRAME_SECONDS)),
     st.integers(0, 10**7),
 )
