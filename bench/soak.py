@@ -28,6 +28,7 @@ from bench.chained import Settings
 from bench.installation import ROOT, Installation, environment
 from bench.launcher_weight import Weight, weigh
 from bench.notes import note, notes_in
+from bench.soak_report import Done
 from handoff.replace import Watcher
 from handoff.rollout import Deploy, Phase
 
@@ -42,32 +43,6 @@ TIMER_SKIP: Final = 1  # a candidate, too, lives for a cycle before its first
 TIMER_COUNT: Final = 4
 DEPLOYS_FILE: Final = "deploys.jsonl"
 WEIGHT_FILE: Final = "weight.json"
-
-
-class Done(NamedTuple):
-    """One deploy of the soak.
-
-    Attributes:
-        number: From 1; also the version that it stamps.
-        release: Its release.
-        aimed: Whether its approval was aimed at a boundary.
-        padded: Whether its boot was made longer.
-        phase: How it ended.
-        reason: Why, if it was not permanent.
-        approved_ms: When it was approved, relative to the nearest boundary.
-        seconds: From its start to its end.
-        bare_late_ns: Lateness of a fresh process's timer beside it.
-    """
-
-    number: int
-    release: str
-    aimed: bool
-    padded: bool
-    phase: str
-    reason: str
-    approved_ms: float
-    seconds: float
-    bare_late_ns: tuple[int, ...]
 
 
 class Plan(NamedTuple):

@@ -22,10 +22,35 @@ if TYPE_CHECKING:
 
     from bench.installation import Installation
     from bench.launcher_weight import Weight
-    from bench.soak import Done
     from state.journal_frames import Line
 
 _MS: Final = 1_000_000
+
+
+class Done(NamedTuple):
+    """One deploy of the soak.
+
+    Attributes:
+        number: From 1; also the version that it stamps.
+        release: Its release.
+        aimed: Whether its approval was aimed at a boundary.
+        padded: Whether its boot was made longer.
+        phase: How it ended.
+        reason: Why, if it was not permanent.
+        approved_ms: When it was approved, relative to the nearest boundary.
+        seconds: From its start to its end.
+        bare_late_ns: Lateness of a fresh process's timer beside it.
+    """
+
+    number: int
+    release: str
+    aimed: bool
+    padded: bool
+    phase: str
+    reason: str
+    approved_ms: float
+    seconds: float
+    bare_late_ns: tuple[int, ...]
 
 
 class Takes(NamedTuple):

@@ -8,7 +8,7 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -132,6 +132,33 @@ def _silent(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     return True
 
 
+def imports_of(source: str, known: Collection[str]) -> set[str]:
+    """Return which of the known modules a text imports, for its types alone as well."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= inner.intersection(known) or {node.module}
+    return found.intersection(known)
+
+
+def circles(imports: Mapping[str, set[str]]) -> set[str]:
+    """Return the modules from which imports lead back to themselves."""
+
+    def reached(start: str) -> set[str]:
+        seen: set[str] = set()
+        ahead = [start]
+        while ahead:
+            new = imports[ahead.pop()] - seen
+            seen |= new
+            ahead += new
+        return seen
+
+    return {name for name in imports if name in reached(name)}
+
+
 def vague_name(name: str) -> bool:
     return not VAGUE_NAMES.isdisjoint(part.removesuffix(".py") for part in name.split("/"))
 
@@ -226,6 +253,21 @@ def test_no_module_has_a_vague_name() -> None:
     assert vague_name("state/utils.py")
     assert vague_name("foresight/helpers/clock.py")
     assert [name for name, _ in modules() if vague_name(name)] == []
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Whoever reads one of a circle has to read them all, and none can go elsewhere alone."""
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == {"b", "c"}
+    assert imports_of("from p import q\nimport p.r\nimport s", {"p", "p.q", "p.r"}) == {
+        "p.q",
+        "p.r",
+    }
+    own = {
+        name.removesuffix(".py").replace("/", ".").removesuffix(".__init__"): text
+        for name, text in modules()
+        if name.split("/")[0] in (*PACKAGES, "bench")
+    }
+    assert circles({name: imports_of(text, own) for name, text in own.items()}) == set()
 
 
 def test_every_module_of_a_package_opens_with_what_it_owns() -> None:
