@@ -18,8 +18,18 @@ import click
 from deploy import deployer, history, requests
 from deploy.git_tree import GitTree
 from foresight.cli.installation import Installation, pass_installation
+from foresight.cli.log_lines import LogLines
 from foresight.cli.moments import now_ns, now_s, pause
-from foresight.cli.output import emit_json, emit_table, emit_text, json_option, plain, progress
+from foresight.cli.output import (
+    complain,
+    detail,
+    emit_json,
+    emit_table,
+    emit_text,
+    json_option,
+    plain,
+    progress,
+)
 from foresight.cli.planning import show_plan
 from handoff.client import LauncherClient
 from handoff.exit_codes import ExitCode
@@ -226,7 +236,8 @@ def _submit(
         progress(f"\ndeploy {request.deploy} goes on; end it with `foresight deploy --abort`")
         return ExitCode.INTERRUPTED
     if ended is None:
-        progress(f"deploy {request.deploy} goes on after {wait_s:g} s")
+        what = f"deploy {request.deploy} goes on after {wait_s:g} s"
+        complain(what, "`foresight deploys` shows its end; `foresight deploy --abort` ends it")
         return ExitCode.TIMED_OUT
     if as_json:
         emit_json(ended)
@@ -241,6 +252,7 @@ def _follow(home: Path, deploy_id: str, wait_s: float) -> dict[str, Any] | None:
     deadline_s = time.monotonic() + wait_s
     for step in _steps(home / "logs" / f"{deployer.job_name(deploy_id)}.log"):
         if step is not None:
+            detail(json.dumps(step))
             text = _words(step)
             if text:
                 progress(text)
@@ -256,13 +268,10 @@ def _follow(home: Path, deploy_id: str, wait_s: float) -> dict[str, Any] | None:
 
 def _steps(log: Path) -> Iterator[dict[str, Any] | None]:
     """Yield the deployer's steps as they come, and None whenever there is none yet."""
-    offset = 0
+    lines = LogLines()
     while True:
-        data = log.read_bytes()[offset:] if log.exists() else b""
-        whole = data[: data.rfind(b"\n") + 1]
-        offset += len(whole)
-        for line in whole.splitlines():
-            if line.startswith(b"{"):
+        for line in lines.new(log):
+            if line.startswith("{"):
                 yield json.loads(line)
         yield None
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from foresight import config as configuration
+from foresight.cli.output import detail
 from foresight.errors import ConfigError
 from handoff.cadence import Cadence, Schedule
 from handoff.client import LauncherClient
@@ -38,12 +39,15 @@ class Installation:
         if not self.config_path.is_file():
             what = f"there is no configuration at {self.config_path}"
             raise ConfigError(what, "change to the project's directory, or say -c FILE or -C DIR")
+        detail(f"configuration {self.config_path}")
         return configuration.load(str(self.config_path), os.environ)
 
     @cached_property
     def home(self) -> Path:
         """The state directory, absolute."""
-        return Path(configuration.home_of(self.config, os.environ)).expanduser().absolute()
+        home = Path(configuration.home_of(self.config, os.environ)).expanduser().absolute()
+        detail(f"home {home}")
+        return home
 
     @property
     def repository(self) -> Path:

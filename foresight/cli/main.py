@@ -21,7 +21,7 @@ from foresight.cli.deploying import deploy, deploys, rollback
 from foresight.cli.drilling import drill
 from foresight.cli.hooks import hook
 from foresight.cli.installation import Installation
-from foresight.cli.output import complain
+from foresight.cli.output import NORMAL, complain, detail, explain, speak
 from foresight.cli.projects import doctor, init, uninstall
 from foresight.cli.reading import logs, trades
 from foresight.cli.running import down, up
@@ -35,6 +35,7 @@ from handoff.exit_codes import ExitCode
 from state.errors import StateError
 
 DISTRIBUTION = "foresight-engine"
+VERSION = importlib.metadata.version(DISTRIBUTION)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -45,7 +46,7 @@ DISTRIBUTION = "foresight-engine"
     default="foresight.toml",
     show_default=True,
     type=click.Path(path_type=Path),
-    help="Configuration file.",
+    help="Configuration file; a release reads its own, but for [engine].",
 )
 @click.option(
     "-C",
@@ -54,18 +55,19 @@ DISTRIBUTION = "foresight-engine"
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Run as if started in this directory.",
 )
-@click.option("-v", "--verbose", count=True, help="Say more.")
-@click.option("-q", "--quiet", is_flag=True, help="Say less.")
-@click.version_option(importlib.metadata.version(DISTRIBUTION), prog_name="foresight")
+@click.option("-v", "--verbose", is_flag=True, help="Also details, on stderr.")
+@click.option("-q", "--quiet", is_flag=True, help="Errors alone on stderr.")
+@click.version_option(VERSION, prog_name="foresight")
 @click.pass_context
 def cli(
-    context: click.Context, *, config_path: Path, directory: Path | None, verbose: int, quiet: bool
+    context: click.Context, *, config_path: Path, directory: Path | None, verbose: bool, quiet: bool
 ) -> None:
     """Trade prediction-market windows around the clock; deploy while it runs."""
+    speak(verbose - quiet)
     if directory is not None:
         os.chdir(directory)
+    detail(f"foresight {VERSION}, started in {Path.cwd()}")
     context.obj = Installation(config_path)
-    context.meta["verbosity"] = verbose - int(quiet)
 
 
 for _command in (
@@ -99,6 +101,7 @@ def main(arguments: list[str] | None = None) -> int:  # noqa: PLR0911 - one way 
     if not __debug__:
         complain("this program relies on its assertions", "run without -O")
         return ExitCode.USAGE
+    speak(NORMAL)
     try:
         result: Any = cli.main(args=arguments, prog_name="foresight", standalone_mode=False)
     except click.exceptions.Exit as leave:
@@ -114,6 +117,7 @@ def main(arguments: list[str] | None = None) -> int:  # noqa: PLR0911 - one way 
         return ExitCode.DONE
     except (ForesightError, DeployError, HandoffError, StateError) as error:
         complain(str(error), error.hint)
+        explain(error)
         return exit_code_of(error)
     except PermissionError as error:
         complain(f"{error.filename}: permission denied", "run as the user who owns it")

@@ -1,12 +1,15 @@
 """What a command prints: data on stdout, everything else on stderr.
 
 Owns the shape of output and nothing of its content. `--json` prints one object, or one per
-line for lists; text is readable without colour, and `NO_COLOR` is honoured by rich.
+line for lists; text is readable without colour, and `NO_COLOR` leaves every escape out. What `-q`
+and `-v` change is on stderr alone: notes and details go, errors stay.
 """
 
 from __future__ import annotations
 
+import os
 import sys
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,6 +24,10 @@ if TYPE_CHECKING:
     from rich.console import OverflowMethod
 
 PIPE_COLUMNS = 1000
+CAUSES_MAX = 10  # a chain of errors may lead back to itself
+NORMAL = 0
+VERBOSE = 1
+_LOUDNESS = ContextVar("loudness", default=NORMAL)
 
 
 def emit_json(value: object) -> None:
@@ -38,7 +45,8 @@ def emit_table(
     columns: Sequence[str], rows: Iterable[Sequence[object]], *, folded: Collection[str] = ()
 ) -> None:
     """Print rows under their headings; on a terminal, folded columns go on in a next line."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    heading = "" if os.environ.get("NO_COLOR") else "bold"
+    table = Table(box=None, pad_edge=False, header_style=heading)
     for column in columns:
         goes_on = column in folded
         overflow: OverflowMethod = "fold" if goes_on else "ellipsis"
@@ -49,9 +57,21 @@ def emit_table(
     Console(width=None if sys.stdout.isatty() else PIPE_COLUMNS).print(table)
 
 
+def speak(loudness: int) -> None:
+    """Choose what is said from now on: below 0 errors only, 0 notes as well, above it details."""
+    _LOUDNESS.set(loudness)
+
+
 def progress(text: str) -> None:
-    """Say on stderr what happens."""
-    click.echo(text, err=True)
+    """Say on stderr what happens, unless quiet was asked for."""
+    if _LOUDNESS.get() >= NORMAL:
+        click.echo(text, err=True)
+
+
+def detail(text: str) -> None:
+    """Say on stderr what only helps to find out why, if it was asked for."""
+    if _LOUDNESS.get() >= VERBOSE:
+        click.echo(text, err=True)
 
 
 def complain(what: str, hint: str = "") -> None:
@@ -59,6 +79,20 @@ def complain(what: str, hint: str = "") -> None:
     click.echo(f"error: {what}", err=True)
     if hint:
         click.echo(f"hint: {hint}", err=True)
+
+
+def explain(error: BaseException) -> None:
+    """Say what led to an error, one line for each cause, if details were asked for."""
+    cause = _cause_of(error)
+    for _ in range(CAUSES_MAX):
+        if cause is None:
+            return
+        detail(f"because of {type(cause).__name__}: {cause}")
+        cause = _cause_of(cause)
+
+
+def _cause_of(error: BaseException) -> BaseException | None:
+    return error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401 - JSON builtins have no narrower type

@@ -20,7 +20,15 @@ from deploy.git_tree import GitTree, child_environment
 from foresight.checkup import examine
 from foresight.cli import units
 from foresight.cli.installation import Installation, pass_installation
-from foresight.cli.output import emit_json, emit_table, emit_text, json_option, plain, progress
+from foresight.cli.output import (
+    detail,
+    emit_json,
+    emit_table,
+    emit_text,
+    json_option,
+    plain,
+    progress,
+)
 from foresight.errors import ForesightError
 from foresight.project import write_project
 from handoff.charge import take_home
@@ -56,6 +64,7 @@ def _make_repository(place: Path) -> None:
     steps = [["init", "--quiet"], ["add", "--all"]]
     steps += [[*identity, "commit", "--quiet", "-m", "Begin"]]
     for words in steps:
+        detail(f"git {shlex.join(words)}")
         done = run_command(
             ["git", "-C", str(place), *words],
             limit_s=GIT_S_MAX,
@@ -128,7 +137,7 @@ def _remove_units(installation: Installation) -> list[Path]:
 
 def _remove(home: Path, *, everything: bool, yes: bool) -> list[str]:
     if everything and not yes:
-        click.confirm(f"Remove {home} with its record, journal and history?", abort=True)
+        click.confirm(f"Remove {home} with its record, journal and history?", abort=True, err=True)
     places = [home] if everything else [home / name for name in REBUILDABLE]
     found = [place for place in places if place.exists()]
     for place in found:

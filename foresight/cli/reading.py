@@ -7,19 +7,16 @@ launcher keeps.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
 
 import click
 
 from foresight.board import MICRO
 from foresight.book import SCHEMA, Book, Decided, Entry, Position
 from foresight.cli.installation import Installation, pass_installation
+from foresight.cli.log_lines import LogLines
 from foresight.cli.moments import pause
 from foresight.cli.output import emit_json, emit_table, emit_text, json_option
 from handoff.exit_codes import ExitCode
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 FOLLOW_POLL_S = 0.3
 
@@ -75,15 +72,15 @@ def logs(installation: Installation, *, follow: bool, lines: int) -> int:
     """Show what launcher, workers and companions said."""
     directory = installation.home / "logs"
     newest: deque[str] = deque(maxlen=lines)
-    offsets: dict[Path, int] = {}
+    read = LogLines()
     for path in sorted(directory.glob("*.log"), key=lambda each: each.stat().st_mtime):
-        newest.extend(_new_lines(path, offsets))
+        newest.extend(read.new(path))
     for line in sorted(newest, key=_moment):
         emit_text(line)
     while follow:
         pause(FOLLOW_POLL_S)
         for path in directory.glob("*.log"):
-            for line in _new_lines(path, offsets):
+            for line in read.new(path):
                 emit_text(line)
     return ExitCode.DONE
 
@@ -91,12 +88,3 @@ def logs(installation: Installation, *, follow: bool, lines: int) -> int:
 def _moment(line: str) -> str:
     # JSON lines begin with their time; whatever else a child printed keeps its place.
     return line if line.startswith('{"at"') else "~"
-
-
-def _new_lines(path: Path, offsets: dict[Path, int]) -> list[str]:
-    with path.open("rb") as file:
-        file.seek(offsets.get(path, 0))
-        data = file.read()
-    whole = data[: data.rfind(b"\n") + 1]
-    offsets[path] = offsets.get(path, 0) + len(whole)
-    return whole.decode("utf-8", "replace").splitlines()

@@ -7,6 +7,7 @@ local venue, the exchange. From the moment the launcher runs, this command is no
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -22,8 +23,9 @@ from deploy.git_tree import GitTree
 from deploy.notifications import read_addresses
 from foresight.cli.hooks import watcher_of
 from foresight.cli.installation import Installation, pass_installation
+from foresight.cli.log_lines import LogLines
 from foresight.cli.moments import now_ns, pause
-from foresight.cli.output import emit_text, progress
+from foresight.cli.output import complain, detail, emit_text, progress
 from foresight.errors import ConfigError
 from foresight.exchange.recordings import recorded_assets
 from handoff import launcher_process
@@ -91,8 +93,7 @@ def up(
         emit_text(f"page {page}")
         progress(f"home {home}; Ctrl-C drains and stops; `foresight status` in another terminal")
         _become_launcher(home)
-    pid = _start_launcher(home)
-    return _wait_running(home, pid, page)
+    return _run_detached(home, page)
 
 
 @click.command()
@@ -100,17 +101,21 @@ def up(
 def down(installation: Installation) -> int:
     """Drain at the end of the cycle and stop."""
     home = installation.home
+    lines = LogLines()
+    lines.skip(_log(home))
     with LauncherClient(home) as client:
         client.ask(Kind.STOP)
     deadline_s = time.monotonic() + DOWN_S_MAX
     while time.monotonic() < deadline_s:
+        _tell(lines, home)
         try:
             LauncherClient(home).__exit__()
         except NotRunning:
+            _tell(lines, home)
             progress("stopped")
             return ExitCode.DONE
         pause(POLL_S)
-    progress(f"still stopping after {DOWN_S_MAX:g} s")
+    complain(f"still stopping after {DOWN_S_MAX:g} s", "`foresight logs` shows what it waits for")
     return ExitCode.TIMED_OUT
 
 
@@ -231,14 +236,15 @@ def _launcher_argv(home: Path) -> list[str]:
 
 def _become_launcher(home: Path) -> None:
     """Replace this process by the launcher: it is what an init system watches."""
-    log = os.open(home / "logs" / "launcher.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    detail(f"becomes {shlex.join(_launcher_argv(home))}")
+    log = os.open(_log(home), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     sys.stdout.flush()
     os.dup2(log, 2)
     os.execv(sys.executable, _launcher_argv(home))  # noqa: S606 - no shell is wanted
 
 
 def _start_launcher(home: Path) -> int:
-    with (home / "logs" / "launcher.log").open("ab") as log:
+    with _log(home).open("ab") as log:
         child = subprocess.Popen(  # noqa: S603, TID251 - detached: it outlives this command
             _launcher_argv(home),
             stdin=subprocess.DEVNULL,
@@ -249,11 +255,16 @@ def _start_launcher(home: Path) -> int:
     return child.pid
 
 
-def _wait_running(home: Path, pid: int, page: str) -> int:
+def _run_detached(home: Path, page: str) -> int:
+    """Start the launcher, and return once somebody owns."""
+    lines = LogLines()
+    lines.skip(_log(home))
+    pid = _start_launcher(home)
     deadline_s = time.monotonic() + READY_S_MAX
     while time.monotonic() < deadline_s:
+        _tell(lines, home)
         if os.waitpid(pid, os.WNOHANG) != (0, 0):
-            words = (home / "logs" / "launcher.log").read_text(encoding="utf-8")[-500:]
+            words = _log(home).read_text(encoding="utf-8")[-500:]
             reason = f"the launcher ended: {words.strip()}"
             raise HandoffError(reason)
         if _has_owner(home):
@@ -264,6 +275,16 @@ def _wait_running(home: Path, pid: int, page: str) -> int:
     os.kill(pid, signal.SIGTERM)  # noqa: TID251 - the child started above, not yet waited for
     reason = f"no worker owns after {READY_S_MAX:g} s"
     raise HandoffError(reason)
+
+
+def _log(home: Path) -> Path:
+    return home / "logs" / "launcher.log"
+
+
+def _tell(lines: LogLines, home: Path) -> None:
+    """Pass on what the launcher wrote since the last look."""
+    for line in lines.new(_log(home)):
+        detail(line)
 
 
 def _has_owner(home: Path) -> bool:

@@ -6,11 +6,13 @@ Owns nothing but the way to them; their options are their own.
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 
 import click
 
 from foresight.cli.installation import Installation, pass_installation
+from foresight.cli.output import detail
 
 _PASS_ON = {"ignore_unknown_options": True, "help_option_names": []}
 
@@ -32,4 +34,5 @@ def dashboard(installation: Installation, *, port: int) -> None:
 
 def _become(module: str, arguments: tuple[str, ...]) -> None:
     argv = [sys.executable, "-I", "-m", module, *arguments]
+    detail(f"becomes {shlex.join(argv)}")
     os.execv(sys.executable, argv)  # noqa: S606 - no shell is wanted

@@ -7,12 +7,13 @@ next, and the processes. What a release finds is `handoff.verify_process`'s.
 from __future__ import annotations
 
 import os
+import shlex
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
 from deploy import commands
-from foresight.cli.output import progress
+from foresight.cli.output import detail, progress
 from handoff.children import child_environment
 from handoff.engine_config import EngineConfigInvalid, read_engine_config
 from handoff.errors import ReleaseUnusable
@@ -117,6 +118,7 @@ def ask(
     extra = list(_engine_environment(home))
     if manifest.paths:
         extra.append(("PYTHONPATH", os.pathsep.join(manifest.paths)))
+    detail(f"{release} is asked: {shlex.join(program)}")
     answer_file = home / "run" / f".{question}.{os.getpid()}"
     try:
         with answer_file.open("w+b") as into:

@@ -65,6 +65,7 @@ def serve(home: Path, listener: socket.socket) -> None:
         application(home),
         log_level="warning",
         access_log=False,
+        use_colors=False if os.environ.get("NO_COLOR") else None,
         server_header=False,
         ws="websockets-sansio",
         timeout_graceful_shutdown=1,

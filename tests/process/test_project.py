@@ -110,3 +110,28 @@ def test_a_directory_that_holds_something_is_left_alone(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "would hide the engine's" in done.stderr
     assert [path.name for path in project.tree.iterdir()] == ["state"]
+
+
+def test_what_takes_long_is_quiet_or_verbose_as_asked(tmp_path: Path) -> None:
+    """Under cron only errors may be heard; whoever looks for a fault sees what the log says."""
+    project = Project(tmp_path)
+    assert project.run("-q", "init", str(project.tree)).stderr == ""
+    started = project.run("-v", "up", "-d")
+    assert started.returncode == 0, started.stderr
+    assert started.stdout.startswith("page http://")
+    assert '"event": "launcher_started"' in started.stderr
+    try:
+        quiet = project.run("-q", "deploy", "--bake", "1", "--allow-differences")
+        assert quiet.stderr == ""
+        assert " permanent " in quiet.stdout
+        strategy = project.tree / "strategy.py"
+        strategy.write_text(strategy.read_text() + "# changed\n")
+        project.commit("Change it")
+        more = project.run("-v", "deploy", "--bake", "1", "--allow-differences")
+        assert len(more.stdout.splitlines()) == len(quiet.stdout.splitlines()) == 1
+        assert '"event": "Took"' in more.stderr
+        assert "took cycle" in more.stderr
+    finally:
+        stopped = project.run("-v", "down")
+    assert stopped.returncode == 0
+    assert '"event": "launcher_stopped"' in stopped.stderr
