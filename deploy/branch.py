@@ -14,7 +14,6 @@ from typing import Final, Literal
 import msgspec
 
 from deploy.gates import REPLAY_CYCLES, REPLAY_DIFFER_MAX
-from deploy.release import ENTRY_DEFAULT
 
 SKIP_MARK: Final = "[skip deploy]"
 DOCUMENTATION: Final = ("docs/**", "*.md")
@@ -50,7 +49,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     replay_differ_max: float = REPLAY_DIFFER_MAX
     signed: Literal["", "commits", "tags"] = ""
     documentation: tuple[str, ...] = DOCUMENTATION
-    entry_default: str = ENTRY_DEFAULT
+    entry_default: str = ""
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MIB: Final = 1 << 20
 
-# A worker of the trading system with its venues warm has 180-220 MiB; where none runs yet
+# A large worker with its connections warm has 180-220 MiB, measured; where none runs yet
 # there is nothing to measure.
 WORKER_BYTES_DEFAULT: Final = 256 * MIB
 WORKER_GROWTH: Final = 1.25  # a candidate warms up beside an owner that may be young itself
@@ -31,7 +31,7 @@ ENVIRONMENT_BYTES_DEFAULT: Final = 400 * MIB  # the whole lock with bytecode: 28
 
 REPLAY_CYCLES: Final = 500
 REPLAY_CYCLES_MIN: Final = 20  # two cycles can only differ by 0, 50 or 100 %
-REPLAY_DIFFER_MAX: Final = 0.25  # a new strategy differs now and then; docs/decisions.md
+REPLAY_DIFFER_MAX: Final = 0.25  # a change on purpose differs now and then; docs/decisions.md
 
 
 class GateName(enum.StrEnum):
@@ -65,8 +65,8 @@ LIMITS_S: Final[dict[str, float]] = {
     GateName.BOOT: 30.0,  # imports without bytecode took 2.7 s
     GateName.CADENCE: 5.0,  # compares two numbers
     GateName.SCHEMA: 10.0,  # decodes one body
-    GateName.WARM: 60.0,  # connections and rules of a slow venue
-    GateName.RECONCILE: 30.0,  # read-only requests to each venue
+    GateName.WARM: 60.0,  # connections to a slow service, and its rules
+    GateName.RECONCILE: 30.0,  # read-only requests to each service
     GateName.SHADOW: SHADOW_S_MAX,  # whole cycles, as many as were asked for
 }
 

@@ -74,7 +74,7 @@ def of_control(app: str, before: Control, after: Control) -> Notice | None:
     """Return what is said of an operator's wish that is another one than before."""
     if (before.paused, before.halted) == (after.paused, after.halted):
         return None
-    words = "halted" if after.halted else "paused" if after.paused else "trading again"
+    words = "halted" if after.halted else "paused" if after.paused else "resumed"
     by = f"by {after.by or 'nobody known'}"
     body = f"{by}: {after.note[:REASON_CHARS_MAX]}" if after.note else by
     kind = Kind.WARNING if after.halted or after.paused else Kind.INFO

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 LOCK_FILE: Final = "requirements.lock"  # at the root of the tree
 PROJECT_FILE: Final = "pyproject.toml"
-ENTRY_DEFAULT: Final = "foresight.trader:create"
 
 ENVIRONMENT_FORMAT: Final = 1  # raised when environments are laid out in another way
 ENVIRONMENT_DIGITS: Final = 16  # 64 bits: two locks of one machine do not meet
@@ -82,12 +81,12 @@ def release_id(commit: str, environment: str, engine: str = "") -> str:
     return f"{commit[:COMMIT_DIGITS]}-{ground[:SUFFIX_DIGITS]}"
 
 
-def entry_of(project: bytes | None, default: str = ENTRY_DEFAULT) -> str:
+def entry_of(project: bytes | None, default: str = "") -> str:
     """Return how a worker of a tree is made.
 
     Args:
         project: Content of the tree's pyproject.toml, or None where there is none.
-        default: `module:factory` for a tree that does not say.
+        default: `module:factory` for a tree that does not say; empty if each has to.
 
     Raises:
         EntryInvalid: The file cannot be read, or its entry is no `module:factory`.

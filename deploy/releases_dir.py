@@ -23,7 +23,6 @@ from filelock import FileLock, Timeout
 from deploy import bytecode, engine, environments, frozen_directory
 from deploy.errors import BuildBusy, DiskLacking, LockFileMissing, ReleaseConflict
 from deploy.release import (
-    ENTRY_DEFAULT,
     LOCK_FILE,
     PROJECT_FILE,
     entry_of,
@@ -73,7 +72,7 @@ def build(
     repository: GitTree,
     commit: Commit,
     *,
-    entry_default: str = ENTRY_DEFAULT,
+    entry_default: str = "",
     entered: Callable[[str], None] = lambda _: None,
 ) -> Manifest:
     """Return how to start a commit; make its release and environment if they are not there.
@@ -117,7 +116,7 @@ class Intention(NamedTuple):
 
 
 def intend(
-    home: Path, repository: GitTree, commit: Commit, *, entry_default: str = ENTRY_DEFAULT
+    home: Path, repository: GitTree, commit: Commit, *, entry_default: str = ""
 ) -> Intention:
     """Return what `build` would make of a commit, and make nothing.
 

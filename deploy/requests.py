@@ -14,7 +14,6 @@ import msgspec
 
 from deploy.errors import RequestMissing
 from deploy.gates import REPLAY_CYCLES, REPLAY_DIFFER_MAX
-from deploy.release import ENTRY_DEFAULT
 from handoff.events import AbortAsked, Superseded
 from state.atomic_file import SystemFiles, make_directory, replace_file
 
@@ -52,7 +51,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     by: str
     bake: int
     requested_ns: int
-    entry_default: str = ENTRY_DEFAULT
+    entry_default: str = ""
     release: str = ""
     replay: int = REPLAY_CYCLES
     replay_differ_max: float = REPLAY_DIFFER_MAX

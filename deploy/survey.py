@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from deploy import gates, host, releases_dir
 from deploy.errors import UnknownRef
 from deploy.plan import Change, Facts
-from deploy.release import ENTRY_DEFAULT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +26,7 @@ def survey(
     ref: str | None,
     running: Manifest | None,
     *,
-    entry_default: str = ENTRY_DEFAULT,
+    entry_default: str = "",
 ) -> Facts:
     """Return what is known of a deploy before it begins.
 

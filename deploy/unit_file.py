@@ -12,9 +12,6 @@ from typing import Final
 
 import msgspec
 
-CREDENTIAL: Final = "venue-key"
-CREDENTIAL_VARIABLE: Final = "FORESIGHT_VENUE_KEY_FILE"
-
 # What needs a manager of the system. A user's one would have to put each start into a user
 # namespace of its own for these.
 _SYSTEM: Final = """\
@@ -29,6 +26,20 @@ ProtectSystem=full
 """
 
 
+class Credential(msgspec.Struct, frozen=True, kw_only=True):
+    """A secret that the manager reads and hands over in memory.
+
+    Attributes:
+        name: What the manager calls it.
+        file: Where it is, absolute; it may belong to root alone.
+        variable: What tells the service the place of what it was handed.
+    """
+
+    name: str
+    file: str
+    variable: str
+
+
 class Service(msgspec.Struct, frozen=True, kw_only=True):
     """One installation as a service.
 
@@ -38,7 +49,7 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
         directory: Where it runs, absolute.
         user: Whom it runs as under the system's manager; empty for a user's own.
         variables: What it needs to know, by name.
-        key_file: File with the venue's key, or an empty string.
+        credential: The secret that it needs, or None.
     """
 
     app: str
@@ -46,7 +57,7 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     directory: str
     user: str = ""
     variables: dict[str, str] = {}
-    key_file: str = ""
+    credential: Credential | None = None
 
     @property
     def unit(self) -> str:
@@ -60,10 +71,10 @@ def unit_text(template: str, service: Service) -> str:
     account += [
         f"Environment={quoted(f'{name}={value}')}" for name, value in service.variables.items()
     ]
-    if service.key_file:
-        # Read by the manager, handed over in memory: the file itself may belong to root alone.
-        account.append(f"LoadCredential={CREDENTIAL}:{_plain(service.key_file)}")
-        account.append(f"Environment={CREDENTIAL_VARIABLE}=%d/{CREDENTIAL}")
+    if service.credential is not None:
+        secret = service.credential
+        account.append(f"LoadCredential={secret.name}:{_plain(secret.file)}")
+        account.append(f"Environment={secret.variable}=%d/{secret.name}")
     return string.Template(template).substitute(
         app=service.app,
         command=" ".join(quoted(word) for word in service.command),

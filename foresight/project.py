@@ -17,6 +17,7 @@ from foresight.errors import ForesightError
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
+ENTRY: Final = "foresight.trader:create"  # of a tree that names no worker of its own
 PACKAGES: Final = ("state", "handoff", "deploy", "foresight")
 RENAMED: Final = {"gitignore": ".gitignore"}  # a dot file would be lost in some archives
 TEXT: Final = ".txt"  # the template's modules are text here: no tool takes them for ours

@@ -1,4 +1,4 @@
-"""Being the only launcher: of a home directory, and of a venue account.
+"""Being the only launcher: of a home directory, and of an account.
 
 Owns the two locks. A lock is held by a descriptor for as long as the process lives, also
 across an exec of itself; a file of one is never deleted and says nothing. Standard library only.
@@ -44,16 +44,16 @@ def take_home(home: Path) -> int:
 
 
 def take_account(account: str) -> int | None:
-    """Lock a venue account of this user on this host, whatever the home; None without an account.
+    """Lock a named account for this user on this host, whatever the home; None without a name.
 
     Raises:
-        AnotherInCharge: A living launcher trades this account.
+        AnotherInCharge: A living launcher has this account.
         AccountLockUnusable: There is no safe place for the lock.
     """
     if not account:
         return None
     digest = blake2b(account.encode()).hexdigest()[:24]  # the account is nobody's to read
-    name, taken = f"account-{digest}", "a launcher trades this venue account"
+    name, taken = f"account-{digest}", "a launcher has this account already"
     if sys.platform == "linux":
         return _take_name(f"foresight-{os.geteuid()}-{name}", taken)
     return take_lock(_account_directory() / f"{name}.lock", taken)

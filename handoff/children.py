@@ -231,7 +231,7 @@ def _open_log(path: Path) -> int:
     try:
         return os.open(path, flags, 0o600)
     except OSError:
-        # A worker without a log trades; a log without a worker does not.
+        # A worker without a log works; a log without a worker does not.
         return os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
 
 

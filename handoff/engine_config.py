@@ -55,7 +55,7 @@ class EngineConfig(NamedTuple):
         companions: Programs kept alive.
         environment: What workers and jobs get on top of the allowed environment.
         force_filesystem: Accept a network or volatile file system for the state.
-        account: The venue account; one launcher of this user at a time has it.
+        account: Name of what one launcher of this user at a time may act for, or empty.
     """
 
     app: str

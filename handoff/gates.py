@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from state.journal_frames import Line
     from state.record import Record
 
-WARM_S_MAX: Final = 60.0  # connections and rules of a slow venue
+WARM_S_MAX: Final = 60.0  # connections to a slow service, and its rules
 RECONCILE_S_MAX: Final = 30.0
 CADENCE: Final = "cadence"
 

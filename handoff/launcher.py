@@ -70,7 +70,7 @@ class Launcher:
         """Take charge of a home directory.
 
         Raises:
-            AnotherInCharge: A living launcher has it, or the venue account.
+            AnotherInCharge: A living launcher has it, or the account.
             EngineConfigInvalid: There is no usable configuration.
         """
         self._home = home

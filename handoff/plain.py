@@ -91,7 +91,7 @@ def _refuse_home(home: Path, app: str, timeline: Timeline, *, force_filesystem: 
 
 
 def launcher_lock_free(home: Path, account: str = "") -> None:
-    """Refuse before anything is written if a living launcher has this home or venue account.
+    """Refuse before anything is written if a living launcher has this home or account.
 
     Raises:
         AnotherInCharge: One has it.

@@ -82,14 +82,14 @@ class Appraisal(msgspec.Struct, frozen=True, kw_only=True):
     It passes between releases: a member that is added has a default.
 
     Attributes:
-        of: What is counted, in the plural, e.g. "orders".
+        of: What is counted, in the plural, e.g. "messages".
         more: Wanted now and not decided then.
         fewer: Decided then and not wanted now.
         changed: Wanted both times, not alike.
         amount_micro: What these would have earned above what was decided, in millionths of
             the unit: whole, so that a sum is exact. Only what could be judged is in it.
-        unit: Of the amount, e.g. "USDC"; empty where there is none.
-        basis: What the amount assumes, e.g. "at limit prices".
+        unit: Of the amount, e.g. "EUR"; empty where there is none.
+        basis: What the amount assumes, e.g. "at list prices".
         unended: Of those counted, how many cannot be judged yet: the record ends before them.
         unjudged: How many cannot be judged for another reason.
     """
@@ -136,9 +136,9 @@ class Absent(msgspec.Struct, frozen=True, kw_only=True):
     """The outside world never saw the effect.
 
     Attributes:
-        enforced: The venue itself refuses the effect from now on (`not_after` passed
+        enforced: The other side itself refuses the effect from now on (`not_after` passed
             there), so that absence is final even if a request is still under way.
-        repeatable: The venue refuses a second effect with this id, so that sending it
+        repeatable: The other side refuses a second effect with this id, so that sending it
             again is safe even if a request is still under way.
     """
 

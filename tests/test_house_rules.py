@@ -31,6 +31,13 @@ TARGETS = {
     *("setup", "run", "demo", "test", "lint", "sim", "crash", "soak"),
     *("drill", "bench", "docs", "deploy", "rollback", "status", "mutants"),
 }
+# What the floors below the trader do not speak of. File names, and commands that a user types
+# (`foresight deploy`), are no modules of it.
+TRADING = re.compile(
+    r"\b(?:trad(?:e[drs]?|ing)|venues?|strateg(?:y|ies)|wallets?|usdc|polymarket|binance)\b"
+    r"|\bforesight\.(?!service\b|toml\b)\w",
+    re.IGNORECASE,
+)
 SWALLOWED = {"", "Exception", "BaseException"}
 
 
@@ -253,6 +260,14 @@ def test_no_module_has_a_vague_name() -> None:
     assert vague_name("state/utils.py")
     assert vague_name("foresight/helpers/clock.py")
     assert [name for name, _ in modules() if vague_name(name)] == []
+
+
+def test_the_lower_floors_know_nothing_of_trading() -> None:
+    """The engine runs whatever has cycles; what only a trader needs comes in from above."""
+    said = "# a Trader's venue\nENTRY = 'foresight.trader:create'\n# `foresight deploy` is typed"
+    assert lines_matching(TRADING, "bad", said) == ["bad:1: Trader", "bad:2: foresight.t"]
+    lower = [(name, text) for name, text in texts() if name.split("/")[0] in PACKAGES[:3]]
+    assert [hit for name, text in lower for hit in lines_matching(TRADING, name, text)] == []
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:

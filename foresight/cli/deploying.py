@@ -31,6 +31,7 @@ from foresight.cli.output import (
     progress,
 )
 from foresight.cli.planning import show_plan
+from foresight.project import ENTRY
 from handoff.client import LauncherClient
 from handoff.exit_codes import ExitCode
 from handoff.limits import NS, SHADOW_S_MAX
@@ -115,6 +116,7 @@ def deploy(  # noqa: PLR0913 - one for each option of the command
         repository=str(installation.repository),
         ref=ref or "HEAD",
         commit=commit.commit,
+        entry_default=ENTRY,
         by=getpass.getuser(),
         bake=0 if irreversible else engine.bake if bake is None else bake,
         requested_ns=now_ns(),

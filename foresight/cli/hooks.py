@@ -24,6 +24,7 @@ from deploy.hook_script import Settings
 from foresight.cli.installation import Installation, pass_installation
 from foresight.cli.moments import now_ns
 from foresight.cli.output import emit_json, emit_text, json_option, progress
+from foresight.project import ENTRY
 from handoff.engine_config import Companion, read_engine_config, write_engine_config
 from handoff.errors import HandoffError, NotRunning
 from handoff.exit_codes import ExitCode
@@ -131,6 +132,7 @@ def policy_of(installation: Installation, repository: GitTree) -> Policy:
         replay_differ_max=engine.replay_differ_max,
         signed=engine.signed,
         documentation=engine.documentation,
+        entry_default=ENTRY,
     )
 
 

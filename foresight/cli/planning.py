@@ -15,6 +15,7 @@ from deploy.plan import as_lines, make_plan
 from deploy.survey import survey
 from foresight.cli.moments import now_ns
 from foresight.cli.output import emit_json, emit_text
+from foresight.project import ENTRY
 from handoff.exit_codes import ExitCode
 from handoff.release_files import Manifest, read_manifest
 from state.errors import RecordMissing
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 def show_plan(installation: Installation, repository: GitTree, ref: str, *, as_json: bool) -> int:
     """Print what deploying a ref would do."""
     record = _record(installation)
-    facts = survey(installation.home, repository, ref, _running(installation, record))
+    running = _running(installation, record)
+    facts = survey(installation.home, repository, ref, running, entry_default=ENTRY)
     facts = replace(facts, replay=installation.config.engine.replay if facts.running else 0)
     former = history.phase_seconds(history.read_history(installation.home).entries)
     schedule = installation.schedule(record) if record is not None else None

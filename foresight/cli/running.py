@@ -28,6 +28,7 @@ from foresight.cli.moments import now_ns, pause
 from foresight.cli.output import complain, detail, emit_text, progress
 from foresight.errors import ConfigError
 from foresight.exchange.recordings import recorded_assets
+from foresight.project import ENTRY
 from handoff import launcher_process
 from handoff.client import LauncherClient
 from handoff.engine_config import Companion, EngineConfig, write_engine_config
@@ -161,7 +162,7 @@ def _first_release(installation: Installation) -> str:
     repository = GitTree(installation.repository)
     commit = repository.commit("HEAD")
     progress(f"building {commit.commit[:12]} {commit.subject}")
-    return releases_dir.build(installation.home, repository, commit).release
+    return releases_dir.build(installation.home, repository, commit, entry_default=ENTRY).release
 
 
 def _environment(

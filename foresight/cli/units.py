@@ -15,9 +15,10 @@ import click
 
 import deploy
 from deploy.commands import run as run_command
-from deploy.unit_file import Service, unit_text
+from deploy.unit_file import Credential, Service, unit_text
 from foresight.cli.installation import Installation, pass_installation
 from foresight.cli.output import emit_text, progress
+from foresight.cli.running import KEY_FILE
 from foresight.errors import ForesightError
 from handoff.exit_codes import ExitCode
 
@@ -102,8 +103,13 @@ def _service(installation: Installation, *, system: bool, live: bool) -> Service
         directory=str(installation.repository),
         user=_owner(installation.repository) if system else "",
         variables={name: os.environ[name] for name in PASSED_ON if name in os.environ},
-        key_file=str(installation.repository / key_file) if key_file else "",
+        credential=credential_of(installation.repository / key_file) if key_file else None,
     )
+
+
+def credential_of(key_file: Path) -> Credential:
+    """Return the key of the venue as the service is handed it."""
+    return Credential(name="venue-key", file=str(key_file), variable=KEY_FILE)
 
 
 def _text(service: Service) -> str:

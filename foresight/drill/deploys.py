@@ -21,6 +21,7 @@ from deploy.errors import RequestMissing
 from foresight.drill.errors import DrillError
 from foresight.drill.faults import BAKE
 from foresight.drill.waiting import now_ns, wait_for
+from foresight.project import ENTRY
 from handoff.client import LauncherClient
 from handoff.wire import Kind
 
@@ -90,6 +91,7 @@ class Deploys:
             repository=str(self._clone),
             ref=commit,
             commit=commit,
+            entry_default=ENTRY,
             by=self.by,
             bake=bake,
             requested_ns=now_ns(),

@@ -56,14 +56,14 @@ def test_missed_cycles_are_counted_and_the_first_ones_named() -> None:
     [
         (Control(), Control(paused=True, by="mia", note="news"), "paused"),
         (Control(paused=True), Control(paused=True, halted=True, by="mia", note="news"), "halted"),
-        (Control(paused=True), Control(by="mia", note="news"), "trading again"),
+        (Control(paused=True), Control(by="mia", note="news"), "resumed"),
     ],
 )
 def test_a_wish_of_the_operator_is_told(before: Control, after: Control, words: str) -> None:
     notice = of_control("bot", before, after)
     assert notice is not None
     assert (notice.title, notice.body) == (f"bot: {words}", "by mia: news")
-    assert (notice.kind is Kind.INFO) == (words == "trading again")
+    assert (notice.kind is Kind.INFO) == (words == "resumed")
     silent = of_control("bot", before, msgspec.structs.replace(after, by="", note=""))
     assert silent is not None
     assert silent.body == "by nobody known"

@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 
 from deploy import errors
 from deploy.release import (
-    ENTRY_DEFAULT,
     Pin,
     PythonFacts,
     entry_of,
@@ -16,6 +15,7 @@ from deploy.release import (
     releases_to_keep,
 )
 
+DEFAULT = "bot.worker:create"
 PYTHON = PythonFacts("3.11.7", "cpython", "linux-x86_64")
 LOCK = b"""# made by hand
 Rich_Text==15.0.0 \\
@@ -70,20 +70,21 @@ def test_the_hash_of_an_environment_stays_what_it_was() -> None:
 @pytest.mark.parametrize(
     ("project", "entry"),
     [
-        (None, ENTRY_DEFAULT),
-        (b"", ENTRY_DEFAULT),
-        (b'tool = "strange"', ENTRY_DEFAULT),
-        (b"[tool.foresight]\n", ENTRY_DEFAULT),
+        (None, DEFAULT),
+        (b"", DEFAULT),
+        (b'tool = "strange"', DEFAULT),
+        (b"[tool.foresight]\n", DEFAULT),
         (b'[tool.foresight]\nentry = "news.tracker:make"\n', "news.tracker:make"),
     ],
 )
 def test_a_tree_names_its_entry_or_gets_the_default(project: bytes | None, entry: str) -> None:
-    assert entry_of(project) == entry
+    assert entry_of(project, DEFAULT) == entry
 
 
 @pytest.mark.parametrize(
     "project",
     [
+        None,
         b"[tool.foresight]\nentry = 3\n",
         b'[tool.foresight]\nentry = "no_factory"\n',
         b'[tool.foresight]\nentry = "os:system; rm"\n',
@@ -92,7 +93,7 @@ def test_a_tree_names_its_entry_or_gets_the_default(project: bytes | None, entry
         b"\xff",
     ],
 )
-def test_an_entry_that_cannot_be_meant_is_refused(project: bytes) -> None:
+def test_an_entry_that_cannot_be_meant_is_refused(project: bytes | None) -> None:
     """Found when the commit is read, not when its worker does not start."""
     with pytest.raises(errors.EntryInvalid) as caught:
         entry_of(project)

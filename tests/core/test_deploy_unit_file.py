@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import deploy
-from deploy.unit_file import Service, quoted, unit_text
+from deploy.unit_file import Credential, Service, quoted, unit_text
 
 TEMPLATE = Path(deploy.__file__).parent.joinpath("units", "foresight.service").read_text("utf-8")
 SERVICE = Service(app="foresight", command=["/venv/bin/python", "up"], directory="/pro%ject")
@@ -54,9 +54,10 @@ def test_a_users_unit_needs_nothing_of_the_systems_manager() -> None:
 
 
 def test_a_key_is_handed_over_by_the_manager() -> None:
-    service = Service(app="x", command=["/x"], directory="/", key_file="/keys/100%")
-    assert "LoadCredential=venue-key:/keys/100%%" in lines(service)
-    assert "Environment=FORESIGHT_VENUE_KEY_FILE=%d/venue-key" in lines(service)
+    key = Credential(name="the-key", file="/keys/100%", variable="KEY_FILE")
+    service = Service(app="x", command=["/x"], directory="/", credential=key)
+    assert "LoadCredential=the-key:/keys/100%%" in lines(service)
+    assert "Environment=KEY_FILE=%d/the-key" in lines(service)
     assert not [line for line in lines(SERVICE) if line.startswith("LoadCredential")]
 
 

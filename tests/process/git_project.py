@@ -7,6 +7,8 @@ from deploy import releases_dir
 from deploy.git_tree import GitTree
 from handoff.release_files import Manifest
 
+ENTRY_TABLE = '[tool.foresight]\nentry = "app.worker:create"\n'
+
 
 class Project:
     """A git repository that grows by commits."""
@@ -16,6 +18,7 @@ class Project:
         path.mkdir(parents=True)
         self.git("init", "--quiet", "--initial-branch=main")
         self.write("requirements.lock", "# nothing\n")
+        self.write("pyproject.toml", ENTRY_TABLE)
         self.write("handoff/__init__.py", "")  # brings its engine, so that none is copied
         self.write("app/__init__.py", "")
         self.write("app/worker.py", "VERSION = 1\n")

@@ -120,7 +120,7 @@ def test_a_venue_account_has_one_launcher_whatever_the_home(project: Project) ->
     held = take_account("mine")
     assert held is not None
     try:
-        about = "a launcher trades this venue account"
+        about = "a launcher has this account already"
         project.assert_refused(7, about, "up", "-d", FORESIGHT_ENGINE_ACCOUNT="mine")
     finally:
         os.close(held)

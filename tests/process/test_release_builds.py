@@ -255,8 +255,10 @@ def test_the_entry_comes_from_the_commit(home: Path, project: Project) -> None:
 
 def test_one_release_cannot_have_two_entries(home: Path, project: Project) -> None:
     """Its name does not tell them apart, so the second would start the first's worker."""
-    project.build(home)
+    project.git("rm", "--quiet", "pyproject.toml")
+    project.commit("Say nothing of a worker")
     tree = GitTree(project.path)
+    releases_dir.build(home, tree, tree.commit("HEAD"), entry_default="app.worker:create")
     with pytest.raises(ReleaseConflict, match=r"app\.worker:make"):
         releases_dir.build(home, tree, tree.commit("HEAD"), entry_default="app.worker:make")
 

@@ -7,7 +7,7 @@ import pytest
 from deploy import gates, releases_dir, survey
 from deploy.errors import LockFileMissing
 from deploy.git_tree import GitTree
-from tests.process.git_project import Project
+from tests.process.git_project import ENTRY_TABLE, Project
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_a_running_release_of_elsewhere_has_no_difference_to_show(
 def test_what_is_there_needs_no_room(tmp_path: Path, repository: GitTree) -> None:
     head = repository.commit("HEAD")
     before = releases_dir.intend(tmp_path, repository, head)
-    assert before.tree_bytes == len("# nothing\nVERSION = 1\n")
+    assert before.tree_bytes == len("# nothing\nVERSION = 1\n") + len(ENTRY_TABLE)
     assert releases_dir.build(tmp_path, repository, head) == before.manifest
     after = releases_dir.intend(tmp_path, repository, head)
     assert (after.tree_bytes, after.environment_built) == (0, True)

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 import deploy
-from deploy.unit_file import Service, unit_text
+from deploy.unit_file import Credential, Service, unit_text
+from foresight import config
+from foresight.cli.units import credential_of
 from handoff.notify_socket import NotifySocket
 from tests.process.bot import Bot
 
@@ -123,6 +125,14 @@ def test_an_init_system_that_cannot_be_reached_stops_nothing(
     assert os.environ["NOTIFY_SOCKET"] == address
 
 
+def test_the_trader_finds_the_key_that_its_service_is_handed(tmp_path: Path) -> None:
+    """The name of the variable is said in one place and read in another."""
+    credential = credential_of(tmp_path / "key")
+    assert credential.file == str(tmp_path / "key")
+    found = config.parse("", {credential.variable: "/run/credentials/key"}, where="nowhere")
+    assert found.venue.key_file == "/run/credentials/key"
+
+
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
 @pytest.mark.parametrize("user", ["", "root"])
 def test_systemd_understands_the_unit(tmp_path: Path, user: str) -> None:
@@ -133,7 +143,7 @@ def test_systemd_understands_the_unit(tmp_path: Path, user: str) -> None:
         directory="/",
         user=user,
         variables={"XDG_STATE_HOME": "/var/lib"},
-        key_file="/etc/hostname",
+        credential=Credential(name="key", file="/etc/hostname", variable="KEY_FILE"),
     )
     path = tmp_path / service.unit
     path.write_text(unit_text(template.read_text("utf-8"), service), encoding="utf-8")
