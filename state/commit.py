@@ -136,6 +136,7 @@ def _with_note(line: Line, note: Note) -> Line:
         inputs_schema=note.inputs_schema,
         unavailable=note.unavailable,
         evidence=note.evidence,
+        health=note.health,
     )
 
 

@@ -8,7 +8,7 @@ are the matter of `journal`; what the cycles add up to, of `journal_audit`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import msgspec
 from msgspec.structs import replace
@@ -31,6 +31,13 @@ BOOKKEEPING: Final = frozenset({ABORTED, GAP, SEGMENT})  # no transition stands 
 
 _EMPTY: Final = msgspec.Raw(EMPTY_BODY)
 _UNCHAINED: Final = b'{"chain":"",'
+
+
+class Health(OpenStruct, frozen=True, kw_only=True):
+    """How much of what a cycle asked the outside world for it got; 0 of 0 is full health."""
+
+    asked: int = 0
+    answered: int = 0
 
 
 class Line(OpenStruct, frozen=True, kw_only=True):
@@ -64,8 +71,10 @@ class Line(OpenStruct, frozen=True, kw_only=True):
         fallback: The fallback body, likewise.
         aborts: For `aborted`, the number of the line that never happened; otherwise 0.
         previous_chain: For the first line of a segment, the chain it continues.
+        health: Of what a cycle observed; None where nobody counted.
     """
 
+    LATER: ClassVar = ("health",)
     chain: str = ""
     seq: int = 0
     kind: str
@@ -93,6 +102,7 @@ class Line(OpenStruct, frozen=True, kw_only=True):
     fallback: msgspec.Raw = _EMPTY
     aborts: int = 0
     previous_chain: str = CHAIN_START
+    health: Health | None = None
 
 
 def encode_line(line: Line, *, previous_chain: str) -> tuple[bytes, str]:

@@ -3,25 +3,34 @@
 Owns the round trip of unknown fields: a release that reads a record written by a newer
 one writes back what it did not understand (etcd and msgspec both lose such fields by
 default: https://github.com/msgspec/msgspec/issues/490). No meaning of any field enters.
+
+Two releases that know different members must write the very same bytes of the same value,
+because a record is rebuilt from a journal line only if its digest comes out. What a release does
+not know it writes last. So a member that was added later is declared last, named in `LATER`, and
+not written while it holds its default: to the older release it is then unknown or not there.
 """
 
 from __future__ import annotations
 
 import functools
-from typing import TypeVar
+from typing import ClassVar, Final, TypeVar
 
 import msgspec
 
 UNKNOWN = "unknown_fields"
+_ALWAYS: Final = object()  # equal to no value: a member of the first release is always written
 
 
 class OpenStruct(msgspec.Struct, frozen=True, kw_only=True):
     """Base of every persisted struct.
 
     Attributes:
+        LATER: Members added after the first release: declared last, in the order in which they
+            were added, and not written while they hold their default.
         unknown_fields: Raw JSON of the members that this code has no field for.
     """
 
+    LATER: ClassVar[tuple[str, ...]] = ()
     unknown_fields: dict[str, msgspec.Raw] = {}
 
 
@@ -44,7 +53,11 @@ def decode_open(data: bytes | msgspec.Raw, kind: type[StructT]) -> StructT:
 
 def _plain(value: object) -> object:
     if isinstance(value, OpenStruct):
-        known = {name: _plain(getattr(value, name)) for name in _known_fields(type(value))}
+        known = {
+            name: _plain(held)
+            for name, default in _known_fields(type(value))
+            if (held := getattr(value, name)) != default
+        }
         return known | value.unknown_fields if value.unknown_fields else known
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
@@ -52,8 +65,14 @@ def _plain(value: object) -> object:
 
 
 @functools.cache
-def _known_fields(kind: type[OpenStruct]) -> tuple[str, ...]:
-    return tuple(name for name in kind.__struct_fields__ if name != UNKNOWN)
+def _known_fields(kind: type[OpenStruct]) -> tuple[tuple[str, object], ...]:
+    """Return each member with the value at which it is not written."""
+    defaults = {field.name: field.default for field in msgspec.structs.fields(kind)}
+    return tuple(
+        (name, defaults[name] if name in kind.LATER else _ALWAYS)
+        for name in kind.__struct_fields__
+        if name != UNKNOWN
+    )
 
 
 def _with_members(value: StructT, raw: bytes | msgspec.Raw) -> StructT:

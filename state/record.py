@@ -4,14 +4,15 @@ Owns the shape of the document, its digest and its format number. Which change i
 allowed when is in `transitions`; where the bytes live is a store's matter. No file,
 clock or lock enters here.
 
-Compatibility: a field is only ever added, with a default, and never changes type.
-Fields that this code does not know survive a rewrite (`open_struct`).
+Compatibility: a field is only ever added, with a default, as `LATER` says, and never changes
+type; an enumeration gets no new value, because an older release reads one as damage. Fields that
+this code does not know survive a rewrite (`open_struct`).
 """
 
 from __future__ import annotations
 
 import enum
-from typing import Final
+from typing import ClassVar, Final
 
 import msgspec
 
@@ -43,7 +44,7 @@ class Fate(enum.Enum):
     """What is known of a pending effect."""
 
     PLANNED = "planned"  # not known to have been attempted
-    DOUBTFUL = "doubtful"  # attempted, outcome unknown: asked about, never sent again
+    DOUBTFUL = "doubtful"  # perhaps attempted, outcome unknown: what is allowed is in `absence`
 
 
 class Outcome(enum.Enum):
@@ -52,7 +53,7 @@ class Outcome(enum.Enum):
     CONFIRMED = "confirmed"  # the outside world executed it
     REFUSED = "refused"  # the outside world refused it; it never executed
     EXPIRED = "expired"  # proven never executed, and too late now
-    UNKNOWN = "unknown"  # of an effect that is not asked about by id: it may have executed
+    UNKNOWN = "unknown"  # it may have executed, and nobody will find out any more
 
 
 class Timeline(OpenStruct, frozen=True, kw_only=True):
@@ -67,13 +68,30 @@ class Timeline(OpenStruct, frozen=True, kw_only=True):
     speed: int = 1
 
 
+class Cadence(OpenStruct, frozen=True, kw_only=True):
+    """Which cycle number begins when: part of what a number in this record means.
+
+    Attributes:
+        period_ns: Length of a cycle in application time, nanoseconds, above 0.
+        offset_ns: Application time of the boundary of cycle 0, nanoseconds.
+    """
+
+    period_ns: int
+    offset_ns: int = 0
+
+
 class WorkerId(OpenStruct, frozen=True, kw_only=True):
     """One worker process, told apart from every other that ever lived.
 
     A process is pid, start ticks, boot id and pid namespace together; a pid alone is
     reused. `worker` is a random name for humans and logs.
+
+    Attributes:
+        machine: The host's machine id, or an empty string where it has none.
+        lock: Inode of the lock that it holds for as long as it lives; 0 where it has none.
     """
 
+    LATER: ClassVar = ("machine", "lock")
     worker: str
     host: str
     boot_id: str
@@ -81,6 +99,8 @@ class WorkerId(OpenStruct, frozen=True, kw_only=True):
     pid: int
     start_ticks: int
     release: str
+    machine: str = ""
+    lock: int = 0
 
 
 class Ownership(OpenStruct, frozen=True, kw_only=True):
@@ -120,12 +140,18 @@ class Missed(OpenStruct, frozen=True, kw_only=True):
 
 
 class Progress(OpenStruct, frozen=True, kw_only=True):
-    """The newest cycle, how far it got, and the release that decided it."""
+    """The newest cycle, how far it got, and the release that decided it.
 
+    Attributes:
+        attempts: How many owners of the owning release the next step of this progress has cost.
+    """
+
+    LATER: ClassVar = ("attempts",)
     cycle: int
     phase: Phase = Phase.SETTLED
     release: str = ""
     missed: tuple[Missed, ...] = ()
+    attempts: int = 0
 
 
 class SchemaId(OpenStruct, frozen=True, kw_only=True):
@@ -156,8 +182,10 @@ class Effect(OpenStruct, frozen=True, kw_only=True):
         not_after_ns: Wall-clock UTC instant after which it must not be sent, or None.
         cycle: The cycle that planned it.
         fate: What is known of it.
+        unproven: An owner that may still send it was replaced without proof of its death.
     """
 
+    LATER: ClassVar = ("unproven",)
     effect_id: str
     kind: str
     payload: msgspec.Raw = msgspec.Raw(b"null")
@@ -168,6 +196,7 @@ class Effect(OpenStruct, frozen=True, kw_only=True):
     not_after_ns: int | None = None
     cycle: int = 0
     fate: Fate = Fate.PLANNED
+    unproven: bool = False
 
 
 class Receipt(OpenStruct, frozen=True, kw_only=True):
@@ -226,8 +255,10 @@ class Record(OpenStruct, frozen=True, kw_only=True):
         receipts: Outcomes waiting for the next decision.
         schema: Schema of `body`; None before the first decision.
         body: The application's own state, raw JSON.
+        cadence: What its cycle numbers mean; None where no owner has said it yet.
     """
 
+    LATER: ClassVar = ("cadence",)
     format: int = FORMAT
     app: str
     timeline: Timeline = Timeline()
@@ -241,6 +272,7 @@ class Record(OpenStruct, frozen=True, kw_only=True):
     schema: SchemaId | None = None
     fallback: Fallback | None = None
     body: msgspec.Raw = msgspec.Raw(EMPTY_BODY)
+    cadence: Cadence | None = None
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):

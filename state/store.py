@@ -11,6 +11,7 @@ from typing import Protocol
 
 import msgspec
 
+from state.journal_frames import Health
 from state.record import Record
 
 Change = Callable[[Record], Record]
@@ -28,6 +29,7 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
         scheduled_ns: The cycle's boundary, wall-clock nanoseconds UTC; 0 where none.
         started_ns: When work on the cycle began.
         evidence: Further facts for an operator: proof of death, reason, pids.
+        health: How much of what was asked for `observe` got; None where nobody counted.
     """
 
     kind: str
@@ -37,6 +39,7 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
     scheduled_ns: int = 0
     started_ns: int = 0
     evidence: dict[str, str | int | float] = {}
+    health: Health | None = None
 
 
 class Store(Protocol):

@@ -12,7 +12,7 @@ from state.commit import (
     repair_line,
     segment_line,
 )
-from state.journal_frames import Line
+from state.journal_frames import Health, Line, encode_line
 from state.open_struct import decode_open
 from state.record import Fallback, Record, decode_record, encode_record, header_of
 from state.seal import digest_of
@@ -74,6 +74,18 @@ def test_a_decision_is_written_with_all_that_led_to_it() -> None:
     assert decode_open(line.header, Record) == header_of(after)
     assert line.body_digest == digest_of(bytes(after.body))
     assert line.fallback_digest == ""
+
+
+def test_health_is_in_the_line_of_a_cycle_that_counted_it_and_in_no_other() -> None:
+    """A line of a cycle without it is no comparison; full health would be one."""
+    before = owned()
+    words = note("decide", health=Health(asked=4, answered=3))
+    line = plan_commit(generation(before), decide(before), words, now_ns=NOW_NS).line
+    assert line.health == Health(asked=4, answered=3)
+    assert encode_line(line, previous_chain="")[0].endswith(b'"health":{"asked":4,"answered":3}}\n')
+    bare = line_of(before, decide(before), "decide")
+    assert bare.health is None
+    assert b"health" not in encode_line(bare, previous_chain="")[0]
 
 
 def test_a_change_of_ownership_has_no_times_of_a_cycle() -> None:

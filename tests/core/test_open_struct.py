@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import msgspec
 import pytest
 
@@ -21,6 +23,15 @@ class Tree(OpenStruct, frozen=True, kw_only=True):
     maybe: Leaf | None = None
     table: dict[str, int] = {}  # noqa: RUF012 - msgspec copies it
     body: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class Grown(OpenStruct, frozen=True, kw_only=True):
+    """`Leaf` two releases later."""
+
+    LATER: ClassVar = ("colour", "leaf")
+    name: str = ""
+    colour: str = ""
+    leaf: Leaf | None = None
 
 
 NEWER = b"""{"leaf":{"name":"a","colour":"red"},"leaves":[{"name":"b"},{"name":"c","size":[1, 2]}],
@@ -53,6 +64,22 @@ def test_a_command_keeps_what_a_newer_release_lets_an_operator_ask_for() -> None
     record = Record(app="a", progress=Progress(cycle=1), control=before)
     after = transitions.command(record, control=Control(by="operator"), attempt="c")
     assert after.control == Control(by="operator", unknown_fields=newer)
+
+
+def test_a_later_member_is_written_only_where_it_says_something() -> None:
+    """An older release, which does not know it, would write the document without it."""
+    assert encode_open(Grown(name="a")) == encode_open(Leaf(name="a")) == b'{"name":"a"}'
+    full = encode_open(Grown(name="a", colour="red", leaf=Leaf()))
+    assert full == b'{"name":"a","colour":"red","leaf":{"name":""}}'
+
+
+def test_releases_that_know_different_members_write_the_same_bytes() -> None:
+    """What one does not know it writes last, so that is where the other has to declare it."""
+    full = encode_open(Grown(name="a", colour="red", leaf=Leaf(name="b")))
+    assert encode_open(decode_open(full, Leaf)) == full
+    renamed = msgspec.structs.replace(decode_open(full, Leaf), name="c")
+    again = msgspec.structs.replace(decode_open(full, Grown), name="c")
+    assert encode_open(renamed) == encode_open(again)
 
 
 def test_raw_json_is_carried_byte_for_byte() -> None:

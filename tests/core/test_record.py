@@ -6,9 +6,15 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from state import journal_frames
+from state import record as record_module
 from state.errors import RecordDamaged, RecordForeign
+from state.open_struct import OpenStruct
 from state.record import (
     FORMAT,
+    Cadence,
+    Phase,
+    Progress,
     Record,
     Timeline,
     body_digest,
@@ -19,7 +25,7 @@ from state.record import (
     header_of,
 )
 from state.seal import digest_of, seal
-from tests.records import APP, B, decide, effect, empty, owned, settle, take
+from tests.records import APP, A, B, decide, effect, empty, owned, settle, take
 
 FULL = decide(take(settle(decide(owned(), effect("old")))), effect("new"))
 
@@ -47,6 +53,50 @@ def test_fields_of_a_newer_release_survive_every_rewrite() -> None:
     assert written["quota"] == {"orders": 5}
     assert written["progress"]["since_v2"] == [1]
     assert written["ownership"]["region"] == "eu"
+
+
+PERSISTED = [
+    kind
+    for module in (record_module, journal_frames)
+    for kind in vars(module).values()
+    if isinstance(kind, type) and issubclass(kind, OpenStruct) and kind is not OpenStruct
+]
+
+
+@pytest.mark.parametrize("kind", PERSISTED, ids=lambda kind: kind.__name__)
+def test_later_members_stand_last_and_have_a_default(kind: type[OpenStruct]) -> None:
+    """Anywhere else an older release, which writes them last, would write other bytes."""
+    fields = msgspec.structs.fields(kind)
+    assert tuple(field.name for field in fields[len(fields) - len(kind.LATER) :]) == kind.LATER
+    assert all(
+        field.default is not msgspec.NODEFAULT for field in fields if field.name in kind.LATER
+    )
+
+
+def test_what_says_nothing_new_reads_as_the_first_release_wrote_it() -> None:
+    """The members of 0.2.0, in its order, and no other."""
+    written = msgspec.json.decode(encode_record(decide(owned(), effect()))[0])
+    assert " ".join(written) == (
+        "digest format app timeline attempt ownership progress outbox receipts control rollout"
+        " schema fallback body"
+    )
+    assert list(written["progress"]) == ["cycle", "phase", "release", "missed"]
+    assert list(written["outbox"][0])[-2:] == ["cycle", "fate"]
+    owner = "worker host boot_id pid_namespace pid start_ticks release"
+    assert " ".join(written["ownership"]["owner"]) == owner
+
+
+def test_what_says_something_new_comes_back() -> None:
+    full = replace(
+        decide(owned(), effect()),
+        ownership=replace(owned().ownership, owner=replace(A, machine="m", lock=7)),
+        progress=Progress(cycle=11, phase=Phase.DECIDED, attempts=2),
+        outbox=(effect(unproven=True),),
+        cadence=Cadence(period_ns=5, offset_ns=1),
+    )
+    data, digest = encode_record(full)
+    assert decode_record(data, where="here") == (full, digest)
+    assert data.endswith(b',"cadence":{"period_ns":5,"offset_ns":1}}')
 
 
 @pytest.mark.parametrize("at", [0, 20, 70, 90, 200, -1])
