@@ -8,6 +8,7 @@ How any of it was fetched is a matter of `feeds` and `venues`; no decision enter
 import msgspec
 
 from foresight.board import Result, Rules, Side
+from state.journal_frames import Health
 from state.schema import Schema
 
 
@@ -115,3 +116,13 @@ class Market(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 SCHEMA = Schema("foresight.market", 1, Market)
+
+
+def health_of(market: Market) -> Health:
+    """Return how many of a cycle's questions were answered: feeds, offers, rulings, holdings."""
+    failures = [candles.failure for candles in market.candles.values()]
+    failures += [offer.failure for offer in market.offers.values()]
+    failures += [ruling.failure for ruling in market.rulings]
+    if market.holdings is not None:
+        failures.append(market.holdings.failure)
+    return Health(asked=len(failures), answered=failures.count(""))

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Final
 
 from typing_extensions import override
 
-from foresight import appraisal, decision, reconcile, settlement
+from foresight import appraisal, decision, market, reconcile, settlement
 from foresight.board import NS, Side, slots_of, window_at
 from foresight.book import SCHEMA as BOOK
 from foresight.book import Book, Closes, violations_of
@@ -54,6 +54,7 @@ from handoff.workload import (
     payload_of,
     receipt,
 )
+from state.journal_frames import Health
 from state.record import Effect, Outcome, Receipt
 from state.schema import Schema
 
@@ -71,6 +72,8 @@ class Trader(Workload[Book, Market]):
     body = BOOK
     inputs = MARKET
     effect_kinds: ClassVar[Mapping[str, Schema[Any]]] = {KIND: PAYLOAD}
+    # Clients' own errors are translated where they are called (`venues.ccxt_calls`).
+    outside: ClassVar[tuple[type[Exception], ...]] = (VenueError,)
 
     def __init__(
         self,
@@ -193,6 +196,10 @@ class Trader(Workload[Book, Market]):
     @override
     def invariants(self, body: Book) -> Sequence[Violation]:
         return [Violation(reason) for reason in violations_of(body)]
+
+    @override
+    def health(self, inputs: Market | Unavailable) -> Health:
+        return market.health_of(inputs) if isinstance(inputs, Market) else super().health(inputs)
 
     @override
     def appraise(self, body: Book, cycles: Iterable[TwiceDecided[Market]]) -> Appraisal:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         payload_of,
         receipt,
     )
+    from state.journal_frames import Health
 
 __all__ = [
     "Absent",
@@ -40,6 +41,7 @@ __all__ = [
     "Context",
     "Cycle",
     "Decision",
+    "Health",
     "NotReady",
     "Pending",
     "Ready",
@@ -59,6 +61,7 @@ __all__ = [
 
 _ELSEWHERE: Final = {
     "Cadence": "handoff.cadence",
+    "Health": "state.journal_frames",
     "Simulation": "handoff.simulation",
     "every": "handoff.cadence",
     "simulate": "handoff.simulation",

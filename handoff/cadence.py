@@ -37,10 +37,23 @@ class Cadence(msgspec.Struct, frozen=True, kw_only=True):
     catch_up_ns: int | None = None
 
 
-def every(seconds: float, *, catch_up_s: float | None = None) -> Cadence:
-    """Return a cadence of so many seconds, aligned to UTC."""
-    limit = None if catch_up_s is None else round(catch_up_s * NS)
-    return Cadence(period_ns=round(seconds * NS), catch_up_ns=limit)
+def every(
+    seconds: float, *, budget_s: float | None = None, catch_up_s: float | None = None
+) -> Cadence:
+    """Return a cadence of so many seconds, aligned to UTC.
+
+    Args:
+        seconds: The period.
+        budget_s: Longest time that a healthy cycle needs to observe, or to decide; by default
+            half a period, 10 s at most.
+        catch_up_s: A cycle whose boundary is further back than this is missed; by default every
+            cycle is run, however late.
+    """
+    return Cadence(
+        period_ns=round(seconds * NS),
+        budget_ns=None if budget_s is None else round(budget_s * NS),
+        catch_up_ns=None if catch_up_s is None else round(catch_up_s * NS),
+    )
 
 
 def app_time_ns(timeline: Timeline, wall_ns: int) -> int:

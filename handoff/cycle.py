@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Generic, Protocol
 
 import msgspec
 
-from handoff.deciding import cycle_of, decide_once, encode_bodies, inputs_of
+from handoff.deciding import cycle_of, decide_once, encode_bodies, health_of, inputs_of
 from handoff.effects import Performer
 from handoff.errors import WorkloadFaulty
-from handoff.limits import MS, NS, OUTBOX_MAX
+from handoff.limits import MS, NS, OUTBOX_MAX, SLOW_CYCLES_MAX
 from handoff.log_events import LogEvent
+from handoff.outside import fault_words, is_outside
 from handoff.workload import BodyT, Cycle, InputsT, Unavailable, Workload
 from state import transitions
 from state.errors import (
@@ -85,6 +86,7 @@ class CycleRunner(Generic[BodyT, InputsT]):
         self._epoch = record.ownership.epoch
         self._log = log
         self._performer = Performer(workload, clock, log)
+        self._slow_cycles = 0  # in a row
 
     async def run(self, record: Record, number: int) -> Record:
         """Run one cycle to its end.
@@ -97,28 +99,35 @@ class CycleRunner(Generic[BodyT, InputsT]):
             Refused: Ownership is lost; nothing more was written.
             StateError: The store could not be used.
         """
-        started_ns = self._clock.now_ns()
+        started_ns, begun_ns = self._clock.now_ns(), self._clock.monotonic_ns()
         try:
             body = self._workload.body.decode(record.body, record.schema)
         except SchemaMismatch as error:
             raise WorkloadFaulty(str(error)) from error
         cycle = self._cycle(record, number)
         note = self._decide_note(number, await self._observe(cycle, body), started_ns)
-        outside = bool(note.unavailable)
+        cleanliness = Cleanliness.OUTSIDE if note.unavailable else Cleanliness.CLEAN
         decided = self._decide(record, cycle, note)
-        return await self.finish(
-            decided, fresh=True, cleanliness=Cleanliness.OUTSIDE if outside else Cleanliness.CLEAN
-        )
+        return await self.finish(decided, fresh=True, cleanliness=cleanliness, begun_ns=begun_ns)
 
     async def finish(
-        self, record: Record, *, fresh: bool, cleanliness: Cleanliness = Cleanliness.OUTSIDE
+        self,
+        record: Record,
+        *,
+        fresh: bool,
+        cleanliness: Cleanliness = Cleanliness.OUTSIDE,
+        begun_ns: int | None = None,
     ) -> Record:
         """Give every effect of a decided cycle a fate and settle it.
 
         Args:
             record: A record whose cycle is decided.
             fresh: This worker planned the effects; nobody has sent them.
-            cleanliness: How the cycle counts in a bake.
+            cleanliness: How the cycle counts in a bake, where nothing speaks against it.
+            begun_ns: When this worker began the cycle, monotonic; None where another one did.
+
+        Raises:
+            WorkloadFaulty: The cycle is settled, and was a bad one of a release that bakes.
         """
         verdicts = await self._performer.settle_all(
             record.outbox,
@@ -127,17 +136,43 @@ class CycleRunner(Generic[BodyT, InputsT]):
             may_send=not record.control.halted,
         )
         number = record.progress.cycle
+        raised, slow = self._performer.fault(), self._slow(begun_ns)
         change = partial(
             transitions.settle,
             worker=self._me,
             epoch=self._epoch,
             cycle=number,
             fates=verdicts,
-            cleanliness=cleanliness,
+            # What is held against the release must not end its bake well.
+            cleanliness=Cleanliness.OUTSIDE if raised or self._slow_cycles else cleanliness,
         )
         settled = self.commit(change, self._note("settle", number))
         self._performer.settled()
+        fault = raised or slow
+        if fault and record.rollout is not None:
+            raise WorkloadFaulty(fault)
+        if fault:
+            # Nothing to go back to: the next cycle is due, whatever this one did.
+            self._log.write(LogEvent.CYCLE_FAULTY, cycle=number, reason=fault)
         return settled
+
+    def _slow(self, begun_ns: int | None) -> str:
+        """Count a cycle longer than the period; return the fault once too many run in a row.
+
+        Only its own time counts, on a clock that stands still while the host is suspended: a
+        cycle that began late because others did is none the slower.
+        """
+        if begun_ns is None:
+            return ""
+        own_ns = self._clock.monotonic_ns() - begun_ns
+        period_ns = self._schedule.bounds.period_ns
+        self._slow_cycles = self._slow_cycles + 1 if own_ns > period_ns else 0
+        if self._slow_cycles <= SLOW_CYCLES_MAX:
+            return ""
+        return (
+            f"{self._slow_cycles} cycles running took longer than the period: "
+            f"the last one {own_ns / NS:.2f} s of {period_ns / NS:.2f} s"
+        )
 
     def miss(self, number: int, reason: str) -> Record:
         """Give a cycle up, with the reason."""
@@ -180,11 +215,10 @@ class CycleRunner(Generic[BodyT, InputsT]):
                 inputs = await self._workload.observe(cycle, body)
         except TimeoutError:
             inputs = Unavailable(f"no inputs within {limit_s:.2f} s")
-        except OSError as error:
-            inputs = Unavailable(f"{type(error).__name__}: {error}")
         except Exception as error:
-            message = f"observe raised {type(error).__name__}: {error}"
-            raise WorkloadFaulty(message) from error
+            if not is_outside(error, self._workload.outside):
+                raise WorkloadFaulty(fault_words("observe", error)) from error
+            inputs = Unavailable(f"{type(error).__name__}: {error}")
         if isinstance(inputs, Unavailable):
             inputs = Unavailable(inputs.reason or "no reason given")
             reason = inputs.reason
@@ -238,35 +272,26 @@ class CycleRunner(Generic[BodyT, InputsT]):
         return partial(_decide_under, control=cycle.control, decide=decide)
 
     def _decide_note(self, number: int, inputs: InputsT | Unavailable, started_ns: int) -> Note:
+        note = Note(
+            kind="decide",
+            scheduled_ns=self._schedule.boundary_ns(number),
+            started_ns=started_ns,
+            health=health_of(self._workload, inputs),
+        )
         if isinstance(inputs, Unavailable):
-            return self._note("decide", number, unavailable=inputs.reason, started_ns=started_ns)
+            return msgspec.structs.replace(note, unavailable=inputs.reason)
         try:
             raw = self._workload.inputs.encode(inputs)
         except Exception as error:
             message = f"inputs cannot be recorded: {error}"
             raise WorkloadFaulty(message) from error
-        return Note(
-            kind="decide",
-            inputs=raw,
-            inputs_schema=self._workload.inputs.schema_id.version,
-            scheduled_ns=self._schedule.boundary_ns(number),
-            started_ns=started_ns,
-        )
+        version = self._workload.inputs.schema_id.version
+        return msgspec.structs.replace(note, inputs=raw, inputs_schema=version)
 
-    def _note(
-        self,
-        kind: str,
-        number: int,
-        *,
-        unavailable: str = "",
-        started_ns: int = 0,
-        reason: str = "",
-    ) -> Note:
+    def _note(self, kind: str, number: int, *, reason: str = "") -> Note:
         return Note(
             kind=kind,
-            unavailable=unavailable,
             scheduled_ns=self._schedule.boundary_ns(number),
-            started_ns=started_ns,
             evidence={"reason": reason} if reason else {},
         )
 

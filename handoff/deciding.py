@@ -13,6 +13,7 @@ from handoff.cadence import Schedule, seed_of
 from handoff.errors import WorkloadFaulty
 from handoff.workload import BodyT, Cycle, Decision, InputsT, Unavailable, Workload, is_json
 from state.errors import SchemaMismatch
+from state.journal_frames import Health
 from state.record import Effect, Fallback, Record, Rollout, SchemaId
 
 if TYPE_CHECKING:
@@ -45,6 +46,24 @@ def inputs_of(workload: Workload[BodyT, InputsT], recorded: Note | Line) -> Inpu
     known = workload.inputs.schema_id
     stored = SchemaId(name=known.name, version=recorded.inputs_schema, fingerprint="")
     return workload.inputs.decode(recorded.inputs, stored)
+
+
+def health_of(workload: Workload[BodyT, InputsT], inputs: InputsT | Unavailable) -> Health:
+    """Return how much of what a cycle asked for was answered, as the application counts it.
+
+    Raises:
+        WorkloadFaulty: It raised, or its numbers make no sense.
+    """
+    try:
+        health = workload.health(inputs)
+        asked, answered = int(health.asked), int(health.answered)
+    except Exception as error:
+        message = f"health raised {type(error).__name__}: {error}"
+        raise WorkloadFaulty(message) from error
+    if not 0 <= answered <= asked:
+        message = f"health says that {answered} of {asked} were answered"
+        raise WorkloadFaulty(message)
+    return Health(asked=asked, answered=answered)
 
 
 def shape_fault(known: SchemaId, stored: SchemaId | None) -> str:

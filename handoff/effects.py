@@ -14,6 +14,7 @@ import msgspec
 
 from handoff.limits import IN_FLIGHT_NS, LANES_MAX, NS, RESOLVE_ATTEMPTS_MAX, RESOLVE_PAUSE_S
 from handoff.log_events import LogEvent
+from handoff.outside import fault_words, is_outside
 from handoff.workload import Absent, Pending, Unknown, is_json, receipt
 from state.record import Delivery, Effect, Fate, Outcome, Receipt
 
@@ -29,6 +30,11 @@ Verdict = Receipt | Fate
 
 class Outside(Protocol):
     """The application's way to the outside world: what `Workload` does with effects."""
+
+    @property
+    def outside(self) -> tuple[type[Exception], ...]:
+        """See `Workload.outside`."""
+        ...
 
     async def perform(self, effect: Effect) -> Receipt | Pending:
         """See `Workload.perform`."""
@@ -60,6 +66,15 @@ class Performer:
         self._owned_since_ns = clock.monotonic_ns()
         self._sent_ns: dict[str, int] = {}
         self._found: dict[str, Verdict] = {}
+        self._fault = ""
+
+    def fault(self) -> str:
+        """Return what the release itself did wrong since the last call, or an empty string.
+
+        An effect whose attempt raised has an unknown outcome all the same.
+        """
+        fault, self._fault = self._fault, ""
+        return fault
 
     async def settle_all(
         self, outbox: Sequence[Effect], *, fresh: bool, limit_s: float, may_send: bool
@@ -109,7 +124,7 @@ class Performer:
             async with asyncio.timeout(timeout_s):
                 answer = await self._workload.perform(effect)
         except Exception as error:  # noqa: BLE001 - any exception means unknown, by contract
-            return Unknown(f"{type(error).__name__}: {error}")
+            return self._raised("perform", error)
         finally:
             self._sent_ns[effect.effect_id] = self._clock.monotonic_ns()
         return answer if isinstance(answer, Pending) else _checked(answer, effect, "perform")
@@ -120,8 +135,13 @@ class Performer:
             async with asyncio.timeout(timeout_s):
                 answer = await self._workload.resolve(effect)
         except Exception as error:  # noqa: BLE001 - an answer that fails is no answer
-            return Unknown(f"{type(error).__name__}: {error}")
+            return self._raised("resolve", error)
         return answer if isinstance(answer, Absent) else _checked(answer, effect, "resolve")
+
+    def _raised(self, stage: str, error: Exception) -> Unknown:
+        if not is_outside(error, self._workload.outside):
+            self._fault = self._fault or fault_words(stage, error)
+        return Unknown(f"{type(error).__name__}: {error}")
 
     def no_request_under_way(self, effect: Effect) -> bool:
         """Tell whether every request that was ever started must have arrived by now."""

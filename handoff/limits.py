@@ -35,6 +35,7 @@ WRITE_RETRY_S_MAX: Final = 2.0  # how soon a disk that is free again is noticed
 YIELD_NS: Final = 500 * MS  # a busy owner steps aside this long for a waiting candidate
 YIELD_CYCLES_MIN: Final = 8  # and not again for this many cycles
 
+SLOW_CYCLES_MAX: Final = 2  # in a row longer than the period; one more is a fault in a bake
 DECIDE_ATTEMPTS_MAX: Final = 3  # fresh inputs may heal what failed; then the cycle is missed
 RESOLVE_ATTEMPTS_MAX: Final = 4  # per effect and cycle; then it is doubtful and carried
 RESOLVE_PAUSE_S: Final = 0.05

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import msgspec
 
+from state.journal_frames import Health
 from state.record import Control, Delivery, Effect, Outcome, Receipt, Timeline
 
 if TYPE_CHECKING:
@@ -183,6 +184,12 @@ class Workload(Generic[BodyT, InputsT]):
     inputs: Schema[InputsT]
     cadence: Cadence
     effect_kinds: ClassVar[Mapping[str, Schema[Any]]] = {}
+    # What the outside world's failures look like here, beside OSError and TimeoutError, in
+    # `observe`, `perform`, `resolve`, `reconcile` and `warm`; any other exception is a fault.
+    outside: ClassVar[tuple[type[Exception], ...]] = ()
+    # False where reading uses up what is read (a queue, a mailbox): nobody observes beside the
+    # owner then, so that a release that sees nothing is noticed by its bake's limit alone.
+    observe_twice: ClassVar[bool] = True
 
     async def observe(self, cycle: Cycle, body: BodyT) -> InputsT | Unavailable:
         """Return all input of a cycle; the engine records it and bounds its time."""
@@ -220,6 +227,13 @@ class Workload(Generic[BodyT, InputsT]):
     def invariants(self, body: BodyT) -> Sequence[Violation]:
         """Return what is wrong with a body; a body with violations is never committed."""
         return ()
+
+    def health(self, inputs: InputsT | Unavailable) -> Health:
+        """Return how much of what a cycle asked for was answered. Pure.
+
+        By default it is all or nothing. 0 of 0 is full health: nothing was due.
+        """
+        return Health(asked=1, answered=0 if isinstance(inputs, Unavailable) else 1)
 
     def appraise(self, body: BodyT, cycles: Iterable[TwiceDecided[InputsT]]) -> Appraisal | str:
         """Return what deciding otherwise would have come to. Pure; a replay asks for it.

@@ -29,6 +29,7 @@ from tests.engine_world import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from state.journal_frames import Line
     from state.memory_store import MemoryStore
 
 ME = worker_id("a")
@@ -94,6 +95,9 @@ class World:
 
     def body(self) -> Body:
         return msgspec.json.decode(self.store.read().body, type=Body)
+
+    def lines(self, kind: str) -> list[Line]:
+        return [line for line in self.store.journal() if line.kind == kind]
 
     def kinds(self) -> list[str]:
         return [line.kind for line in self.store.journal()]

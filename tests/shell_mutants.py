@@ -294,4 +294,36 @@ SHELL_MUTANTS = (
         "            asked = bool(self._take_back)",
         "test_worker_returns.py::test_a_wish_to_undo_one_deploy_does_not_undo_a_later_one",
     ),
+    _mutant(
+        "what a release does wrong while it performs is forgotten",
+        "handoff/effects.py",
+        "        if not is_outside(error, self._workload.outside):",
+        "        if is_outside(error, self._workload.outside):",
+        "test_cycle_weather.py::test_an_effect_whose_code_is_wrong_ends_a_bake_and_is_in_doubt_"
+        "all_the_same",
+    ),
+    _mutant(
+        "a bad cycle counts as clean",
+        "handoff/cycle.py",
+        "cleanliness=Cleanliness.OUTSIDE if raised or self._slow_cycles else cleanliness",
+        "cleanliness=cleanliness",
+        "test_cycle_weather.py::test_a_slow_cycle_between_punctual_ones_is_not_clean_and_ends_"
+        "nothing",
+    ),
+    _mutant(
+        "a release that is too slow for its period stays",
+        "handoff/cycle.py",
+        "        if self._slow_cycles <= SLOW_CYCLES_MAX:",
+        "        if self._slow_cycles >= 0:",
+        "test_cycle_weather.py::test_cycles_longer_than_the_period_end_a_bake_when_too_many_run_"
+        "in_a_row",
+    ),
+    _mutant(
+        "what a release declares as weather is its fault",
+        "handoff/outside.py",
+        "isinstance(error, (*ALWAYS, *declared))",
+        "isinstance(error, ALWAYS)",
+        "test_cycle_weather.py::test_weather_leaves_a_cycle_without_inputs_and_a_bake_where_it_"
+        "was[error3]",
+    ),
 )

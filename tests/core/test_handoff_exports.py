@@ -18,6 +18,7 @@ PUBLIC = [
     "Context",
     "Cycle",
     "Decision",
+    "Health",
     "NotReady",
     "Pending",
     "Ready",
