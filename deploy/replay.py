@@ -23,6 +23,7 @@ from deploy.gates import (
     replay_gate,
     skipped,
 )
+from handoff.logs import last_words
 from handoff.redeciding import Comparison
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from deploy.requests import Request
     from handoff.release_files import Manifest
 
-WORDS_MAX: Final = 300  # of a program's last line, in a reason
 _UNKNOWN_COMMAND: Final = b"invalid choice"  # an engine from before replays
 _USAGE: Final = 2
 
@@ -75,8 +75,8 @@ def replay(
         limit_s: Longest time, seconds.
     """
     begun_s = time.monotonic()
-    telling = [*_program(running), "recorded", "--home", str(home), "--last", str(last)]
-    deciding = [*_program(candidate), "redecide", "--home", str(home)]
+    telling = running.program("recorded", "--home", str(home), "--last", str(last))
+    deciding = candidate.program("redecide", "--home", str(home))
     source, sink = commands.run_pair(
         [*telling, "--release", running.release],
         [*deciding, "--release", candidate.release],
@@ -95,9 +95,9 @@ def replay(
         return Replayed(None, seconds, candidate_fault=reason)
     # The candidate first: where it died, the other one found nobody to tell.
     if sink.code or not sink.output:
-        return Replayed(None, seconds, candidate_fault=_last_words(sink))
+        return Replayed(None, seconds, candidate_fault=_fault_of(sink))
     if source.code:
-        return Replayed(None, seconds, source_fault=_last_words(source))
+        return Replayed(None, seconds, source_fault=_fault_of(source))
     return Replayed(msgspec.json.decode(sink.output, type=Comparison), seconds)
 
 
@@ -128,27 +128,18 @@ def gates_of(replayed: Replayed, asked: Request) -> tuple[Gate, ...]:
     return compared, effects_gate(found, irreversible=asked.irreversible)
 
 
-def _program(manifest: Manifest) -> list[str]:
-    return [manifest.python, "-s" if manifest.paths else "-I", "-m", "handoff"]
-
-
 def _environment(manifest: Manifest) -> dict[str, str]:
     # The launcher gave this process what it gives a worker: an application reads it.
-    environment = dict(os.environ)
-    if manifest.paths:
-        environment["PYTHONPATH"] = os.pathsep.join(manifest.paths)
-    return environment
+    return os.environ | manifest.variables()
 
 
 def _knows_no_replay(ended: commands.Finished) -> bool:
     return ended.code == _USAGE and _UNKNOWN_COMMAND in ended.errors
 
 
-def _last_words(ended: commands.Finished) -> str:
+def _fault_of(ended: commands.Finished) -> str:
     if not ended.code:
         return "it ended without an answer"
-    lines = ended.errors.decode(errors="replace").strip().splitlines()
-    said = [line for line in lines if not line.startswith("hint: ")]
-    words = said[-1].removeprefix("error: ")[:WORDS_MAX] if said else ""
+    words = last_words(ended.errors)
     how = f"signal {-ended.code}" if ended.code < 0 else f"exit code {ended.code}"
     return f"{how}: {words}" if words else how

@@ -1,7 +1,8 @@
-"""One JSON line per log event, on standard error.
+"""One JSON line per log event, on standard error; and what a program said last there.
 
-Owns the shape of a log line. The launcher and the workers write the same shape; the
-launcher keeps it in files under `logs/`. No secret may be passed as a field.
+Owns the shape of a log line, and the reading of what a program that failed has left there. The
+launcher and the workers write the same shape; the launcher keeps it in files under `logs/`. No
+secret may be passed as a field.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ import os
 import sys
 import time
 
-from handoff.light_typing import TYPE_CHECKING, Any, TextIO
+from handoff.light_typing import TYPE_CHECKING, Any, Final, TextIO
 
 if TYPE_CHECKING:
     from handoff.log_events import LogEvent
+
+WORDS_MAX: Final = 300  # of a program's last line, in a reason
 
 
 class Log:
@@ -43,3 +46,16 @@ class Log:
         except OSError:
             # A full disk takes the log first; the journal is what counts.
             return
+
+
+def last_words(said: bytes) -> str:
+    """Return the last line that a program wrote before it ended, in a reason's length.
+
+    A hint says what to do next, not what went wrong: it is passed over.
+
+    Args:
+        said: The end of its standard error or of its log.
+    """
+    lines = said.decode("utf-8", "replace").strip().splitlines()
+    words = [line for line in lines if line.strip() and not line.startswith("hint: ")]
+    return words[-1].removeprefix("error: ")[:WORDS_MAX] if words else ""

@@ -44,6 +44,16 @@ class Manifest(NamedTuple):
     subject: str = ""
     paths: tuple[str, ...] = ()
 
+    def program(self, *arguments: str) -> list[str]:
+        """Return the command line of one of the engine's commands, run by this release."""
+        # An interpreter of its own needs nothing of its caller; a borrowed one is told its paths.
+        isolated = "-s" if self.paths else "-I"
+        return [self.python, isolated, "-m", "handoff", *arguments]
+
+    def variables(self) -> dict[str, str]:
+        """Return what its interpreter must find in its environment, besides what any does."""
+        return {"PYTHONPATH": os.pathsep.join(self.paths)} if self.paths else {}
+
 
 def release_directory(home: Path, release: str) -> Path:
     """Return where a release lives under a home directory."""

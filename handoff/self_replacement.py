@@ -17,6 +17,7 @@ import sys
 from handoff.children import child_environment
 from handoff.errors import HandoffError
 from handoff.light_typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
+from handoff.logs import last_words
 from handoff.processes import KILL, spawn
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ INHERITED_FORMAT: Final = 1
 LEAVES: Final = "FORESIGHT_LAUNCHER_LEAVES"  # tells a trial run in which format it would inherit
 PREFLIGHT_S_MAX: Final = 10.0
 PREFLIGHT: Final = "--preflight"
+LOG_BYTES_MAX: Final = 4096  # of a trial run: it says why, or nothing
 BLOCKED: Final = frozenset(
     {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR2, signal.SIGCHLD}
 )
@@ -89,15 +91,10 @@ def preflight(home: Path) -> str:
         watched.close()
         if how is not None and (how.status, how.signal) == (0, 0):
             return ""
-        return f"{how.words() if how is not None else 'it vanished'}: {_last_words(log)}"
+        words = last_words(os.pread(log, LOG_BYTES_MAX, 0))
+        return f"{how.words() if how is not None else 'it vanished'}: {words}"
     finally:
         os.close(log)
-
-
-def _last_words(log: int) -> str:
-    lines = os.pread(log, 4096, 0).decode("utf-8", "replace").splitlines()
-    said = [line for line in lines if line.strip() and not line.startswith("hint: ")]
-    return said[-1] if said else ""
 
 
 def replace_image(locks: Mapping[str, int], listening: Mapping[str, socket.socket]) -> NoReturn:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import socket
 import time
 
@@ -122,16 +121,13 @@ class Workforce:
             OSError: It cannot be started.
         """
         manifest = read_manifest(self._home, release)
-        argv = [manifest.python, "-I" if not manifest.paths else "-s"]
-        argv += ["-m", "handoff", "worker", "--home", str(self._home), "--app", config.app]
+        argv = manifest.program("worker", "--home", str(self._home), "--app", config.app)
         argv += ["--release", release, "--origin-ns", str(config.origin_ns)]
         argv += ["--speed", str(config.speed), "--deploy", deploy_id]
         argv += options
         argv += ["--create"] if create else []
         argv += ["--force-filesystem"] if config.force_filesystem else []
-        extra = list(config.environment)
-        if manifest.paths:
-            extra.append(("PYTHONPATH", os.pathsep.join(manifest.paths)))
+        extra = [*config.environment, *manifest.variables().items()]
         child = Child(
             self._children.fresh_name("worker"),
             role,

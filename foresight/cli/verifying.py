@@ -17,6 +17,7 @@ from foresight.cli.output import detail, progress
 from handoff.children import child_environment
 from handoff.engine_config import EngineConfigInvalid, read_engine_config
 from handoff.errors import ReleaseUnusable
+from handoff.logs import last_words
 from handoff.release_files import read_manifest
 from handoff.verify_process import Knowledge, Otherwise, Part, Verified
 from state.cycle_audit import effective
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LIMIT_S: Final = 3600.0  # 60 000 cycles at 60 ms; one release rarely has as many
-WORDS_MAX: Final = 300
 AnswerT = TypeVar("AnswerT")
 
 
@@ -114,16 +114,14 @@ def ask(
         manifest = read_manifest(home, release)
     except ReleaseUnusable as error:
         return Unanswered(release, str(error))
-    program = [manifest.python, "-s" if manifest.paths else "-I", "-m", "handoff", question]
-    extra = list(_engine_environment(home))
-    if manifest.paths:
-        extra.append(("PYTHONPATH", os.pathsep.join(manifest.paths)))
+    program = manifest.program(question, "--home", str(home), "--release", release)
     detail(f"{release} is asked: {shlex.join(program)}")
+    extra = [*_engine_environment(home), *manifest.variables().items()]
     answer_file = home / "run" / f".{question}.{os.getpid()}"
     try:
         with answer_file.open("w+b") as into:
             done = commands.run(
-                [*program, "--home", str(home), "--release", release],
+                program,
                 limit_s=LIMIT_S,
                 environment=child_environment(extra),
                 feed=told,
@@ -134,7 +132,7 @@ def ask(
     finally:
         answer_file.unlink(missing_ok=True)
     if done.code:
-        return Unanswered(release, _last_words(done.errors) or f"exit code {done.code}")
+        return Unanswered(release, last_words(done.errors) or f"exit code {done.code}")
     return msgspec.json.decode(answer, type=kind)
 
 
@@ -143,12 +141,6 @@ def _engine_environment(home: Path) -> tuple[tuple[str, str], ...]:
         return read_engine_config(home).environment
     except EngineConfigInvalid:
         return ()  # it never ran here: a restored home
-
-
-def _last_words(errors: bytes) -> str:
-    lines = errors.decode(errors="replace").strip().splitlines()
-    said = [line for line in lines if not line.startswith("hint: ")]
-    return said[-1].removeprefix("error: ")[:WORDS_MAX] if said else ""
 
 
 def _more(found: Recomputed, **changes: Any) -> Recomputed:  # noqa: ANN401 - fields of Recomputed

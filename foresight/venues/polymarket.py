@@ -203,7 +203,7 @@ class Polymarket:
             return NotBought(NOT_FILLABLE)
         is_refusal = isinstance(error, VenueRefused) or _status_of(error) == _BAD_REQUEST
         if is_refusal and any(known in words for known in answers.DEFINITE):
-            return NotBought(f"{REFUSED}: {_last_words(error)}")
+            return NotBought(f"{REFUSED}: {_reason_in(error)}")
         raise error
 
     async def _order(self, order_id: str) -> dict[str, Any] | None:
@@ -337,5 +337,5 @@ def _status_of(error: VenueError) -> str:
     return match["status"] if match else ""
 
 
-def _last_words(error: VenueError) -> str:
+def _reason_in(error: VenueError) -> str:
     return str(error).rpartition("{")[2].strip('"}').replace('error": "', "")[:160]

@@ -1,0 +1,27 @@
+"""What a program said last before it failed, as a reason quotes it.
+
+It is all that a user sees of a program that ran elsewhere: a gate, a trial run of the launcher.
+"""
+
+from handoff.logs import WORDS_MAX, last_words
+
+
+def test_an_error_is_quoted_without_its_mark_and_without_the_hint_below_it() -> None:
+    """The hint is for who called that program; the reason is what went wrong."""
+    said = b"Starting.\nerror: the record is damaged\nhint: restore it\n\n"
+    assert last_words(said) == "the record is damaged"
+
+
+def test_a_traceback_is_quoted_by_its_last_line() -> None:
+    said = b"Traceback (most recent call last):\n  ...\nModuleNotFoundError: No module named 'x'\n"
+    assert last_words(said) == "ModuleNotFoundError: No module named 'x'"
+
+
+def test_silence_is_quoted_as_nothing() -> None:
+    assert last_words(b"") == last_words(b"\n \n") == last_words(b"hint: look\n") == ""
+
+
+def test_a_long_line_and_bytes_that_are_no_text_still_fit_into_a_reason() -> None:
+    """A program that fails may write anything; the reason goes into files and tables."""
+    assert len(last_words(b"x" * 10_000)) == WORDS_MAX
+    assert last_words(b"error: \xff broke") == "� broke"
