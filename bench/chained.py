@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 from typing_extensions import override
 
-from bench.witness import Report, Witness, was_performed
+from foresight.evidence.report import Report, Witness, was_performed
 from handoff import Absent, Context, Cycle, Decision, Unavailable, Workload, effect, every, receipt
 from state.record import Effect, Outcome, Receipt
 from state.schema import Schema

@@ -11,14 +11,14 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
 from bench.last_signs import AFTER_NS, LIFE_NS, Death
-from foresight.demo.count import Ended
+from foresight.evidence.count import Ended
 from state.open_struct import decode_open
 from state.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from foresight.demo.count import Report
+    from foresight.evidence.count import Report
     from state.journal_frames import Line
 
 ENDED: Final = Ended(failed_release="ended before it decided")

@@ -15,7 +15,7 @@ from bench.deployed import rows_of, summary_of
 from bench.fault_plan import Place
 from bench.notes import notes_in
 from bench.soak_report import chain_in, takes_in
-from bench.witness import count
+from foresight.evidence.report import count
 from state.cycle_audit import audit_cycles, effective
 from state.journal_reader import read_lines
 

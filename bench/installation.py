@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 import msgspec
 
-from bench.witness import Report, newest_performed, reports_in
+from foresight.evidence.report import Report, newest_performed, reports_in
 from handoff.client import LauncherClient
 from handoff.hosts import process_of
 from handoff.processes import identity_of, watch

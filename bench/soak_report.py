@@ -13,7 +13,7 @@ import msgspec
 
 from bench.chained import Body, next_link
 from bench.ratios import Spread, ratio_of_medians, spread
-from bench.witness import Report, begun_ns, count
+from foresight.evidence.report import Report, begun_ns, count
 from state.cycle_audit import audit_cycles, effective
 from state.journal_reader import read_lines
 

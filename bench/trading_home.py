@@ -24,10 +24,10 @@ from bench.installation import NeverCame
 from bench.trading_project import TradingProject
 from foresight.book import Decided, Position
 from foresight.demo.demo_trader import PIPE
-from foresight.demo.installation import Installation
-from foresight.demo.narration import Narrator
-from foresight.demo.record_watch import Handover, RecordWatch
-from foresight.demo.witness import reports_in
+from foresight.evidence.command import Installation
+from foresight.evidence.narration import Narrator
+from foresight.evidence.record_watch import Handover, RecordWatch
+from foresight.evidence.witness import reports_in
 from handoff.cadence import Schedule, every
 from handoff.exit_codes import ExitCode
 from handoff.processes import Identity, Watched, identity_of, watch
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from foresight.demo.count import Report
+    from foresight.evidence.count import Report
 
 SPEED: Final = 60  # market seconds per second: a cycle of a minute takes one
 PERIOD_S: Final = 60.0
@@ -188,7 +188,7 @@ class TradingHome:
             os.mkfifo(pipe, 0o600)
         child = subprocess.Popen(
             [
-                *(sys.executable, "-I", "-m", "foresight.demo.witness"),
+                *(sys.executable, "-I", "-m", "foresight.evidence.witness"),
                 *(str(pipe), str(self.processes.witness)),
             ],
             stdin=subprocess.DEVNULL,

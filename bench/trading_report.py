@@ -15,8 +15,8 @@ from bench.doubts import Fates, fates_in
 from bench.fault_plan import Fault
 from bench.notes import notes_in
 from bench.soak_report import takes_in
-from foresight.demo.books import Comparison, compare
-from foresight.demo.count import count_cycles, count_sent
+from foresight.evidence.books import Comparison, compare
+from foresight.evidence.count import count_cycles, count_sent
 from state.cycle_audit import audit_cycles, effective
 from state.journal_reader import read_lines
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from bench.deployed import Deployed
     from bench.trading_home import TradingHome
-    from foresight.demo.count import Cycles, Report, Sent
+    from foresight.evidence.count import Cycles, Report, Sent
     from state.journal_frames import Line
 
 UNKNOWN_SHARE_MIN: Final = 0.05  # of the orders sent, in a series with faults

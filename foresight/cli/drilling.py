@@ -135,7 +135,7 @@ def _drill(
 ) -> int:
     from foresight.drill.course import run
     from foresight.drill.errors import DrillError
-    from foresight.drill.witness import Witness
+    from foresight.drill.observer import Witness
 
     begun_ns = now_ns()
     cells: list[Cell] = []
@@ -217,7 +217,7 @@ def _show_cells(cells: list[Cell], begun_ns: int, *, holds: bool) -> None:
 
 
 def _sign(cell: Cell) -> str:
-    from foresight.demo.narration import Narrator
+    from foresight.evidence.narration import Narrator
 
     narrator = Narrator()
     return narrator.tick if cell.holds else narrator.cross

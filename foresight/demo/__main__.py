@@ -13,10 +13,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from foresight.demo.errors import CannotBegin, DemoError
-from foresight.demo.narration import Narrator
 from foresight.demo.proof import Proof, lateness_text
 from foresight.demo.story import FULL, QUICK, Story
+from foresight.evidence.errors import CannotBegin, DemoError
+from foresight.evidence.narration import Narrator
 from handoff.exit_codes import ExitCode
 
 CLAIM_COLUMNS = 16

@@ -13,7 +13,7 @@ from pathlib import Path
 import foresight
 from deploy import commands
 from deploy.errors import DeployError
-from foresight.demo.errors import CannotBegin
+from foresight.evidence.errors import CannotBegin
 
 GIT_S_MAX = 60.0
 TRADER = "demo_trader.py"

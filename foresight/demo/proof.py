@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from foresight.demo.books import Comparison, compare
-from foresight.demo.count import (
+from foresight.evidence.books import Comparison, compare
+from foresight.evidence.count import (
     Cycles,
     Ended,
     Lateness,
@@ -24,7 +24,7 @@ from foresight.demo.count import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from foresight.demo.record_watch import Handover, RecordWatch
+    from foresight.evidence.record_watch import Handover, RecordWatch
 
 FILLED_MIN = 20
 SHOWN_MAX = 5  # examples of what differs

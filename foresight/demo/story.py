@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from deploy import frozen_directory
 from foresight.demo import proof
-from foresight.demo.count import Ended
 from foresight.demo.demo_trader import PIPE
-from foresight.demo.errors import CannotBegin, CourseLeft
-from foresight.demo.installation import Installation
 from foresight.demo.project import Project
-from foresight.demo.record_watch import RecordWatch, Sight
-from foresight.demo.witness import reports_in
+from foresight.evidence.command import Installation
+from foresight.evidence.count import Ended
+from foresight.evidence.errors import CannotBegin, CourseLeft
+from foresight.evidence.record_watch import RecordWatch, Sight
+from foresight.evidence.witness import reports_in
 from handoff.cadence import Schedule, every
 from handoff.exit_codes import ExitCode
 from handoff.processes import KILL, Identity, watch
@@ -34,7 +34,7 @@ from state.medium import refuse_unsuitable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from foresight.demo.narration import Narrator
+    from foresight.evidence.narration import Narrator
 
 SPEED = 60  # market seconds per second: a cycle of a minute takes one
 PERIOD_S = 60.0
@@ -157,7 +157,7 @@ class Story:
         self._reports = self.directory / "witness.jsonl"
         arguments = [str(self.directory / PIPE), str(self._reports)]
         witness = subprocess.Popen(
-            [sys.executable, "-I", "-m", "foresight.demo.witness", *arguments],
+            [sys.executable, "-I", "-m", "foresight.evidence.witness", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             text=True,

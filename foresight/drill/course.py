@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from foresight.demo.errors import DemoError
 from foresight.drill import candidates, copies, launchers, owners
 from foresight.drill.errors import DrillError
 from foresight.drill.faults import Needs
 from foresight.drill.verdict import judge
+from foresight.evidence.errors import DemoError
 from handoff.errors import HandoffError
 from handoff.limits import MS
 from state.errors import StateError
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from foresight.drill.faults import Fault
+    from foresight.drill.observer import Mark, Witness
     from foresight.drill.scene import Scene
-    from foresight.drill.witness import Mark, Witness
 
 HOW: Final[Mapping[str, Callable[[Scene], str]]] = {
     "candidate-killed": candidates.killed,

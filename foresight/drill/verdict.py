@@ -15,7 +15,7 @@ from state.journal_frames import BOOKKEEPING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from foresight.demo.books import Comparison
+    from foresight.evidence.books import Comparison
     from state.journal_frames import Line
 
 CHANGES: Final = frozenset({"take", "seize"})

@@ -26,9 +26,9 @@ from bench.fault_plan import (
 from bench.last_signs import AFTER_NS, LIFE_NS, Death, places_of
 from bench.notes import note as write_note
 from bench.notes import notes_in
-from bench.witness import Report, Witness, newest_performed, was_performed
-from foresight.demo.count import Report as Told
-from foresight.demo.count import count_cycles
+from foresight.evidence.count import Report as Told
+from foresight.evidence.count import count_cycles
+from foresight.evidence.report import Report, Witness, newest_performed, was_performed
 from state.record import Fate
 from tests.records import (
     A,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from bench.installation import Installation
-from bench.witness import count
+from foresight.evidence.report import count
 from handoff.release_files import release_directory
 from state.cycle_audit import audit_cycles, effective
 from state.journal_reader import read_lines

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from foresight.board import MICRO
 from foresight.book import SCHEMA, Book, Decided, Position
-from foresight.demo.errors import CourseLeft
+from foresight.evidence.errors import CourseLeft
 from state.errors import StateError
 from state.record_file import RECORD, read_generation
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from foresight.demo.narration import Narrator
+    from foresight.evidence.narration import Narrator
     from state.record import Record, Timeline, WorkerId
 
 POLL_S = 0.03  # two or three commits a second; one that is missed is seen with the next

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from typing_extensions import override
 
-from foresight.demo.books import Comparison, compare
-from foresight.demo.narration import Narrator
-from foresight.demo.record_watch import RecordWatch
 from foresight.drill.faults import PERIODS_AFTER, patience_s
 from foresight.drill.verdict import Trading, Window
 from foresight.drill.waiting import wait_for
+from foresight.evidence.books import Comparison, compare
+from foresight.evidence.narration import Narrator
+from foresight.evidence.record_watch import RecordWatch
 from state.cycle_audit import effective
 from state.journal_reader import read_lines
 from state.record import Fate

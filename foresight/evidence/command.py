@@ -18,7 +18,7 @@ import time
 import urllib.request
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from foresight.demo.errors import CourseLeft
+from foresight.evidence.errors import CourseLeft
 from handoff.errors import AnotherInCharge
 from handoff.exit_codes import ExitCode
 from handoff.plain import launcher_lock_free

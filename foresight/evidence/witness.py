@@ -5,7 +5,7 @@ the witness's own clock. It neither knows nor asks the engine, so a cycle that t
 or runs twice shows here, whatever the engine believes. What the reports add up to is `count`'s
 matter.
 
-    python -m foresight.demo.witness PIPE FILE
+    python -m foresight.evidence.witness PIPE FILE
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import sys
 import time
 from pathlib import Path
 
-from foresight.demo.count import Report
+from foresight.evidence.count import Report
 
 READ_BYTES = 65536
 
