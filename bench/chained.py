@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 from typing_extensions import override
 
-from foresight.evidence.report import Report, Witness, was_performed
+from foresight.evidence.report import Report, Reporter, was_performed
 from handoff import Absent, Context, Cycle, Decision, Unavailable, Workload, effect, every, receipt
 from state.record import Effect, Outcome, Receipt
 from state.schema import Schema
@@ -96,7 +96,7 @@ class Chained(Workload[Body, Reading]):
         self.settings = settings
         self.cadence = every(settings.period_s)
         self._release = context.release
-        self._witness = Witness(Path(settings.witness))
+        self._reporter = Reporter(Path(settings.witness))
 
     @override
     async def observe(self, cycle: Cycle, body: Body) -> Reading | Unavailable:
@@ -145,11 +145,11 @@ class Chained(Workload[Body, Reading]):
 
     @override
     async def close(self) -> None:
-        self._witness.close()
+        self._reporter.close()
 
     def tell(self, kind: str, cycle: int) -> None:
         """Report to the witness."""
-        self._witness.report(Report(kind, cycle, os.getpid(), self._release, time.time_ns()))
+        self._reporter.report(Report(kind, cycle, os.getpid(), self._release, time.time_ns()))
 
 
 def cycle_in(effect: Effect) -> int:

@@ -1,4 +1,4 @@
-"""Cycles that a worker began and was ended in, named for the demonstration's count. Pure.
+"""Cycles that a worker began and was ended in, named for the count of the evidence. Pure.
 
 Owns that forgiveness, and keeps it narrow: a worker that was killed, or whose release was made
 to fail, may have begun a cycle that another one then runs. It is granted for the last cycle
@@ -18,7 +18,7 @@ from state.record import Record
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from foresight.evidence.count import Report
+    from foresight.evidence.report import Report
     from state.journal_frames import Line
 
 ENDED: Final = Ended(failed_release="ended before it decided")

@@ -15,7 +15,7 @@ from bench.deployed import rows_of, summary_of
 from bench.fault_plan import Place
 from bench.notes import notes_in
 from bench.soak_report import chain_in, takes_in
-from foresight.evidence.report import count
+from foresight.evidence.count import count_performed
 from state.cycle_audit import audit_cycles, effective
 from state.journal_reader import read_lines
 
@@ -45,7 +45,7 @@ def make(
     reports = installation.reports()
     lines = list(effective(read_lines(installation.home / "journal")))
     first = min(report.cycle for report in reports)
-    seen = count(reports, first=first, last=last, period_ns=period_ns)
+    seen = count_performed(reports, first=first, last=last, period_ns=period_ns)
     audit = audit_cycles(lines)
     begun = notes_in(installation.directory / "releases.jsonl")
     versions = {each["release"]: each["version"] for each in begun}

@@ -12,16 +12,19 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 import msgspec
 
+from foresight.evidence.errors import NeverCame
+from foresight.evidence.processes import end, workers_of
+from foresight.evidence.processes import send as send_to
 from foresight.evidence.report import Report, newest_performed, reports_in
+from foresight.evidence.waiting import wait_for
 from handoff.client import LauncherClient
 from handoff.hosts import process_of
-from handoff.processes import identity_of, watch
+from handoff.processes import identity_of
 from handoff.replace import Driver, Limits, Watcher
 from handoff.tree_snapshot import snapshot_tree
 from handoff.wire import Kind, Message
@@ -38,11 +41,6 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PATIENCE_S: Final = 60.0  # for anything that takes a second on a quiet machine
-_POLL_S: Final = 0.01
-
-
-class NeverCame(AssertionError):
-    """What was waited for did not come; the text says what and shows the last log lines."""
 
 
 class Installation:
@@ -199,16 +197,7 @@ class Installation:
 
     def workers(self) -> list[int]:
         """Return the pids of all living workers of this home, whoever started them."""
-        wanted = f"\0worker\0--home\0{self.home}\0".encode()
-        found = []
-        for path in Path("/proc").glob("[0-9]*"):
-            try:
-                words = (path / "cmdline").read_bytes()
-            except OSError:
-                continue
-            if wanted in words and identity_of(int(path.name)) is not None:
-                found.append(int(path.name))
-        return sorted(found)
+        return [each.pid for each in workers_of(self.home)]
 
     def record(self) -> Record | None:
         """Return the record as it is, or None if there is none yet."""
@@ -245,14 +234,13 @@ class Installation:
         """Wait for a condition.
 
         Raises:
-            NeverCame: It did not come true within the limit.
+            NeverCame: It did not come true within the limit; the newest log lines are shown.
         """
-        deadline_s = time.monotonic() + limit_s
-        while not condition():
-            if time.monotonic() > deadline_s:
-                text = f"{what} did not come within {limit_s:g} s\n{self.last_words()}"
-                raise NeverCame(text)
-            time.sleep(_POLL_S)
+        try:
+            wait_for(what, condition, limit_s)
+        except NeverCame as never:
+            text = f"{never}\n{self.last_words()}"
+            raise NeverCame(text) from None
 
     def wait_cycles(self, number: int) -> int:
         """Wait until so many more cycles are carried out; return the newest one."""
@@ -288,11 +276,8 @@ class Installation:
     def end_process(self, pid: int) -> None:
         """Kill one of this installation's processes and wait until it is gone."""
         identity = identity_of(pid)
-        watched = watch(identity) if identity is not None else None
-        if watched is not None:
-            watched.send(signal.SIGKILL)
-            watched.wait(PATIENCE_S)
-            watched.close()
+        if identity is not None:
+            end(identity)
 
     def kill_launcher(self) -> None:
         """Kill the launcher; its workers live on."""
@@ -304,13 +289,7 @@ class Installation:
 
 def send(worker: WorkerId, number: int) -> bool:
     """Send a signal to a worker, and to nobody who got its pid later."""
-    watched = watch(process_of(worker))
-    if watched is None:
-        return False
-    try:
-        return watched.send(number)
-    finally:
-        watched.close()
+    return send_to(process_of(worker), number)
 
 
 def is_alive(worker: WorkerId) -> bool:

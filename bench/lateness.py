@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from bench.chained import Settings
 from bench.handover import MODULE, PERIOD_S
 from bench.installation import ROOT, Installation, environment
-from foresight.evidence.report import begun_ns
+from foresight.evidence.count import begun_ns
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ import msgspec
 
 from bench.chained import Body, next_link
 from bench.ratios import Spread, ratio_of_medians, spread
-from foresight.evidence.report import Report, begun_ns, count
+from foresight.evidence.count import begun_ns, count_performed
 from state.cycle_audit import audit_cycles, effective
 from state.journal_reader import read_lines
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from bench.installation import Installation
     from bench.launcher_weight import Weight
+    from foresight.evidence.report import Report
     from state.journal_frames import Line
 
 _MS: Final = 1_000_000
@@ -104,7 +105,7 @@ def make(
     """
     reports = installation.reports()
     lines = list(effective(read_lines(installation.home / "journal")))
-    seen = count(reports, first=windows[0][0], last=windows[-1][1], period_ns=period_ns)
+    seen = count_performed(reports, first=windows[0][0], last=windows[-1][1], period_ns=period_ns)
     in_window = [cycle for cycle in seen.late if any(a <= cycle <= b for a, b in windows)]
     audit = audit_cycles(lines)
     versions = {each.release: str(each.number) for each in done}

@@ -15,9 +15,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple
 
 from bench.fault_plan import RELEASE_FAULTS, Fault, Place, Strike
+from foresight.evidence.processes import send
 from handoff.errors import HandoffError
 from handoff.hosts import process_of
-from handoff.processes import Identity, identity_of, watch
+from handoff.processes import Identity, identity_of
 from handoff.wire import Kind
 
 if TYPE_CHECKING:
@@ -230,11 +231,8 @@ class Striker:
     def _blows(*wanted: tuple[str, Identity | None, signal.Signals]) -> list[Struck]:
         struck = []
         for whom, identity, number in wanted:
-            watched = watch(identity) if identity is not None else None
-            if watched is None:
-                continue
-            if watched.send(number):
-                who = watched.identity
-                struck.append(Struck(whom, number.name, who.pid, who.start_ticks, time.time_ns()))
-            watched.close()
+            if identity is not None and send(identity, number):
+                at_ns = time.time_ns()
+                blow = Struck(whom, number.name, identity.pid, identity.start_ticks, at_ns)
+                struck.append(blow)
         return struck

@@ -8,48 +8,37 @@ demonstration's; here it is kept in a directory instead of thrown away.
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
-import urllib.request
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-from typing_extensions import override
 
 from bench.installation import Installation as Processes
-from bench.installation import NeverCame
 from bench.trading_project import TradingProject
 from foresight.book import Decided, Position
 from foresight.demo.demo_trader import PIPE
-from foresight.evidence.command import Installation
-from foresight.evidence.narration import Narrator
+from foresight.evidence import exchange_books
+from foresight.evidence.command import Command
+from foresight.evidence.narration import Silent
+from foresight.evidence.processes import end, send
 from foresight.evidence.record_watch import Handover, RecordWatch
-from foresight.evidence.witness import reports_in
+from foresight.evidence.report import reports_in
+from foresight.evidence.witness import Witness
 from handoff.cadence import Schedule, every
 from handoff.exit_codes import ExitCode
-from handoff.processes import Identity, Watched, identity_of, watch
+from handoff.processes import Identity, identity_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from foresight.evidence.count import Report
+    from foresight.evidence.report import Report
 
 SPEED: Final = 60  # market seconds per second: a cycle of a minute takes one
 PERIOD_S: Final = 60.0
 BAKE: Final = 3
 RECORD_S_MAX: Final = 60.0
-CONTROL_S_MAX: Final = 10.0
-WITNESS_S_MAX: Final = 10.0
-
-
-class _Quiet(Narrator):
-    @override
-    def plain(self, text: str) -> None:
-        """Say nothing: a series says a line for each deploy."""
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -85,17 +74,17 @@ class TradingHome:
         self.directory = directory
         self.home = directory / "home"
         self.project = TradingProject(directory / "project")
-        self.command = Installation(self.project.directory, self.home, bake=BAKE)
+        self.command = Command(self.project.directory, self.home, bake=BAKE)
         self.processes = Processes(directory, app="foresight", home=self.home)
         self._books = directory / "books.json"
         self._witness = directory / "witness.json"
-        self._child: subprocess.Popen[str] | None = None
+        self._started: Witness | None = None
 
     # --- running -------------------------------------------------------------------
 
     def start(self, faults: Mapping[str, Any]) -> None:
         """Start what does not run; an installation that an interrupted run left is stopped."""
-        self.watch = RecordWatch(self.home, _Quiet())
+        self.watch = RecordWatch(self.home, Silent())
         self._remember()
         if self.processes.children():
             self.command.is_up = True
@@ -126,12 +115,7 @@ class TradingHome:
 
     def control(self, page: str, wanted: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Ask the exchange's control page; with something wanted, set it."""
-        address = (self.home / "run" / "exchange.address").read_text(encoding="ascii")
-        data = None if wanted is None else json.dumps(dict(wanted)).encode()
-        request = urllib.request.Request(f"http://{address}/_control/{page}", data)
-        with urllib.request.urlopen(request, timeout=CONTROL_S_MAX) as answer:  # noqa: S310 - as above
-            found: dict[str, Any] = json.load(answer)
-        return found
+        return exchange_books.ask(exchange_books.url_of(self.home), page, wanted)
 
     # --- looking -------------------------------------------------------------------
 
@@ -179,40 +163,22 @@ class TradingHome:
 
     def _start_witness(self) -> None:
         """Start the witness, if none listens: it outlives whoever started it."""
-        listening = self._the_witness()
-        if listening is not None:
-            listening.close()
+        listening = self._listening()
+        if listening is not None and send(listening, 0):
             return
-        pipe = self.directory / PIPE
-        if not pipe.exists():
-            os.mkfifo(pipe, 0o600)
-        child = subprocess.Popen(
-            [
-                *(sys.executable, "-I", "-m", "foresight.evidence.witness"),
-                *(str(pipe), str(self.processes.witness)),
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        assert child.stdout is not None, "a pipe was asked for"
-        if child.stdout.readline() != "listening\n":
-            what = "the witness did not start"
-            raise NeverCame(what)
-        self._witness.write_text(json.dumps(identity_of(child.pid)), encoding="ascii")
-        self._child = child
+        self._started = Witness(self.directory / PIPE, self.processes.witness)
+        identity = identity_of(self._started.pid)
+        self._witness.write_text(json.dumps(identity), encoding="ascii")
 
-    def _the_witness(self) -> Watched | None:
+    def _listening(self) -> Identity | None:
+        """Return the witness that this run or an interrupted one has started, if there is one."""
         if not self._witness.exists():
             return None
-        return watch(Identity(*json.loads(self._witness.read_text(encoding="ascii"))))
+        return Identity(*json.loads(self._witness.read_text(encoding="ascii")))
 
     def _end_witness(self) -> None:
-        watched = self._the_witness()
-        if watched is not None:
-            watched.send(signal.SIGTERM)
-            watched.wait(WITNESS_S_MAX)
-            watched.close()
-        if self._child is not None:  # not one that an interrupted run had started
-            self._child.communicate(timeout=WITNESS_S_MAX)
+        if self._started is not None:
+            self._started.end()
+        listening = self._listening()
+        if listening is not None:  # one that an interrupted run had started
+            end(listening, signal.SIGTERM)

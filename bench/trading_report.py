@@ -1,7 +1,7 @@
 """What a series of the real trader adds up to: cycles, deploys, positions, both ledgers.
 
 Owns the verdict. Cycles are counted from what the witness wrote and orders from the
-exchange's ledger, by the demonstration's own counting; the journal is heard too, never alone.
+exchange's ledger, as the demonstration's are; the journal is heard too, never alone.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from bench.doubts import Fates, fates_in
 from bench.fault_plan import Fault
 from bench.notes import notes_in
 from bench.soak_report import takes_in
-from foresight.evidence.books import Comparison, compare
+from foresight.evidence.books import compare
 from foresight.evidence.count import count_cycles, count_sent
+from foresight.evidence.verdict import sent_once
 from state.cycle_audit import audit_cycles, effective
 from state.journal_reader import read_lines
 
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 
     from bench.deployed import Deployed
     from bench.trading_home import TradingHome
-    from foresight.evidence.count import Cycles, Report, Sent
+    from foresight.evidence.count import Cycles, Sent
+    from foresight.evidence.report import Report
     from state.journal_frames import Line
 
 UNKNOWN_SHARE_MIN: Final = 0.05  # of the orders sent, in a series with faults
@@ -60,15 +62,14 @@ def make(
     seen = home.watch
     books = compare(end.ledger, seen.held.values(), seen.decided.values(), in_flight=end.in_flight)
     summary, audit = summary_of(done, reports, lines), audit_cycles(lines)
-    over = [slug for each in seen.handovers for slug in each.changed]
     holds = {
         "cycles": not cycles.missed and not cycles.doubled,
         "journal": end.check.get("ok") is True and audit.is_complete and not audit.missed,
         "deploys": not summary["unexpected"],
         "both alive at each take": faults or takes.both_alive == takes.takes,
-        "positions": not (seen.altered or seen.closed_early or over),
-        "orders": _orders_hold(sent, books),
-        "ledger and book": _books_hold(books) and not seen.adopted,
+        "positions": not seen.wrong(),
+        "orders": sent_once(sent, books),
+        "ledger and book": books.agree and not (books.in_flight or seen.adopted),
         "orders filled": books.executed >= FILLED_MIN,
         "outcomes proven": not faults or _proven(fates, sent),
     }
@@ -91,7 +92,7 @@ def make(
             "changes_of_owner": len(seen.handovers),
             "with_open_positions": sum(each.open_before > 0 for each in seen.handovers),
             "open_across_them": sum(each.open_before for each in seen.handovers),
-            "changed_across_them": over,
+            "changed_across_them": seen.changed_across(),
         },
         "sent": sent._asdict(),
         "orders": books._asdict() | {"adopted": sorted(seen.adopted)},
@@ -113,20 +114,6 @@ def _cycles(
     )
     first = next(report.cycle for report in reports if report.kind == "observe")
     return count_cycles(told, first=first, last=last, ended=ENDED)
-
-
-def _orders_hold(sent: Sent, books: Comparison) -> bool:
-    """Tell whether each order arrived as often as it was sent, and was executed once."""
-    # What the venue was asked about afterwards may or may not have arrived.
-    arrived = sent.reports - sent.asked <= books.received <= sent.reports
-    once = books.received - books.distinct == books.duplicates
-    return arrived and once and not (sent.repeated or books.bought_twice)
-
-
-def _books_hold(books: Comparison) -> bool:
-    return not (
-        books.unknown_to_book or books.unknown_to_exchange or books.differing or books.in_flight
-    )
 
 
 def _proven(fates: Fates, sent: Sent) -> bool:

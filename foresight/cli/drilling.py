@@ -56,12 +56,12 @@ def drill(
     installation: Installation, *, only: tuple[str, ...], dry_run: bool, yes: bool, as_json: bool
 ) -> int:
     """Hurt the demonstration that runs here, and prove what it survives."""
-    from foresight.drill.errors import DrillRefused
+    from foresight.evidence.errors import CannotBegin
 
     faults = chosen(only)
     try:
         instance = _instance(installation)
-    except DrillRefused as refused:
+    except CannotBegin as refused:
         complain(str(refused), refused.hint)
         return ExitCode.REFUSED
     except NotRunning as missing:
@@ -78,20 +78,20 @@ def _instance(installation: Installation) -> Instance:
     """Return what runs here.
 
     Raises:
-        DrillRefused: It trades real money, or a deploy is under way.
+        CannotBegin: It trades real money, or a deploy is under way.
         NotRunning: Nothing runs.
     """
-    from foresight.drill.errors import DrillRefused
     from foresight.drill.instance import Instance
+    from foresight.evidence.errors import CannotBegin
 
     if installation.config.venue.live:
         message = f"{installation.config_path} is for real money"
-        raise DrillRefused(message, "drill a demonstration: `make run` in a clone of the project")
+        raise CannotBegin(message, "drill a demonstration: `make run` in a clone of the project")
     installation.launcher_status()
     record = installation.record()
     if record.rollout is not None or open_requests(installation.home):
         message = "a deploy is under way"
-        raise DrillRefused(message, "`foresight status` shows it; drill when it has ended")
+        raise CannotBegin(message, "`foresight status` shows it; drill when it has ended")
     return Instance(installation.home, installation.schedule(record), installation.config_path)
 
 
@@ -134,22 +134,22 @@ def _drill(
     installation: Installation, instance: Instance, faults: list[Fault], *, as_json: bool
 ) -> int:
     from foresight.drill.course import run
-    from foresight.drill.errors import DrillError
-    from foresight.drill.observer import Witness
+    from foresight.drill.observer import Observer
+    from foresight.evidence.errors import EvidenceError
 
     begun_ns = now_ns()
     cells: list[Cell] = []
     holds = True
     try:
         with _ends_by_interrupt(), _scene(installation, instance, faults) as scene:
-            witness = Witness(instance)
+            observer = Observer(instance)
             try:
-                for cell in run(faults, scene, witness, progress):
+                for cell in run(faults, scene, observer, progress):
                     cells.append(cell)
                     progress(f"  {_sign(cell)} {cell.seconds:.0f} s: {cell.evidence}")
             finally:
-                witness.close()
-    except (DrillError, DeployError, HandoffError, StateError) as error:
+                observer.close()
+    except (EvidenceError, DeployError, HandoffError, StateError) as error:
         complain(str(error), error.hint)  # and yet what was seen until then is shown
         holds = False
     holds = holds and all(cell.holds for cell in cells)

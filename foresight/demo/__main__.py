@@ -15,7 +15,7 @@ from typing import Any
 
 from foresight.demo.proof import Proof, lateness_text
 from foresight.demo.story import FULL, QUICK, Story
-from foresight.evidence.errors import CannotBegin, DemoError
+from foresight.evidence.errors import CannotBegin, EvidenceError
 from foresight.evidence.narration import Narrator
 from handoff.exit_codes import ExitCode
 
@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
         narrator.heading("interrupted: everything was stopped and removed")
         story.remove()
         return ExitCode.INTERRUPTED
-    except DemoError as error:
+    except EvidenceError as error:
         return _failed(story, error)
     except BaseException:
         sys.stderr.write(f"kept: {story.directory}\n")
@@ -73,7 +73,7 @@ def _interrupt(*_: Any) -> None:  # noqa: ANN401 - what a handler is called with
     raise KeyboardInterrupt
 
 
-def _failed(story: Story, error: DemoError) -> int:
+def _failed(story: Story, error: EvidenceError) -> int:
     sys.stderr.write(f"error: {error}\n")
     if error.hint:
         sys.stderr.write(f"hint: {error.hint}\n")

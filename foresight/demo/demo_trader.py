@@ -1,18 +1,18 @@
 """The trader of the demonstration: Foresight's own, and a word to the witness each time it acts.
 
-Owns the reporting side of the witness and nothing of trading. This file is copied into the
-demonstration's clone of the project and committed there. Each report is one write to a pipe,
-short enough that it is there as a whole or not at all, whatever becomes of this process.
+Owns when a report is sent, and nothing of trading. This file is copied into the demonstration's
+clone of the project and committed there.
 """
 
-import json
 import os
+import time
 from pathlib import Path
 
 from typing_extensions import override
 
 from foresight import trader
 from foresight.book import Book
+from foresight.evidence.report import Report, Reporter
 from foresight.market import Market
 from handoff.workload import Absent, Context, Cycle, Pending, Unavailable, Unknown
 from state.record import Effect, Receipt
@@ -23,12 +23,12 @@ PIPE = "witness.pipe"  # beside the state directory
 class WitnessedTrader(trader.Trader):
     """Foresight's trader, watched."""
 
-    _line = -1
+    _reporter: Reporter
     _release = ""
 
     def report_to(self, pipe: Path, release: str) -> None:
         """Open the line to the witness; without a witness there is no demonstration."""
-        self._line = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        self._reporter = Reporter(pipe, must_listen=True)
         self._release = release
 
     @override
@@ -47,8 +47,8 @@ class WitnessedTrader(trader.Trader):
         return await super().resolve(effect)
 
     def _report(self, kind: str, cycle: int, effect: str = "") -> None:
-        who = {"kind": kind, "cycle": cycle, "pid": os.getpid(), "release": self._release}
-        os.write(self._line, json.dumps(who | {"effect": effect}).encode() + b"\n")
+        at_ns = time.time_ns()  # the witness puts its own clock's time instead
+        self._reporter.report(Report(kind, cycle, os.getpid(), self._release, at_ns, effect))
 
 
 def create(context: Context) -> trader.Trader:

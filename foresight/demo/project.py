@@ -6,24 +6,19 @@ what a developer would change: a number in the configuration, a line of code.
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
 import foresight
-from deploy import commands
-from deploy.errors import DeployError
 from foresight.evidence.errors import CannotBegin
+from foresight.evidence.git import run_git
 
-GIT_S_MAX = 60.0
 TRADER = "demo_trader.py"
 ENTRY = "demo_trader:create"
 CONFIG = "foresight.toml"
 PROJECT = "pyproject.toml"
-SETTINGS = (
-    *("user.name=Demonstration", "user.email=demo@localhost"),
-    *("commit.gpgsign=false", "core.hooksPath=/dev/null", "core.autocrlf=false"),
-)
+WHO = "Demonstration"
+HINT = "the demonstration needs git and a checkout of the project"
 
 # Windows of 15 minutes are entered early, so that positions are open across every deploy.
 ENTRY_MINUTES = {"minute": "4", "minute_last": "13"}
@@ -56,14 +51,14 @@ class Project:
         self.directory = directory
         self.origin = Path(foresight.__file__).resolve().parent.parent
         self._trader = Path(__file__).with_name(TRADER).read_text(encoding="utf-8")
-        top = self._git("rev-parse", "--show-toplevel", at=self.origin).strip()
+        top = self._git("rev-parse", "--show-toplevel", at=self.origin)
         if Path(top).resolve() != self.origin:
             what = f"{self.origin} is not the root of a git checkout"
             raise CannotBegin(what, "run the demonstration from a clone of the project")
         self.changed = self._git("status", "--porcelain", at=self.origin).splitlines()
         clone = ("clone", "--quiet", "--local", str(self.origin), str(directory))
         self._git(*clone, at=self.origin)
-        self.head = self._git("log", "-1", "--format=%h %s").strip()
+        self.head = self._git("log", "-1", "--format=%h %s")
 
     def bring_witness(self) -> str:
         """Commit the demonstration's own trader; return what the commit is called."""
@@ -85,7 +80,7 @@ class Project:
 
     def break_import(self) -> str:
         """Commit a trader that cannot be imported."""
-        trader = self._trader.replace("import json\n", f"{IMPORT_FAILS}import json\n", 1)
+        trader = self._trader.replace("import os\n", f"{IMPORT_FAILS}import os\n", 1)
         (self.directory / TRADER).write_text(trader, encoding="utf-8")
         return self._commit("Use a library that is not there")
 
@@ -113,21 +108,7 @@ class Project:
     def _commit(self, subject: str) -> str:
         self._git("add", "--all")
         self._git("commit", "--quiet", "--allow-empty", "--message", subject)
-        return self._git("log", "-1", "--format=%h %s").strip()
+        return self._git("log", "-1", "--format=%h %s")
 
     def _git(self, *arguments: str, at: Path | None = None) -> str:
-        # A git command that called us has left variables that name its own repository.
-        environment = {
-            name: value for name, value in os.environ.items() if not name.startswith("GIT_")
-        }
-        settings = [word for setting in SETTINGS for word in ("-c", setting)]
-        command = ["git", *settings, "-C", str(at or self.directory), *arguments]
-        try:
-            done = commands.run(command, limit_s=GIT_S_MAX, environment=environment)
-        except DeployError as error:
-            raise CannotBegin(str(error), error.hint) from error
-        if done.code != 0:
-            words = done.errors.decode(errors="replace").strip()[-400:] or "it took too long"
-            what = f"git {arguments[0]} in {at or self.directory}: {words}"
-            raise CannotBegin(what, "the demonstration needs git and a checkout of the project")
-        return done.output.decode(errors="replace")
+        return run_git(at or self.directory, *arguments, who=WHO, hint=HINT)

@@ -13,18 +13,19 @@ from foresight.evidence.count import (
     Cycles,
     Ended,
     Lateness,
-    Report,
     Sent,
     count_cycles,
     count_sent,
     lateness,
     middle,
 )
+from foresight.evidence.verdict import examples, sent_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from foresight.evidence.record_watch import Handover, RecordWatch
+    from foresight.evidence.report import Report
 
 FILLED_MIN = 20
 SHOWN_MAX = 5  # examples of what differs
@@ -193,11 +194,10 @@ def _positions_lines(seen: Evidence) -> list[Line]:
     watch = seen.watch
     kept = f"{len(watch.held)} ever, {len(watch.altered)} changed{_some(watch.altered)}"
     early = f", {len(watch.closed_early)} closed early{_some(watch.closed_early)}"
-    over = sum(len(each.changed) for each in watch.handovers)
+    over = len(watch.changed_across())
     across = f"; {len(watch.handovers)} changes of owner, {over} changed across them"
-    sound = not (watch.altered or watch.closed_early or over)
     lines = [_across_line(deploy, watch.handovers) for deploy in seen.deploys]
-    return [*lines, Line(sound, "positions", kept + early + across)]
+    return [*lines, Line(not watch.wrong(), "positions", kept + early + across)]
 
 
 def _across_line(deploy: Deploy, handovers: Sequence[Handover]) -> Line:
@@ -221,9 +221,6 @@ def _kill_line(seen: Evidence) -> Line:
 
 
 def _sent_line(sent: Sent, books: Comparison) -> Line:
-    # What the venue was asked about afterwards may or may not have arrived.
-    arrived = sent.reports - sent.asked <= books.received <= sent.reports
-    once = books.received - books.distinct == books.duplicates
     found = (
         f"sent {sent.reports} times for {sent.distinct}, asked about {sent.asked}; "
         f"received {books.received}, "
@@ -232,7 +229,7 @@ def _sent_line(sent: Sent, books: Comparison) -> Line:
         f"{_some(sent.repeated)}, bought twice {len(books.bought_twice)}"
         f"{_some(books.bought_twice)}"
     )
-    return Line(arrived and once and not sent.repeated and not books.bought_twice, "orders", found)
+    return Line(sent_once(sent, books), "orders", found)
 
 
 def _books_line(books: Comparison, adopted: set[str]) -> Line:
@@ -243,14 +240,13 @@ def _books_line(books: Comparison, adopted: set[str]) -> Line:
         f"amounts differ {len(books.differing)}{_some(books.differing)}, "
         f"in flight {len(books.in_flight)}"
     )
-    unsound = (books.unknown_to_book, books.unknown_to_exchange, books.differing, adopted)
-    return Line(not any(unsound), "ledger and book", found + _some(sorted(adopted)))
+    sound = books.agree and not adopted
+    return Line(sound, "ledger and book", found + _some(sorted(adopted)))
 
 
 def _some(what: Sequence[object]) -> str:
     """Return a few examples in brackets; nothing of nothing."""
-    shown = ", ".join(map(str, what[:SHOWN_MAX]))
-    return f" ({shown}{', ...' if len(what) > SHOWN_MAX else ''})" if what else ""
+    return f" ({examples(what, SHOWN_MAX)})" if what else ""
 
 
 def _numbers(

@@ -7,10 +7,7 @@ every wait has a limit. What it all adds up to is `proof`'s matter.
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -20,14 +17,17 @@ from deploy import frozen_directory
 from foresight.demo import proof
 from foresight.demo.demo_trader import PIPE
 from foresight.demo.project import Project
-from foresight.evidence.command import Installation
+from foresight.evidence import exchange_books
+from foresight.evidence.command import Command
 from foresight.evidence.count import Ended
-from foresight.evidence.errors import CannotBegin, CourseLeft
+from foresight.evidence.errors import CourseLeft
+from foresight.evidence.processes import send
 from foresight.evidence.record_watch import RecordWatch, Sight
-from foresight.evidence.witness import reports_in
+from foresight.evidence.report import reports_in
+from foresight.evidence.witness import Witness
 from handoff.cadence import Schedule, every
 from handoff.exit_codes import ExitCode
-from handoff.processes import KILL, Identity, watch
+from handoff.processes import KILL, Identity
 from state.errors import HomeUnsuitable
 from state.medium import refuse_unsuitable
 
@@ -88,7 +88,7 @@ class Story:
         # A space in the name: nothing on the way may stumble over it.
         self.directory = Path(tempfile.mkdtemp(prefix="foresight demo ", dir=disk)).resolve()
         self.home = self.directory / "home"
-        self._installation = Installation(self.directory / "project", self.home, bake=course.bake)
+        self._command = Command(self.directory / "project", self.home, bake=course.bake)
         self._deploys: list[proof.Deploy] = []
         self._ended = Ended()
         self._takeover_ms: float | None = None
@@ -145,7 +145,7 @@ class Story:
         self._watch = RecordWatch(self.home, narrator)
         self._leaving.callback(self._watch.close)
         self._leaving.callback(self._down)
-        page = self._installation.up(speed=SPEED, replay=self._replay, force=self._force)
+        page = self._command.up(speed=SPEED, replay=self._replay, force=self._force)
         narrator.say(f"it runs; have a look: {page}")
         self._market_end_s = time.monotonic() + MARKET_S_MAX
         sight = self._wait("the first record", lambda _: True, SUCCESSOR_WAIT_S)
@@ -153,21 +153,9 @@ class Story:
         self._calm_cycle = self._schedule.cycle_at(time.time_ns()) + 1
 
     def _start_witness(self) -> None:
-        os.mkfifo(self.directory / PIPE, 0o600)
         self._reports = self.directory / "witness.jsonl"
-        arguments = [str(self.directory / PIPE), str(self._reports)]
-        witness = subprocess.Popen(
-            [sys.executable, "-I", "-m", "foresight.evidence.witness", *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        self._leaving.callback(_end_witness, witness)
-        assert witness.stdout is not None, "a pipe was asked for"
-        if witness.stdout.readline() != "listening\n":
-            what = "the witness did not start"
-            raise CannotBegin(what, "its words are above")
+        witness = Witness(self.directory / PIPE, self._reports)
+        self._leaving.callback(witness.end)
         self._narrator.detail(f"the witness listens: pid {witness.pid}, outside the engine")
 
     def _trade(self) -> None:
@@ -194,20 +182,18 @@ class Story:
         narrator = self._narrator
         narrator.heading("the owner is killed: kill -9")
         deadline_s = time.monotonic() + CALM_WAIT_S
-        status = self._installation.status()
+        status = self._command.status()
         while status["standby"] < 1 and time.monotonic() < deadline_s:
-            status = self._installation.status()
+            status = self._command.status()
         self._wait_window()
-        owner = self._installation.status()["owner"]
+        owner = self._command.status()["owner"]
         identity = Identity(
             owner["pid"], owner["start_ticks"], owner["boot_id"], owner["pid_namespace"]
         )
-        watched = watch(identity)
-        if watched is None or not watched.send(KILL):
+        if not send(identity, KILL):
             what = f"the owner, pid {identity.pid}, was gone before it could be killed"
             raise CourseLeft(what)
         killed_ns = time.time_ns()
-        watched.close()
         self._ended = self._ended._replace(killed_pid=identity.pid)
         narrator.detail(f"pid {identity.pid} killed; standbys ready: {status['standby']}")
         seen = self._wait(
@@ -247,15 +233,15 @@ class Story:
             MARKET_S_MAX,
         )
         narrator.heading("no new positions, then the count")
-        self._installation.expect(ExitCode.DONE, "pause", "--note", "the demonstration ends")
+        self._command.expect(ExitCode.DONE, "pause", "--note", "the demonstration ends")
         calm = self._now().cycle + 2  # one may have decided before; the next takes outcomes in
         self._watch.wait_until(
             lambda sight: sight.cycle >= calm and not sight.pending and not sight.book.orders,
             OUTCOME_WAIT_S,
         )
         in_flight = [order.entry.slug for order in self._now().book.orders.values()]
-        ledger = self._installation.ledger()
-        check = self._installation.run("cycles", "--check", "--json")
+        ledger = exchange_books.ledger(exchange_books.url_of(self.home))
+        check = self._command.run("cycles", "--check", "--json")
         last = self._schedule.cycle_at(time.time_ns())
         self._wait_witnessed(last)
         self._down()
@@ -294,7 +280,7 @@ class Story:
         if window:
             self._wait_window()
         epoch = self._now().epoch
-        answer = self._installation.run(
+        answer = self._command.run(
             *(command, "--json", "--wait", f"{DEPLOY_WAIT_S:g}", *options),
             limit_s=2 * DEPLOY_WAIT_S,
             hear=narrator.detail,
@@ -346,8 +332,8 @@ class Story:
         return self._wait("the record", lambda _: True, 1.0)
 
     def _down(self) -> None:
-        if self._installation.is_up:
-            self._installation.down()
+        if self._command.is_up:
+            self._command.down()
             self._narrator.say("foresight down: stopped")
 
 
@@ -359,14 +345,3 @@ def _disk() -> tuple[Path, bool]:
             refuse_unsuitable(place)
             return place, False
     return first, True
-
-
-def _end_witness(witness: subprocess.Popen[str]) -> None:
-    witness.send_signal(signal.SIGTERM)
-    try:
-        witness.wait(5.0)
-    except subprocess.TimeoutExpired:
-        witness.kill()
-        witness.wait()
-    if witness.stdout is not None:
-        witness.stdout.close()

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 from deploy import deployer, requests
 from deploy.history import Outcome
-from foresight.drill.errors import NotSeen
 from foresight.drill.scene import Scene, require
-from foresight.drill.waiting import wait_for, wait_instant
+from foresight.evidence.errors import CourseLeft
+from foresight.evidence.waiting import wait_for, wait_instant
 from handoff.hosts import process_of
 from handoff.limits import DRAIN_TIMEOUT_S, MS
 from handoff.processes import Identity, boot_id, pid_namespace
@@ -59,7 +59,7 @@ def deployer_killed(scene: Scene) -> str:
     job = scene.instance.children(Role.JOB).get(name)
     if job is None:
         what = "the deployer was not among the launcher's children"
-        raise NotSeen(what)
+        raise CourseLeft(what)
     scene.instance.kill(job)
     # Only a deployer writes the end of a deploy: it was started again.
     return f"started again; {_ended(scene, deploy, Outcome.PERMANENT)}"

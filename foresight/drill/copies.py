@@ -11,9 +11,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from foresight.drill.errors import NotSeen
 from foresight.drill.scene import Scene, require
-from foresight.drill.waiting import now_ns, wait_for
+from foresight.evidence.errors import CourseLeft
+from foresight.evidence.waiting import now_ns, wait_for
 from state.archive import Contents, export_state, restore_state
 from state.errors import JournalBroken, RecordDamaged
 from state.journal_reader import read_lines, segments, verify_chain
@@ -116,7 +116,7 @@ def _named(copy: Copy, cycle: int) -> str:
     except JournalBroken as broken:
         require(f"cycle {broken.cycle} is named, not {cycle}", holds=broken.cycle == cycle)
         return f"noticed, named: {broken}"
-    raise NotSeen(UNNOTICED)
+    raise CourseLeft(UNNOTICED)
 
 
 @contextlib.contextmanager

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from foresight.drill import candidates, copies, launchers, owners
-from foresight.drill.errors import DrillError
 from foresight.drill.faults import Needs
-from foresight.drill.verdict import judge
-from foresight.evidence.errors import DemoError
+from foresight.evidence.errors import EvidenceError
+from foresight.evidence.verdict import judge
 from handoff.errors import HandoffError
 from handoff.limits import MS
 from state.errors import StateError
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from foresight.drill.faults import Fault
-    from foresight.drill.observer import Mark, Witness
+    from foresight.drill.observer import Mark, Observer
     from foresight.drill.scene import Scene
 
 HOW: Final[Mapping[str, Callable[[Scene], str]]] = {
@@ -75,13 +74,13 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def run(
-    faults: Sequence[Fault], scene: Scene, witness: Witness, say: Callable[[str], None]
+    faults: Sequence[Fault], scene: Scene, observer: Observer, say: Callable[[str], None]
 ) -> Iterator[Cell]:
     """Do one fault after the other; yield what became of each."""
     for number, fault in enumerate(faults, start=1):
         say(f"{number} of {len(faults)}: {fault.fault} ({fault.step})")
         begun_s = time.monotonic()
-        seen, evidence, problems = _drilled(fault, scene, witness)
+        seen, evidence, problems = _drilled(fault, scene, observer)
         yield Cell(
             name=fault.name,
             fault=fault.fault,
@@ -94,29 +93,29 @@ def run(
         )
 
 
-def _drilled(fault: Fault, scene: Scene, witness: Witness) -> tuple[str, str, list[str]]:
+def _drilled(fault: Fault, scene: Scene, observer: Observer) -> tuple[str, str, list[str]]:
     """Do one fault; return what was seen, the evidence and what does not hold."""
     problems: list[str] = []
     seen, evidence = "", ""
     try:
         if fault.needs is Needs.COPY:
             return HOW[fault.name](scene), "what runs was not touched", []
-        mark = witness.begin()
+        mark = observer.begin()
         try:
             seen = HOW[fault.name](scene)
-        except (DrillError, HandoffError, StateError) as error:
+        except (EvidenceError, HandoffError, StateError) as error:
             problems.append(str(error))
         finally:
             scene.mend()
-        evidence = _judged(fault, scene, witness, mark, problems)
-    except (DrillError, DemoError, HandoffError, StateError) as error:
+        evidence = _judged(fault, scene, observer, mark, problems)
+    except (EvidenceError, HandoffError, StateError) as error:
         problems.append(str(error))
     return seen, evidence, problems
 
 
-def _judged(fault: Fault, scene: Scene, witness: Witness, mark: Mark, problems: list[str]) -> str:
+def _judged(fault: Fault, scene: Scene, observer: Observer, mark: Mark, problems: list[str]) -> str:
     late_ms_max = scene.instance.schedule.bounds.budget_ns / MS if fault.punctual else None
-    window, trading = witness.end(mark)
+    window, trading = observer.end(mark)
     verdict = judge(window, trading, changes=fault.changes, late_ms_max=late_ms_max)
     problems.extend(verdict.problems)
     return verdict.evidence

@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import contextlib
 import getpass
-import os
 import secrets
 import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from deploy import commands, deployer, history, requests
+from deploy import deployer, history, requests
 from deploy.errors import RequestMissing
-from foresight.drill.errors import DrillError
 from foresight.drill.faults import BAKE
-from foresight.drill.waiting import now_ns, wait_for
+from foresight.evidence.git import run_git
+from foresight.evidence.waiting import now_ns, wait_for
 from foresight.project import ENTRY
 from handoff.client import LauncherClient
 from handoff.wire import Kind
@@ -31,12 +30,12 @@ if TYPE_CHECKING:
     from foresight.drill.instance import Instance
     from handoff.wire import Message
 
-GIT_S_MAX: Final = 60.0
 TWINS: Final = 3  # whichever of them owns, two others can be asked for
 BUILD_S_MAX: Final = 300.0
 PROJECT: Final = "pyproject.toml"
 BROKEN: Final = '[tool.foresight]\nentry = "a_module_that_nobody_wrote:create"\n'
-WHO: Final = ("user.name=Drill", "user.email=drill@localhost", "commit.gpgsign=false")
+WHO: Final = "Drill"
+HINT: Final = "leave out faults that need a deploy: `--only NAME`"
 
 
 class Deploys:
@@ -51,7 +50,7 @@ class Deploys:
         """Make the clone and the commits.
 
         Raises:
-            DrillError: Git refuses, or the commit that runs is not in the repository.
+            CannotBegin: Git refuses, or the commit that runs is not in the repository.
         """
         self._instance = instance
         self.by = f"{getpass.getuser()} (drill)"
@@ -140,21 +139,7 @@ class Deploys:
     def _git(
         self, *arguments: str, at: Path | None = None, extra: dict[str, str] | None = None
     ) -> str:
-        # A git command that called us has left variables that name its own repository.
-        environment = {
-            name: value for name, value in os.environ.items() if not name.startswith("GIT_")
-        }
-        settings = [word for setting in WHO for word in ("-c", setting)]
-        done = commands.run(
-            ["git", *settings, "-C", str(at or self._clone), *arguments],
-            limit_s=GIT_S_MAX,
-            environment=environment | (extra or {}),
-        )
-        if done.code != 0:
-            words = done.errors.decode(errors="replace").strip()[-300:]
-            message = f"git {arguments[0]}: {words}"
-            raise DrillError(message, "leave out faults that need a deploy: `--only NAME`")
-        return done.output.decode().strip()
+        return run_git(at or self._clone, *arguments, who=WHO, hint=HINT, variables=extra)
 
 
 class Listener:

@@ -1,27 +1,25 @@
 """The installation that a drill hurts: what runs there, and how it is hurt and started again.
 
-Owns processes and commands. A process is signalled by its identity only, so that nobody who got
-the same pid later is hit. What must come of it is `verdict`'s matter.
+Owns what is asked of it, and its launcher's start. What must come of a fault is `verdict`'s
+matter.
 """
 
 from __future__ import annotations
 
 import os
-import sys
-import urllib.request
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
-from deploy import commands
-from foresight.drill.errors import DrillError, DrillRefused
-from foresight.drill.waiting import now_ns, wait_for
+from foresight.evidence import exchange_books
+from foresight.evidence.command import Answer, run_foresight
+from foresight.evidence.errors import CannotBegin, CourseLeft
+from foresight.evidence.processes import send, workers_of
+from foresight.evidence.waiting import now_ns, wait_for
 from handoff import launcher_process
 from handoff.client import LauncherClient
 from handoff.engine_config import read_engine_config
 from handoff.errors import HandoffError, NotRunning
-from handoff.processes import KILL, Identity, Watched, identity_of, proven_dead, spawn, watch
+from handoff.processes import KILL, Identity, Watched, identity_of, proven_dead, spawn
 from handoff.release_files import Manifest, read_manifest
 from handoff.supervision import Role
 from handoff.wire import Kind
@@ -29,23 +27,16 @@ from state.local_store import read_only_snapshot
 from state.record import Phase
 
 if TYPE_CHECKING:
+    from foresight.evidence.exchange_books import Ledger
     from handoff.cadence import Schedule
     from state.record import Record, WorkerId
 
 COMMAND_S_MAX: Final = 60.0
 END_S_MAX: Final = 10.0  # a killed process is gone at once, unless the disk hangs
-LEDGER_S_MAX: Final = 10.0
 EXCHANGE_URL: Final = "FORESIGHT_EXCHANGE_URL"
 LIVE: Final = "FORESIGHT_LIVE"
 # A launcher tells itself by these that it was prepared by an earlier image of itself.
 _OWN_MARKS: Final = ("FORESIGHT_LAUNCHER_",)
-
-
-class Said(NamedTuple):
-    """How a `foresight` command ended, and what it said."""
-
-    code: int
-    words: str
 
 
 class Instance:
@@ -62,7 +53,7 @@ class Instance:
 
         Raises:
             NotRunning: There is no launcher, or nobody owns.
-            DrillRefused: It trades real money.
+            CannotBegin: It trades real money.
         """
         self.home = home
         self.schedule = schedule
@@ -105,7 +96,7 @@ class Instance:
         identity = identity_of(int(self.status()["pid"]))
         if identity is None:
             message = "the launcher ended while it was looked at"
-            raise DrillError(message)
+            raise CourseLeft(message)
         return identity
 
     def is_led(self) -> bool:
@@ -126,48 +117,27 @@ class Instance:
 
     def workers(self) -> list[Identity]:
         """Return every worker of this home by its command line, whoever started it."""
-        wanted = f"\0worker\0--home\0{self.home}\0".encode()
-        found = []
-        for path in Path("/proc").glob("[0-9]*"):
-            try:
-                is_one = wanted in (path / "cmdline").read_bytes()
-            except OSError:
-                continue  # it ended meanwhile, or is somebody else's
-            identity = identity_of(int(path.name)) if is_one else None
-            found += [identity] if identity is not None else []
-        return found
+        return workers_of(self.home)
 
-    def ledger(self) -> dict[str, Any] | None:
+    def ledger(self) -> Ledger | None:
         """Return the local exchange's own books; None where orders go elsewhere."""
         url = dict(read_engine_config(self.home).environment).get(EXCHANGE_URL)
         if url is None:
             return None
 
-        def fetched() -> dict[str, Any] | None:
+        def fetched() -> Ledger | None:
             try:
-                with urllib.request.urlopen(f"{url}/_control/ledger", timeout=LEDGER_S_MAX) as told:  # noqa: S310 - our own exchange
-                    ledger: dict[str, Any] = msgspec.json.decode(told.read())
+                return exchange_books.ledger(url)
             except OSError:
                 return None  # it was killed with everything else, and is being started
-            return ledger
 
         return wait_for("the exchange's answer", fetched, COMMAND_S_MAX)
 
     # --- hurting -------------------------------------------------------------------
 
-    def send(self, who: Identity, number: int) -> bool:
-        """Send a signal; return False if the process is gone already."""
-        watched = watch(who)
-        if watched is None:
-            return False
-        try:
-            return watched.send(number)
-        finally:
-            watched.close()
-
     def kill(self, who: Identity) -> None:
         """Kill a process and wait until it is gone."""
-        self.send(who, KILL)
+        send(who, KILL)
         self.wait_gone(who, END_S_MAX)
 
     def wait_gone(self, who: Identity, limit_s: float) -> None:
@@ -198,13 +168,10 @@ class Instance:
         self._started.append(watched)
         return watched
 
-    def call(self, *arguments: str) -> Said:
+    def call(self, *arguments: str) -> Answer:
         """Run a `foresight` command as a user would."""
-        command = [sys.executable, "-I", "-m", "foresight", "-c", str(self._config_path)]
-        done = commands.run(
-            [*command, *arguments], limit_s=COMMAND_S_MAX, environment=dict(os.environ)
-        )
-        return Said(done.code, (done.errors + done.output).decode(errors="replace").strip())
+        words = ("-c", str(self._config_path), *arguments)
+        return run_foresight(*words, environment=os.environ, limit_s=COMMAND_S_MAX)
 
     # --- waiting -------------------------------------------------------------------
 
@@ -241,8 +208,8 @@ def refuse_real_money(home: Path) -> None:
     """Refuse an installation that was started with real money.
 
     Raises:
-        DrillRefused: It was.
+        CannotBegin: It was.
     """
     if LIVE in dict(read_engine_config(home).environment):
         message = f"what runs under {home} trades real money"
-        raise DrillRefused(message, "drill a demonstration: `make run` in another clone")
+        raise CannotBegin(message, "drill a demonstration: `make run` in another clone")

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from foresight.drill.faults import PERIODS_AFTER
 from foresight.drill.scene import Scene, require
-from foresight.drill.waiting import wait_for
+from foresight.evidence.processes import send
+from foresight.evidence.waiting import wait_for
 from handoff.exit_codes import ExitCode
 from handoff.log_events import LogEvent
 from handoff.processes import proven_dead
@@ -42,7 +43,7 @@ def replaced(scene: Scene) -> str:
     instance = scene.instance
     workers, launcher = set(instance.workers()), instance.launcher()
     before, refused = _said(instance, LogEvent.LAUNCHER_REPLACED), _refusals(instance)
-    instance.send(launcher, signal.SIGUSR2)
+    send(launcher, signal.SIGUSR2)
     wait_for(
         "its new image",
         lambda: (

@@ -7,16 +7,14 @@ everything is well again. It writes nothing and asks the owner nothing. The rule
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-from typing_extensions import override
+from typing import TYPE_CHECKING, NamedTuple
 
 from foresight.drill.faults import PERIODS_AFTER, patience_s
-from foresight.drill.verdict import Trading, Window
-from foresight.drill.waiting import wait_for
 from foresight.evidence.books import Comparison, compare
-from foresight.evidence.narration import Narrator
+from foresight.evidence.narration import Silent
 from foresight.evidence.record_watch import RecordWatch
+from foresight.evidence.verdict import Trading, Window
+from foresight.evidence.waiting import wait_for
 from state.cycle_audit import effective
 from state.journal_reader import read_lines
 from state.record import Fate
@@ -25,9 +23,9 @@ from state.record_file import RECORD, read_generation
 if TYPE_CHECKING:
     from foresight.book import Position
     from foresight.drill.instance import Instance
+    from foresight.evidence.exchange_books import Ledger
 
 SIGHT_S_MAX = 10.0
-Ledger = dict[str, Any]
 
 
 class Mark(NamedTuple):
@@ -50,7 +48,7 @@ class Mark(NamedTuple):
     ledger: Ledger | None
 
 
-class Witness:
+class Observer:
     """Watches an installation for the length of a drill.
 
     Args:
@@ -60,7 +58,7 @@ class Witness:
     def __init__(self, instance: Instance) -> None:
         """Start watching the record."""
         self._instance = instance
-        self._watch = RecordWatch(instance.home, _Silent())
+        self._watch = RecordWatch(instance.home, Silent())
         wait_for("the record", lambda: self._watch.sight, SIGHT_S_MAX)
 
     def close(self) -> None:
@@ -133,18 +131,8 @@ class Witness:
         return compare({**delta, "orders": orders}, held, (), in_flight=waiting)
 
     def _wrong(self) -> Counter[str]:
-        watch = self._watch
-        across = [slug for each in watch.handovers for slug in each.changed]
-        return Counter([*watch.altered, *watch.closed_early, *across])
+        return Counter(self._watch.wrong())
 
     def _open_now(self) -> int:
         sight = self._watch.sight
         return len(sight.book.positions) if sight is not None else 0
-
-
-class _Silent(Narrator):
-    """What is bought and settled is not the drill's story."""
-
-    @override
-    def plain(self, text: str) -> None:
-        del text

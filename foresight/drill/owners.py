@@ -9,9 +9,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
-from foresight.drill.errors import NotSeen
 from foresight.drill.scene import Scene, require
-from foresight.drill.waiting import now_ns, wait_instant
+from foresight.evidence.errors import CourseLeft
+from foresight.evidence.waiting import now_ns, wait_instant
 from handoff.hosts import process_of
 from handoff.limits import MS
 from handoff.processes import proven_dead
@@ -88,13 +88,13 @@ def _met(scene: Scene, look: Callable[[Scene, int], Record | None]) -> tuple[Wor
     """Stop the owner in a step of a cycle; return it, and the record as it stopped.
 
     Raises:
-        NotSeen: It was not met there in any of some cycles.
+        CourseLeft: It was not met there in any of some cycles.
     """
     looks = (look(scene, number) for number in range(AIMS_MAX))
     record = next((each for each in looks if each is not None), None)
     if record is None or record.ownership.owner is None:
         what = f"in {AIMS_MAX} cycles the owner was never met in this step"
-        raise NotSeen(what)
+        raise CourseLeft(what)
     return record.ownership.owner, record
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING
 
-from foresight.drill.errors import NotSeen
 from foresight.drill.faults import patience_s
-from foresight.drill.waiting import wait_for
+from foresight.evidence.errors import CourseLeft
+from foresight.evidence.processes import send
+from foresight.evidence.waiting import wait_for
 
 if TYPE_CHECKING:
     from foresight.drill.deploys import Deploys
@@ -47,11 +48,11 @@ class Scene:
     def stop(self, who: Identity) -> None:
         """Stop a process; it is continued at the latest when the fault is over."""
         self._stopped.append(who)
-        self.instance.send(who, signal.SIGSTOP)
+        send(who, signal.SIGSTOP)
 
     def go_on(self, who: Identity) -> bool:
         """Continue a process; return False if it is gone."""
-        return self.instance.send(who, signal.SIGCONT)
+        return send(who, signal.SIGCONT)
 
     def lead(self) -> None:
         """Start a launcher if there is none, and wait until it knows who owns."""
@@ -80,7 +81,7 @@ def require(what: str, *, holds: bool) -> None:
     """Require something that must be seen.
 
     Raises:
-        NotSeen: It was not.
+        CourseLeft: It was not.
     """
     if not holds:
-        raise NotSeen(what)
+        raise CourseLeft(what)

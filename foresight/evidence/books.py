@@ -53,6 +53,16 @@ class Comparison(NamedTuple):
     differing: tuple[str, ...]
     bought_twice: tuple[str, ...]
 
+    @property
+    def agree(self) -> bool:
+        """Whether both sides say the same of every order that has an outcome."""
+        return not (self.unknown_to_book or self.unknown_to_exchange or self.differing)
+
+    @property
+    def is_once(self) -> bool:
+        """Whether each order was accepted once: what was sent again is a refused duplicate."""
+        return self.received - self.distinct == self.duplicates
+
 
 def compare(
     ledger: Mapping[str, Any],

@@ -1,7 +1,7 @@
-"""The installation that the demonstration drives: the real command, in a home of its own.
+"""The real `foresight` command: run as a user would, in a home of its own or in the user's.
 
-Owns the running of `foresight`, every call with a limit, and what its answers are read as.
-Nothing is asked of the engine in any other way but the record, which `record_watch` reads.
+Owns the running of it, every call with a limit, and what its answers are read as. A proof asks
+nothing of the engine in any other way but the record, which `record_watch` reads.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.request
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from foresight.evidence.errors import CourseLeft
@@ -24,7 +23,7 @@ from handoff.exit_codes import ExitCode
 from handoff.plain import launcher_lock_free
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 COMMAND_S_MAX = 30.0
@@ -32,7 +31,7 @@ UP_S_MAX = 320.0  # its own limit is 300: a first environment may have to be dow
 DOWN_S_MAX = 100.0  # its own limit is 90
 DOWN_PAUSE_S = 0.3
 INTERRUPT_S_MAX = 5.0
-LEDGER_S_MAX = 10.0
+WORDS_MAX = 600  # of a command that ended otherwise, in an error
 OWN_PREFIXES = ("FORESIGHT_", "GIT_")
 
 
@@ -53,9 +52,14 @@ class Answer(NamedTuple):
         """Return the JSON objects, one a line."""
         return [json.loads(line) for line in self.out.splitlines()]
 
+    @property
+    def words(self) -> str:
+        """Both, as somebody at a terminal reads them."""
+        return f"{self.error}{self.out}".strip()
 
-class Installation:
-    """A project, its home and its `foresight` command.
+
+class Command:
+    """The command of a project, with a home of its own.
 
     Args:
         project: Directory with `foresight.toml`.
@@ -117,14 +121,6 @@ class Installation:
         status: dict[str, Any] = self.expect(ExitCode.DONE, "status", "--json").objects()[-1]
         return status
 
-    def ledger(self) -> dict[str, Any]:
-        """Return the exchange's own books."""
-        address = (self.home / "run" / "exchange.address").read_text(encoding="ascii")
-        url = f"http://{address}/_control/ledger"
-        with urllib.request.urlopen(url, timeout=LEDGER_S_MAX) as answer:
-            ledger: dict[str, Any] = json.load(answer)
-        return ledger
-
     def expect(
         self,
         code: int,
@@ -139,7 +135,7 @@ class Installation:
         """
         answer = self.run(*arguments, limit_s=limit_s, hear=hear)
         if answer.code != code:
-            words = f"{answer.error}{answer.out}".strip()[-600:]
+            words = answer.words[-WORDS_MAX:]
             what = f"foresight {arguments[0]} ended with {answer.code}, not {int(code)}: {words}"
             raise CourseLeft(what)
         return answer
@@ -155,27 +151,55 @@ class Installation:
         Raises:
             CourseLeft: It did not end in time.
         """
-        # In a session of its own: an interrupt at the terminal is ours to answer.
-        with (
-            tempfile.TemporaryFile() as out,
-            subprocess.Popen(
-                [sys.executable, "-I", "-m", "foresight", *arguments],
-                cwd=self._project,
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.PIPE,
-                encoding="utf-8",
-                errors="replace",
-                start_new_session=True,
-            ) as child,
-        ):
-            error = _heard(child, limit_s, hear)
-            if child.returncode == -signal.SIGKILL:
-                what = f"foresight {arguments[0]} had not ended after {limit_s:g} s"
-                raise CourseLeft(what)
-            out.seek(0)
-            return Answer(child.returncode, out.read().decode(errors="replace"), error)
+        return run_foresight(
+            *arguments,
+            environment=self._environment,
+            directory=self._project,
+            limit_s=limit_s,
+            hear=hear,
+        )
+
+
+def run_foresight(
+    *arguments: str,
+    environment: Mapping[str, str],
+    directory: Path | None = None,
+    limit_s: float = COMMAND_S_MAX,
+    hear: Callable[[str], None] = lambda _: None,
+) -> Answer:
+    """Run a `foresight` command to its end.
+
+    Args:
+        arguments: The command and its options.
+        environment: All of its environment variables.
+        directory: Where it runs; here if None.
+        limit_s: Longest time it may take, seconds; then it is killed.
+        hear: Told each line of its stderr as it comes.
+
+    Raises:
+        CourseLeft: It did not end in time.
+    """
+    # In a session of its own: an interrupt at the terminal is ours to answer.
+    with (
+        tempfile.TemporaryFile() as out,
+        subprocess.Popen(
+            [sys.executable, "-I", "-m", "foresight", *arguments],
+            cwd=directory,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",
+            start_new_session=True,
+        ) as child,
+    ):
+        error = _heard(child, limit_s, hear)
+        if child.returncode == -signal.SIGKILL:
+            what = f"`foresight {' '.join(arguments)}` had not ended after {limit_s:g} s"
+            raise CourseLeft(what)
+        out.seek(0)
+        return Answer(child.returncode, out.read().decode(errors="replace"), error)
 
 
 def _heard(child: subprocess.Popen[str], limit_s: float, hear: Callable[[str], None]) -> str:

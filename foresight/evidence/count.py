@@ -2,8 +2,9 @@
 
 Owns the counting, pure. A worker that began a cycle and was ended before it did anything
 outside did not run it: whoever comes after it begins the cycle again. That is granted to two
-workers only, and the demonstration names them: the owner that it killed, and the release that
-it made fail. Whatever else begins a cycle a second time has doubled it.
+workers only, and whoever counts names them: the owner that was killed, and the release that was
+made to fail. Whatever else begins a cycle a second time has doubled it. Where a witness hears
+of effects only, a cycle is run when its effect is carried out.
 """
 
 from __future__ import annotations
@@ -14,34 +15,15 @@ from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+    from foresight.evidence.report import Report
 
 MS_NS = 1_000_000
 
 
-class Report(NamedTuple):
-    """One thing that a worker said it does now.
-
-    Attributes:
-        kind: `observe` (a cycle begins), `perform` (an effect is carried out) or `resolve` (the
-            venue is asked what became of one).
-        cycle: Number of the cycle.
-        pid: Of the process that says so.
-        release: Of the code that says so.
-        at_ns: Arrival at the witness, nanoseconds UTC.
-        effect: Id of the effect that is carried out or asked about.
-    """
-
-    kind: str
-    cycle: int
-    pid: int
-    release: str
-    at_ns: int
-    effect: str = ""
-
-
 class Ended(NamedTuple):
-    """Whom the demonstration ended.
+    """Who was ended on purpose.
 
     Attributes:
         killed_pid: The owner that was killed; 0 if none.
@@ -68,6 +50,29 @@ class Cycles(NamedTuple):
     missed: tuple[int, ...]
     doubled: tuple[int, ...]
     begun_again: tuple[int, ...]
+
+
+class Performed(NamedTuple):
+    """The count of cycles whose effect was carried out.
+
+    Attributes:
+        expected: How many were due.
+        run: How many of them were carried out at least once.
+        missed: Those that were not.
+        doubled: Those that were carried out more than once.
+        late: Those that began only after their own period was over.
+    """
+
+    expected: int
+    run: int
+    missed: tuple[int, ...]
+    doubled: tuple[int, ...]
+    late: tuple[int, ...]
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether every cycle was carried out exactly once."""
+        return not self.missed and not self.doubled
 
 
 class Sent(NamedTuple):
@@ -107,15 +112,56 @@ def count_cycles(reports: Sequence[Report], *, first: int, last: int, ended: End
     runs = Counter(each.cycle for each in begun if (each.pid, each.cycle) not in cut)
     # What the killed owner had decided is finished by its successor, not begun again.
     decided = {cycle for pid, cycle in cut if pid == ended.killed_pid and not runs[cycle]}
-    due = range(first, last + 1)
-    missed = tuple(cycle for cycle in due if not runs[cycle] and cycle not in decided)
+    expected, run, missed = _due(runs, first, last, granted=decided)
     return Cycles(
-        expected=len(due),
-        run=len(due) - len(missed),
+        expected=expected,
+        run=run,
         missed=missed,
         doubled=tuple(sorted(cycle for cycle, times in runs.items() if times > 1)),
         begun_again=tuple(sorted({cycle for _, cycle in cut if runs[cycle]})),
     )
+
+
+def count_performed(
+    reports: Sequence[Report], *, first: int, last: int, period_ns: int
+) -> Performed:
+    """Count the cycles from `first` to `last`, both included, by their effects.
+
+    Args:
+        reports: What the witness wrote.
+        first: The first cycle that was due.
+        last: The last one.
+        period_ns: Length of a cycle, nanoseconds; cycle 0 began with the epoch.
+    """
+    times = Counter(report.cycle for report in reports if report.kind == "perform")
+    begun = begun_ns(reports)
+    expected, run, missed = _due(times, first, last)
+    cycles = range(first, last + 1)
+    return Performed(
+        expected=expected,
+        run=run,
+        missed=missed,
+        doubled=tuple(cycle for cycle in cycles if times[cycle] > 1),
+        late=tuple(cycle for cycle in cycles if begun.get(cycle, 0) >= (cycle + 1) * period_ns),
+    )
+
+
+def _due(
+    times: Mapping[int, int], first: int, last: int, *, granted: Collection[int] = ()
+) -> tuple[int, int, tuple[int, ...]]:
+    """Return how many cycles were due, how many of them were run, and which were not."""
+    due = range(first, last + 1)
+    missed = tuple(cycle for cycle in due if not times.get(cycle) and cycle not in granted)
+    return len(due), len(due) - len(missed), missed
+
+
+def begun_ns(reports: Iterable[Report]) -> dict[int, int]:
+    """Return when each cycle was first begun, by whoever began it, nanoseconds UTC."""
+    begun: dict[int, int] = {}
+    for report in reports:
+        if report.kind == "observe":
+            begun.setdefault(report.cycle, report.at_ns)
+    return begun
 
 
 def _cut_short(reports: Sequence[Report], ended: Ended) -> set[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""What the demonstration says while it runs: whole lines with the time since its start.
+"""What is said while something is proven: whole lines with the time since its start.
 
 Owns stdout. Several threads speak; a line is one write, so that they never mix.
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import sys
 import time
+
+from typing_extensions import override
 
 
 class Narrator:
@@ -40,6 +42,14 @@ class Narrator:
         """Write a line as it is."""
         sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
+
+
+class Silent(Narrator):
+    """Says nothing: what is bought and settled is not everybody's story."""
+
+    @override
+    def plain(self, text: str) -> None:
+        del text
 
 
 def _can_write(text: str, encoding: str) -> bool:

@@ -1,8 +1,8 @@
-"""What the record showed while the demonstration ran, generation by generation.
+"""What the record showed while an installation was watched, generation by generation.
 
 Owns a thread that reads the record whenever its file changed, and what it remembers: every
 position from its first sight to its end, the owners, and what was narrated. It only reads.
-The judgement over what was seen is `books`' and `proof`'s matter.
+What the exchange says of the same orders is `books`' matter.
 """
 
 from __future__ import annotations
@@ -93,6 +93,14 @@ class RecordWatch:
         self._stop.set()
         self._thread.join(5.0)
 
+    def changed_across(self) -> list[str]:
+        """Return the positions that a change of owner changed."""
+        return [slug for each in self.handovers for slug in each.changed]
+
+    def wrong(self) -> list[str]:
+        """Return everything that was wrong with positions, as often as it was seen."""
+        return [*self.altered, *self.closed_early, *self.changed_across()]
+
     def wait_until(self, condition: Callable[[Sight], bool], limit_s: float) -> Sight | None:
         """Return the first sight that fulfils a condition; None if there is none in time."""
         deadline_s = time.monotonic() + limit_s
@@ -112,7 +120,7 @@ class RecordWatch:
                 record = self._changed()
                 if record is not None:
                     self._take(record)
-        except Exception as error:  # noqa: BLE001 - it ends the demonstration, in its own thread
+        except Exception as error:  # noqa: BLE001 - it ends the watching, in its own thread
             self._fault = error
 
     def _changed(self) -> Record | None:

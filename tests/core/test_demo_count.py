@@ -8,7 +8,8 @@ from typing import Any
 from foresight.board import Result, Side
 from foresight.book import Decided, Entry, Position
 from foresight.evidence.books import compare
-from foresight.evidence.count import Ended, Report, count_cycles, count_sent, lateness, middle
+from foresight.evidence.count import Ended, count_cycles, count_sent, lateness, middle
+from foresight.evidence.report import Report
 
 OLD, NEW, FAULTY = 11, 12, 13
 KILLED = Ended(killed_pid=OLD)

@@ -12,8 +12,8 @@ import pytest
 
 from foresight.drill.course import HOW
 from foresight.drill.faults import ELSEWHERE, FAULTS, chosen, estimate_s, patience_s
-from foresight.drill.verdict import Trading, Verdict, Window, judge
 from foresight.evidence.books import Comparison
+from foresight.evidence.verdict import Trading, Verdict, Window, judge
 from state.journal_frames import Line
 from state.open_struct import encode_open
 from state.record import Phase, Progress, Record

@@ -26,9 +26,8 @@ from bench.fault_plan import (
 from bench.last_signs import AFTER_NS, LIFE_NS, Death, places_of
 from bench.notes import note as write_note
 from bench.notes import notes_in
-from foresight.evidence.count import Report as Told
 from foresight.evidence.count import count_cycles
-from foresight.evidence.report import Report, Witness, newest_performed, was_performed
+from foresight.evidence.report import Report, Reporter, newest_performed, was_performed
 from state.record import Fate
 from tests.records import (
     A,
@@ -193,12 +192,12 @@ def test_an_heir_that_dies_before_it_finished_what_it_found_died_in_its_take() -
 # --- cycles that were cut short --------------------------------------------------------
 
 
-def began(cycle: int, pid: int, release: str = "r", at_ns: int = AT_NS) -> Told:
-    return Told("observe", cycle, pid, release, at_ns)
+def began(cycle: int, pid: int, release: str = "r", at_ns: int = AT_NS) -> Report:
+    return Report("observe", cycle, pid, release, at_ns)
 
 
 def doubled(
-    *reports: Told, deaths: list[Death], deciders: dict[int, int], faulty: str = ""
+    *reports: Report, deaths: list[Death], deciders: dict[int, int], faulty: str = ""
 ) -> tuple[int, ...]:
     told = marked(reports, deaths=deaths, faulty={faulty}, deciders=deciders)
     return count_cycles(told, first=1, last=2, ended=ENDED).doubled
@@ -283,12 +282,12 @@ def test_a_note_that_a_kill_cut_short_never_was(tmp_path: Path) -> None:
 def test_the_end_of_a_witness_s_file_says_what_was_carried_out_last(tmp_path: Path) -> None:
     path = tmp_path / "witness.jsonl"
     assert newest_performed(path) == 0
-    witness = Witness(path)
+    reporter = Reporter(path)
     for cycle in range(101, 1501):  # more than is looked at
-        witness.report(said("observe", cycle))
-        witness.report(said("perform", cycle))
-    witness.report(said("observe", 1501))
-    witness.close()
+        reporter.report(said("observe", cycle))
+        reporter.report(said("perform", cycle))
+    reporter.report(said("observe", 1501))
+    reporter.close()
     assert newest_performed(path) == 1500
     assert was_performed(path, 101)
     assert was_performed(path, 1500)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from bench.installation import Installation
-from foresight.evidence.report import count
+from foresight.evidence.count import count_performed
 from handoff.release_files import release_directory
 from state.cycle_audit import audit_cycles, effective
 from state.journal_reader import read_lines
@@ -107,7 +107,7 @@ def verify_counts(hurt: Hurt, *, last: int = 0) -> None:
     """Check witness and journal of what was carried out so far."""
     reports = hurt.reports()
     first = min(report.cycle for report in reports)
-    seen = count(reports, first=first, last=last or hurt.progress(), period_ns=PERIOD_NS)
+    seen = count_performed(reports, first=first, last=last or hurt.progress(), period_ns=PERIOD_NS)
     assert seen.missed == (), hurt.last_words()
     assert seen.doubled == (), hurt.last_words()
     audit = audit_cycles(hurt.lines())

@@ -1,7 +1,7 @@
-"""Waiting during a drill: for a condition, or for an instant at which a fault is aimed.
+"""Waiting from outside: for a condition, or for an instant at which a blow is aimed.
 
-Owns every wait of this package; each has a bound. No cycle is decided here, so a poll does no
-harm; whoever waits for a boundary to work at it is a worker.
+Owns the waits for what an installation does by itself; each has a bound. No cycle is decided
+here, so a poll does no harm; whoever waits for a boundary to work at it is a worker.
 """
 
 from __future__ import annotations
@@ -9,18 +9,23 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from foresight.drill.errors import NeverCame
+from foresight.evidence.errors import NeverCame
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-POLL_S: Final = 0.02
+POLL_S: Final = 0.01
 NS: Final = 1_000_000_000
 FoundT = TypeVar("FoundT")
 
 
 def wait_for(what: str, look: Callable[[], FoundT | None], limit_s: float) -> FoundT:
     """Return the first answer that is something; what is false is nothing yet.
+
+    Args:
+        what: What is waited for, in words.
+        look: Asked again and again.
+        limit_s: Longest time, seconds.
 
     Raises:
         NeverCame: There was none in time.
@@ -31,15 +36,15 @@ def wait_for(what: str, look: Callable[[], FoundT | None], limit_s: float) -> Fo
         if found:
             return found
         if time.monotonic() > deadline_s:
-            message = f"{what} did not come within {limit_s:.0f} s"
+            message = f"{what} did not come within {limit_s:g} s"
             raise NeverCame(message, "`foresight logs` tells what happened")
         time.sleep(POLL_S)  # noqa: TID251 - a look from outside, with a bound
 
 
 def wait_instant(wall_ns: int) -> None:
-    """Return at an instant of wall-clock time, or at once if it has passed."""
+    """Return at an instant of wall-clock time, nanoseconds UTC, or at once if it has passed."""
     while (left_ns := wall_ns - time.time_ns()) > 0:
-        time.sleep(left_ns / NS)  # noqa: TID251 - the moment of a fault, not of a cycle
+        time.sleep(left_ns / NS)  # noqa: TID251 - the moment of a blow, not of a cycle
 
 
 def now_ns() -> int:

@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from foresight.evidence.books import Comparison
+    from foresight.evidence.count import Sent
     from state.journal_frames import Line
 
 CHANGES: Final = frozenset({"take", "seize"})
 OWN_LINES: Final = frozenset({"decide", "settle", "miss"})
-SHOWN_MAX: Final = 3  # examples of what is wrong
+SHOWN_MAX: Final = 3  # examples of what is wrong, unless more are wanted
 
 
 class Window(NamedTuple):
@@ -89,9 +90,9 @@ def _cycles(window: Window) -> tuple[str, list[str]]:
     decided = {line.cycle for line in window.lines if line.kind == "decide"}
     missed = sorted(set(range(window.first, window.last + 1)) - decided)
     doubled = sorted(report.doubled)
-    problems = [f"cycles missed: {_some(missed)}"] if missed else []
-    problems += [f"cycles doubled: {_some(doubled)}"] if doubled else []
-    problems += [f"cycles never settled: {_some(report.unsettled)}"] if report.unsettled else []
+    problems = [f"cycles missed: {examples(missed)}"] if missed else []
+    problems += [f"cycles doubled: {examples(doubled)}"] if doubled else []
+    problems += [f"cycles never settled: {examples(report.unsettled)}"] if report.unsettled else []
     problems += ["the journal does not lead to the record"] if report.gaps else []
     return f"{len(missed)} missed, {len(doubled)} doubled of {len(decided)}", problems
 
@@ -132,7 +133,7 @@ def _lateness(lines: Sequence[Line], late_ms_max: float | None) -> tuple[str, li
 
 
 def _books(trading: Trading) -> tuple[str, list[str]]:
-    problems = [f"positions: {_some(trading.unsound)}"] if trading.unsound else []
+    problems = [f"positions: {examples(trading.unsound)}"] if trading.unsound else []
     words = f"{trading.held} positions open, none altered" if not trading.unsound else ""
     books = trading.books
     if books is None:
@@ -143,14 +144,22 @@ def _books(trading: Trading) -> tuple[str, list[str]]:
         "booked otherwise": books.differing,
         "bought twice": books.bought_twice,
     }
-    problems += [f"orders {what}: {_some(which)}" for what, which in wrong.items() if which]
-    if books.received - books.distinct != books.duplicates:
+    problems += [f"orders {what}: {examples(which)}" for what, which in wrong.items() if which]
+    if not books.is_once:
         problems.append("an order was sent again, and not refused as a duplicate")
     sent = f"{books.received} orders sent, {books.distinct} distinct, {books.executed} executed"
     doubt = f"{trading.doubtful} in doubt, asked about" if trading.doubtful else ""
     return ", ".join(filter(None, (words, sent, doubt))), problems
 
 
-def _some(what: Sequence[object]) -> str:
-    shown = ", ".join(map(str, what[:SHOWN_MAX]))
-    return f"{shown}, ..." if len(what) > SHOWN_MAX else shown
+def sent_once(sent: Sent, books: Comparison) -> bool:
+    """Tell whether each order arrived as often as it was sent, and was executed once."""
+    # What the venue was asked about afterwards may or may not have arrived.
+    arrived = sent.reports - sent.asked <= books.received <= sent.reports
+    return arrived and books.is_once and not (sent.repeated or books.bought_twice)
+
+
+def examples(what: Sequence[object], most: int = SHOWN_MAX) -> str:
+    """Return the first few of some things in words; nothing of nothing."""
+    shown = ", ".join(map(str, what[:most]))
+    return f"{shown}, ..." if len(what) > most else shown

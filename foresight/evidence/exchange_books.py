@@ -1,0 +1,50 @@
+"""The local exchange as it sees itself: its own books, and the faults that it is told to make.
+
+Owns its control page, asked over HTTP like anybody would. The exchange is a program of its own;
+nothing of it is imported here.
+"""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+Ledger = dict[str, Any]
+ANSWER_S_MAX: Final = 10.0
+
+
+def url_of(home: Path) -> str:
+    """Return where the exchange of a home listens.
+
+    Raises:
+        OSError: None was started there.
+    """
+    address = (home / "run" / "exchange.address").read_text(encoding="ascii")
+    return f"http://{address}"
+
+
+def ask(url: str, page: str, wanted: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Ask a page of an exchange's control; with something wanted, set it first.
+
+    Raises:
+        OSError: It does not answer.
+    """
+    data = None if wanted is None else json.dumps(dict(wanted)).encode()
+    request = urllib.request.Request(f"{url}/_control/{page}", data)  # noqa: S310 - our own exchange
+    with urllib.request.urlopen(request, timeout=ANSWER_S_MAX) as answer:  # noqa: S310 - as above
+        found: dict[str, Any] = json.load(answer)
+    return found
+
+
+def ledger(url: str) -> Ledger:
+    """Return an exchange's own books: its orders and how often each was sent.
+
+    Raises:
+        OSError: It does not answer.
+    """
+    return ask(url, "ledger")
