@@ -28,6 +28,7 @@ from handoff.processes import identity_of
 from handoff.replace import Driver, Limits, Watcher
 from handoff.tree_snapshot import snapshot_tree
 from handoff.wire import Kind, Message
+from handoff.wish import Wish
 from state.errors import RecordMissing
 from state.local_store import read_only_snapshot
 
@@ -142,7 +143,7 @@ class Installation:
             self.home,
             deploy_id=f"d{secrets.token_hex(4)}",
             release=release,
-            bake=bake,
+            wish=Wish(bake=bake),
             limits=limits,
             watcher=watcher,
         )

@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from deploy.gates import REPLAY_CYCLES, REPLAY_DIFFER_MAX
+from handoff.wish import Wish
 
 SKIP_MARK: Final = "[skip deploy]"
 DOCUMENTATION: Final = ("docs/**", "*.md")
@@ -33,9 +33,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
         repository: Absolute path of the repository.
         shared: Absolute path of the git directory that all its working trees share.
         branch: Name of the branch.
-        bake: Clean cycles before a deploy is permanent.
-        replay: How many recorded cycles are decided again first; 0 leaves that out.
-        replay_differ_max: Largest share of them that may be decided otherwise.
+        wish: What is wished of every deploy; in the file its members stand beside the others.
         signed: What must be signed: `commits`, `tags` or nothing.
         documentation: Patterns of files that need no deploy.
         entry_default: `module:factory` for a tree that names none.
@@ -44,9 +42,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     repository: str
     shared: str
     branch: str
-    bake: int = 5
-    replay: int = REPLAY_CYCLES
-    replay_differ_max: float = REPLAY_DIFFER_MAX
+    wish: Wish = Wish()
     signed: Literal["", "commits", "tags"] = ""
     documentation: tuple[str, ...] = DOCUMENTATION
     entry_default: str = ""

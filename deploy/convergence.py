@@ -20,6 +20,7 @@ from deploy.errors import GitFailed, PolicyMissing, TurnTimeout
 from deploy.git_tree import GitTree
 from handoff.errors import HandoffError
 from handoff.release_files import read_manifest
+from handoff.wish import STANDING, flat_json, from_flat_json
 from state.atomic_file import FILE_MODE, SystemFiles, make_directory, replace_file
 from state.local_store import read_only_snapshot
 
@@ -40,7 +41,7 @@ class _Handled(msgspec.Struct, frozen=True):
 
 def write_policy(home: Path, policy: branch.Policy) -> None:
     """Say what this installation wants of its branch."""
-    _write(home / "run" / POLICY, policy)
+    _write(home / "run" / POLICY, flat_json(policy, members=STANDING))
 
 
 def read_policy(home: Path) -> branch.Policy:
@@ -51,7 +52,7 @@ def read_policy(home: Path) -> branch.Policy:
     """
     path = home / "run" / POLICY
     try:
-        return msgspec.json.decode(path.read_bytes(), type=branch.Policy)
+        return from_flat_json(path.read_bytes(), branch.Policy)
     except (OSError, msgspec.MsgspecError) as error:
         raise PolicyMissing(str(path), str(error)) from error
 
@@ -139,9 +140,7 @@ class Follower:
             ref=self._policy.branch,
             commit=head.commit,
             by=self._by,
-            bake=self._policy.bake,
-            replay=self._policy.replay,
-            replay_differ_max=self._policy.replay_differ_max,
+            wish=self._policy.wish,
             requested_ns=self._now_ns(),
             entry_default=self._policy.entry_default,
         )
@@ -202,7 +201,7 @@ class Follower:
 
     def _remember(self, commit: str) -> None:
         if self._handled() != commit:
-            _write(self._home / "run" / HEAD, _Handled(commit))
+            _write(self._home / "run" / HEAD, msgspec.json.encode(_Handled(commit)))
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
@@ -228,6 +227,6 @@ def _files_since(repository: GitTree, old: str, new: str) -> list[str] | None:
         return None  # what runs is not in this clone: nothing can be said about the difference
 
 
-def _write(path: Path, value: msgspec.Struct) -> None:
+def _write(path: Path, data: bytes) -> None:
     make_directory(SystemFiles(), path.parent)
-    replace_file(SystemFiles(), path, msgspec.json.encode(value))
+    replace_file(SystemFiles(), path, data)

@@ -27,7 +27,7 @@ from handoff.errors import HandoffError, NotRunning, WireBroken
 from handoff.events import AbortAsked, Event, Superseded
 from handoff.limits import READY_TIMEOUT_S, SHADOW_S_MAX
 from handoff.release_files import Manifest, read_manifest
-from handoff.replace import Driver, Limits, Trial, Watcher
+from handoff.replace import Driver, Limits, Watcher
 from handoff.rollout import Deploy, Phase
 from handoff.wire import Kind
 from state.errors import StateError, WriteFailed
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from deploy.git_tree import Commit
+    from handoff.wish import Wish
     from state.record import Record
 
 TURN_LOCK: Final = "deploy.lock"
@@ -159,15 +160,14 @@ class Deployer:
 
     def _drive(self, manifest: Manifest) -> None:
         self._phase("starting")
+        wish = self._wish
         driver = Driver(
             self._home,
             deploy_id=self._request.deploy,
             release=manifest.release,
-            # A bake is a way back, and there is none.
-            bake=0 if self._request.irreversible else self._request.bake,
-            limits=Limits(gating_s=READY_TIMEOUT_S + (SHADOW_S_MAX if self._request.shadow else 0)),
+            wish=wish,
+            limits=Limits(gating_s=READY_TIMEOUT_S + (SHADOW_S_MAX if wish.shadow else 0)),
             watcher=Watcher(moved=self._moved, interrupt=self._wanted),
-            trial=self._trial(),
         )
         deploy = driver.run()
         self._note(output=driver.output)
@@ -181,13 +181,11 @@ class Deployer:
             # What cannot be tidied up says nothing about how the deploy ended.
             self._say({"left": str(error)})
 
-    def _trial(self) -> Trial:
+    @property
+    def _wish(self) -> Wish:
         asked = self._request
-        return Trial(
-            shadow=0 if asked.release else asked.shadow,
-            differ_max=1.0 if asked.allow_differences else asked.replay_differ_max,
-            irreversible=asked.irreversible,
-        )
+        # A release that ran was tried then: in an emergency nobody waits for that again.
+        return msgspec.structs.replace(asked.wish, shadow=0) if asked.release else asked.wish
 
     def _prune(self) -> None:
         """Remove releases that cannot come back any more; what the record names stays."""
@@ -236,9 +234,9 @@ class Deployer:
             return
         self._phase("replaying")
         running = read_manifest(self._home, owner.release)
-        stop = self._interrupted
-        replayed = replay.replay(self._home, running, candidate, last=asked.replay, stop=stop)
-        for gate in replay.gates_of(replayed, asked):
+        wish, stop = asked.wish, self._interrupted
+        replayed = replay.replay(self._home, running, candidate, last=wish.replay, stop=stop)
+        for gate in replay.gates_of(replayed, wish):
             self._require(gate)
 
     def _interrupted(self) -> bool:

@@ -14,9 +14,11 @@ import msgspec
 
 from handoff.limits import SHADOW_S_MAX
 from handoff.redeciding import impurity_of, refusal_of, words_of
+from handoff.wish import DIFFER_ANY
 
 if TYPE_CHECKING:
     from handoff.redeciding import Comparison
+    from handoff.wish import Wish
 
 MIB: Final = 1 << 20
 
@@ -29,9 +31,7 @@ DISK_RESERVE_BYTES: Final = 256 * MIB  # journal and logs of the hours in which 
 TREE_GROWTH: Final = 2.5  # bytecode is as large again as its sources, and blocks are rounded up
 ENVIRONMENT_BYTES_DEFAULT: Final = 400 * MIB  # the whole lock with bytecode: 284 MiB, measured
 
-REPLAY_CYCLES: Final = 500
 REPLAY_CYCLES_MIN: Final = 20  # two cycles can only differ by 0, 50 or 100 %
-REPLAY_DIFFER_MAX: Final = 0.25  # a change on purpose differs now and then; docs/decisions.md
 
 
 class GateName(enum.StrEnum):
@@ -164,27 +164,22 @@ def disk_gate(*, free_bytes: int, needed_bytes: int, seconds: float = 0.0) -> Ga
     return passed(GateName.DISK, have, seconds=seconds)
 
 
-def replay_gate(
-    found: Comparison, *, differ_max: float, allow_differences: bool, seconds: float = 0.0
-) -> Gate:
+def replay_gate(found: Comparison, wish: Wish, *, seconds: float = 0.0) -> Gate:
     """Decide whether a release decides recorded cycles enough alike.
 
     Args:
         found: What deciding them again found.
-        differ_max: Largest share of differing cycles, 0 to 1; of fewer than
-            `REPLAY_CYCLES_MIN` cycles no share is taken.
-        allow_differences: Somebody looked and wants it all the same; a cycle that cannot be
-            decided at all is refused even so.
+        wish: How far it may differ; of fewer than `REPLAY_CYCLES_MIN` cycles no share is
+            taken. A cycle that cannot be decided at all is refused whatever is wished.
         seconds: How long it took.
     """
     evidence = words_of(found)
     too_few = found.cycles < REPLAY_CYCLES_MIN
     if found.differ and too_few:
         evidence = f"too few for a share: {evidence}"
-    any_share = allow_differences or too_few
-    reason = refusal_of(found, differ_max=1.0 if any_share else differ_max)
+    reason = refusal_of(found, differ_max=DIFFER_ANY if too_few else wish.differ_max)
     impurity = impurity_of(found)
-    if impurity and not found.raised and not allow_differences:
+    if impurity and not found.raised and not wish.allow_differences:
         reason = f"the running release {impurity}"
     if reason:
         return failed(GateName.REPLAY, reason, evidence=evidence, seconds=seconds)
@@ -193,19 +188,19 @@ def replay_gate(
     return passed(GateName.REPLAY, evidence, seconds=seconds)
 
 
-def effects_gate(found: Comparison, *, irreversible: bool, seconds: float = 0.0) -> Gate:
+def effects_gate(found: Comparison, wish: Wish, *, seconds: float = 0.0) -> Gate:
     """Decide whether the running release could finish what the new one plans.
 
     Args:
         found: What the two releases say of themselves.
-        irreversible: Somebody said that there shall be no way back.
+        wish: Whether there shall be a way back.
         seconds: How long asking took.
     """
     if not found.strange_kinds:
         known = "knows every kind" if found.kinds_known else "declares no kinds"
         return passed(GateName.EFFECTS, f"the running release {known}", seconds=seconds)
     strange = ", ".join(found.strange_kinds)
-    if irreversible:
+    if wish.irreversible:
         return passed(GateName.EFFECTS, f"there is no way back: {strange}", seconds=seconds)
     reason = f"the running release does not know {strange}: it could not come back"
     return failed(GateName.EFFECTS, f"{reason}; --irreversible accepts that", seconds=seconds)

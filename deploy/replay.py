@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from deploy.requests import Request
     from handoff.release_files import Manifest
+    from handoff.wish import Wish
 
 _UNKNOWN_COMMAND: Final = b"invalid choice"  # an engine from before replays
 _USAGE: Final = 2
@@ -101,10 +101,9 @@ def replay(
     return Replayed(msgspec.json.decode(sink.output, type=Comparison), seconds)
 
 
-def gates_of(replayed: Replayed, asked: Request) -> tuple[Gate, ...]:
+def gates_of(replayed: Replayed, wish: Wish) -> tuple[Gate, ...]:
     """Return what a replay says as gates: the cycles first, then the effects."""
     seconds, found = replayed.seconds, replayed.comparison
-    allowed = asked.allow_differences
     if replayed.candidate_fault:
         return (failed(GateName.REPLAY, replayed.candidate_fault, seconds=seconds),)
     if found is None:
@@ -112,20 +111,15 @@ def gates_of(replayed: Replayed, asked: Request) -> tuple[Gate, ...]:
         if replayed.source_fault:
             # What cannot be compared is refused, unless somebody looked.
             reason = f"the running release cannot tell its cycles: {replayed.source_fault}"
-            if not allowed:
+            if not wish.allow_differences:
                 return (failed(GateName.REPLAY, reason, seconds=seconds),)
         return skipped(GateName.REPLAY, reason), skipped(GateName.EFFECTS, reason)
     compared = (
-        replay_gate(
-            found,
-            differ_max=asked.replay_differ_max,
-            allow_differences=allowed,
-            seconds=seconds,
-        )
-        if asked.replay
+        replay_gate(found, wish, seconds=seconds)
+        if wish.replay
         else skipped(GateName.REPLAY, "[engine] replay is 0")
     )
-    return compared, effects_gate(found, irreversible=asked.irreversible)
+    return compared, effects_gate(found, wish)
 
 
 def _environment(manifest: Manifest) -> dict[str, str]:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from deploy.errors import RequestMissing
-from deploy.gates import REPLAY_CYCLES, REPLAY_DIFFER_MAX
 from handoff.events import AbortAsked, Superseded
+from handoff.wish import Wish, flat_json, from_flat_json
 from state.atomic_file import SystemFiles, make_directory, replace_file
 
 if TYPE_CHECKING:
@@ -32,15 +32,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         ref: What was asked for, in the asker's words.
         commit: What it meant at that moment, in full.
         by: Who asked.
-        bake: Clean cycles before it is permanent.
         requested_ns: When, nanoseconds UTC.
         entry_default: `module:factory` for a tree that names none.
         release: A kept release to go back to, instead of a commit to build.
-        replay: How many recorded cycles are decided again first; 0 leaves that out.
-        replay_differ_max: Largest share of them that may be decided otherwise.
-        allow_differences: They may differ as they like: somebody looked.
-        shadow: Live cycles that it decides beside the owner first.
-        irreversible: It may bring what the running release cannot read; then nothing bakes.
+        wish: What is wished of the deploy; in the file its members stand beside the others.
         aborted_by: Who wants it undone, or an empty string.
     """
 
@@ -49,15 +44,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     ref: str = ""
     commit: str = ""
     by: str
-    bake: int
     requested_ns: int
     entry_default: str = ""
     release: str = ""
-    replay: int = REPLAY_CYCLES
-    replay_differ_max: float = REPLAY_DIFFER_MAX
-    allow_differences: bool = False
-    shadow: int = 0
-    irreversible: bool = False
+    wish: Wish = Wish()
     aborted_by: str = ""
 
 
@@ -67,7 +57,7 @@ def write_request(home: Path, request: Request) -> None:
     path = _path(home, request.deploy)
     make_directory(files, path.parent.parent)
     make_directory(files, path.parent)
-    replace_file(files, path, msgspec.json.encode(request))
+    replace_file(files, path, flat_json(request))
 
 
 def read_request(home: Path, deploy: str) -> Request:
@@ -77,7 +67,7 @@ def read_request(home: Path, deploy: str) -> Request:
         RequestMissing: There is none of that id: its deploy has ended, or never was.
     """
     try:
-        return msgspec.json.decode(_path(home, deploy).read_bytes(), type=Request)
+        return from_flat_json(_path(home, deploy).read_bytes(), Request)
     except (OSError, msgspec.MsgspecError) as error:
         raise RequestMissing(deploy) from error
 
@@ -87,7 +77,7 @@ def open_requests(home: Path) -> list[Request]:
     found: list[Request] = []
     for path in sorted((home / "run" / "deploys").glob("*.json"))[-REQUESTS_MAX:]:
         try:
-            found.append(msgspec.json.decode(path.read_bytes(), type=Request))
+            found.append(from_flat_json(path.read_bytes(), Request))
         except (OSError, msgspec.MsgspecError):
             continue  # it ended between the two calls, or is not a request at all
     return sorted(found, key=lambda request: (request.requested_ns, request.deploy))

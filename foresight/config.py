@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from foresight.errors import ConfigError
+from handoff.wish import BAKE, REPLAY_CYCLES, REPLAY_DIFFER_MAX, Wish
 
 VARIABLE_PREFIX: Final = "FORESIGHT_"
 TIMEFRAMES: Final = ("5m", "15m")
@@ -64,9 +65,9 @@ class Engine(_Section, frozen=True, kw_only=True):
     app: Name = "foresight"
     home: str = ""
     standby: bool = True
-    bake: Annotated[int, Meta(ge=0, le=10_000)] = 5
-    replay: Annotated[int, Meta(ge=0, le=10_000)] = 500
-    replay_differ_max: Annotated[float, Meta(ge=0, le=1)] = 0.25
+    bake: Annotated[int, Meta(ge=0, le=10_000)] = BAKE
+    replay: Annotated[int, Meta(ge=0, le=10_000)] = REPLAY_CYCLES
+    replay_differ_max: Annotated[float, Meta(ge=0, le=1)] = REPLAY_DIFFER_MAX
     speed: Annotated[int, Meta(ge=1, le=600)] = 1
     period_s: Annotated[float, Meta(gt=0, le=3600)] = 60.0
     catch_up_s: Annotated[float, Meta(ge=0, le=1e6)] = 900.0
@@ -78,6 +79,11 @@ class Engine(_Section, frozen=True, kw_only=True):
     signed: Literal["", "commits", "tags"] = ""
     documentation: tuple[str, ...] = ("docs/**", "*.md")
     notify: str = ""
+
+    @property
+    def wish(self) -> Wish:
+        """What this installation wishes of every deploy."""
+        return Wish(bake=self.bake, replay=self.replay, replay_differ_max=self.replay_differ_max)
 
 
 class Board(_Section, frozen=True, kw_only=True):

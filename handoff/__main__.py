@@ -18,6 +18,7 @@ from typing import TextIO
 
 from handoff.errors import AnotherInCharge, HandoffError, NotRunning
 from handoff.exit_codes import ExitCode
+from handoff.wish import BAKE_BY_HAND, Wish, declare_options, wish_of_options
 from state.errors import StateError
 
 
@@ -66,7 +67,9 @@ def _parser() -> argparse.ArgumentParser:
     replace = commands.add_parser("replace", help="put a new release in charge")
     replace.add_argument("--tree", type=Path, required=True, help="directory with the modules")
     replace.add_argument("--entry", default="", help="module:factory, if it changed")
-    replace.add_argument("--bake", type=int, default=3, help="clean cycles before permanent")
+    replace.add_argument(
+        "--bake", type=int, default=BAKE_BY_HAND, help="clean cycles before permanent"
+    )
     replace.set_defaults(run=_replace)
     status = commands.add_parser("status", help="who owns, and how far it got")
     status.set_defaults(run=_status)
@@ -93,9 +96,7 @@ def _add_internal(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     worker.add_argument("--create", action="store_true")
     worker.add_argument("--force-filesystem", action="store_true")
     worker.set_defaults(run=_worker)
-    worker.add_argument("--shadow", type=int, default=0)
-    worker.add_argument("--differ-max", type=float, default=1.0)
-    worker.add_argument("--irreversible", action="store_true")
+    declare_options(worker)
     recorded = commands.add_parser("recorded")
     recorded.add_argument("--last", type=int, required=True)
     recorded.set_defaults(run=_recorded)
@@ -124,8 +125,6 @@ def _launcher(arguments: argparse.Namespace) -> int:
 
 
 def _worker(arguments: argparse.Namespace) -> int:
-    from handoff.shadow import Shadowing  # noqa: PLC0415 - as above
-    from handoff.worker import Trial  # noqa: PLC0415 - as above
     from handoff.worker_process import WorkerOptions, run_worker  # noqa: PLC0415 - as above
     from state.record import Timeline  # noqa: PLC0415 - as above
 
@@ -138,10 +137,7 @@ def _worker(arguments: argparse.Namespace) -> int:
             deploy_id=arguments.deploy,
             create=arguments.create,
             force_filesystem=arguments.force_filesystem,
-            trial=Trial(
-                shadow=Shadowing(arguments.shadow, arguments.differ_max),
-                irreversible=arguments.irreversible,
-            ),
+            wish=wish_of_options(arguments),
         )
     )
 
@@ -196,7 +192,7 @@ def _replace(arguments: argparse.Namespace) -> int:
         _home(arguments),
         entry=arguments.entry,
         tree=arguments.tree.absolute(),
-        bake=arguments.bake,
+        wish=Wish(bake=arguments.bake),
         say=lambda text: _say(sys.stderr, text),
     )
     _say(

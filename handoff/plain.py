@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from handoff.events import Event
     from handoff.rollout import Deploy, Phase
+    from handoff.wish import Wish
 
 DOWN_S_MAX = 60.0
 
@@ -113,7 +114,7 @@ def _origin_ns(home: Path, speed: int) -> int:
 
 
 def replace(
-    home: Path, *, tree: Path, bake: int, entry: str = "", say: Callable[[str], None]
+    home: Path, *, tree: Path, wish: Wish, entry: str = "", say: Callable[[str], None]
 ) -> Deploy:
     """Put another directory's program in charge; return how that ended."""
     with LauncherClient(home):
@@ -127,7 +128,7 @@ def replace(
         home,
         deploy_id=f"d{secrets.token_hex(4)}",
         release=manifest.release,
-        bake=bake,
+        wish=wish,
         watcher=Watcher(moved=moved),
     )
     return driver.run()

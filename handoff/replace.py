@@ -38,11 +38,14 @@ from handoff.events import (
 from handoff.limits import READY_TIMEOUT_S
 from handoff.rollout import ENDED, Deploy, Phase
 from handoff.wire import Kind, Message
+from handoff.wish import options_of
 from state.local_store import read_only_snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from handoff.wish import Wish
 
 _POLL_S = 0.25
 LAST_WORDS_S = 3.0  # a worker that leaves needs as long to close its connections
@@ -70,26 +73,6 @@ class Limits(NamedTuple):
         }.get(phase)
 
 
-class Trial(NamedTuple):
-    """What is asked of the candidate beyond the gates that every worker passes.
-
-    Attributes:
-        shadow: Live cycles to decide beside the owner first; 0 for none.
-        differ_max: Largest share of them that may be decided otherwise.
-        irreversible: The release that runs need not be able to read what it writes.
-    """
-
-    shadow: int = 0
-    differ_max: float = 1.0
-    irreversible: bool = False
-
-    def options(self) -> list[str]:
-        """Return what its worker is started with; an engine that knows none gets none."""
-        shadow = ["--shadow", str(self.shadow), "--differ-max", str(self.differ_max)]
-        irreversible = ["--irreversible"] if self.irreversible else []
-        return [*(shadow if self.shadow else []), *irreversible]
-
-
 class Watcher(NamedTuple):
     """What a driver's caller hears.
 
@@ -111,10 +94,9 @@ class Driver:
         home: The state directory.
         deploy_id: Id of the deploy.
         release: The release to put in charge.
-        bake: Clean cycles before it is permanent; 0 means at once.
+        wish: What is wished of the deploy.
         limits: Time limits of the phases.
         watcher: What the caller hears.
-        trial: What is asked of the candidate besides.
 
     Attributes:
         output: Last words of a candidate that died.
@@ -126,10 +108,9 @@ class Driver:
         *,
         deploy_id: str,
         release: str,
-        bake: int,
+        wish: Wish,
         limits: Limits | None = None,
         watcher: Watcher | None = None,
-        trial: Trial | None = None,
     ) -> None:
         """Connect and subscribe.
 
@@ -140,10 +121,9 @@ class Driver:
         self._client = LauncherClient(home)
         self._client.ask(Kind.SUBSCRIBE)
         self._release = release
-        self._bake = bake
+        self._wish = wish
         self._limits = limits or Limits()
         self._watcher = watcher or Watcher()
-        self._trial = trial or Trial()
         self._deploy, _ = rollout.begin(deploy_id)
         self._phase_since_s = time.monotonic()
         self.output = ""
@@ -210,14 +190,14 @@ class Driver:
                         Kind.START_CANDIDATE,
                         release=release,
                         deploy=deploy_id,
-                        options=self._trial.options(),
+                        options=options_of(self._wish),
                     )
                     self._found(reply)
                 case Approve() if self._took:
                     return  # the driver before this one approved it
                 case Approve():
                     self._watcher.hold(self._deploy)
-                    self._client.ask(Kind.APPROVE, deploy=deploy_id, bake=self._bake)
+                    self._client.ask(Kind.APPROVE, deploy=deploy_id, bake=self._wish.cycles_to_bake)
                 case StopCandidate():
                     self._client.ask(Kind.STOP_CANDIDATE, deploy=deploy_id)
                 case ReturnOwnership():
@@ -250,7 +230,7 @@ class Driver:
                 verdict = (message["gate"], message["reason"], message["seconds"])
                 return GatePassed(*verdict) if message["passed"] else GateFailed(*verdict)
             case Kind.READY.value if mine:
-                if self._trial.shadow and "shadow" not in {gate[0] for gate in self._deploy.gates}:
+                if self._wish.shadow and "shadow" not in {gate[0] for gate in self._deploy.gates}:
                     # The launcher is of an engine that passes no options on.
                     return GateFailed("shadow", "the candidate was not asked for it", 0.0)
                 return CandidateReady()
@@ -310,7 +290,7 @@ class Driver:
         if not taken:
             return CandidateExited(reason)
         self._took = True
-        self._apply(Took(0, 0, bakes=self._bake > 0))
+        self._apply(Took(0, 0, bakes=self._wish.cycles_to_bake > 0))
         if held.release != self._release:
             return OwnershipReturned(reason)  # whoever seized has said so already
         return CandidateExited(reason) if self._deploy.phase is Phase.BAKING else None

@@ -7,7 +7,7 @@ the recorded inputs are decided again, once the owner has committed its own deci
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, NamedTuple
+from typing import TYPE_CHECKING, Generic
 
 from handoff.gates import Verdict
 from handoff.limits import FOLLOW_POLL_S, NS, READY_TIMEOUT_S, SHADOW_S_MAX
@@ -26,22 +26,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from handoff.parts import Parts
+    from handoff.wish import Wish
     from state.journal_frames import Line
 
 SHADOW: str = "shadow"
 _PERIODS: float = 2.0  # as long as a cycle may be waited for, in periods
-
-
-class Shadowing(NamedTuple):
-    """What is asked of a shadow.
-
-    Attributes:
-        cycles: Live cycles to decide; 0 for none.
-        differ_max: Largest share of them that may be decided otherwise.
-    """
-
-    cycles: int = 0
-    differ_max: float = 1.0
 
 
 class Shadow(Generic[BodyT, InputsT]):
@@ -49,13 +38,13 @@ class Shadow(Generic[BodyT, InputsT]):
 
     Args:
         parts: The world it lives in; it must be able to read the journal's newest lines.
-        asked: How many cycles, and how far they may differ.
+        wish: How many cycles, and how far they may differ.
     """
 
-    def __init__(self, parts: Parts[BodyT, InputsT], asked: Shadowing) -> None:
+    def __init__(self, parts: Parts[BodyT, InputsT], wish: Wish) -> None:
         """Start without having seen anything."""
         self._parts = parts
-        self._asked = asked
+        self._wish = wish
         self._found = Comparison()
         self._before: tuple[Record, str] | None = None  # settled, and its digest
 
@@ -67,18 +56,18 @@ class Shadow(Generic[BodyT, InputsT]):
         """
         parts, token = self._parts, None
         begun_ns = parts.clock.monotonic_ns()
-        while self._found.cycles < self._asked.cycles:
+        while self._found.cycles < self._wish.shadow:
             if leaving():
                 return self._verdict("it was asked to leave", begun_ns)
             if parts.clock.monotonic_ns() - begun_ns > self._limit_s() * NS:
-                reason = f"only {self._found.cycles} of {self._asked.cycles} cycles came"
+                reason = f"only {self._found.cycles} of {self._wish.shadow} cycles came"
                 return self._verdict(f"{reason} within {self._limit_s():.0f} s", begun_ns)
             newest = parts.store.token()
             if newest != token:
                 token = newest
                 self._look()
             await parts.clock.pause(FOLLOW_POLL_S)
-        return self._verdict(refusal_of(self._found, differ_max=self._asked.differ_max), begun_ns)
+        return self._verdict(refusal_of(self._found, differ_max=self._wish.differ_max), begun_ns)
 
     def _look(self) -> None:
         """Look at a record that changed: decide its cycle again, or keep it for the next one."""
@@ -98,7 +87,7 @@ class Shadow(Generic[BodyT, InputsT]):
 
     def _limit_s(self) -> float:
         period_s = self._parts.schedule.bounds.period_ns / NS
-        return min(SHADOW_S_MAX, self._asked.cycles * period_s * _PERIODS + READY_TIMEOUT_S / 2)
+        return min(SHADOW_S_MAX, self._wish.shadow * period_s * _PERIODS + READY_TIMEOUT_S / 2)
 
     def _verdict(self, refusal: str, begun_ns: int) -> Verdict:
         seconds = round((self._parts.clock.monotonic_ns() - begun_ns) / NS, 3)

@@ -22,6 +22,7 @@ from handoff.limits import NS
 from handoff.logs import Log
 from handoff.rebuild import rebuild_with
 from handoff.virtual_time import VirtualClock, run_virtual
+from handoff.wish import BAKE_BY_HAND
 from state import transitions
 from state.memory_store import MemoryStore
 from state.open_struct import decode_open
@@ -133,7 +134,7 @@ class Simulation:
         self._check_pure()
         return self
 
-    def deploy(self, workload: Workload[Any, Any], *, bake: int = 3) -> Simulation:
+    def deploy(self, workload: Workload[Any, Any], *, bake: int = BAKE_BY_HAND) -> Simulation:
         """Let another version own from the next `run` on; return this simulation.
 
         Its gates are asked when it runs: a schema without the steps that it needs is refused.

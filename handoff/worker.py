@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
-from typing import TYPE_CHECKING, Generic, NamedTuple
+from typing import TYPE_CHECKING, Generic
 
 from handoff import gates
 from handoff.cycle import CycleRunner
@@ -27,8 +27,9 @@ from handoff.limits import (
     YIELD_NS,
 )
 from handoff.log_events import LogEvent
-from handoff.shadow import Shadow, Shadowing
+from handoff.shadow import Shadow
 from handoff.wire import Kind
+from handoff.wish import Wish
 from handoff.workload import BodyT, InputsT
 from state.errors import Refusal, Refused, StateError, StateUnusable
 from state.record import Phase, Record
@@ -48,33 +49,21 @@ class Leaving(enum.Enum):
     FAULTY = 4  # a bad cycle in its bake: the previous release goes on
 
 
-class Trial(NamedTuple):
-    """What is asked of a candidate beyond the gates that every worker passes.
-
-    Attributes:
-        shadow: Live cycles to decide beside the owner first.
-        irreversible: The release that runs need not be able to read what it writes.
-    """
-
-    shadow: Shadowing = Shadowing()
-    irreversible: bool = False
-
-
 class Worker(Generic[BodyT, InputsT]):
     """Runs one worker until it leaves.
 
     Args:
         parts: The world it lives in.
         deploy_id: The deploy whose candidate it is, or an empty string for an heir.
-        trial: What is asked of a candidate beyond the gates.
+        wish: What is wished of a candidate beyond the gates that every worker passes.
     """
 
     def __init__(
-        self, parts: Parts[BodyT, InputsT], *, deploy_id: str = "", trial: Trial | None = None
+        self, parts: Parts[BodyT, InputsT], *, deploy_id: str = "", wish: Wish | None = None
     ) -> None:
         """Start as a follower; the record says what else."""
         self._parts = parts
-        self._trial = trial or Trial()
+        self._wish = wish or Wish()
         self._follower = Follower(parts, deploy_id=deploy_id)
         self._leave = False
         self._candidate_waits = False
@@ -132,7 +121,7 @@ class Worker(Generic[BodyT, InputsT]):
         """Pass the gates that only the release's own code can answer."""
         parts, deploy_id = self._parts, self._follower.deploy_id
         record = as_owned_by(parts.me, parts.store.read())
-        way_back = bool(deploy_id) and not self._trial.irreversible
+        way_back = bool(deploy_id) and not self._wish.irreversible
         async for verdict in self._verdicts(record, way_back=way_back):
             parts.channel.tell(Kind.GATE, deploy=deploy_id, **verdict._asdict())
             if not verdict.passed:
@@ -150,8 +139,8 @@ class Worker(Generic[BodyT, InputsT]):
             yield gates.cadence(parts.schedule, parts.newest_lines())
         async for verdict in gates.examine(parts.workload, record, parts.clock, way_back=way_back):
             yield verdict
-        if self._trial.shadow.cycles:
-            yield await Shadow(parts, self._trial.shadow).run(self._asked_to_leave)
+        if self._wish.shadow:
+            yield await Shadow(parts, self._wish).run(self._asked_to_leave)
 
     def _asked_to_leave(self) -> bool:
         self._listen()

@@ -27,7 +27,8 @@ from handoff.processes import STOP_SIGNALS, identity_of
 from handoff.rebuild import rebuild_with
 from handoff.release_files import Manifest, read_manifest
 from handoff.wire import WIRE
-from handoff.worker import Leaving, Trial, Worker
+from handoff.wish import Wish
+from handoff.worker import Leaving, Worker
 from handoff.workload import Context, Workload
 from state.errors import RecordMissing, StateError
 from state.journal_reader import newest_lines
@@ -53,7 +54,7 @@ class WorkerOptions(NamedTuple):
         deploy_id: The deploy whose candidate this is, or an empty string.
         create: Whether a record may be made if there is none.
         force_filesystem: Accept a network or volatile file system for the state.
-        trial: What is asked of a candidate beyond the gates.
+        wish: What is wished of a candidate beyond the gates that every worker passes.
     """
 
     home: Path
@@ -63,7 +64,7 @@ class WorkerOptions(NamedTuple):
     deploy_id: str = ""
     create: bool = False
     force_filesystem: bool = False
-    trial: Trial = Trial()
+    wish: Wish = Wish()
 
 
 def run_worker(options: WorkerOptions) -> int:
@@ -139,7 +140,7 @@ async def _run(options: WorkerOptions, workload: Workload[object, object]) -> Le
         log=log,
         newest_lines=partial(newest_lines, options.home / "journal", _LINES_MAX),
     )
-    worker = Worker(parts, deploy_id=options.deploy_id, trial=options.trial)
+    worker = Worker(parts, deploy_id=options.deploy_id, wish=options.wish)
     loop = asyncio.get_running_loop()
     for number in STOP_SIGNALS:
         loop.add_signal_handler(number, worker.drain)

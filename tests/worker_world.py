@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Generator
 
     from handoff.wire import Message
-    from handoff.worker import Trial
+    from handoff.wish import Wish
     from state.journal_frames import Line
     from state.memory_store import MemoryStore
     from state.record import Record, WorkerId
@@ -101,7 +101,7 @@ class Process:
         me: WorkerId,
         app: Application,
         deploy_id: str,
-        trial: Trial | None = None,
+        wish: Wish | None = None,
     ) -> None:
         self.me = me
         self.app = app
@@ -119,7 +119,7 @@ class Process:
             log=self.log.log,
             newest_lines=lambda: world.store.journal()[-2:],
         )
-        self.worker = Worker(parts, deploy_id=deploy_id, trial=trial)
+        self.worker = Worker(parts, deploy_id=deploy_id, wish=wish)
         self._life = Freezable(self.worker.run())
         self.task = asyncio.create_task(self._live(), name=me.worker)
 
@@ -200,11 +200,11 @@ class World:
         *,
         app: Application | None = None,
         deploy_id: str = "",
-        trial: Trial | None = None,
+        wish: Wish | None = None,
     ) -> Process:
         app = app or Application()
         app.venue = self.venue
-        process = Process(self, worker_id(name, release), app, deploy_id, trial)
+        process = Process(self, worker_id(name, release), app, deploy_id, wish)
         self.processes.append(process)
         return process
 

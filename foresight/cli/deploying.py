@@ -14,6 +14,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import click
+from msgspec import structs
 
 from deploy import deployer, history, requests
 from deploy.git_tree import GitTree
@@ -37,6 +38,7 @@ from handoff.exit_codes import ExitCode
 from handoff.limits import NS, SHADOW_S_MAX
 from handoff.release_files import read_manifest
 from handoff.wire import Kind
+from handoff.wish import BAKE_NONE, Wish
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,6 +113,13 @@ def deploy(  # noqa: PLR0913 - one for each option of the command
     _require_launcher(installation.home)
     _require_short(installation, shadow)
     engine = installation.config.engine
+    wish = structs.replace(
+        engine.wish,
+        bake=engine.bake if bake is None else bake,
+        allow_differences=allow_differences,
+        shadow=shadow,
+        irreversible=irreversible,
+    )
     request = requests.Request(
         deploy=_deploy_id(),
         repository=str(installation.repository),
@@ -118,13 +127,8 @@ def deploy(  # noqa: PLR0913 - one for each option of the command
         commit=commit.commit,
         entry_default=ENTRY,
         by=getpass.getuser(),
-        bake=0 if irreversible else engine.bake if bake is None else bake,
         requested_ns=now_ns(),
-        replay=engine.replay,
-        replay_differ_max=engine.replay_differ_max,
-        allow_differences=allow_differences,
-        shadow=shadow,
-        irreversible=irreversible,
+        wish=wish,
     )
     return _submit(installation.home, request, detach=detach, wait_s=wait_s, as_json=as_json)
 
@@ -146,8 +150,8 @@ def rollback(
         deploy=_deploy_id(),
         release=read_manifest(home, wanted).release,
         by=getpass.getuser(),
-        bake=0,
         requested_ns=now_ns(),
+        wish=Wish(bake=BAKE_NONE),
     )
     return _submit(home, request, detach=detach, wait_s=wait_s, as_json=as_json)
 

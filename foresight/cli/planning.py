@@ -31,7 +31,7 @@ def show_plan(installation: Installation, repository: GitTree, ref: str, *, as_j
     record = _record(installation)
     running = _running(installation, record)
     facts = survey(installation.home, repository, ref, running, entry_default=ENTRY)
-    facts = replace(facts, replay=installation.config.engine.replay if facts.running else 0)
+    facts = replace(facts, replay=installation.config.engine.wish.replay if facts.running else 0)
     former = history.phase_seconds(history.read_history(installation.home).entries)
     schedule = installation.schedule(record) if record is not None else None
     plan = make_plan(facts, former, now_ns=now_ns(), schedule=schedule)

@@ -23,6 +23,7 @@ from foresight.evidence.waiting import now_ns, wait_for
 from foresight.project import ENTRY
 from handoff.client import LauncherClient
 from handoff.wire import Kind
+from handoff.wish import Wish
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,9 +93,8 @@ class Deploys:
             commit=commit,
             entry_default=ENTRY,
             by=self.by,
-            bake=bake,
             requested_ns=now_ns(),
-            replay=0,
+            wish=Wish(bake=bake, replay=0),
         )
         deployer.submit(self._instance.home, request, sys.executable)
         return request.deploy

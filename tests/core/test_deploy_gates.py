@@ -26,6 +26,7 @@ from deploy.gates import (
     skipped,
 )
 from handoff.redeciding import Comparison, Example
+from handoff.wish import Wish
 
 SIZES = st.integers(min_value=0, max_value=1 << 45)
 
@@ -85,48 +86,48 @@ EXAMPLE = (Example(7, "payload of order-7 was 1, is 2"),)
 
 def test_a_replay_within_the_limit_passes_and_says_what_differs() -> None:
     found = Comparison(release="r1", cycles=100, differ=25, differing=EXAMPLE)
-    gate = replay_gate(found, differ_max=0.25, allow_differences=False, seconds=2.0)
+    gate = replay_gate(found, Wish(), seconds=2.0)
     assert gate.result == GateResult.PASSED
     assert gate.evidence == "100 cycles, 25 differ; cycle 7: payload of order-7 was 1, is 2"
 
 
 def test_a_replay_beyond_the_limit_is_refused_unless_somebody_looked() -> None:
     found = Comparison(release="r1", cycles=100, differ=26, differing=EXAMPLE)
-    assert not replay_gate(found, differ_max=0.25, allow_differences=False).allows
-    assert replay_gate(found, differ_max=0.25, allow_differences=True).allows
+    assert not replay_gate(found, Wish()).allows
+    assert replay_gate(found, Wish(allow_differences=True)).allows
 
 
 def test_a_cycle_that_cannot_be_decided_is_refused_whoever_looked() -> None:
     found = Comparison(release="r1", cycles=100, raised=1, raising=EXAMPLE)
-    gate = replay_gate(found, differ_max=1.0, allow_differences=True)
+    gate = replay_gate(found, Wish(replay_differ_max=1.0, allow_differences=True))
     assert gate.reason.startswith("1 of 100 recorded cycles cannot be decided; cycle 7: ")
 
 
 def test_an_impure_running_release_is_named_and_refused_unless_somebody_looked() -> None:
     found = Comparison(release="r1", cycles=100, impure=3, impurities=EXAMPLE)
-    gate = replay_gate(found, differ_max=1.0, allow_differences=False)
+    gate = replay_gate(found, Wish(replay_differ_max=1.0))
     assert gate.reason.startswith("the running release r1 is not pure: it decides 3 of 100")
-    assert replay_gate(found, differ_max=1.0, allow_differences=True).allows
+    assert replay_gate(found, Wish(replay_differ_max=1.0, allow_differences=True)).allows
 
 
 def test_a_share_of_a_few_cycles_refuses_nobody() -> None:
     few = Comparison(release="r1", cycles=REPLAY_CYCLES_MIN - 1, differ=10, differing=EXAMPLE)
-    gate = replay_gate(few, differ_max=0.25, allow_differences=False)
+    gate = replay_gate(few, Wish())
     assert gate.allows
     assert gate.evidence.startswith("too few for a share: 19 cycles, 10 differ")
     enough = msgspec.structs.replace(few, cycles=REPLAY_CYCLES_MIN)
-    assert not replay_gate(enough, differ_max=0.25, allow_differences=False).allows
+    assert not replay_gate(enough, Wish()).allows
 
 
 def test_a_replay_without_any_cycle_proves_nothing_and_says_so() -> None:
-    gate = replay_gate(Comparison(lost=4), differ_max=0.25, allow_differences=False)
+    gate = replay_gate(Comparison(lost=4), Wish())
     assert (gate.result, gate.allows) == (GateResult.SKIPPED, True)
     assert "4 without a body" in gate.reason
 
 
 def test_a_new_kind_of_effect_needs_a_word() -> None:
     found = Comparison(strange_kinds=("alert version 1",), kinds_known=True)
-    assert not effects_gate(found, irreversible=False).allows
-    accepted = effects_gate(found, irreversible=True)
+    assert not effects_gate(found, Wish()).allows
+    accepted = effects_gate(found, Wish(irreversible=True))
     assert accepted.evidence == "there is no way back: alert version 1"
-    assert effects_gate(Comparison(kinds_known=True), irreversible=False).allows
+    assert effects_gate(Comparison(kinds_known=True), Wish()).allows

@@ -27,6 +27,7 @@ from handoff.events import (
 from handoff.replace import Driver, Limits, Watcher
 from handoff.rollout import Deploy, Phase
 from handoff.wire import Kind, Message
+from handoff.wish import Wish
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -100,7 +101,9 @@ class Story:
         self.phase = Phase.BUILDING
         self._aborts_in = aborts_in
         watcher = Watcher(moved=self._moved, interrupt=self._interrupt)
-        driver = Driver(home, deploy_id="d1", release="r2", bake=2, limits=limits, watcher=watcher)
+        driver = Driver(
+            home, deploy_id="d1", release="r2", wish=Wish(bake=2), limits=limits, watcher=watcher
+        )
         self.deploy = driver.run()
         self.asked = launcher.asked
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from handoff.shadow import Shadowing
 from handoff.wire import Kind
-from handoff.worker import Leaving, Trial
+from handoff.wish import Wish
+from handoff.worker import Leaving
 from state import transitions
 from state.record import Control
 from state.store import Note
@@ -35,8 +35,8 @@ def planning(payload: object = 1) -> Application:
 
 def shadow(world: World, app: Application, *, cycles: int, differ_max: float = 1.0) -> Process:
     """Start a candidate that is a shadow first."""
-    trial = Trial(shadow=Shadowing(cycles, differ_max))
-    return world.start("b", "r2", app=app, deploy_id="deploy-b", trial=trial)
+    wish = Wish(shadow=cycles, replay_differ_max=differ_max)
+    return world.start("b", "r2", app=app, deploy_id="deploy-b", wish=wish)
 
 
 def verdict(process: Process) -> Message:

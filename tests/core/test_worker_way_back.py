@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from handoff.wire import Kind
-from handoff.worker import Leaving, Trial
+from handoff.wish import Wish
+from handoff.worker import Leaving
 from state.schema import Schema, Step
 from tests.engine_world import FIRST, Application, Body
 from tests.worker_world import told
@@ -48,8 +49,8 @@ def test_a_candidate_proves_the_way_back_or_was_told_to_do_without(
     async def story(world: World) -> None:
         world.start("a")
         await world.settled(NEXT)
-        trial = Trial(irreversible=irreversible)
-        b = world.start("b", "r2", app=second(down), deploy_id="deploy-b", trial=trial)
+        wish = Wish(irreversible=irreversible)
+        b = world.start("b", "r2", app=second(down), deploy_id="deploy-b", wish=wish)
         await world.until(lambda: bool(b.told(Kind.READY)), limit_s=60)
         assert b.told(Kind.GATE)[1]["reason"] == words
 

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import filelock
 import msgspec
@@ -31,6 +31,7 @@ from handoff.plain import prepare_home
 from handoff.processes import KILL, identity_of, watch
 from handoff.release_files import read_manifest
 from handoff.wire import Kind
+from handoff.wish import Wish
 from state.errors import RecordMissing
 from state.local_store import read_only_snapshot
 from tests.process.git_project import Project
@@ -205,43 +206,51 @@ class Bot:
 
     # --- following the branch ------------------------------------------------------
 
-    def policy(self, **changes: object) -> Policy:
-        """Return the policy for the project's main branch, one cycle of bake."""
+    def policy(self, *, bake: int = 1, signed: Literal["", "commits"] = "") -> Policy:
+        """Return the policy for the project's main branch; one cycle of bake by default."""
         repository = GitTree(self.project.path)
-        policy = Policy(
+        return Policy(
             repository=str(repository.root),
             shared=str(repository.common_directory()),
             branch="main",
-            bake=1,
+            wish=Wish(bake=bake),
+            signed=signed,
         )
-        return msgspec.structs.replace(policy, **changes)
 
-    def install_hook(self, **changes: object) -> None:
+    def install_hook(self, *, bake: int = 1) -> None:
         """Let merges go live."""
-        policy = self.policy(**changes)
+        policy = self.policy(bake=bake)
         settings = Settings(
             home=str(self.home), shared=policy.shared, branch="main", python=sys.executable
         )
         git_hook.install(GitTree(self.project.path), settings)
         convergence.write_policy(self.home, policy)
 
-    def watcher(self, interval_s: float = 0.3, **changes: object) -> Companion:
+    def watcher(self, *, signed: Literal["", "commits"] = "") -> Companion:
         """Return the companion that follows the branch."""
-        convergence.write_policy(self.home, self.policy(**changes))
+        convergence.write_policy(self.home, self.policy(signed=signed))
         argv = [sys.executable, "-I", "-m", "deploy", "watch", "--home", str(self.home)]
         argv += ["--repository", str(self.project.path), "--branch", "main"]
-        return Companion("watcher", (*argv, "--interval", str(interval_s)))
+        return Companion("watcher", (*argv, "--interval", "0.3"))
 
-    def request(self, commit: str, *, bake: int = 1, **asked: Any) -> str:  # noqa: ANN401 - fields of a request
-        """Ask for a deploy as the command does; return its id."""
+    def request(
+        self,
+        commit: str,
+        *,
+        requested_ns: int | None = None,
+        release: str = "",
+        **wished: Any,  # noqa: ANN401 - members of a wish
+    ) -> str:
+        """Ask for a deploy as the command does, one cycle of bake by default; return its id."""
         request = requests.Request(
             deploy=f"d{secrets.token_hex(4)}",
             repository=str(self.project.path),
             ref=commit,
             commit=commit,
             by="mia",
-            bake=bake,
-            **({"requested_ns": time.time_ns()} | asked),
+            release=release,
+            requested_ns=requested_ns or time.time_ns(),
+            wish=Wish(**{"bake": 1} | wished),
         )
         deployer.submit(self.home, request, sys.executable)
         return request.deploy

@@ -18,6 +18,7 @@ from deploy.gates import GateName, GateResult
 from handoff.client import LauncherClient, RequestRefused
 from handoff.rollout import Phase
 from handoff.wire import Kind
+from handoff.wish import Wish
 from state.errors import WriteFailed
 from tests.process.bot import Bot
 
@@ -43,8 +44,8 @@ def deployer_of(bot: Bot, commit: str, say: Callable[[dict[str, Any]], None]) ->
         ref=commit,
         commit=commit,
         by="mia",
-        bake=2,
         requested_ns=time.time_ns(),
+        wish=Wish(bake=2),
     )
     requests.write_request(bot.home, request)
     return Deployer(bot.home, request, now_ns=time.time_ns, say=say)

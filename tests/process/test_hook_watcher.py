@@ -177,9 +177,10 @@ def test_a_deploy_outlives_its_terminal_and_its_deployer(bot: Bot) -> None:
     second = bot.project.commit("Take a while to start")
     ask = (
         "import sys, time; from pathlib import Path; from deploy import deployer, requests;"
+        "from handoff.wish import Wish;"
         "home, repository, commit = sys.argv[1:];"
         "deployer.submit(Path(home), requests.Request(deploy='dterminal', repository=repository,"
-        "commit=commit, ref=commit, by='mia', bake=4, requested_ns=time.time_ns()),"
+        "commit=commit, ref=commit, by='mia', wish=Wish(bake=4), requested_ns=time.time_ns()),"
         "sys.executable); time.sleep(600)"
     )
     main, terminal = pty.openpty()
