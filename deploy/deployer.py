@@ -19,12 +19,12 @@ from msgspec.structs import asdict
 
 from deploy import gates, history, host, releases_dir, replay, requests, survey
 from deploy.errors import DeployError, GateRefused, TurnTimeout
-from deploy.gates import GateName
 from deploy.git_tree import GitTree
 from deploy.release import releases_to_keep
 from handoff.client import LauncherClient
 from handoff.errors import HandoffError, NotRunning, WireBroken
-from handoff.events import AbortAsked, Event, Superseded
+from handoff.events import AbortAsked, Event, GateFailed, GatePassed, Superseded
+from handoff.gate_verdict import GateName, GateVerdict, skipped
 from handoff.limits import READY_TIMEOUT_S, SHADOW_S_MAX
 from handoff.release_files import Manifest, read_manifest
 from handoff.replace import Driver, Limits, Watcher
@@ -230,7 +230,7 @@ class Deployer:
         owner = self._record().ownership.owner
         if asked.release or owner is None or owner.release == candidate.release:
             why = "a release that ran comes back" if asked.release else "nothing else runs"
-            self._require(gates.skipped(GateName.REPLAY, why))
+            self._require(skipped(GateName.REPLAY, why))
             return
         self._phase("replaying")
         running = read_manifest(self._home, owner.release)
@@ -242,16 +242,14 @@ class Deployer:
     def _interrupted(self) -> bool:
         return self._wanted() is not None
 
-    def _require(self, gate: gates.Gate) -> None:
+    def _require(self, gate: GateVerdict) -> None:
         """Note what a gate said; go on only if it allows.
 
         Raises:
             GateRefused: It does not.
         """
         self._note(gates=(*self._entry.gates, gate))
-        self._say(
-            {"gate": gate.name, "result": gate.result, "evidence": gate.evidence or gate.reason}
-        )
+        self._say({"gate": gate.name, "result": gate.result, "evidence": gate.words})
         if not gate.allows:
             raise GateRefused(gate.name, gate.reason)
 
@@ -343,14 +341,9 @@ class Deployer:
                 boundary=rfc3339(deploy.boundary_ms * MS_NS),
             )
         known = {gate.name for gate in self._entry.gates}
-        for name, passed, words, seconds in deploy.gates:
-            if name not in known:
-                gate = (
-                    gates.passed(name, words, seconds=seconds)
-                    if passed
-                    else gates.failed(name, words, seconds=seconds)
-                )
-                self._note(gates=(*self._entry.gates, gate))
+        found = tuple(gate for gate in deploy.gates if gate.name not in known)
+        if found:
+            self._note(gates=(*self._entry.gates, *found))
         self._say(
             {
                 "event": type(event).__name__,
@@ -358,7 +351,7 @@ class Deployer:
                 "reason": deploy.reason,
                 "boundary_ms": deploy.boundary_ms,
                 "clean_cycles": deploy.clean_cycles,
-                **asdict(event),
+                **_members(event),
             }
         )
 
@@ -408,6 +401,17 @@ class Deployer:
                 raise
             return False
         return True
+
+
+def _members(event: Event) -> dict[str, Any]:
+    """Return what an event says, as whoever follows the deploy reads it."""
+    match event:
+        case GatePassed(GateVerdict(name=name, evidence=evidence, seconds=seconds)):
+            return {"gate": name, "evidence": evidence, "seconds": seconds}
+        case GateFailed(GateVerdict(name=name, reason=reason, seconds=seconds)):
+            return {"gate": name, "reason": reason, "seconds": seconds}
+        case _:
+            return asdict(event)
 
 
 def _as_path(home: Path, text: str) -> Path:

@@ -1,22 +1,19 @@
-"""Gates: what a release has to pass before it may take, and what each one said.
+"""Gates that a release has to pass before it is started: numbers in, a verdict out.
 
-Owns the value that says it, the time limits, and the gates that are arithmetic on numbers.
-Measuring the numbers is `host`'s matter; gates that need the release's own code run in the
-candidate (`handoff.gates`).
+Owns the gates that are arithmetic on numbers. Measuring the numbers is `host`'s matter; gates
+that need the release's own code run in the candidate (`handoff.gates`).
 """
 
 from __future__ import annotations
 
-import enum
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
-from handoff.limits import SHADOW_S_MAX
+from handoff.gate_verdict import GateName, failed, passed, skipped
 from handoff.redeciding import impurity_of, refusal_of, words_of
 from handoff.wish import DIFFER_ANY
 
 if TYPE_CHECKING:
+    from handoff.gate_verdict import GateVerdict
     from handoff.redeciding import Comparison
     from handoff.wish import Wish
 
@@ -34,83 +31,6 @@ ENVIRONMENT_BYTES_DEFAULT: Final = 400 * MIB  # the whole lock with bytecode: 28
 REPLAY_CYCLES_MIN: Final = 20  # two cycles can only differ by 0, 50 or 100 %
 
 
-class GateName(enum.StrEnum):
-    """The gates, in the order in which they are asked."""
-
-    DISK = "disk"  # room for the release and its environment
-    MEMORY = "memory"  # room for two workers at once
-    REPLAY = "replay"  # recorded cycles decided again
-    EFFECTS = "effects"  # the previous release knows every kind of effect that it may plan
-    BOOT = "boot"  # its code can be imported and says hello
-    CADENCE = "cadence"  # its cycles begin when those of the record do
-    SCHEMA = "schema"  # it can read the live body, and write it back for the previous release
-    WARM = "warm"  # connections and rules are there
-    RECONCILE = "reconcile"  # the world outside agrees with the body
-    SHADOW = "shadow"  # it decided beside the owner, effects off
-
-
-class GateResult(enum.StrEnum):
-    """What a gate said."""
-
-    PASSED = "passed"
-    FAILED = "failed"
-    SKIPPED = "skipped"  # not asked; the reason says why
-
-
-LIMITS_S: Final[dict[str, float]] = {
-    GateName.DISK: 5.0,  # one look at the file system; a network disk may hang
-    GateName.MEMORY: 5.0,  # one look at the host
-    GateName.REPLAY: 60.0,  # 500 recorded cycles, niced, on a busy machine
-    GateName.EFFECTS: 60.0,  # asked in the same breath
-    GateName.BOOT: 30.0,  # imports without bytecode took 2.7 s
-    GateName.CADENCE: 5.0,  # compares two numbers
-    GateName.SCHEMA: 10.0,  # decodes one body
-    GateName.WARM: 60.0,  # connections to a slow service, and its rules
-    GateName.RECONCILE: 30.0,  # read-only requests to each service
-    GateName.SHADOW: SHADOW_S_MAX,  # whole cycles, as many as were asked for
-}
-
-
-class Gate(msgspec.Struct, frozen=True, kw_only=True):
-    """What one gate said.
-
-    Attributes:
-        name: Of the gate; one of `GateName`, or of a newer program's.
-        result: One of `GateResult`.
-        reason: Why it failed or was skipped; empty where it passed.
-        evidence: What it saw, in words and numbers.
-        seconds: How long it took.
-        limit_s: How long it might have taken.
-    """
-
-    name: str
-    result: str
-    reason: str = ""
-    evidence: str = ""
-    seconds: float = 0.0
-    limit_s: float = 0.0
-
-    @property
-    def allows(self) -> bool:
-        """Whether the deploy may go on."""
-        return self.result != GateResult.FAILED
-
-
-def passed(name: str, evidence: str, *, seconds: float = 0.0) -> Gate:
-    """Return that a gate was passed, and on what evidence."""
-    return _gate(name, GateResult.PASSED, evidence=evidence, seconds=seconds)
-
-
-def failed(name: str, reason: str, *, evidence: str = "", seconds: float = 0.0) -> Gate:
-    """Return that a gate refused, and why."""
-    return _gate(name, GateResult.FAILED, reason=reason, evidence=evidence, seconds=seconds)
-
-
-def skipped(name: str, reason: str) -> Gate:
-    """Return that a gate was not asked, and why."""
-    return _gate(name, GateResult.SKIPPED, reason=reason)
-
-
 def memory_needed(worker_bytes: int) -> int:
     """Return how much memory a second worker needs beside a first one.
 
@@ -121,7 +41,7 @@ def memory_needed(worker_bytes: int) -> int:
     return round((worker_bytes or WORKER_BYTES_DEFAULT) * WORKER_GROWTH) + MEMORY_RESERVE_BYTES
 
 
-def memory_gate(*, available_bytes: int, worker_bytes: int, seconds: float = 0.0) -> Gate:
+def memory_gate(*, available_bytes: int, worker_bytes: int, seconds: float = 0.0) -> GateVerdict:
     """Decide whether two workers fit side by side.
 
     Args:
@@ -149,7 +69,7 @@ def disk_needed(*, tree_bytes: int, environment_bytes: int) -> int:
     return round(tree_bytes * TREE_GROWTH) + environment_bytes + DISK_RESERVE_BYTES
 
 
-def disk_gate(*, free_bytes: int, needed_bytes: int, seconds: float = 0.0) -> Gate:
+def disk_gate(*, free_bytes: int, needed_bytes: int, seconds: float = 0.0) -> GateVerdict:
     """Decide whether a build fits on the disk.
 
     Args:
@@ -164,7 +84,7 @@ def disk_gate(*, free_bytes: int, needed_bytes: int, seconds: float = 0.0) -> Ga
     return passed(GateName.DISK, have, seconds=seconds)
 
 
-def replay_gate(found: Comparison, wish: Wish, *, seconds: float = 0.0) -> Gate:
+def replay_gate(found: Comparison, wish: Wish, *, seconds: float = 0.0) -> GateVerdict:
     """Decide whether a release decides recorded cycles enough alike.
 
     Args:
@@ -188,7 +108,7 @@ def replay_gate(found: Comparison, wish: Wish, *, seconds: float = 0.0) -> Gate:
     return passed(GateName.REPLAY, evidence, seconds=seconds)
 
 
-def effects_gate(found: Comparison, wish: Wish, *, seconds: float = 0.0) -> Gate:
+def effects_gate(found: Comparison, wish: Wish, *, seconds: float = 0.0) -> GateVerdict:
     """Decide whether the running release could finish what the new one plans.
 
     Args:
@@ -204,20 +124,3 @@ def effects_gate(found: Comparison, wish: Wish, *, seconds: float = 0.0) -> Gate
         return passed(GateName.EFFECTS, f"there is no way back: {strange}", seconds=seconds)
     reason = f"the running release does not know {strange}: it could not come back"
     return failed(GateName.EFFECTS, f"{reason}; --irreversible accepts that", seconds=seconds)
-
-
-def _gate(
-    name: str, result: GateResult, *, reason: str = "", evidence: str = "", seconds: float = 0.0
-) -> Gate:
-    return Gate(
-        name=str(name),
-        result=str(result),
-        reason=reason,
-        evidence=evidence,
-        seconds=round(seconds, 3),
-        limit_s=LIMITS_S.get(name, 0.0),
-    )
-
-
-assert set(LIMITS_S) == set(GateName), "every gate has a limit"
-assert all(limit_s > 0 for limit_s in LIMITS_S.values())

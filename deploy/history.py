@@ -16,7 +16,7 @@ import msgspec
 from filelock import FileLock, Timeout
 
 from deploy.errors import HistoryBusy, HistoryUnreadable
-from deploy.gates import Gate
+from handoff.gate_verdict import GateVerdict
 from state.atomic_file import (
     FILE_MODE,
     SystemFiles,
@@ -90,7 +90,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, rename={"from_release": "
     commit: str = ""
     subject: str = ""
     from_release: str = ""
-    gates: tuple[Gate, ...] = ()
+    gates: tuple[GateVerdict, ...] = ()
     boundary: str = ""
     boundary_ms: int | None = None
     cycle: int | None = None

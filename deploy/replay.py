@@ -14,15 +14,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 
 from deploy import commands
-from deploy.gates import (
-    LIMITS_S,
-    Gate,
-    GateName,
-    effects_gate,
-    failed,
-    replay_gate,
-    skipped,
-)
+from deploy.gates import effects_gate, replay_gate
+from handoff.gate_verdict import LIMITS_S, GateName, GateVerdict, failed, skipped
 from handoff.logs import last_words
 from handoff.redeciding import Comparison
 
@@ -101,7 +94,7 @@ def replay(
     return Replayed(msgspec.json.decode(sink.output, type=Comparison), seconds)
 
 
-def gates_of(replayed: Replayed, wish: Wish) -> tuple[Gate, ...]:
+def gates_of(replayed: Replayed, wish: Wish) -> tuple[GateVerdict, ...]:
     """Return what a replay says as gates: the cycles first, then the effects."""
     seconds, found = replayed.seconds, replayed.comparison
     if replayed.candidate_fault:

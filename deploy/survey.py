@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from deploy.git_tree import Commit, GitTree
+    from handoff.gate_verdict import GateVerdict
     from handoff.release_files import Manifest
 
 
@@ -63,7 +64,7 @@ def survey(
     )
 
 
-def disk(home: Path, intention: releases_dir.Intention) -> gates.Gate:
+def disk(home: Path, intention: releases_dir.Intention) -> GateVerdict:
     """Return what the gate of the disk says to a build."""
     begun_s = time.perf_counter()
     needed = gates.disk_needed(

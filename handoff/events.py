@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import msgspec
 
+from handoff.gate_verdict import GateVerdict
+
 
 class BuildFailed(msgspec.Struct, frozen=True):
     """No release came out of the source."""
@@ -34,17 +36,13 @@ class CandidateWarming(msgspec.Struct, frozen=True):
 class GatePassed(msgspec.Struct, frozen=True):
     """A gate was passed, with its evidence."""
 
-    gate: str
-    evidence: str
-    seconds: float
+    verdict: GateVerdict
 
 
 class GateFailed(msgspec.Struct, frozen=True):
     """A gate refused the candidate."""
 
-    gate: str
-    reason: str
-    seconds: float
+    verdict: GateVerdict
 
 
 class CandidateReady(msgspec.Struct, frozen=True):

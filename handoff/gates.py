@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from handoff.deciding import shape_fault
+from handoff.gate_verdict import LIMITS_S, GateName, GateVerdict, failed, passed
 from handoff.limits import MS, NS
 from state.commit import CYCLE_KINDS
 from state.errors import SchemaMismatch, StateError
@@ -25,21 +26,8 @@ if TYPE_CHECKING:
     from state.journal_frames import Line
     from state.record import Record
 
-WARM_S_MAX: Final = 60.0  # connections to a slow service, and its rules
-RECONCILE_S_MAX: Final = 30.0
-CADENCE: Final = "cadence"
 
-
-class Verdict(NamedTuple):
-    """What one gate says: passed with evidence, or not with a reason."""
-
-    gate: str
-    passed: bool
-    reason: str
-    seconds: float
-
-
-def cadence(schedule: Schedule, lines: Sequence[Line]) -> Verdict:
+def cadence(schedule: Schedule, lines: Sequence[Line]) -> GateVerdict:
     """Say whether a release begins cycles when the record's cycles began.
 
     A cycle is a number. With another period the next one is years away or years late: an owner
@@ -55,22 +43,21 @@ def cadence(schedule: Schedule, lines: Sequence[Line]) -> Verdict:
         if each.kind in CYCLE_KINDS and each.scheduled_ms is not None
     ]
     if not known:
-        return Verdict(CADENCE, passed=True, reason="no cycle is recorded yet", seconds=0.0)
+        return passed(GateName.CADENCE, "no cycle is recorded yet")
     cycle, began_ms = known[-1]
     boundary_ns = schedule.boundary_ns(cycle)
-    passed = milliseconds(boundary_ns) == began_ms
-    reason = f"cycle {cycle} begins when it did"
-    if not passed:
-        reason = (
-            f"cycle {cycle} would have begun at {rfc3339(boundary_ns)}, it did so at "
-            f"{rfc3339(round(began_ms * MS))}: another cadence needs a home of its own"
-        )
-    return Verdict(CADENCE, passed, reason, 0.0)
+    if milliseconds(boundary_ns) == began_ms:
+        return passed(GateName.CADENCE, f"cycle {cycle} begins when it did")
+    reason = (
+        f"cycle {cycle} would have begun at {rfc3339(boundary_ns)}, it did so at "
+        f"{rfc3339(round(began_ms * MS))}: another cadence needs a home of its own"
+    )
+    return failed(GateName.CADENCE, reason)
 
 
 async def examine(
     workload: Workload[Any, Any], record: Record, clock: Clock, *, way_back: bool = True
-) -> AsyncIterator[Verdict]:
+) -> AsyncIterator[GateVerdict]:
     """Yield the verdict of each gate in turn; nothing follows a failed one.
 
     Args:
@@ -81,20 +68,26 @@ async def examine(
             of a release that owns has none to go back to.
     """
     schema = partial(_schema, way_back=way_back)
-    for gate, check in (("schema", schema), ("warm", _warm), ("reconcile", _reconcile)):
-        begun_ns = clock.monotonic_ns()
+    for gate, check in (
+        (GateName.SCHEMA, schema),
+        (GateName.WARM, _warm),
+        (GateName.RECONCILE, _reconcile),
+    ):
+        begun_ns, evidence = clock.monotonic_ns(), ""
+        fault: str | None = None
         try:
-            reason, passed = await check(workload, record), True
+            evidence = await check(workload, record)
         except TimeoutError:
-            reason, passed = "it took too long", False
+            fault = "it took too long"
         except StateError as error:
-            reason, passed = str(error), False
+            fault = str(error)
         except Exception as error:  # noqa: BLE001 - whatever a release raises refuses it
-            reason, passed = f"{type(error).__name__}: {error}", False
-        seconds = round((clock.monotonic_ns() - begun_ns) / NS, 3)
-        yield Verdict(gate, passed, reason, seconds)
-        if not passed:
+            fault = f"{type(error).__name__}: {error}"
+        seconds = (clock.monotonic_ns() - begun_ns) / NS
+        if fault is not None:
+            yield failed(gate, fault, seconds=seconds)
             return
+        yield passed(gate, evidence, seconds=seconds)
 
 
 class _Disagrees(StateError):
@@ -123,14 +116,14 @@ async def _schema(workload: Workload[Any, Any], record: Record, *, way_back: boo
 
 
 async def _warm(workload: Workload[Any, Any], record: Record) -> str:
-    async with asyncio.timeout(WARM_S_MAX):
+    async with asyncio.timeout(LIMITS_S[GateName.WARM]):
         await workload.warm(workload.body.decode(record.body, record.schema))
     return "warm"
 
 
 async def _reconcile(workload: Workload[Any, Any], record: Record) -> str:
     body = workload.body.decode(record.body, record.schema)
-    async with asyncio.timeout(RECONCILE_S_MAX):
+    async with asyncio.timeout(LIMITS_S[GateName.RECONCILE]):
         answer = await workload.reconcile(body, record.outbox)
     if answer.differences:
         raise _Disagrees("; ".join(answer.differences))

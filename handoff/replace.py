@@ -35,6 +35,7 @@ from handoff.events import (
     TimeLimitPassed,
     Took,
 )
+from handoff.gate_verdict import GateName, failed, from_message, passed
 from handoff.limits import READY_TIMEOUT_S
 from handoff.rollout import ENDED, Deploy, Phase
 from handoff.wire import Kind, Message
@@ -223,16 +224,19 @@ class Driver:
         mine = message.get("deploy") == self._deploy.deploy_id
         match message["kind"]:
             case Kind.HELLO.value if mine:
-                boot = GatePassed("boot", f"pid {message['pid']} says hello", self._phase_s())
+                words = f"pid {message['pid']} says hello"
+                boot = passed(GateName.BOOT, words, seconds=self._phase_s())
                 self._apply(CandidateWarming())
-                return boot
+                return GatePassed(boot)
             case Kind.GATE.value if mine:
-                verdict = (message["gate"], message["reason"], message["seconds"])
-                return GatePassed(*verdict) if message["passed"] else GateFailed(*verdict)
+                verdict = from_message(message)
+                return GatePassed(verdict) if verdict.allows else GateFailed(verdict)
             case Kind.READY.value if mine:
-                if self._wish.shadow and "shadow" not in {gate[0] for gate in self._deploy.gates}:
+                if self._wish.shadow and GateName.SHADOW not in {
+                    gate.name for gate in self._deploy.gates
+                }:
                     # The launcher is of an engine that passes no options on.
-                    return GateFailed("shadow", "the candidate was not asked for it", 0.0)
+                    return GateFailed(failed(GateName.SHADOW, "the candidate was not asked for it"))
                 return CandidateReady()
             case Kind.TOOK.value if mine:
                 self._took = True
@@ -274,7 +278,7 @@ class Driver:
             if last and not last.startswith("{"):
                 reason = f"{reason}: {last[-TAIL_CHARS:]}"
         if self._deploy.phase is Phase.STARTING:
-            return GateFailed("boot", reason, self._phase_s())
+            return GateFailed(failed(GateName.BOOT, reason, seconds=self._phase_s()))
         if self._deploy.phase in (Phase.READY, Phase.STOPPING):
             return self._left_ready(reason)
         return CandidateExited(reason)

@@ -49,6 +49,8 @@ from handoff.events import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from handoff.gate_verdict import GateVerdict
+
 
 class Phase(enum.Enum):
     """Where a deploy is."""
@@ -117,7 +119,7 @@ class Deploy:
         cycle: First cycle of the new owner, once it took.
         boundary_ms: That cycle's boundary, wall-clock milliseconds UTC.
         clean_cycles: Clean cycles of the bake so far.
-        gates: What each gate said: name, passed, evidence or reason, seconds.
+        gates: What each gate said.
     """
 
     deploy_id: str
@@ -127,7 +129,7 @@ class Deploy:
     cycle: int = 0
     boundary_ms: int = 0
     clean_cycles: int = 0
-    gates: tuple[tuple[str, bool, str, float], ...] = ()
+    gates: tuple[GateVerdict, ...] = ()
 
 
 def begin(deploy_id: str) -> tuple[Deploy, tuple[Command, ...]]:
@@ -171,11 +173,11 @@ def _note(deploy: Deploy, event: Event) -> Deploy:
     match event:
         case Built(release):
             return replace(deploy, release=release)
-        case GatePassed(gate, evidence, seconds):
-            return replace(deploy, gates=(*deploy.gates, (gate, True, evidence, seconds)))
-        case GateFailed(gate, reason, seconds):
-            gates = (*deploy.gates, (gate, False, reason, seconds))
-            return replace(deploy, gates=gates, reason=f"{gate}: {reason}")
+        case GatePassed(verdict):
+            return replace(deploy, gates=(*deploy.gates, verdict))
+        case GateFailed(verdict):
+            reason = f"{verdict.name}: {verdict.reason}"
+            return replace(deploy, gates=(*deploy.gates, verdict), reason=reason)
         case Took(cycle, boundary_ms, _):
             return replace(deploy, cycle=cycle, boundary_ms=boundary_ms)
         case CycleSettled(_, clean_cycles, _):

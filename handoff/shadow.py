@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic
 
-from handoff.gates import Verdict
+from handoff.gate_verdict import GateName, GateVerdict, failed, passed
 from handoff.limits import FOLLOW_POLL_S, NS, READY_TIMEOUT_S, SHADOW_S_MAX
 from handoff.redeciding import (
     Comparison,
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from handoff.wish import Wish
     from state.journal_frames import Line
 
-SHADOW: str = "shadow"
 _PERIODS: float = 2.0  # as long as a cycle may be waited for, in periods
 
 
@@ -48,7 +47,7 @@ class Shadow(Generic[BodyT, InputsT]):
         self._found = Comparison()
         self._before: tuple[Record, str] | None = None  # settled, and its digest
 
-    async def run(self, leaving: Callable[[], bool]) -> Verdict:
+    async def run(self, leaving: Callable[[], bool]) -> GateVerdict:
         """Decide as many cycles as were asked for; return the gate's verdict.
 
         Args:
@@ -89,9 +88,11 @@ class Shadow(Generic[BodyT, InputsT]):
         period_s = self._parts.schedule.bounds.period_ns / NS
         return min(SHADOW_S_MAX, self._wish.shadow * period_s * _PERIODS + READY_TIMEOUT_S / 2)
 
-    def _verdict(self, refusal: str, begun_ns: int) -> Verdict:
-        seconds = round((self._parts.clock.monotonic_ns() - begun_ns) / NS, 3)
-        return Verdict(SHADOW, not refusal, refusal or words_of(self._found), seconds)
+    def _verdict(self, refusal: str, begun_ns: int) -> GateVerdict:
+        seconds = (self._parts.clock.monotonic_ns() - begun_ns) / NS
+        if refusal:
+            return failed(GateName.SHADOW, refusal, seconds=seconds)
+        return passed(GateName.SHADOW, words_of(self._found), seconds=seconds)
 
 
 def _decided_on(digest: str, lines: Sequence[Line]) -> Line | None:

@@ -211,8 +211,8 @@ class Simulation:
     async def _warm(self, clock: VirtualClock) -> None:
         record = as_owned_by(self._me(), self._store.read())
         async for verdict in gates.examine(self._workload, record, clock):
-            if not verdict.passed:
-                message = f"gate {verdict.gate}: {verdict.reason}"
+            if not verdict.allows:
+                message = f"gate {verdict.name}: {verdict.reason}"
                 raise WorkloadFaulty(message)
 
     def _own(self) -> None:

@@ -15,6 +15,7 @@ from handoff import gates
 from handoff.cycle import CycleRunner
 from handoff.errors import WorkloadFaulty
 from handoff.follower import Follower, as_owned_by
+from handoff.gate_verdict import to_message
 from handoff.limits import (
     CLOSE_S_MAX,
     DECIDE_ATTEMPTS_MAX,
@@ -37,6 +38,7 @@ from state.record import Phase, Record
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from handoff.gate_verdict import GateVerdict
     from handoff.parts import Parts
 
 
@@ -123,16 +125,16 @@ class Worker(Generic[BodyT, InputsT]):
         record = as_owned_by(parts.me, parts.store.read())
         way_back = bool(deploy_id) and not self._wish.irreversible
         async for verdict in self._verdicts(record, way_back=way_back):
-            parts.channel.tell(Kind.GATE, deploy=deploy_id, **verdict._asdict())
-            if not verdict.passed:
-                self._reason = f"{verdict.gate}: {verdict.reason}"
-                parts.log.write(LogEvent.GATE_FAILED, gate=verdict.gate, reason=verdict.reason)
+            parts.channel.tell(Kind.GATE, deploy=deploy_id, **to_message(verdict))
+            if not verdict.allows:
+                self._reason = f"{verdict.name}: {verdict.reason}"
+                parts.log.write(LogEvent.GATE_FAILED, gate=verdict.name, reason=verdict.reason)
                 return False
         parts.log.write(LogEvent.WORKER_WARM)
         parts.channel.tell(Kind.READY, deploy=deploy_id)
         return True
 
-    async def _verdicts(self, record: Record, *, way_back: bool) -> AsyncIterator[gates.Verdict]:
+    async def _verdicts(self, record: Record, *, way_back: bool) -> AsyncIterator[GateVerdict]:
         parts = self._parts
         if self._follower.deploy_id:
             # An heir is of a release that numbered the cycles itself.

@@ -61,14 +61,14 @@ SITES: Final = (
     Site(
         "CandidateWarming",
         DRIVER,
-        "self._apply(CandidateWarming())\n                return boot",
+        "self._apply(CandidateWarming())\n                return GatePassed(boot)",
         _GOOD,
     ),
-    Site("GatePassed", DRIVER, "return GatePassed(*verdict) if", _GOOD),
+    Site("GatePassed", DRIVER, "return GatePassed(verdict) if", _GOOD),
     Site(
         "GateFailed",
         DRIVER,
-        "else GateFailed(*verdict)",
+        "else GateFailed(verdict)",
         "test_driver.py::test_a_gate_that_refuses_stops_the_candidate",
     ),
     Site("CandidateReady", DRIVER, "return CandidateReady()", _GOOD),

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from msgspec.structs import replace
 
-from deploy.gates import passed
 from deploy.history import Entry as DeployEntry
 from foresight.board import Result
 from foresight.dashboard.deploys import ReleaseName
@@ -20,6 +19,7 @@ from foresight.dashboard.view import (
     duration,
 )
 from foresight.scoring import scores_of
+from handoff.gate_verdict import passed
 from state.record import (
     Control,
     Effect,

@@ -8,22 +8,27 @@ from hypothesis import strategies as st
 from deploy.gates import (
     DISK_RESERVE_BYTES,
     ENVIRONMENT_BYTES_DEFAULT,
-    LIMITS_S,
     MEMORY_RESERVE_BYTES,
     MIB,
     REPLAY_CYCLES_MIN,
     WORKER_BYTES_DEFAULT,
-    GateName,
-    GateResult,
     disk_gate,
     disk_needed,
     effects_gate,
-    failed,
     memory_gate,
     memory_needed,
-    passed,
     replay_gate,
+)
+from handoff.gate_verdict import (
+    LIMITS_S,
+    GateName,
+    GateResult,
+    GateVerdict,
+    failed,
+    from_message,
+    passed,
     skipped,
+    to_message,
 )
 from handoff.redeciding import Comparison, Example
 from handoff.wish import Wish
@@ -131,3 +136,26 @@ def test_a_new_kind_of_effect_needs_a_word() -> None:
     accepted = effects_gate(found, Wish(irreversible=True))
     assert accepted.evidence == "there is no way back: alert version 1"
     assert effects_gate(Comparison(kinds_known=True), Wish()).allows
+
+
+@pytest.mark.parametrize("verdict", [passed("warm", "it is", seconds=0.5), failed("warm", "no")])
+def test_a_worker_s_verdict_is_told_in_words_of_release_0_2_and_heard_whole(
+    verdict: GateVerdict,
+) -> None:
+    """A deployer of either release writes down what a worker of the other one says."""
+    told = to_message(verdict)
+    assert told == {
+        "gate": "warm",
+        "passed": verdict.allows,
+        "reason": verdict.words,
+        "seconds": verdict.seconds,
+    }
+    assert from_message({"kind": "gate", "deploy": "d1", **told}) == verdict
+
+
+def test_a_verdict_stands_in_the_history_as_release_0_2_writes_it() -> None:
+    """Byte by byte: somebody may have scripts that read it."""
+    assert msgspec.json.encode(failed("warm", "no venue", evidence="3 asked", seconds=0.25)) == (
+        b'{"name":"warm","result":"failed","reason":"no venue","evidence":"3 asked",'
+        b'"seconds":0.25,"limit_s":60.0}'
+    )

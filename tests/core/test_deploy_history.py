@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy import gates
 from deploy.history import (
     OUTPUT_CHARS_MAX,
     Entry,
@@ -17,6 +16,7 @@ from deploy.history import (
     phase_seconds,
     requested,
 )
+from handoff.gate_verdict import passed
 
 ASKED = requested("d1", now_ns=1_500_000_000_123_456_789, by="mia", ref="HEAD", from_release="old")
 ENDED = msgspec.structs.replace(
@@ -24,7 +24,7 @@ ENDED = msgspec.structs.replace(
     release="new",
     outcome=str(Outcome.PERMANENT),
     cycle=7,
-    gates=(gates.passed("boot", "said hello", seconds=0.5),),
+    gates=(passed("boot", "said hello", seconds=0.5),),
     phases={"building": 0.25},
 )
 

@@ -9,11 +9,18 @@ from typing import Any
 
 import pytest
 
+from handoff.gate_verdict import passed
 from tests.mutants import ROOT
 from tests.swap_mutants import SITES, SWAP_MUTANTS, UNIONS, alike, field_types, members
 
 # Equal as far as Python goes whatever the type, so that only the kind tells two values apart.
-SAMPLES = {"str": "1", "int": 1, "float": 1.0, "bool": True}
+SAMPLES = {
+    "str": "1",
+    "int": 1,
+    "float": 1.0,
+    "bool": True,
+    "GateVerdict": passed("warm", "1"),
+}
 MEMBERS = list(members().values())
 PAIRS = [
     (one, other)

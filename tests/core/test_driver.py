@@ -24,6 +24,7 @@ from handoff.events import (
     TimeLimitPassed,
     Took,
 )
+from handoff.gate_verdict import failed, passed
 from handoff.replace import Driver, Limits, Watcher
 from handoff.rollout import Deploy, Phase
 from handoff.wire import Kind, Message
@@ -110,7 +111,8 @@ class Story:
     def _moved(self, deploy: Deploy, event: Event, _before: Phase) -> None:
         self.phase = deploy.phase
         if isinstance(event, GatePassed | GateFailed):
-            event = msgspec.structs.replace(event, seconds=0.0)  # as long as it took
+            as_told = msgspec.structs.replace(event.verdict, seconds=0.0)  # as long as it took
+            event = type(event)(as_told)
         self.happened.append(event)
 
     def _interrupt(self) -> Event | None:
@@ -121,7 +123,7 @@ STARTED = [
     Built("r2"),
     CandidateStarted(7),
     CandidateWarming(),
-    GatePassed("boot", "pid 7 says hello", 0.0),
+    GatePassed(passed("boot", "pid 7 says hello")),
 ]
 
 
@@ -135,7 +137,7 @@ def test_a_good_deploy_is_told_step_by_step(
     story = Story(launcher, monkeypatch, tmp_path)
     assert story.happened == [
         *STARTED,
-        GatePassed("schema", "version 2", 0.0),
+        GatePassed(passed("schema", "version 2")),
         CandidateReady(),
         Took(12, 1000, bakes=True),
         CycleSettled(12, 1, 2),
@@ -150,7 +152,7 @@ def test_a_gate_that_refuses_stops_the_candidate(
 ) -> None:
     refused = mine(Kind.GATE, gate="warm", passed=False, reason="no venue", seconds=0.1)
     story = Story(Launcher(HELLO, refused), monkeypatch, tmp_path)
-    assert story.happened == [*STARTED, GateFailed("warm", "no venue", 0.0)]
+    assert story.happened == [*STARTED, GateFailed(failed("warm", "no venue"))]
     assert (story.deploy.phase, story.deploy.reason) == (Phase.REFUSED, "warm: no venue")
     assert story.asked[-1] is Kind.STOP_CANDIDATE
 

@@ -36,18 +36,20 @@ from handoff.events import (
     TimeLimitPassed,
     Took,
 )
+from handoff.gate_verdict import failed, passed
 from handoff.rollout import ENDED, TRANSITIONS, Deploy, Phase, step
 
 if TYPE_CHECKING:
     from handoff.events import Command
 
+SCHEMA = passed("schema", "version 2", seconds=0.1)
 EXAMPLES: tuple[Event, ...] = (
     BuildFailed("no wheel"),
     Built("r2"),
     CandidateStarted(7),
     CandidateWarming(),
-    GatePassed("schema", "version 2", 0.1),
-    GateFailed("warm", "no venue", 0.2),
+    GatePassed(SCHEMA),
+    GateFailed(failed("warm", "no venue", seconds=0.2)),
     CandidateReady(),
     Took(cycle=12, boundary_ms=1000, bakes=True),
     CycleSettled(cycle=12, clean_cycles=1, of=3),
@@ -128,11 +130,11 @@ def test_only_a_take_leads_to_owning_and_nothing_that_owns_is_refused() -> None:
 
 def test_a_good_deploy_asks_for_each_thing_once() -> None:
     deploy, asked = driven(
-        GatePassed("memory", "two fit", 0.0),
+        GatePassed(passed("memory", "two fit", seconds=0.0)),
         Built("r2"),
         CandidateStarted(7),
         CandidateWarming(),
-        GatePassed("schema", "version 2", 0.5),
+        GatePassed(passed("schema", "version 2", seconds=0.5)),
         CandidateReady(),
         Took(cycle=12, boundary_ms=1000, bakes=True),
         CycleSettled(12, 1, 2),
@@ -147,7 +149,7 @@ def test_a_good_deploy_asks_for_each_thing_once() -> None:
         cycle=12,
         boundary_ms=1000,
         clean_cycles=2,
-        gates=(("memory", True, "two fit", 0.0), ("schema", True, "version 2", 0.5)),
+        gates=(passed("memory", "two fit"), passed("schema", "version 2", seconds=0.5)),
     )
 
 
@@ -170,10 +172,20 @@ def test_a_take_that_won_against_the_wish_to_stop_is_not_permanent() -> None:
     [
         (Phase.BUILDING, BuildFailed("no wheel"), "no wheel", ()),
         (Phase.BUILDING, AbortAsked("alice"), "aborted by alice", ()),
-        (Phase.BUILDING, GateFailed("memory", "one fits", 0.1), "memory: one fits", ()),
+        (
+            Phase.BUILDING,
+            GateFailed(failed("memory", "one fits")),
+            "memory: one fits",
+            (),
+        ),
         (Phase.STARTING, CandidateExited("status 1"), "status 1", ()),
         (Phase.STARTING, TimeLimitPassed(3.5), "starting took longer than 3.5 s", "stop"),
-        (Phase.GATING, GateFailed("warm", "no venue", 0.1), "warm: no venue", "stop"),
+        (
+            Phase.GATING,
+            GateFailed(failed("warm", "no venue")),
+            "warm: no venue",
+            "stop",
+        ),
         (Phase.GATING, Superseded("d2"), "superseded by d2", "stop"),
         (Phase.READY, CandidateExited("killed"), "killed", ()),
     ],
@@ -198,9 +210,9 @@ def test_an_approved_candidate_is_stopped_and_then_waited_for(event: Event) -> N
 
 
 def test_the_verdict_of_a_gate_is_kept_as_it_was() -> None:
-    passed, _ = step(in_phase(Phase.GATING), GatePassed("schema", "version 2", 0.1))
-    failed, _ = step(passed, GateFailed("warm", "no venue", 0.2))
-    assert failed.gates == (("schema", True, "version 2", 0.1), ("warm", False, "no venue", 0.2))
+    before, _ = step(in_phase(Phase.GATING), GatePassed(SCHEMA))
+    refused, _ = step(before, GateFailed(failed("warm", "no venue", seconds=0.2)))
+    assert refused.gates == (SCHEMA, failed("warm", "no venue", seconds=0.2))
 
 
 def test_an_abort_in_the_bake_gives_ownership_back() -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from deploy import history
-    from deploy.gates import Gate
+    from handoff.gate_verdict import GateVerdict
 
 WORKER: Final = '''"""Counts its cycles and tells somebody: a line in a file, which can be asked."""
 
@@ -154,6 +154,6 @@ class Teller(Bot):
         return next((each for each in self.deploys() if each.deploy == deploy), None)
 
 
-def gate(entry: history.Entry, name: str) -> Gate:
+def gate(entry: history.Entry, name: str) -> GateVerdict:
     """Return what a gate said in a deploy."""
     return next(each for each in entry.gates if each.name == name)

@@ -14,8 +14,8 @@ import pytest
 
 from deploy import history, requests
 from deploy.deployer import Deployer
-from deploy.gates import GateName, GateResult
 from handoff.client import LauncherClient, RequestRefused
+from handoff.gate_verdict import GateName, GateResult
 from handoff.rollout import Phase
 from handoff.wire import Kind
 from handoff.wish import Wish

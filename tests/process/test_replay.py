@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from deploy import history
-from deploy.gates import GateName, GateResult
+from handoff.gate_verdict import GateName, GateResult
 from tests.process.teller import Teller, gate
 
 if TYPE_CHECKING:

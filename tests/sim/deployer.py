@@ -30,6 +30,7 @@ from handoff.events import (
     TimeLimitPassed,
     Took,
 )
+from handoff.gate_verdict import from_message
 from handoff.limits import NS
 from handoff.rollout import ENDED, Deploy, Phase
 from handoff.wire import Kind, Message
@@ -214,7 +215,7 @@ class SimulatedDeployer:
             case Kind.HELLO.value if mine:
                 return CandidateWarming()
             case Kind.GATE.value if mine and not message["passed"]:
-                return GateFailed(message["gate"], message["reason"], 0.0)
+                return GateFailed(from_message(message))
             case Kind.READY.value if mine:
                 self._apply(CandidateWarming())
                 return CandidateReady()
