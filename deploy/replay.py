@@ -1,4 +1,4 @@
-"""Recorded cycles, decided again by a release that wants to run: two processes and a pipe.
+"""Replay by a release that wants to run: two processes and a pipe between them.
 
 Owns the two processes and what their ends mean. The running release tells its newest cycles,
 the candidate decides them; neither observes or performs anything. What is then allowed is
@@ -69,10 +69,10 @@ def replay(
     """
     begun_s = time.monotonic()
     telling = running.program("recorded", "--home", str(home), "--last", str(last))
-    deciding = candidate.program("redecide", "--home", str(home))
+    replaying = candidate.program("redecide", "--home", str(home))
     source, sink = commands.run_pair(
         [*telling, "--release", running.release],
-        [*deciding, "--release", candidate.release],
+        [*replaying, "--release", candidate.release],
         limit_s=limit_s,
         environments=(_environment(running), _environment(candidate)),
         stop=stop,

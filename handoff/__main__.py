@@ -100,13 +100,13 @@ def _add_internal(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     recorded = commands.add_parser("recorded")
     recorded.add_argument("--last", type=int, required=True)
     recorded.set_defaults(run=_recorded)
-    redecide = commands.add_parser("redecide")
-    redecide.set_defaults(run=_redecide)
+    replay = commands.add_parser("redecide")  # a deployer of another release asks by this name
+    replay.set_defaults(run=_replay)
     verify = commands.add_parser("verify")
     verify.set_defaults(run=_verify)
     knowledge = commands.add_parser("knowledge")
     knowledge.set_defaults(run=_knowledge)
-    for command in (recorded, redecide, verify, knowledge):
+    for command in (recorded, replay, verify, knowledge):
         command.add_argument("--home", type=Path, required=True)
         command.add_argument("--release", required=True)
 
@@ -149,10 +149,10 @@ def _recorded(arguments: argparse.Namespace) -> int:
     return ExitCode.DONE
 
 
-def _redecide(arguments: argparse.Namespace) -> int:
+def _replay(arguments: argparse.Namespace) -> int:
     from handoff import replay_process  # noqa: PLC0415 - as above
 
-    replay_process.redecide_told(arguments.home, arguments.release)
+    replay_process.replay_told(arguments.home, arguments.release)
     return ExitCode.DONE
 
 

@@ -1,4 +1,4 @@
-"""Deciding a recorded cycle again: the same inputs, the same body, the same result.
+"""Replay of one recorded cycle: the same inputs, the same body, the same result.
 
 Owns the way back from a journal line to the record it promised. It is used when a record
 is damaged and when the journal is verified; it observes nothing and performs nothing.
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from state.journal_frames import Line
 
 
-def rebuild_with(
+def replay_with(
     workload: Workload[Any, Any], schedule: Schedule, *, effects_too: bool = False
 ) -> Callable[[Record, Line], Record]:
-    """Return a function that gives the record after a decide line, bodies included.
+    """Return the replay of an application: it gives the record after a decide line, with bodies.
 
     Args:
         workload: The application.
@@ -35,7 +35,7 @@ def rebuild_with(
             Recovery takes them from the line: they are what was planned.
     """
 
-    def rebuild(before: Record, line: Line) -> Record:
+    def replay(before: Record, line: Line) -> Record:
         header = decode_open(line.header, Record)
         cycle = cycle_of(before, line.cycle, schedule, release=line.release)
         decision = decide_once(workload, before, cycle, inputs_of(workload, line))
@@ -48,4 +48,4 @@ def rebuild_with(
             outbox=decided if effects_too else header.outbox,
         )
 
-    return rebuild
+    return replay

@@ -1,4 +1,4 @@
-"""Deciding recorded cycles with other code, and what differs: a replay without a world.
+"""Replay with other code: recorded cycles decided once more, and what comes out otherwise.
 
 Owns what passes from the release that runs to the one that wants to, the walk that makes it,
 and the comparison. The running release's own code leads from checkpoint to checkpoint; what
@@ -91,7 +91,7 @@ class Example(msgspec.Struct, frozen=True):
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
-    """What deciding again found.
+    """What a replay found.
 
     Attributes:
         release: Whose cycles they are.
@@ -154,7 +154,7 @@ def recorded_cycles(
             continue
         before, record = record, None
         if before is not None:
-            recorded, record = _decided_again(workload, schedule, before, line)
+            recorded, record = _replayed(workload, schedule, before, line)
             if line.cycle >= first:
                 # Another release may well have decided otherwise.
                 yield recorded if line.release == release else replace(recorded, impure="")
@@ -184,7 +184,7 @@ def recorded_of(before: Record, line: Line, schedule: Schedule) -> Recorded:
 
 
 def compare(messages: Iterable[Message], workload: Workload[Any, Any]) -> Comparison:
-    """Decide recorded cycles with this code; return how far it decides alike."""
+    """Replay recorded cycles with this code; return how far it decides alike."""
     found, aftermath = Comparison(), Aftermath(workload)
     for message in messages:
         match message:
@@ -199,15 +199,15 @@ def compare(messages: Iterable[Message], workload: Workload[Any, Any]) -> Compar
             case Lost():
                 found = replace(found, lost=found.lost + 1)
             case Recorded():
-                again = redecide(workload, message)
+                again = replay_cycle(workload, message)
                 found = count(found, message, again)
                 if not again.raised:
                     _add(aftermath, message, again)
     return replace(found, appraisal=aftermath.appraisal())
 
 
-class Redecided(msgspec.Struct, frozen=True, kw_only=True):
-    """How a recorded cycle came out: it raised, it differs, or it is the same.
+class ReplayedCycle(msgspec.Struct, frozen=True, kw_only=True):
+    """How a recorded cycle came out again: it raised, it differs, or it is the same.
 
     Attributes:
         raised: Why it cannot be decided, or empty.
@@ -222,28 +222,28 @@ class Redecided(msgspec.Struct, frozen=True, kw_only=True):
     effects: tuple[Effect, ...] = ()
 
 
-def redecide(workload: Workload[Any, Any], recorded: Recorded) -> Redecided:
-    """Decide one recorded cycle with this code."""
+def replay_cycle(workload: Workload[Any, Any], recorded: Recorded) -> ReplayedCycle:
+    """Decide one recorded cycle again with this code; return how it came out."""
     before = decode_open(recorded.before, Record)
     known = workload.body.schema_id
     try:
         shape = shape_fault(known, before.schema)
         if shape:
-            return Redecided(raised=shape)
+            return ReplayedCycle(raised=shape)
         inputs = inputs_of(workload, _note(recorded))
         decision = decide_once(workload, before, recorded.cycle, inputs)
         body, _ = encode_bodies(workload, before, decision.body)
     except (WorkloadFaulty, SchemaMismatch) as error:
-        return Redecided(raised=str(error))
+        return ReplayedCycle(raised=str(error))
     again = replace(before, body=body)
-    return Redecided(
+    return ReplayedCycle(
         difference=difference(recorded.effects, decision.effects),
         same_body=body_digest(again) == recorded.body_digest,
         effects=tuple(decision.effects),
     )
 
 
-def count(found: Comparison, recorded: Recorded, again: Redecided) -> Comparison:
+def count(found: Comparison, recorded: Recorded, again: ReplayedCycle) -> Comparison:
     """Return a comparison with one more cycle."""
     number = recorded.cycle.number
     found = replace(found, cycles=found.cycles + 1)
@@ -263,7 +263,7 @@ def refusal_of(found: Comparison, *, differ_max: float) -> str:
     """Return why a comparison speaks against the code that was compared, or an empty string.
 
     Args:
-        found: What deciding again found.
+        found: What a replay found.
         differ_max: Largest share of differing cycles, 0 to 1; a cycle that cannot be decided
             speaks against it whatever the share.
     """
@@ -322,7 +322,7 @@ def difference(decided: Sequence[Effect], again: Sequence[Effect]) -> str:
     return "; ".join(words)
 
 
-def _decided_again(
+def _replayed(
     workload: Workload[Any, Any], schedule: Schedule, before: Record, line: Line
 ) -> tuple[Recorded, Record | None]:
     """Return a cycle as it was recorded, and the record after it if it came out alike."""
@@ -348,7 +348,7 @@ def _note(recorded: Recorded) -> Note:
     )
 
 
-def _add(aftermath: Aftermath, recorded: Recorded, again: Redecided) -> None:
+def _add(aftermath: Aftermath, recorded: Recorded, again: ReplayedCycle) -> None:
     aftermath.add(
         recorded.cycle,
         _note(recorded),

@@ -65,7 +65,7 @@ def tell_recorded(home: Path, release: str, *, last: int) -> None:
             _tell(out, message)
 
 
-def redecide_told(home: Path, release: str) -> None:
+def replay_told(home: Path, release: str) -> None:
     """Read cycles from stdin, decide them with this release, and write what was found to stdout.
 
     Raises:

@@ -15,8 +15,8 @@ from handoff.redeciding import (
     Comparison,
     count,
     recorded_of,
-    redecide,
     refusal_of,
+    replay_cycle,
     words_of,
 )
 from handoff.workload import BodyT, InputsT
@@ -77,7 +77,7 @@ class Shadow(Generic[BodyT, InputsT]):
             line = _decided_on(digest, lines)
             if line is not None and line.cycle <= record.progress.cycle:
                 recorded = recorded_of(before, line, parts.schedule)
-                again = redecide(parts.workload, recorded)
+                again = replay_cycle(parts.workload, recorded)
                 self._found = count(self._found, recorded, again)
         # Only the line of the very write that made this record says what its digest is.
         mine = [line.result for line in lines if line.attempt == record.attempt]

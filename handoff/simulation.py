@@ -20,14 +20,14 @@ from handoff.errors import WorkloadFaulty
 from handoff.follower import as_owned_by
 from handoff.limits import NS
 from handoff.logs import Log
-from handoff.rebuild import rebuild_with
+from handoff.rebuild import replay_with
 from handoff.virtual_time import VirtualClock, run_virtual
 from handoff.wish import BAKE_BY_HAND
 from state import transitions
 from state.memory_store import MemoryStore
 from state.open_struct import decode_open
-from state.recomputation import recompute
 from state.record import Control, Phase, Progress, Record, Rollout, Timeline, WorkerId, evidence_of
+from state.replay import replay_lines
 from state.store import Note
 from state.transitions import Proof
 
@@ -258,8 +258,8 @@ class Simulation:
             self.bodies.append(workload.body.decode(record.body, record.schema))
 
     def _check_pure(self) -> None:
-        """Decide every cycle again from its line in the journal and compare."""
-        found = recompute(self.lines, self._rebuild)
+        """Replay every cycle from its line in the journal and compare."""
+        found = replay_lines(self.lines, self._replay)
         if found.deviations:
             cycles = ", ".join(str(each.cycle) for each in found.deviations)
             message = (
@@ -267,6 +267,6 @@ class Simulation:
             )
             raise WorkloadFaulty(message)
 
-    def _rebuild(self, before: Record, line: Line) -> Record:
+    def _replay(self, before: Record, line: Line) -> Record:
         workload = self._workloads[line.release]
-        return rebuild_with(workload, self._schedule(workload))(before, line)
+        return replay_with(workload, self._schedule(workload))(before, line)

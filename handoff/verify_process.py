@@ -14,13 +14,13 @@ import msgspec
 
 from handoff.cadence import Schedule
 from handoff.errors import WorkloadFaulty
-from handoff.rebuild import rebuild_with
+from handoff.rebuild import replay_with
 from handoff.replay_process import load, words_apart
 from state.journal_reader import read_lines
 from state.local_store import read_only_snapshot
 from state.open_struct import decode_open, encode_open
-from state.recomputation import recompute
 from state.record import Record, SchemaId
+from state.replay import replay_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -82,7 +82,7 @@ class Knowledge(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def verify_told(home: Path, release: str) -> None:
-    """Read a part from stdin, decide its cycles again, and write what was found to stdout.
+    """Read a part from stdin, replay its cycles, and write what was found to stdout.
 
     Raises:
         StateError: Record or journal cannot be read.
@@ -93,8 +93,8 @@ def verify_told(home: Path, release: str) -> None:
         record = read_only_snapshot(home / "state")
         workload = load(home, release, record)
         schedule = Schedule(workload.cadence, record.timeline)
-        rebuild = rebuild_with(workload, schedule, effects_too=True)
-        found = _recomputed(home, part, rebuild)
+        replay = replay_with(workload, schedule, effects_too=True)
+        found = _replayed(home, part, replay)
         out.write(msgspec.json.encode(found) + b"\n")
 
 
@@ -117,18 +117,18 @@ def tell_knowledge(home: Path, release: str) -> None:
         out.write(msgspec.json.encode(found) + b"\n")
 
 
-def _recomputed(home: Path, part: Part, rebuild: Callable[[Record, Line], Record]) -> Verified:
+def _replayed(home: Path, part: Part, replay: Callable[[Record, Line], Record]) -> Verified:
     reasons: dict[int, str] = {}
 
     def again(before: Record, line: Line) -> Record:
         try:
-            return rebuild(before, line)
+            return replay(before, line)
         except WorkloadFaulty as fault:
             reasons[line.cycle] = fault.reason
             return before  # which no decision leads to
 
     start = decode_open(part.before, Record) if part.before != _NOTHING else None
-    found = recompute(_lines_of(home, part), again, before=start)
+    found = replay_lines(_lines_of(home, part), again, before=start)
     default = "the same inputs lead to another body or to other effects"
     return Verified(
         checked=found.checked,

@@ -24,7 +24,7 @@ from handoff.hosts import LocalHosts
 from handoff.logs import Log
 from handoff.parts import Parts
 from handoff.processes import STOP_SIGNALS, identity_of
-from handoff.rebuild import rebuild_with
+from handoff.rebuild import replay_with
 from handoff.release_files import Manifest, read_manifest
 from handoff.wire import WIRE
 from handoff.wish import Wish
@@ -114,7 +114,7 @@ async def _run(options: WorkerOptions, workload: Workload[object, object]) -> Le
         app=options.app,
         timeline=options.timeline,
         now_ns=clock.now_ns,
-        rebuild=rebuild_with(workload, schedule),
+        replay=replay_with(workload, schedule),
         force_filesystem=options.force_filesystem,
     )
     if options.create:

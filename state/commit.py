@@ -147,7 +147,7 @@ def _with_bodies(line: Line, record: Record) -> Line:
 
 
 def _needs_body(before: Record, after: Record, kind: str) -> bool:
-    # A decision can be recomputed from its inputs; any other new body is nowhere else.
+    # A decision can be replayed from its inputs; any other new body is nowhere else.
     if kind != "decide" and after.body != before.body:
         return True
     # Another release cannot lead to this body, and has to start from it.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 CHAIN_START: Final = ""  # what the first line of a journal is chained to
-CHECKPOINT_CYCLES: Final = 64  # a body this often bounds what a recomputation has to redo
+CHECKPOINT_CYCLES: Final = 64  # a body this often bounds what a replay has to redo
 
 GENESIS: Final = "genesis"  # the first record of a home
 ABORTED: Final = "aborted"  # the line named by `aborts` was written, its record never was

@@ -29,7 +29,7 @@ from state.medium import refuse_unsuitable
 from state.record import Record, Timeline, check_identity, encode_record
 from state.record_file import RECORD, Identity, RecordFile, is_full, read_generation, translated
 from state.record_lock import RecordLock
-from state.recovery import Rebuild, recover
+from state.recovery import Replay, recover
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -63,7 +63,7 @@ class LocalStore:
         journal_directory: Where the journal is; by default `journal` beside `directory`.
         lock_timeout_ns: The longest wait for the lock, nanoseconds.
         force_filesystem: Accept a network or volatile file system.
-        rebuild: Decides a recorded cycle again, to bring back a damaged record.
+        replay: Replays a recorded cycle, to bring back a damaged record.
         files: The system calls that change the disk.
         retention: How much of the journal is kept.
     """
@@ -78,7 +78,7 @@ class LocalStore:
         journal_directory: Path | None = None,
         lock_timeout_ns: int = LOCK_TIMEOUT_NS,
         force_filesystem: bool = False,
-        rebuild: Rebuild | None = None,
+        replay: Replay | None = None,
         files: Files = _SYSTEM_FILES,
         retention: Retention = _RETENTION,
     ) -> None:
@@ -94,7 +94,7 @@ class LocalStore:
         self._app = app
         self._timeline = timeline
         self._now_ns = now_ns
-        self._rebuild = rebuild
+        self._replay = replay
         self._file = RecordFile(directory, files=files)
         self._journal = Journal(journal_directory, files=files, retention=retention)
         self._lock_timeout_ns = lock_timeout_ns
@@ -206,7 +206,7 @@ class LocalStore:
     def _recover(self, fault: RecordDamaged) -> Generation:
         head, previous = self._journal.head(), self._file.read_previous()
         lines = head.lines if head else ()
-        generation = recover(lines, previous, rebuild=self._rebuild, fault=fault)
+        generation = recover(lines, previous, replay=self._replay, fault=fault)
         # The line is now what proves the record; its writer may have died before its fsync.
         self._journal.sync()
         self._file.restore(encode_record(generation.record)[0])

@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 
     from state.errors import RecordDamaged
 
-Rebuild = Callable[[Record, Line], Record]
-"""Decides a recorded cycle again: the record before it and its line give the record after it."""
+Replay = Callable[[Record, Line], Record]
+"""Replays a recorded cycle: the record before it and its line give the record after it."""
 
 
 def recover(
     lines: Sequence[Line],
     previous: Generation | None,
     *,
-    rebuild: Rebuild | None,
+    replay: Replay | None,
     fault: RecordDamaged,
 ) -> Generation:
     """Return the newest record that the journal proves.
@@ -40,14 +40,14 @@ def recover(
     Args:
         lines: The newest lines, oldest first.
         previous: The generation before the damaged one, where it is intact.
-        rebuild: Decides a recorded cycle again; None where there is no application.
+        replay: Replays a recorded cycle; None where there is no application.
         fault: What is wrong with the record; raised again where nothing can be proven.
 
     Raises:
         RecordDamaged: The newest line that counts does not lead to the digest it promised.
     """
     line = _newest_committed(lines, previous)
-    found = _recovered(line, previous, rebuild) if line else None
+    found = _recovered(line, previous, replay) if line else None
     if found is None:
         raise fault
     return found
@@ -67,18 +67,16 @@ def _newest_committed(lines: Sequence[Line], previous: Generation | None) -> Lin
     return before if older and last.parent == before.result else last
 
 
-def _recovered(
-    line: Line, previous: Generation | None, rebuild: Rebuild | None
-) -> Generation | None:
+def _recovered(line: Line, previous: Generation | None, replay: Replay | None) -> Generation | None:
     record = assemble(line, previous.record if previous else None)
     if record is not None:
         return Generation(record, line.result)
     # Decided is decided: the same inputs once more, never new ones.
-    if rebuild is None or line.kind != "decide":
+    if replay is None or line.kind != "decide":
         return None
     if previous is None or previous.digest != line.parent:
         return None
-    record = rebuild(previous.record, line)
+    record = replay(previous.record, line)
     return Generation(record, line.result) if encode_record(record)[1] == line.result else None
 
 

@@ -185,6 +185,6 @@ def run_cycles(store: Store, count: int = 1, *, body: bytes = b"") -> Record:
 
 
 def decided_again(record: Record, line: Line) -> Record:
-    """Do what `run_cycles` did, from the line alone: the hook for recovery and recomputation."""
+    """Do what `run_cycles` did, from the line alone: the hook for recovery and replays."""
     price = msgspec.json.decode(line.inputs, type=dict[str, int])["price"]
     return decide(record, effect(f"order-{price}"))

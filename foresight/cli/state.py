@@ -18,7 +18,7 @@ from foresight.cli.cycles import faults_of
 from foresight.cli.installation import Installation, pass_installation
 from foresight.cli.moments import now_ns
 from foresight.cli.output import complain, emit_json, emit_text, json_option, plain, progress
-from foresight.cli.verifying import Recomputed, Unanswered, knowledge_of, recompute
+from foresight.cli.verifying import ReplayedJournal, Unanswered, knowledge_of, replay_journal
 from handoff.charge import take_home
 from handoff.errors import AnotherInCharge, ReleaseUnusable
 from handoff.exit_codes import ExitCode
@@ -71,7 +71,7 @@ def verify(installation: Installation, *, since: int | None, as_json: bool) -> i
     """Prove the state: digests, chain, cycles, and every recorded decision once more."""
     home = installation.home
     found = read_generation(home / "state" / RECORD)
-    faults, report, recomputed = _proof(home, found, since)
+    faults, report, replayed = _proof(home, found, since)
     if as_json:
         emit_json(
             {
@@ -79,11 +79,11 @@ def verify(installation: Installation, *, since: int | None, as_json: bool) -> i
                 "faults": faults,
                 "digest": found.digest,
                 "cycles": plain(report),
-                "recomputed": plain(recomputed),
+                "recomputed": plain(replayed),
             }
         )
     else:
-        for line in _proof_lines(found, report, recomputed):
+        for line in _proof_lines(found, report, replayed):
             emit_text(line)
     for fault in faults:
         complain(fault)
@@ -211,27 +211,29 @@ def lines_of(summary: dict[str, Any]) -> list[str]:
 
 def _proof(
     home: Path, found: Generation, since: int | None
-) -> tuple[list[str], CycleReport, Recomputed]:
+) -> tuple[list[str], CycleReport, ReplayedJournal]:
     record, journal = found.record, home / "journal"
     verify_chain(journal, digest=found.digest, cycle=record.progress.cycle)
     report = verify_cycles(journal, digest=found.digest)
-    recomputed = recompute(home, since)
+    replayed = replay_journal(home, since)
     # A cycle that was missed by policy is accounted for: nothing is wrong with the state.
     faults = faults_of(msgspec.structs.replace(report, missed=()))
-    for each in recomputed.deviations:
+    for each in replayed.deviations:
         faults.append(f"cycle {each.cycle} comes out otherwise: {each.reason}")
-    return faults, report, recomputed
+    return faults, report, replayed
 
 
-def _proof_lines(found: Generation, report: CycleReport, recomputed: Recomputed) -> Iterator[str]:
+def _proof_lines(
+    found: Generation, report: CycleReport, replayed: ReplayedJournal
+) -> Iterator[str]:
     yield f"record    digest {found.digest[:16]} holds, cycle {found.record.progress.cycle}"
     yield "journal   the chain holds and leads to the record"
     yield f"cycles    {report.decided} decided, {len(report.missed)} missed"
     yield (
-        f"decisions {recomputed.checked} decided again alike, "
-        f"{len(recomputed.deviations)} otherwise, {recomputed.skipped} not decided again"
+        f"decisions {replayed.checked} decided again alike, "
+        f"{len(replayed.deviations)} otherwise, {replayed.skipped} not decided again"
     )
-    for each in recomputed.unanswered:
+    for each in replayed.unanswered:
         yield f"          {each.release} could not be asked: {each.reason}"
 
 

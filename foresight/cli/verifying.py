@@ -1,4 +1,4 @@
-"""Letting each release decide its own recorded cycles again, one process after the other.
+"""Replay of a whole journal, each part by the release that decided it, one process after another.
 
 Owns the parts into which a journal falls, the hand-over of the record from one release to the
 next, and the processes. What a release finds is `handoff.verify_process`'s.
@@ -38,7 +38,7 @@ class Unanswered(msgspec.Struct, frozen=True):
     reason: str
 
 
-class Recomputed(msgspec.Struct, frozen=True, kw_only=True):
+class ReplayedJournal(msgspec.Struct, frozen=True, kw_only=True):
     """What all releases together say of the journal.
 
     Attributes:
@@ -74,13 +74,13 @@ def parts_of(journal: Path, since_cycle: int | None) -> Iterator[tuple[Part, int
         yield part, decided
 
 
-def recompute(home: Path, since_cycle: int | None) -> Recomputed:
-    """Decide every recorded cycle again, each with the code of the release that decided it.
+def replay_journal(home: Path, since_cycle: int | None) -> ReplayedJournal:
+    """Replay every recorded cycle, each with the code of the release that decided it.
 
     Raises:
         JournalBroken: The journal does not hold.
     """
-    found = Recomputed()
+    found = ReplayedJournal()
     before = msgspec.Raw(b"null")
     for part, decided in parts_of(home / "journal", since_cycle):
         progress(f"{part.release}: {decided} cycles")
@@ -143,5 +143,5 @@ def _engine_environment(home: Path) -> tuple[tuple[str, str], ...]:
         return ()  # it never ran here: a restored home
 
 
-def _more(found: Recomputed, **changes: Any) -> Recomputed:  # noqa: ANN401 - fields of Recomputed
+def _more(found: ReplayedJournal, **changes: Any) -> ReplayedJournal:  # noqa: ANN401 - its fields
     return msgspec.structs.replace(found, **changes)

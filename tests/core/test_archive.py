@@ -153,7 +153,7 @@ def test_a_restore_that_dies_half_way_never_leaves_a_home_that_begins_anew(
             with pytest.raises(Killed):
                 restore_state(home, archive, app=APP, force=True, now_ns=NOW_NS + count * SECOND_NS)
         # The old record or the new one; never none, which would begin anew.
-        assert open_store(home, rebuild=decided_again).read().progress.cycle in {14, 15}
+        assert open_store(home, replay=decided_again).read().progress.cycle in {14, 15}
     restore_state(home, archive, app=APP, force=True, now_ns=NOW_NS + 9 * SECOND_NS)
     assert read(home).progress.cycle == 14
     prove(home)

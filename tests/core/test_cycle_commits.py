@@ -8,14 +8,14 @@ import msgspec
 import pytest
 
 from handoff.limits import OUTBOX_MAX
-from handoff.rebuild import rebuild_with
+from handoff.rebuild import replay_with
 from handoff.virtual_time import run_virtual
 from handoff.workload import Unavailable, Unknown, Violation
 from state import transitions
 from state.errors import OutcomeUnknown, Refusal, Refused
 from state.memory_store import Moment
-from state.recomputation import recompute
 from state.record import Fate, Phase, Record, evidence_of
+from state.replay import replay_lines
 from state.transitions import Proof
 from tests.engine_world import (
     FIRST,
@@ -108,7 +108,7 @@ def test_every_recorded_cycle_can_be_decided_again() -> None:
     world = in_world(story)
     again = Application()
     again.plans = world.app.plans
-    found = recompute(world.store.journal(), rebuild_with(again, schedule()))
+    found = replay_lines(world.store.journal(), replay_with(again, schedule()))
     assert (found.checked, found.skipped, found.deviations) == (3, 0, ())
 
 
@@ -123,10 +123,10 @@ def test_other_effects_show_only_where_they_are_decided_again_too() -> None:
     alike, other = Application(), Application()
     alike.plans = world.app.plans
     lines = world.store.journal()
-    assert recompute(lines, rebuild_with(other, schedule())).deviations == ()
-    found = recompute(lines, rebuild_with(other, schedule(), effects_too=True))
+    assert replay_lines(lines, replay_with(other, schedule())).deviations == ()
+    found = replay_lines(lines, replay_with(other, schedule(), effects_too=True))
     assert [each.cycle for each in found.deviations] == [NEXT]
-    found = recompute(lines, rebuild_with(alike, schedule(), effects_too=True))
+    found = replay_lines(lines, replay_with(alike, schedule(), effects_too=True))
     assert (found.checked, found.deviations) == (1, ())
 
 
@@ -152,7 +152,7 @@ def test_a_command_that_lands_while_it_is_decided_is_decided_upon() -> None:
     assert controls == [(False, False), (True, False), (False, True)]
     assert world.body().cycles == [NEXT]
     assert world.app.venue.sent == []
-    found = recompute(world.store.journal(), rebuild_with(Application(), schedule()))
+    found = replay_lines(world.store.journal(), replay_with(Application(), schedule()))
     assert (found.checked, found.deviations) == (1, ())
 
 

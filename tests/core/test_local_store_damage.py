@@ -72,7 +72,7 @@ def test_a_damaged_decision_is_decided_again_from_its_recorded_inputs(home: Path
     (home / "state" / "record.json").write_bytes(b"")
     with pytest.raises(RecordDamaged):
         open_store(home).read()
-    again = open_store(home, rebuild=decided_again)
+    again = open_store(home, replay=decided_again)
     assert again.read() == store
     again.transact(settle, note("settle"))
     prove(home)
@@ -92,7 +92,7 @@ def test_a_record_that_nothing_proves_is_refused_with_what_to_do(home: Path) -> 
     run_and_close(home)
     for name in STATE:
         (home / "state" / name).unlink()
-    again = open_store(home, rebuild=decided_again)
+    again = open_store(home, replay=decided_again)
     for use in (again.read, lambda: again.create(empty())):
         with pytest.raises(RecordDamaged, match="missing"):
             use()
@@ -180,7 +180,7 @@ def test_a_decision_that_follows_bookkeeping_is_not_taken_for_one_that_never_hap
     store.close()
     assert kinds(home)[-2:] == [before, "decide"]
     (home / "state" / "record.json").write_bytes(b"")
-    assert open_store(home, rebuild=decided_again).read() == expected
+    assert open_store(home, replay=decided_again).read() == expected
 
 
 def _decided_with_inputs(store: Store) -> Record:

@@ -99,7 +99,7 @@ CASES: dict[str, tuple[Callable[[Path], None], Act]] = {
 
 
 def opened(home: Path, files: UnsyncedFiles | QuickFiles) -> LocalStore:
-    return open_store(home, files=files, rebuild=decided_again, retention=SMALL)
+    return open_store(home, files=files, replay=decided_again, retention=SMALL)
 
 
 def killed_at(home: Path, act: Act, count: int) -> tuple[UnsyncedFiles, Record | None]:

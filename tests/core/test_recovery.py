@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from state.commit import Generation, plan_commit, plan_genesis
 from state.errors import RecordDamaged
 from state.record import Record, encode_record
-from state.recovery import Rebuild, assemble, recover
+from state.recovery import Replay, assemble, recover
 from tests.records import (
     NOW_NS,
     A,
@@ -43,9 +43,9 @@ def line_of(before: Record, after: Record, kind: str, inputs: bytes = b"null") -
     return plan_commit(generation(before), after, words, now_ns=NOW_NS).line
 
 
-def recovered(line: Line, previous: Record | None, rebuild: Rebuild | None = None) -> Record:
+def recovered(line: Line, previous: Record | None, replay: Replay | None = None) -> Record:
     before = generation(previous) if previous else None
-    return recover([line], before, rebuild=rebuild, fault=FAULT).record
+    return recover([line], before, replay=replay, fault=FAULT).record
 
 
 BAKING = settle(decide(take(owned()), effect()))
@@ -83,7 +83,7 @@ def test_a_decision_is_decided_again_from_its_recorded_inputs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "rebuild"),
+    ("before", "replay"),
     [
         (owned(), None),
         (None, decided_again),
@@ -93,12 +93,12 @@ def test_a_decision_is_decided_again_from_its_recorded_inputs() -> None:
     ids=["nobody to decide", "no generation before", "another before", "another decision"],
 )
 def test_a_decision_that_cannot_be_proven_is_not_made_up(
-    before: Record | None, rebuild: Rebuild | None
+    before: Record | None, replay: Replay | None
 ) -> None:
     after = decide(owned(), effect("order-11"))
     line = line_of(owned(), after, "decide", b'{"price":11}')
     with pytest.raises(RecordDamaged):
-        recovered(line, before, rebuild)
+        recovered(line, before, replay)
 
 
 def test_the_line_before_helps_where_the_newest_cannot() -> None:
@@ -107,7 +107,7 @@ def test_the_line_before_helps_where_the_newest_cannot() -> None:
     second = settle(first)
     third = decide(second)
     lines = [line_of(first, second, "settle"), line_of(second, third, "decide")]
-    found = recover(lines, generation(first), rebuild=None, fault=FAULT)
+    found = recover(lines, generation(first), replay=None, fault=FAULT)
     assert found == generation(second)
 
 
@@ -118,8 +118,8 @@ def test_a_decision_that_may_have_been_written_is_never_taken_back() -> None:
     third = decide(second, effect("order-12"))
     lines = [line_of(first, second, "miss"), line_of(second, third, "decide", b'{"price":12}')]
     with pytest.raises(RecordDamaged):
-        recover(lines, generation(second), rebuild=None, fault=FAULT)
-    found = recover(lines, generation(second), rebuild=decided_again, fault=FAULT)
+        recover(lines, generation(second), replay=None, fault=FAULT)
+    found = recover(lines, generation(second), replay=decided_again, fault=FAULT)
     assert found == generation(third)
 
 
@@ -127,12 +127,12 @@ def test_lines_that_do_not_follow_each_other_leave_the_newest_to_count() -> None
     first, second = owned(), miss(owned())
     elsewhere = plan_genesis(empty(90), now_ns=NOW_NS).line
     lines = [line_of(first, second, "miss"), elsewhere]
-    assert recover(lines, generation(first), rebuild=None, fault=FAULT).record == empty(90)
+    assert recover(lines, generation(first), replay=None, fault=FAULT).record == empty(90)
 
 
 def test_without_lines_the_fault_stands() -> None:
     with pytest.raises(RecordDamaged, match="a test says so"):
-        recover([], generation(owned()), rebuild=None, fault=FAULT)
+        recover([], generation(owned()), replay=None, fault=FAULT)
 
 
 def test_a_fallback_body_that_is_nowhere_leaves_the_record_unknown() -> None:

@@ -1,7 +1,7 @@
 """The verdict on a home after a fault: what is torn, lost or doubled, by everything there is.
 
 The record's digest, the journal's chain, the count of cycles, the hash chain in the body, the
-recomputation of every recorded cycle, the commits that were acknowledged and the effects that
+replay of every recorded cycle, the commits that were acknowledged and the effects that
 were sent must all agree.
 """
 
@@ -16,9 +16,9 @@ from state.errors import JournalBroken, StateUnusable
 from state.journal_frames import GENESIS, Line
 from state.journal_reader import read_lines, verify_chain
 from state.open_struct import decode_open
-from state.recomputation import recompute
 from state.record import Record
 from state.record_file import RECORD, read_generation
+from state.replay import replay_lines
 from tests.crash.victim import chain_after, chain_in, decided_again, nonce_of
 
 if TYPE_CHECKING:
@@ -95,11 +95,11 @@ def _told(acks: Path) -> list[list[str]]:
 
 def _torn(found: Generation, lines: list[Line]) -> list[str]:
     wrong = [] if lines[-1].result == found.digest else ["the journal ends elsewhere"]
-    again = recompute(lines, decided_again)
+    again = replay_lines(lines, decided_again)
     wrong += [f"cycle {each.cycle} comes out differently" for each in again.deviations]
     whole = lines[0].kind == GENESIS
     if whole and again.skipped:
-        wrong.append(f"{again.skipped} cycles cannot be recomputed")
+        wrong.append(f"{again.skipped} cycles cannot be replayed")
     chain, links = "", 0
     for line in lines:
         if line.kind == "decide":

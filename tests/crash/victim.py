@@ -111,7 +111,7 @@ def open_store(home: Path, *, rotating: bool = False, short: bool = False) -> Lo
         now_ns=time.time_ns,
         force_filesystem=True,
         lock_timeout_ns=2_000_000_000,
-        rebuild=decided_again,
+        replay=decided_again,
         retention=small if rotating else Retention(),
         files=ShortWrites(SHORT_BYTES) if short else SystemFiles(),
     )

@@ -147,6 +147,18 @@ def test_a_deployer_started_again_in_a_bake_asks_no_gate_a_second_time(
     assert bot.outcomes() == [(second, "permanent")]
 
 
+def test_each_gate_of_the_candidate_is_said_once_with_its_evidence(bot: Bot) -> None:
+    """Whoever follows the deploy shows it by these names, and the history keeps the same."""
+    said: list[dict[str, Any]] = []
+    entry = deployer_of(bot, bot.project.version("2"), said.append).run()
+    assert entry.outcome == history.Outcome.PERMANENT
+    steps = [step for step in said if step.get("event") == "GatePassed"]
+    told = [(step["gate"], step["evidence"], step["seconds"]) for step in steps]
+    of_candidate = [gate for gate in entry.gates if gate.name in {step["gate"] for step in steps}]
+    assert [gate for gate, _, _ in told] == ["boot", "cadence", "schema", "warm", "reconcile"]
+    assert told == [(gate.name, gate.evidence, gate.seconds) for gate in of_candidate]
+
+
 def test_how_it_ended_is_written_once_the_disk_has_room(
     bot: Bot, monkeypatch: pytest.MonkeyPatch
 ) -> None:

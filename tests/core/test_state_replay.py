@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from state.recomputation import recompute
+from state.replay import replay_lines
 from tests.records import (
     B,
     decide,
@@ -35,14 +35,14 @@ def journal() -> list[Line]:
 
 
 def test_every_cycle_is_decided_again_with_the_same_outcome() -> None:
-    found = recompute(journal(), decided_again)
+    found = replay_lines(journal(), decided_again)
     assert (found.checked, found.skipped, found.deviations) == (61, 0, ())
 
 
 def test_before_the_first_body_nothing_can_be_decided_again() -> None:
     lines = journal()
     begun = next(index for index, line in enumerate(lines) if line.cycle == 62)
-    found = recompute(lines[begun:], decided_again)
+    found = replay_lines(lines[begun:], decided_again)
     assert (found.checked, found.skipped, found.deviations) == (7, 3, ())
 
 
@@ -52,7 +52,7 @@ def test_another_outcome_is_named_and_the_next_checkpoint_starts_afresh() -> Non
             return decide(record, effect("another"))
         return decided_again(record, line)
 
-    found = recompute(journal(), forgetful)
+    found = replay_lines(journal(), forgetful)
     assert [deviation.cycle for deviation in found.deviations] == [60]
     deviation = found.deviations[0]
     assert deviation.expected != deviation.found

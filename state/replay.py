@@ -1,4 +1,4 @@
-"""Deciding recorded cycles again and comparing what comes out with what was written.
+"""Replay: recorded cycles are decided again, and what comes out compared with what was written.
 
 Owns the walk over the lines. A body is known from each checkpoint on; what lies before the
 first one is skipped and said so. How a cycle is decided is the application's matter.
@@ -12,7 +12,7 @@ import msgspec
 
 from state.cycle_audit import effective
 from state.record import Record, encode_record
-from state.recovery import Rebuild, assemble
+from state.recovery import Replay, assemble
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,8 +36,8 @@ class Deviation(msgspec.Struct, frozen=True, kw_only=True):
     found: str
 
 
-class Recomputation(msgspec.Struct, frozen=True, kw_only=True):
-    """What a recomputation found.
+class ReplayedLines(msgspec.Struct, frozen=True, kw_only=True):
+    """What a replay of lines found.
 
     Attributes:
         checked: Cycles decided again with the same outcome.
@@ -53,14 +53,14 @@ class Recomputation(msgspec.Struct, frozen=True, kw_only=True):
     after: Record | None = None
 
 
-def recompute(
-    lines: Iterable[Line], rebuild: Rebuild, *, before: Record | None = None
-) -> Recomputation:
-    """Decide every recorded cycle again whose body before it is known.
+def replay_lines(
+    lines: Iterable[Line], replay: Replay, *, before: Record | None = None
+) -> ReplayedLines:
+    """Replay every recorded cycle whose body before it is known; return how they came out.
 
     Args:
         lines: A run of lines, oldest first, their chain checked.
-        rebuild: Decides one recorded cycle: the record before it and its line give the
+        replay: Decides one recorded cycle: the record before it and its line give the
             record after it. Its exceptions go through.
         before: The record before the first line, where it is known.
     """
@@ -74,7 +74,7 @@ def recompute(
             skipped += 1
             record = assemble(line, None)
         else:
-            again = rebuild(record, line)
+            again = replay(record, line)
             found = encode_record(again)[1]
             if found == line.result:
                 checked += 1
@@ -82,7 +82,7 @@ def recompute(
             else:
                 deviations.append(_deviation(line, found))
                 record = assemble(line, None)
-    return Recomputation(
+    return ReplayedLines(
         checked=checked, skipped=skipped, deviations=tuple(deviations), after=record
     )
 
