@@ -29,7 +29,7 @@ from bench.striking import EXAMPLE_AIMS, Striker
 from handoff.errors import HandoffError
 from handoff.exit_codes import ExitCode
 from handoff.processes import Identity, identity_of
-from handoff.replace import Limits
+from handoff.rollout.driver import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -22,10 +22,10 @@ from foresight.evidence.processes import end, workers_of
 from foresight.evidence.processes import send as send_to
 from foresight.evidence.report import Report, newest_performed, reports_in
 from foresight.evidence.waiting import wait_for
-from handoff.client import LauncherClient
 from handoff.hosts import process_of
 from handoff.processes import identity_of
-from handoff.replace import Driver, Limits, Watcher
+from handoff.rollout.driver import Driver, Limits, Watcher
+from handoff.rollout.launcher_client import LauncherClient
 from handoff.tree_snapshot import snapshot_tree
 from handoff.wire import Kind, Message
 from handoff.wish import Wish
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from handoff.release_files import Manifest
-    from handoff.rollout import Deploy
+    from handoff.rollout.table import Deploy
     from state.record import Record, WorkerId
 
 ROOT: Final = Path(__file__).resolve().parent.parent

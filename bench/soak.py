@@ -29,8 +29,8 @@ from bench.installation import ROOT, Installation, environment
 from bench.launcher_weight import Weight, weigh
 from bench.notes import note, notes_in
 from bench.soak_report import Done
-from handoff.replace import Watcher
-from handoff.rollout import Deploy, Phase
+from handoff.rollout.driver import Watcher
+from handoff.rollout.table import Deploy, Phase
 
 MODULE: Final = Path(__file__).with_name("chained.py")
 ENTRY: Final = "chained:create"

@@ -21,14 +21,14 @@ from deploy import gates, history, host, releases_dir, replay, requests, survey
 from deploy.errors import DeployError, GateRefused, TurnTimeout
 from deploy.git_tree import GitTree
 from deploy.release import releases_to_keep
-from handoff.client import LauncherClient
 from handoff.errors import HandoffError, NotRunning, WireBroken
-from handoff.events import AbortAsked, Event, GateFailed, GatePassed, Superseded
 from handoff.gate_verdict import GateName, GateVerdict, skipped
 from handoff.limits import READY_TIMEOUT_S, SHADOW_S_MAX
 from handoff.release_files import Manifest, read_manifest
-from handoff.replace import Driver, Limits, Watcher
-from handoff.rollout import Deploy, Phase
+from handoff.rollout.driver import Driver, Limits, Watcher
+from handoff.rollout.events import AbortAsked, Event, GateFailed, GatePassed, Superseded
+from handoff.rollout.launcher_client import LauncherClient
+from handoff.rollout.table import Deploy, Phase
 from handoff.wire import Kind
 from state.errors import StateError, WriteFailed
 from state.local_store import read_only_snapshot

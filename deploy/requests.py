@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from deploy.errors import RequestMissing
-from handoff.events import AbortAsked, Superseded
+from handoff.rollout.events import AbortAsked, Superseded
 from handoff.wish import Wish, flat_json, from_flat_json
 from state.atomic_file import SystemFiles, make_directory, replace_file
 

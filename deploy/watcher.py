@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from deploy import deployer, requests
 from deploy.errors import DeployError
-from handoff.client import LauncherClient
 from handoff.errors import HandoffError
+from handoff.rollout.launcher_client import LauncherClient
 from handoff.wire import Kind
 from state.errors import StateError
 

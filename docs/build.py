@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Raw
 
-from handoff.events import Event, Took
-from handoff.rollout import ENDED, TRANSITIONS, Deploy, Phase, step
+from handoff.rollout.events import Event, Took
+from handoff.rollout.table import ENDED, TRANSITIONS, Deploy, Phase, step
 from state import transitions
 from state.errors import Refused
 from state.record import Phase as CyclePhase
@@ -61,7 +61,7 @@ def rollout_page() -> str:
         [
             "# The phases of a deploy",
             "",
-            NOTE.format(source="handoff/rollout.py", link="../../handoff/rollout.py"),
+            NOTE.format(source="handoff/rollout/table.py", link="../../handoff/rollout/table.py"),
             "A pair of phase and event that is not drawn is refused and changes nothing.",
             "",
             *diagram(edges, first=Phase.BUILDING.value, last=ended),

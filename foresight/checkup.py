@@ -18,8 +18,8 @@ from deploy import gates, host
 from deploy.errors import DeployError
 from deploy.git_tree import GitTree
 from foresight.project import LOCK, shadowing
-from handoff.client import LauncherClient
 from handoff.errors import HandoffError
+from handoff.rollout.launcher_client import LauncherClient
 from handoff.wire import Kind
 from state.errors import RecordMissing, StateError
 from state.journal_reader import verify_chain

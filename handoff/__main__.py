@@ -186,7 +186,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _replace(arguments: argparse.Namespace) -> int:
     from handoff import plain  # noqa: PLC0415 - as above
-    from handoff.rollout import Phase  # noqa: PLC0415 - as above
+    from handoff.rollout.table import Phase  # noqa: PLC0415 - as above
 
     deploy = plain.replace(
         _home(arguments),

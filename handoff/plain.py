@@ -13,11 +13,11 @@ import time
 from typing import TYPE_CHECKING, NoReturn
 
 from handoff.charge import take_account, take_home
-from handoff.client import LauncherClient
 from handoff.engine_config import EngineConfig, read_engine_config, write_engine_config
 from handoff.errors import NotRunning
 from handoff.release_files import Manifest, read_manifest
-from handoff.replace import Driver, Watcher
+from handoff.rollout.driver import Driver, Watcher
+from handoff.rollout.launcher_client import LauncherClient
 from handoff.tree_snapshot import snapshot_tree
 from handoff.wire import Kind
 from state.atomic_file import SystemFiles, make_directory
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from handoff.events import Event
-    from handoff.rollout import Deploy, Phase
+    from handoff.rollout.events import Event
+    from handoff.rollout.table import Deploy, Phase
     from handoff.wish import Wish
 
 DOWN_S_MAX = 60.0

@@ -10,12 +10,13 @@ import typing
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from handoff import events, supervision
+from handoff import supervision
+from handoff.rollout import events
 from tests.mutants import Mutant
 
 UNIONS: Final = (events.Event, events.Command, supervision.Action)
-DRIVER: Final = "handoff/replace.py"
-ROLLOUT: Final = "handoff/rollout.py"
+DRIVER: Final = "handoff/rollout/driver.py"
+ROLLOUT: Final = "handoff/rollout/table.py"
 SUPERVISION: Final = "handoff/supervision.py"
 REQUESTS: Final = "deploy/requests.py"
 

@@ -33,10 +33,10 @@ from foresight.cli.output import (
 )
 from foresight.cli.planning import show_plan
 from foresight.project import ENTRY
-from handoff.client import LauncherClient
 from handoff.exit_codes import ExitCode
 from handoff.limits import NS, SHADOW_S_MAX
 from handoff.release_files import read_manifest
+from handoff.rollout.launcher_client import LauncherClient
 from handoff.wire import Kind
 from handoff.wish import BAKE_NONE, Wish
 

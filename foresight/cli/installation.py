@@ -17,8 +17,8 @@ from foresight import config as configuration
 from foresight.cli.output import detail
 from foresight.errors import ConfigError
 from handoff.cadence import Cadence, Schedule
-from handoff.client import LauncherClient
 from handoff.limits import NS
+from handoff.rollout.launcher_client import LauncherClient
 from handoff.wire import Kind, Message
 from state.local_store import read_only_snapshot
 

@@ -30,12 +30,12 @@ from foresight.errors import ConfigError
 from foresight.exchange.recordings import recorded_assets
 from foresight.project import ENTRY
 from handoff import launcher_process
-from handoff.client import LauncherClient
 from handoff.engine_config import Companion, EngineConfig, write_engine_config
 from handoff.errors import HandoffError, NotRunning
 from handoff.exit_codes import ExitCode
 from handoff.plain import launcher_lock_free, prepare_home
 from handoff.release_files import read_manifest
+from handoff.rollout.launcher_client import LauncherClient
 from handoff.wire import Kind
 from state.errors import HomeUnsuitable, RecordMissing
 from state.record import Timeline, check_identity

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from deploy.history import Entry
-from handoff.rollout import ENDED
-from handoff.rollout import Phase as Stage
+from handoff.rollout.table import ENDED
+from handoff.rollout.table import Phase as Stage
 from state.record import Record
 
 STAGES: Final = (Stage.BUILDING, Stage.STARTING, Stage.GATING, Stage.READY, Stage.BAKING)

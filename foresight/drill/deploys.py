@@ -21,7 +21,7 @@ from foresight.drill.faults import BAKE
 from foresight.evidence.git import run_git
 from foresight.evidence.waiting import now_ns, wait_for
 from foresight.project import ENTRY
-from handoff.client import LauncherClient
+from handoff.rollout.launcher_client import LauncherClient
 from handoff.wire import Kind
 from handoff.wish import Wish
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from deploy.requests import Request, ask_abort, close_request, interruption, write_request
-from handoff.events import AbortAsked, Superseded
+from handoff.rollout.events import AbortAsked, Superseded
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -74,7 +74,7 @@ def test_what_is_made_and_has_a_twin_has_its_mutants() -> None:
     for package in ("handoff", "deploy"):
         for path in (ROOT / package).rglob("*.py"):
             text = path.read_text(encoding="utf-8")
-            if "handoff.events" in text or path.name == "supervision.py":
+            if "handoff.rollout.events" in text or path.name == "supervision.py":
                 made |= produced(text)
     known = members()
     wanted = {

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from docs import build
-from handoff.rollout import TRANSITIONS
+from handoff.rollout.table import TRANSITIONS
 
 DOCS = Path(build.__file__).parent
 GUIDE = DOCS / "guide.md"

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
-from handoff import replace
 from handoff.errors import WireBroken
-from handoff.events import (
+from handoff.gate_verdict import failed, passed
+from handoff.rollout import driver as replace
+from handoff.rollout.driver import Driver, Limits, Watcher
+from handoff.rollout.events import (
     AbortAsked,
     BakeEnded,
     Built,
@@ -24,9 +26,7 @@ from handoff.events import (
     TimeLimitPassed,
     Took,
 )
-from handoff.gate_verdict import failed, passed
-from handoff.replace import Driver, Limits, Watcher
-from handoff.rollout import Deploy, Phase
+from handoff.rollout.table import Deploy, Phase
 from handoff.wire import Kind, Message
 from handoff.wish import Wish
 

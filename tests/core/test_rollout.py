@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handoff import events, rollout
 from handoff.errors import InvalidTransition
-from handoff.events import (
+from handoff.gate_verdict import failed, passed
+from handoff.rollout import events
+from handoff.rollout import table as rollout
+from handoff.rollout.events import (
     AbortAsked,
     Approve,
     BakeEnded,
@@ -36,11 +38,10 @@ from handoff.events import (
     TimeLimitPassed,
     Took,
 )
-from handoff.gate_verdict import failed, passed
-from handoff.rollout import ENDED, TRANSITIONS, Deploy, Phase, step
+from handoff.rollout.table import ENDED, TRANSITIONS, Deploy, Phase, step
 
 if TYPE_CHECKING:
-    from handoff.events import Command
+    from handoff.rollout.events import Command
 
 SCHEMA = passed("schema", "version 2", seconds=0.1)
 EXAMPLES: tuple[Event, ...] = (
@@ -253,7 +254,7 @@ def test_events_and_commands_are_frozen_and_named_in_one_union_each() -> None:
         for name, value in vars(events).items()
         if isinstance(value, type)
         and issubclass(value, msgspec.Struct)
-        and value.__module__ == "handoff.events"
+        and value.__module__ == "handoff.rollout.events"
     }
     unions = (*typing.get_args(events.Event), *typing.get_args(events.Command))
     assert members == set(unions)

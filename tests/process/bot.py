@@ -24,12 +24,12 @@ from deploy.branch import Policy
 from deploy.git_tree import GitTree
 from deploy.hook_script import Settings
 from handoff import launcher_process
-from handoff.client import LauncherClient
 from handoff.engine_config import Companion, EngineConfig, write_engine_config
 from handoff.errors import HandoffError
 from handoff.plain import prepare_home
 from handoff.processes import KILL, identity_of, watch
 from handoff.release_files import read_manifest
+from handoff.rollout.launcher_client import LauncherClient
 from handoff.wire import Kind
 from handoff.wish import Wish
 from state.errors import RecordMissing

@@ -20,8 +20,8 @@ from tests.process.faults import FaultySettings
 if TYPE_CHECKING:
     import subprocess
 
-    from handoff.replace import Limits, Watcher
-    from handoff.rollout import Deploy
+    from handoff.rollout.driver import Limits, Watcher
+    from handoff.rollout.table import Deploy
     from state.journal_frames import Line
 
 MODULE: Final = Path(__file__).with_name("faulty_worker.py")

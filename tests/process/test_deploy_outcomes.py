@@ -14,9 +14,9 @@ import pytest
 
 from deploy import history, requests
 from deploy.deployer import Deployer
-from handoff.client import LauncherClient, RequestRefused
 from handoff.gate_verdict import GateName, GateResult
-from handoff.rollout import Phase
+from handoff.rollout.launcher_client import LauncherClient, RequestRefused
+from handoff.rollout.table import Phase
 from handoff.wire import Kind
 from handoff.wish import Wish
 from state.errors import WriteFailed

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from deploy import frozen_directory
-from handoff.client import LauncherClient
 from handoff.errors import NotRunning
 from handoff.exit_codes import ExitCode
 from handoff.processes import identity_of
+from handoff.rollout.launcher_client import LauncherClient
 from handoff.wire import Kind
 from state.local_store import read_only_snapshot
 

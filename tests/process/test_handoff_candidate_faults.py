@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench.installation import send
-from handoff.events import AbortAsked, Took
 from handoff.exit_codes import ExitCode
 from handoff.processes import identity_of
-from handoff.replace import Limits, Watcher
-from handoff.rollout import Deploy, Phase
+from handoff.rollout.driver import Limits, Watcher
+from handoff.rollout.events import AbortAsked, Took
+from handoff.rollout.table import Deploy, Phase
 from tests.process.hurt import PERIOD_S, Hurt, verify_counts, verify_nothing_lost
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from handoff.events import Event
+    from handoff.rollout.events import Event
 
 pytestmark = pytest.mark.timeout(180)
 

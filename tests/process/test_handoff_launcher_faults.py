@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench.installation import is_alive, send
-from handoff.client import LauncherClient
 from handoff.exit_codes import ExitCode
-from handoff.rollout import Phase
+from handoff.rollout.launcher_client import LauncherClient
+from handoff.rollout.table import Phase
 from handoff.sockets import connect_unix
 from handoff.wire import Kind, encode
 from tests.process.hurt import ENTRY, PERIOD_S, Hurt, verify_counts, verify_nothing_lost

@@ -1,6 +1,6 @@
 """The simulated deployer: one deploy after another, by the real table of phases.
 
-What an event leads to is `handoff.rollout.step`; this file draws releases, tells the launcher
+What an event leads to is `handoff.rollout.table.step`; this file draws releases, tells the launcher
 what the table wants, and now and then changes its mind, dies or is started again.
 """
 
@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from handoff import rollout
-from handoff.events import (
+from handoff.gate_verdict import from_message
+from handoff.limits import NS
+from handoff.rollout import table as rollout
+from handoff.rollout.events import (
     AbortAsked,
     Approve,
     BakeEnded,
@@ -30,9 +32,7 @@ from handoff.events import (
     TimeLimitPassed,
     Took,
 )
-from handoff.gate_verdict import from_message
-from handoff.limits import NS
-from handoff.rollout import ENDED, Deploy, Phase
+from handoff.rollout.table import ENDED, Deploy, Phase
 from handoff.wire import Kind, Message
 from tests.sim.application import Fault, Release
 from tests.sim.launcher import RequestRefused

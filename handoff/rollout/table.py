@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from handoff.errors import InvalidTransition
-from handoff.events import (
+from handoff.rollout.events import (
     AbortAsked,
     Approve,
     BakeEnded,

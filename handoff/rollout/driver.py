@@ -11,9 +11,10 @@ import dataclasses
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from handoff import rollout
-from handoff.client import LauncherClient, RequestRefused
-from handoff.events import (
+from handoff.gate_verdict import GateName, failed, from_message, passed
+from handoff.limits import READY_TIMEOUT_S
+from handoff.rollout import table as rollout
+from handoff.rollout.events import (
     AbortAsked,
     Approve,
     BakeEnded,
@@ -35,9 +36,8 @@ from handoff.events import (
     TimeLimitPassed,
     Took,
 )
-from handoff.gate_verdict import GateName, failed, from_message, passed
-from handoff.limits import READY_TIMEOUT_S
-from handoff.rollout import ENDED, Deploy, Phase
+from handoff.rollout.launcher_client import LauncherClient, RequestRefused
+from handoff.rollout.table import ENDED, Deploy, Phase
 from handoff.wire import Kind, Message
 from handoff.wish import options_of
 from state.local_store import read_only_snapshot

@@ -1,0 +1,1 @@
+"""A deploy: its phases as a table, and what drives them."""
