@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from handoff.gate_verdict import GateName, failed, passed, skipped
-from handoff.redeciding import impurity_of, refusal_of, words_of
+from handoff.replay.comparison import impurity_of, refusal_of, words_of
 from handoff.wish import DIFFER_ANY
 
 if TYPE_CHECKING:
     from handoff.gate_verdict import GateVerdict
-    from handoff.redeciding import Comparison
+    from handoff.replay.comparison import Comparison
     from handoff.wish import Wish
 
 MIB: Final = 1 << 20

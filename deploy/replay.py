@@ -17,7 +17,7 @@ from deploy import commands
 from deploy.gates import effects_gate, replay_gate
 from handoff.gate_verdict import LIMITS_S, GateName, GateVerdict, failed, skipped
 from handoff.logs import last_words
-from handoff.redeciding import Comparison
+from handoff.replay.comparison import Comparison
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -143,28 +143,28 @@ def _worker(arguments: argparse.Namespace) -> int:
 
 
 def _recorded(arguments: argparse.Namespace) -> int:
-    from handoff import replay_process  # noqa: PLC0415 - as above
+    from handoff.replay import process as replay_process  # noqa: PLC0415 - as above
 
     replay_process.tell_recorded(arguments.home, arguments.release, last=arguments.last)
     return ExitCode.DONE
 
 
 def _replay(arguments: argparse.Namespace) -> int:
-    from handoff import replay_process  # noqa: PLC0415 - as above
+    from handoff.replay import process as replay_process  # noqa: PLC0415 - as above
 
     replay_process.replay_told(arguments.home, arguments.release)
     return ExitCode.DONE
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    from handoff import verify_process  # noqa: PLC0415 - as above
+    from handoff.replay import verify as verify_process  # noqa: PLC0415 - as above
 
     verify_process.verify_told(arguments.home, arguments.release)
     return ExitCode.DONE
 
 
 def _knowledge(arguments: argparse.Namespace) -> int:
-    from handoff import verify_process  # noqa: PLC0415 - as above
+    from handoff.replay import verify as verify_process  # noqa: PLC0415 - as above
 
     verify_process.tell_knowledge(arguments.home, arguments.release)
     return ExitCode.DONE

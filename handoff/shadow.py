@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Generic
 
 from handoff.gate_verdict import GateName, GateVerdict, failed, passed
 from handoff.limits import FOLLOW_POLL_S, NS, READY_TIMEOUT_S, SHADOW_S_MAX
-from handoff.redeciding import (
+from handoff.replay.comparison import (
     Comparison,
     count,
     recorded_of,

@@ -34,7 +34,7 @@ from state.record_file import PREVIOUS, RECORD, read_generation
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from handoff.verify_process import Knowledge
+    from handoff.replay.verify import Knowledge
     from state.commit import Generation
     from state.cycle_audit import CycleReport
 

@@ -1,7 +1,7 @@
 """Replay of a whole journal, each part by the release that decided it, one process after another.
 
 Owns the parts into which a journal falls, the hand-over of the record from one release to the
-next, and the processes. What a release finds is `handoff.verify_process`'s.
+next, and the processes. What a release finds is `handoff.replay.verify`'s.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from handoff.engine_config import EngineConfigInvalid, read_engine_config
 from handoff.errors import ReleaseUnusable
 from handoff.logs import last_words
 from handoff.release_files import read_manifest
-from handoff.verify_process import Knowledge, Otherwise, Part, Verified
+from handoff.replay.verify import Knowledge, Otherwise, Part, Verified
 from state.cycle_audit import effective
 from state.journal_reader import read_lines
 

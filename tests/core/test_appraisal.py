@@ -11,9 +11,9 @@ import pytest
 from msgspec.structs import asdict
 from typing_extensions import override
 
-from handoff.appraisal import WORDS_MAX, appraisal_words
 from handoff.cadence import Schedule
-from handoff.redeciding import (
+from handoff.replay.appraisal import WORDS_MAX, appraisal_words
+from handoff.replay.comparison import (
     Comparison,
     Lost,
     Origin,
@@ -30,7 +30,7 @@ from tests.engine_world import Application, Body, order
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from handoff.redeciding import Message
+    from handoff.replay.comparison import Message
     from handoff.simulation import Simulation
     from handoff.workload import Cycle
 

@@ -30,7 +30,7 @@ from handoff.gate_verdict import (
     skipped,
     to_message,
 )
-from handoff.redeciding import Comparison, Example
+from handoff.replay.comparison import Comparison, Example
 from handoff.wish import Wish
 
 SIZES = st.integers(min_value=0, max_value=1 << 45)

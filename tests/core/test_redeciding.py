@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from handoff.cadence import Schedule
-from handoff.redeciding import (
+from handoff.replay.comparison import (
     EXAMPLES_MAX,
     WORDS_MAX,
     Comparison,
@@ -33,7 +33,7 @@ from tests.engine_world import Application, order
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from handoff.redeciding import Message
+    from handoff.replay.comparison import Message
     from handoff.simulation import Simulation
     from handoff.workload import Cycle
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from msgspec.structs import replace
 
-from handoff.appraisal import Aftermath, appraisal_words
 from handoff.deciding import cycle_of, decide_once, encode_bodies, inputs_of, shape_fault
 from handoff.errors import WorkloadFaulty
+from handoff.replay.appraisal import Aftermath, appraisal_words
 from handoff.workload import Appraisal, Cycle, Workload
 from state.cycle_audit import effective
 from state.errors import SchemaMismatch

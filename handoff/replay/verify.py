@@ -15,7 +15,7 @@ import msgspec
 from handoff.cadence import Schedule
 from handoff.errors import WorkloadFaulty
 from handoff.rebuild import replay_with
-from handoff.replay_process import load, words_apart
+from handoff.replay.process import load, words_apart
 from state.journal_reader import read_lines
 from state.local_store import read_only_snapshot
 from state.open_struct import decode_open, encode_open

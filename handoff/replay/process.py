@@ -16,7 +16,8 @@ import msgspec
 
 from handoff.cadence import Schedule
 from handoff.errors import HandoffError
-from handoff.redeciding import (
+from handoff.release_files import read_manifest
+from handoff.replay.comparison import (
     REPLAY_FORMAT,
     Lost,
     Message,
@@ -26,7 +27,6 @@ from handoff.redeciding import (
     origin_of,
     recorded_cycles,
 )
-from handoff.release_files import read_manifest
 from handoff.worker_process import WorkerOptions, load_workload
 from state.journal_frames import CHECKPOINT_CYCLES
 from state.journal_reader import read_lines

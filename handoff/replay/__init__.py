@@ -1,0 +1,1 @@
+"""Recorded cycles decided again: by another release, or to prove the journal."""
