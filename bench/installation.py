@@ -22,13 +22,13 @@ from foresight.evidence.processes import end, workers_of
 from foresight.evidence.processes import send as send_to
 from foresight.evidence.report import Report, newest_performed, reports_in
 from foresight.evidence.waiting import wait_for
-from handoff.hosts import process_of
 from handoff.processes import identity_of
 from handoff.rollout.driver import Driver, Limits, Watcher
 from handoff.rollout.launcher_client import LauncherClient
 from handoff.tree_snapshot import snapshot_tree
 from handoff.wire import Kind, Message
 from handoff.wish import Wish
+from handoff.worker.hosts import process_of
 from state.errors import RecordMissing
 from state.local_store import read_only_snapshot
 

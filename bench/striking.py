@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple
 from bench.fault_plan import RELEASE_FAULTS, Fault, Place, Strike
 from foresight.evidence.processes import send
 from handoff.errors import HandoffError
-from handoff.hosts import process_of
 from handoff.processes import Identity, identity_of
 from handoff.wire import Kind
+from handoff.worker.hosts import process_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -1,7 +1,7 @@
 """Gates that a release has to pass before it is started: numbers in, a verdict out.
 
 Owns the gates that are arithmetic on numbers. Measuring the numbers is `host`'s matter; gates
-that need the release's own code run in the candidate (`handoff.gates`).
+that need the release's own code run in the candidate (`handoff.worker.gates`).
 """
 
 from __future__ import annotations

@@ -33,9 +33,9 @@ from foresight.venues.keys import read_key
 from foresight.venues.paper import Paper
 from foresight.venues.polymarket import Polymarket
 from foresight.venues.waiting import until_reachable
-from handoff.boundary_clock import SystemClock
 from handoff.cadence import app_time_ns, every
-from handoff.ports import Clock
+from handoff.worker.boundary_clock import SystemClock
+from handoff.worker.ports import Clock
 from handoff.workload import (
     Absent,
     Appraisal,

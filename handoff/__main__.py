@@ -125,7 +125,7 @@ def _launcher(arguments: argparse.Namespace) -> int:
 
 
 def _worker(arguments: argparse.Namespace) -> int:
-    from handoff.worker_process import WorkerOptions, run_worker  # noqa: PLC0415 - as above
+    from handoff.worker.process import WorkerOptions, run_worker  # noqa: PLC0415 - as above
     from state.record import Timeline  # noqa: PLC0415 - as above
 
     return run_worker(

@@ -13,16 +13,16 @@ import secrets
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from handoff import gates
 from handoff.cadence import Schedule
-from handoff.cycle import CycleRunner
 from handoff.errors import WorkloadFaulty
-from handoff.follower import as_owned_by
 from handoff.limits import NS
 from handoff.logs import Log
 from handoff.rebuild import replay_with
 from handoff.virtual_time import VirtualClock, run_virtual
 from handoff.wish import BAKE_BY_HAND
+from handoff.worker import gates
+from handoff.worker.cycle import CycleRunner
+from handoff.worker.follower import as_owned_by
 from state import transitions
 from state.memory_store import MemoryStore
 from state.open_struct import decode_open

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from handoff.cycle import CycleRunner
 from handoff.errors import WorkloadFaulty
 from handoff.limits import NS
 from handoff.virtual_time import VirtualClock, run_virtual
+from handoff.worker.cycle import CycleRunner
 from state import transitions
 from state.record import Control, Record, Rollout, evidence_of
 from state.store import Note

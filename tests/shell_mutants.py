@@ -183,7 +183,7 @@ SHELL_MUTANTS = (
     ),
     _mutant(
         "what is absent is sent again at once",
-        "handoff/effects.py",
+        "handoff/worker/effects.py",
         "        return self.monotonic_ns() > last_ns + IN_FLIGHT_NS",
         "        return self.monotonic_ns() >= last_ns",
         "test_effects_outcomes.py::test_what_is_absent_where_repeats_execute_is_not_"
@@ -191,21 +191,21 @@ SHELL_MUTANTS = (
     ),
     _mutant(
         "a doubtful effect is sent again",
-        "handoff/effects.py",
+        "handoff/worker/effects.py",
         "        may_repeat = planned and self._may_send and not blocked",
         "        may_repeat = self._may_send and not blocked",
         "test_effects_outcomes.py::test_a_doubtful_effect_is_only_ever_asked_about",
     ),
     _mutant(
         "a new owner sends without asking",
-        "handoff/effects.py",
+        "handoff/worker/effects.py",
         "        if planned and self._fresh:",
         "        if planned:",
         "test_effects_outcomes.py::test_absence_is_final_only_when_no_request_can_be_under_way",
     ),
     _mutant(
         "an accepted effect is sent again",
-        "handoff/effects.py",
+        "handoff/worker/effects.py",
         "        return await self._ask_about(effect, may_repeat=not isinstance(answer, Pending))",
         "        return await self._ask_about(effect, may_repeat=True)",
         "test_effects_outcomes.py::test_an_accepted_effect_is_never_sent_again_even_"
@@ -213,14 +213,14 @@ SHELL_MUTANTS = (
     ),
     _mutant(
         "a halted owner sends",
-        "handoff/effects.py",
+        "handoff/worker/effects.py",
         'blocked = blocked or ("" if self._may_send else "halted")',
         'blocked = blocked or ""',
         "test_effects_outcomes.py::test_while_halted_nothing_is_sent",
     ),
     _mutant(
         "an unknown outcome is repeated blindly",
-        "handoff/cycle.py",
+        "handoff/worker/cycle.py",
         "            return found if found.attempt == attempt else "
         "self._store.transact(bound, note)",
         "            return found if found.attempt == note.kind else "
@@ -230,7 +230,7 @@ SHELL_MUTANTS = (
     ),
     _mutant(
         "a command is decided over",
-        "handoff/cycle.py",
+        "handoff/worker/cycle.py",
         "    if record.control != control:",
         "    if record.control != control and record.control.halted:",
         "test_cycle_commits.py::test_a_command_that_lands_while_it_is_decided_is_decided_upon",
@@ -251,21 +251,21 @@ SHELL_MUTANTS = (
     ),
     _mutant(
         "an early wake is accepted",
-        "handoff/worker.py",
+        "handoff/worker/life.py",
         "            if left_ns <= 0 or self._leave:",
         "            if left_ns <= 2_000_000 or self._leave:",
         "test_worker_wakes.py::test_a_timer_that_wakes_early_starts_no_cycle_early",
     ),
     _mutant(
         "a signal that was sent counts as death",
-        "handoff/follower.py",
+        "handoff/worker/follower.py",
         "        if not self._watch_owner(owner).gone():",
         "        if not (self._killed == owner or self._watch_owner(owner).gone()):",
         "test_worker_seizes.py::test_an_owner_that_does_not_die_of_a_kill_is_not_seized_from",
     ),
     _mutant(
         "an owner is overdue by the clock alone",
-        "handoff/follower.py",
+        "handoff/worker/follower.py",
         "        return waited_ns > schedule.bounds.overdue_ns and (",
         "        return waited_ns >= 0 and (",
         "test_worker_overdue.py::test_an_owner_has_the_whole_limit_after_a_step_of_"
@@ -273,7 +273,7 @@ SHELL_MUTANTS = (
     ),
     _mutant(
         "a candidate takes unapproved",
-        "handoff/follower.py",
+        "handoff/worker/follower.py",
         "        if self._bake is None:\n            return False\n        return record",
         "        if self._bake is None and self._took_epoch:\n"
         "            return False\n"
@@ -289,14 +289,14 @@ SHELL_MUTANTS = (
     ),
     _mutant(
         "a wish to go back outlives its bake",
-        "handoff/follower.py",
+        "handoff/worker/follower.py",
         "            asked = self._take_back == record.rollout.deploy_id",
         "            asked = bool(self._take_back)",
         "test_worker_returns.py::test_a_wish_to_undo_one_deploy_does_not_undo_a_later_one",
     ),
     _mutant(
         "what a release does wrong while it performs is forgotten",
-        "handoff/effects.py",
+        "handoff/worker/effects.py",
         "        if not is_outside(error, self._workload.outside):",
         "        if is_outside(error, self._workload.outside):",
         "test_cycle_weather.py::test_an_effect_whose_code_is_wrong_ends_a_bake_and_is_in_doubt_"
@@ -304,7 +304,7 @@ SHELL_MUTANTS = (
     ),
     _mutant(
         "a bad cycle counts as clean",
-        "handoff/cycle.py",
+        "handoff/worker/cycle.py",
         "cleanliness=Cleanliness.OUTSIDE if raised or self._slow_cycles else cleanliness",
         "cleanliness=cleanliness",
         "test_cycle_weather.py::test_a_slow_cycle_between_punctual_ones_is_not_clean_and_ends_"
@@ -312,7 +312,7 @@ SHELL_MUTANTS = (
     ),
     _mutant(
         "a release that is too slow for its period stays",
-        "handoff/cycle.py",
+        "handoff/worker/cycle.py",
         "        if self._slow_cycles <= SLOW_CYCLES_MAX:",
         "        if self._slow_cycles >= 0:",
         "test_cycle_weather.py::test_cycles_longer_than_the_period_end_a_bake_when_too_many_run_"

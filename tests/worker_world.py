@@ -13,10 +13,10 @@ import msgspec
 
 from handoff.cadence import Schedule
 from handoff.limits import NS
-from handoff.parts import Parts
 from handoff.virtual_time import VirtualClock, run_virtual
 from handoff.wire import Kind, decode, encode
-from handoff.worker import Leaving, Worker
+from handoff.worker.life import Leaving, Worker
+from handoff.worker.parts import Parts
 from tests.engine_world import (
     FIRST,
     START_NS,

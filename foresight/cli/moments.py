@@ -1,7 +1,7 @@
 """The clock of a command: what it shows, how long it waits between two looks.
 
 Owns every reading of time in this package. Nothing here is a boundary: whoever waits for a
-cycle is a worker, with `handoff.boundary_clock`.
+cycle is a worker, with `handoff.worker.boundary_clock`.
 """
 
 from __future__ import annotations

@@ -22,9 +22,9 @@ from foresight.cli.verifying import ReplayedJournal, Unanswered, knowledge_of, r
 from handoff.charge import take_home
 from handoff.errors import AnotherInCharge, ReleaseUnusable
 from handoff.exit_codes import ExitCode
-from handoff.hosts import process_of
 from handoff.plain import prepare_home
 from handoff.processes import proven_dead
+from handoff.worker.hosts import process_of
 from state.archive import StateNewer, export_state, restore_state
 from state.errors import RecordDamaged, RecordMissing, StateUnusable
 from state.journal_reader import segments, verify_chain, verify_cycles

@@ -15,8 +15,8 @@ from nicegui import Client, app, ui
 from foresight.dashboard.markup import REGIONS, title_of
 from foresight.dashboard.source import Source
 from foresight.dashboard.view import Snapshot, Trouble, View, view_of
-from handoff.boundary_clock import SystemClock
 from handoff.limits import MS
+from handoff.worker.boundary_clock import SystemClock
 
 STATIC: Final = Path(__file__).parent / "static"
 ASSETS: Final = "/assets"

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final
 from foresight.drill.scene import Scene, require
 from foresight.evidence.errors import CourseLeft
 from foresight.evidence.waiting import now_ns, wait_instant
-from handoff.hosts import process_of
 from handoff.limits import MS
 from handoff.processes import proven_dead
+from handoff.worker.hosts import process_of
 from state.record import Phase
 
 if TYPE_CHECKING:

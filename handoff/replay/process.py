@@ -27,7 +27,7 @@ from handoff.replay.comparison import (
     origin_of,
     recorded_cycles,
 )
-from handoff.worker_process import WorkerOptions, load_workload
+from handoff.worker.process import WorkerOptions, load_workload
 from state.journal_frames import CHECKPOINT_CYCLES
 from state.journal_reader import read_lines
 from state.local_store import read_only_snapshot

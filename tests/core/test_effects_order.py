@@ -6,9 +6,9 @@ from functools import partial
 
 import msgspec
 
-from handoff.effects import Performer, Verdict
 from handoff.limits import LANES_MAX, NS, RESOLVE_ATTEMPTS_MAX
 from handoff.virtual_time import VirtualClock, run_virtual
+from handoff.worker.effects import Performer, Verdict
 from handoff.workload import Unknown, receipt
 from state.record import Effect, Fate, Outcome, Receipt
 from tests.engine_world import START_NS, Application, LogBook, Venue, order

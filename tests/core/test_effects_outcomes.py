@@ -8,9 +8,9 @@ import msgspec
 import pytest
 from typing_extensions import override
 
-from handoff.effects import Performer, Verdict
 from handoff.limits import IN_FLIGHT_NS, NS, RESOLVE_ATTEMPTS_MAX
 from handoff.virtual_time import VirtualClock, run_virtual
+from handoff.worker.effects import Performer, Verdict
 from handoff.workload import Absent, Pending, Unknown, receipt
 from state.record import Delivery, Effect, Fate, Outcome, Receipt
 from tests.engine_world import START_NS, Answer, Application, LogBook, Venue, order

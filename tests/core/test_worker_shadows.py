@@ -9,7 +9,7 @@ import pytest
 
 from handoff.wire import Kind
 from handoff.wish import Wish
-from handoff.worker import Leaving
+from handoff.worker.life import Leaving
 from state import transitions
 from state.record import Control
 from state.store import Note

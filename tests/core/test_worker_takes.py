@@ -11,7 +11,7 @@ from typing_extensions import override
 from handoff.cadence import every
 from handoff.limits import NS, YIELD_NS
 from handoff.wire import Kind
-from handoff.worker import Leaving
+from handoff.worker.life import Leaving
 from handoff.workload import NotReady, Ready, Reconciliation
 from state import transitions
 from state.record import Control, Phase

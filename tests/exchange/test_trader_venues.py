@@ -16,7 +16,7 @@ from foresight.venues.base import Missing, NotBought
 from foresight.venues.ccxt_calls import Requests
 from foresight.venues.paper import Paper
 from foresight.venues.polymarket import Polymarket
-from handoff.boundary_clock import SystemClock
+from handoff.worker.boundary_clock import SystemClock
 from handoff.workload import Context, Reconciliation, payload_of
 from state.record import Timeline
 from tests.exchange.served import Running

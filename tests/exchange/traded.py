@@ -16,8 +16,8 @@ from foresight.config import Config, load
 from foresight.market import SCHEMA as MARKET
 from foresight.market import Market
 from foresight.trader import EXCHANGE_URL, Trader, create_with
-from handoff.boundary_clock import SystemClock
 from handoff.cadence import Schedule, seed_of
+from handoff.worker.boundary_clock import SystemClock
 from handoff.workload import Absent, Context, Cycle, Pending, Unavailable, Unknown
 from state.record import Control, Effect, Outcome, Receipt, Timeline
 from tests.exchange.served import Running, StandingClock

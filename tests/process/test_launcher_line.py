@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from handoff.channel import LauncherChannel
 from handoff.limits import WIRE_LINE_BYTES_MAX
 from handoff.sockets import listen_unix
 from handoff.wire import Kind, LineBuffer
+from handoff.worker.channel import LauncherChannel
 
 if TYPE_CHECKING:
     import socket

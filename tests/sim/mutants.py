@@ -23,10 +23,10 @@ SEEDS_MAX: Final = 1000
 TIMEOUT_S: Final = 900
 
 TRANSITIONS: Final = "state/transitions.py"
-FOLLOWER: Final = "handoff/follower.py"
-EFFECTS: Final = "handoff/effects.py"
-WORKER: Final = "handoff/worker.py"
-CYCLE: Final = "handoff/cycle.py"
+FOLLOWER: Final = "handoff/worker/follower.py"
+EFFECTS: Final = "handoff/worker/effects.py"
+WORKER: Final = "handoff/worker/life.py"
+CYCLE: Final = "handoff/worker/cycle.py"
 SUPERVISION: Final = "handoff/supervision.py"
 
 

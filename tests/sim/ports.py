@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from handoff.log_events import LogEvent
-    from handoff.ports import OtherWorker
+    from handoff.worker.ports import OtherWorker
     from state.record import WorkerId
     from tests.sim.clockwork import Clockwork, Process
     from tests.sim.faults import Faults

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from handoff.cadence import Schedule
-from handoff.parts import Parts
 from handoff.supervision import Role
 from handoff.wire import WIRE
-from handoff.worker import Worker
+from handoff.worker.life import Worker
+from handoff.worker.parts import Parts
 from state.record import WorkerId
 from tests.sim.application import Application, Release, Traits, pause
 from tests.sim.clockwork import Clockwork, Process

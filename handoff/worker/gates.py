@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from handoff.cadence import Schedule
-    from handoff.ports import Clock
+    from handoff.worker.ports import Clock
     from handoff.workload import Workload
     from state.journal_frames import Line
     from state.record import Record

@@ -16,7 +16,7 @@ from handoff.processes import KILL, Identity, Watched, boot_id, pid_namespace, w
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from handoff.ports import OtherWorker
+    from handoff.worker.ports import OtherWorker
     from state.record import WorkerId
 
 

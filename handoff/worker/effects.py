@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from handoff.logs import Log
-    from handoff.ports import Clock
+    from handoff.worker.ports import Clock
 
 Verdict = Receipt | Fate
 """A receipt, or `Fate.DOUBTFUL`."""

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Generic, Protocol
 import msgspec
 
 from handoff.deciding import cycle_of, decide_once, encode_bodies, health_of, inputs_of
-from handoff.effects import Performer
 from handoff.errors import WorkloadFaulty
 from handoff.limits import MS, NS, OUTBOX_MAX, SLOW_CYCLES_MAX
 from handoff.log_events import LogEvent
 from handoff.outside import fault_words, is_outside
+from handoff.worker.effects import Performer
 from handoff.workload import BodyT, Cycle, InputsT, Unavailable, Workload
 from state import transitions
 from state.errors import (
@@ -37,7 +37,7 @@ from state.transitions import Cleanliness
 if TYPE_CHECKING:
     from handoff.cadence import Schedule
     from handoff.logs import Log
-    from handoff.ports import Clock
+    from handoff.worker.ports import Clock
     from state.record import Control, Record, WorkerId
     from state.store import Change, Store
 

@@ -30,8 +30,8 @@ from state.store import Note
 from state.transitions import Proof
 
 if TYPE_CHECKING:
-    from handoff.parts import Parts
-    from handoff.ports import OtherWorker
+    from handoff.worker.parts import Parts
+    from handoff.worker.ports import OtherWorker
     from state.store import Change
 
 

@@ -25,8 +25,8 @@ from state.record import Phase, Record
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from handoff.parts import Parts
     from handoff.wish import Wish
+    from handoff.worker.parts import Parts
     from state.journal_frames import Line
 
 _PERIODS: float = 2.0  # as long as a cycle may be waited for, in periods

@@ -16,19 +16,19 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from handoff import life_lock
-from handoff.boundary_clock import SystemClock
 from handoff.cadence import Schedule
-from handoff.channel import LauncherChannel
 from handoff.errors import HandoffError, ReleaseUnusable
-from handoff.hosts import LocalHosts
 from handoff.logs import Log
-from handoff.parts import Parts
 from handoff.processes import STOP_SIGNALS, identity_of
 from handoff.rebuild import replay_with
 from handoff.release_files import Manifest, read_manifest
 from handoff.wire import WIRE
 from handoff.wish import Wish
-from handoff.worker import Leaving, Worker
+from handoff.worker.boundary_clock import SystemClock
+from handoff.worker.channel import LauncherChannel
+from handoff.worker.hosts import LocalHosts
+from handoff.worker.life import Leaving, Worker
+from handoff.worker.parts import Parts
 from handoff.workload import Context, Workload
 from state.errors import RecordMissing, StateError
 from state.journal_reader import newest_lines

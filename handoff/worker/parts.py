@@ -13,7 +13,7 @@ import msgspec
 
 from handoff.cadence import Schedule
 from handoff.logs import Log
-from handoff.ports import Channel, Clock, Hosts
+from handoff.worker.ports import Channel, Clock, Hosts
 from handoff.workload import BodyT, InputsT, Workload
 from state.journal_frames import Line
 from state.record import WorkerId

@@ -11,10 +11,7 @@ import asyncio
 import enum
 from typing import TYPE_CHECKING, Generic
 
-from handoff import gates
-from handoff.cycle import CycleRunner
 from handoff.errors import WorkloadFaulty
-from handoff.follower import Follower, as_owned_by
 from handoff.gate_verdict import to_message
 from handoff.limits import (
     CLOSE_S_MAX,
@@ -28,9 +25,12 @@ from handoff.limits import (
     YIELD_NS,
 )
 from handoff.log_events import LogEvent
-from handoff.shadow import Shadow
 from handoff.wire import Kind
 from handoff.wish import Wish
+from handoff.worker import gates
+from handoff.worker.cycle import CycleRunner
+from handoff.worker.follower import Follower, as_owned_by
+from handoff.worker.shadow import Shadow
 from handoff.workload import BodyT, InputsT
 from state.errors import Refusal, Refused, StateError, StateUnusable
 from state.record import Phase, Record
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from handoff.gate_verdict import GateVerdict
-    from handoff.parts import Parts
+    from handoff.worker.parts import Parts
 
 
 class Leaving(enum.Enum):

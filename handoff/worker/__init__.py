@@ -1,0 +1,1 @@
+"""The worker: owner, candidate or standby, by what the record says."""
