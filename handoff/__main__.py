@@ -119,7 +119,7 @@ def _home(arguments: argparse.Namespace) -> Path:
 
 
 def _launcher(arguments: argparse.Namespace) -> int:
-    from handoff import launcher  # noqa: PLC0415 - nothing else may load what it needs
+    from handoff.launcher import loop as launcher  # noqa: PLC0415 - nothing else may load what it needs
 
     return launcher.main(arguments.home)
 

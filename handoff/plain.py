@@ -12,9 +12,9 @@ import secrets
 import time
 from typing import TYPE_CHECKING, NoReturn
 
-from handoff.charge import take_account, take_home
-from handoff.engine_config import EngineConfig, read_engine_config, write_engine_config
 from handoff.errors import NotRunning
+from handoff.launcher.engine_config import EngineConfig, read_engine_config, write_engine_config
+from handoff.launcher.locks import take_account, take_home
 from handoff.release_files import Manifest, read_manifest
 from handoff.rollout.driver import Driver, Watcher
 from handoff.rollout.launcher_client import LauncherClient
@@ -54,7 +54,7 @@ def run(
     force_filesystem: bool = False,
 ) -> NoReturn:
     """Become a launcher that runs until it is stopped; return only by an exception."""
-    from handoff.launcher_process import (  # noqa: PLC0415 - what only talks does not need it
+    from handoff.launcher.process import (  # noqa: PLC0415 - what only talks does not need it
         command as launcher_command,
     )
 

@@ -10,14 +10,14 @@ import typing
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from handoff import supervision
+from handoff.launcher import supervision
 from handoff.rollout import events
 from tests.mutants import Mutant
 
 UNIONS: Final = (events.Event, events.Command, supervision.Action)
 DRIVER: Final = "handoff/rollout/driver.py"
 ROLLOUT: Final = "handoff/rollout/table.py"
-SUPERVISION: Final = "handoff/supervision.py"
+SUPERVISION: Final = "handoff/launcher/supervision.py"
 REQUESTS: Final = "deploy/requests.py"
 
 

@@ -25,9 +25,9 @@ from foresight.cli.installation import Installation, pass_installation
 from foresight.cli.moments import now_ns
 from foresight.cli.output import emit_json, emit_text, json_option, progress
 from foresight.project import ENTRY
-from handoff.engine_config import Companion, read_engine_config, write_engine_config
 from handoff.errors import HandoffError, NotRunning
 from handoff.exit_codes import ExitCode
+from handoff.launcher.engine_config import Companion, read_engine_config, write_engine_config
 from handoff.processes import identity_of, watch
 from state.moments import rfc3339
 

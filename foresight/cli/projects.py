@@ -31,8 +31,8 @@ from foresight.cli.output import (
 )
 from foresight.errors import ForesightError
 from foresight.project import write_project
-from handoff.charge import take_home
 from handoff.exit_codes import ExitCode
+from handoff.launcher.locks import take_home
 
 GIT_S_MAX = 60.0
 REBUILDABLE = ("releases", "environments", "logs")  # the next start makes them again

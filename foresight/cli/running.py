@@ -29,10 +29,10 @@ from foresight.cli.output import complain, detail, emit_text, progress
 from foresight.errors import ConfigError
 from foresight.exchange.recordings import recorded_assets
 from foresight.project import ENTRY
-from handoff import launcher_process
-from handoff.engine_config import Companion, EngineConfig, write_engine_config
 from handoff.errors import HandoffError, NotRunning
 from handoff.exit_codes import ExitCode
+from handoff.launcher import process as launcher_process
+from handoff.launcher.engine_config import Companion, EngineConfig, write_engine_config
 from handoff.plain import launcher_lock_free, prepare_home
 from handoff.release_files import read_manifest
 from handoff.rollout.launcher_client import LauncherClient

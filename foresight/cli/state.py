@@ -19,9 +19,9 @@ from foresight.cli.installation import Installation, pass_installation
 from foresight.cli.moments import now_ns
 from foresight.cli.output import complain, emit_json, emit_text, json_option, plain, progress
 from foresight.cli.verifying import ReplayedJournal, Unanswered, knowledge_of, replay_journal
-from handoff.charge import take_home
 from handoff.errors import AnotherInCharge, ReleaseUnusable
 from handoff.exit_codes import ExitCode
+from handoff.launcher.locks import take_home
 from handoff.plain import prepare_home
 from handoff.processes import proven_dead
 from handoff.worker.hosts import process_of

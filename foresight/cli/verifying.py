@@ -14,9 +14,9 @@ import msgspec
 
 from deploy import commands
 from foresight.cli.output import detail, progress
-from handoff.children import child_environment
-from handoff.engine_config import EngineConfigInvalid, read_engine_config
 from handoff.errors import ReleaseUnusable
+from handoff.launcher.children import child_environment
+from handoff.launcher.engine_config import EngineConfigInvalid, read_engine_config
 from handoff.logs import last_words
 from handoff.release_files import read_manifest
 from handoff.replay.verify import Knowledge, Otherwise, Part, Verified

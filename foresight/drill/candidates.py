@@ -13,9 +13,9 @@ from deploy.history import Outcome
 from foresight.drill.scene import Scene, require
 from foresight.evidence.errors import CourseLeft
 from foresight.evidence.waiting import wait_for, wait_instant
+from handoff.launcher.supervision import Role
 from handoff.limits import DRAIN_TIMEOUT_S, MS
 from handoff.processes import Identity, boot_id, pid_namespace
-from handoff.supervision import Role
 from handoff.worker.hosts import process_of
 
 if TYPE_CHECKING:

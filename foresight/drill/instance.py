@@ -15,13 +15,13 @@ from foresight.evidence.command import Answer, run_foresight
 from foresight.evidence.errors import CannotBegin, CourseLeft
 from foresight.evidence.processes import send, workers_of
 from foresight.evidence.waiting import now_ns, wait_for
-from handoff import launcher_process
-from handoff.engine_config import read_engine_config
 from handoff.errors import HandoffError, NotRunning
+from handoff.launcher import process as launcher_process
+from handoff.launcher.engine_config import read_engine_config
+from handoff.launcher.supervision import Role
 from handoff.processes import KILL, Identity, Watched, identity_of, proven_dead, spawn
 from handoff.release_files import Manifest, read_manifest
 from handoff.rollout.launcher_client import LauncherClient
-from handoff.supervision import Role
 from handoff.wire import Kind
 from state.local_store import read_only_snapshot
 from state.record import Phase

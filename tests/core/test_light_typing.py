@@ -60,7 +60,7 @@ def test_the_launcher_loads_nothing_heavy() -> None:
     """`typing` alone would be a tenth of an interpreter's memory, for years."""
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]);"
-        "import handoff.launcher_process; print(*sorted({*sys.argv[2:]} & {*sys.modules}))"
+        "import handoff.launcher.process; print(*sorted({*sys.argv[2:]} & {*sys.modules}))"
     )
     root = light_typing.__file__.rpartition("/handoff/")[0]
     heavy = ("dataclasses", "datetime", "msgspec", "pathlib", "typing")

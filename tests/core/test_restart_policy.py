@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handoff.launcher.restart_policy import Failures, backoff_s, choose_release
 from handoff.limits import FAILED_STARTS_MAX, RESTART_BACKOFF_S, RESTART_WINDOW_S
-from handoff.restart_policy import Failures, backoff_s, choose_release
 
 NEW, OLD = {"release": "r2"}, {"release": "r1"}
 

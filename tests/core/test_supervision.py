@@ -7,15 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handoff.limits import (
-    CANDIDATE_LIFE_S_MAX,
-    DRAIN_TIMEOUT_S,
-    DRIVER_ABSENCE_S_MAX,
-    HEIR_SILENCE_S_MAX,
-    HEIR_TRIAL_S,
-    READY_TIMEOUT_S,
-)
-from handoff.supervision import (
+from handoff.launcher.supervision import (
     Action,
     Child,
     Drain,
@@ -26,6 +18,14 @@ from handoff.supervision import (
     StartHeir,
     plan,
     wake_at_s,
+)
+from handoff.limits import (
+    CANDIDATE_LIFE_S_MAX,
+    DRAIN_TIMEOUT_S,
+    DRIVER_ABSENCE_S_MAX,
+    HEIR_SILENCE_S_MAX,
+    HEIR_TRIAL_S,
+    READY_TIMEOUT_S,
 )
 
 NOW_S = 5000.0

@@ -23,9 +23,9 @@ from deploy import convergence, deployer, frozen_directory, git_hook, history, r
 from deploy.branch import Policy
 from deploy.git_tree import GitTree
 from deploy.hook_script import Settings
-from handoff import launcher_process
-from handoff.engine_config import Companion, EngineConfig, write_engine_config
 from handoff.errors import HandoffError
+from handoff.launcher import process as launcher_process
+from handoff.launcher.engine_config import Companion, EngineConfig, write_engine_config
 from handoff.plain import prepare_home
 from handoff.processes import KILL, identity_of, watch
 from handoff.release_files import read_manifest

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from handoff.charge import take_account
 from handoff.errors import AnotherInCharge
+from handoff.launcher.locks import take_account
 from state.open_struct import encode_open
 from state.record import FORMAT
 from state.seal import seal

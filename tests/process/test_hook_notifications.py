@@ -15,7 +15,7 @@ from typing_extensions import override
 from deploy import history, notifications
 from deploy.errors import AddressesUnusable
 from deploy.notices import Notice
-from handoff.engine_config import Companion
+from handoff.launcher.engine_config import Companion
 from tests.process.bot import Bot
 
 pytestmark = [

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench.installation import is_alive
-from handoff.self_replacement import PREFLIGHT
+from handoff.launcher.self_replacement import PREFLIGHT
 from tests.process.hurt import Hurt, verify_counts, verify_nothing_lost
 
 if TYPE_CHECKING:

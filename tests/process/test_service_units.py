@@ -15,7 +15,7 @@ import deploy
 from deploy.unit_file import Credential, Service, unit_text
 from foresight import config
 from foresight.cli.units import credential_of
-from handoff.notify_socket import NotifySocket
+from handoff.launcher.notify_socket import NotifySocket
 from tests.process.bot import Bot
 
 pytestmark = pytest.mark.timeout(120)

@@ -1,7 +1,7 @@
 """The simulated launcher: the real rules of supervision over simulated processes.
 
-What to do next is `handoff.supervision.plan`, which release is started
-`handoff.restart_policy.choose_release`; this file only does it, and keeps of each child what the
+What to do next is `handoff.launcher.supervision.plan`, which release is started
+`handoff.launcher.restart_policy.choose_release`; this file only does it, and keeps of each child what the
 real launcher keeps. It may be killed; the next one adopts what lives.
 """
 
@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from handoff.limits import MS, NS
-from handoff.restart_policy import Failures, choose_release
-from handoff.supervision import (
+from handoff.launcher.restart_policy import Failures, choose_release
+from handoff.launcher.supervision import (
     Child,
     Drain,
     Exit,
@@ -22,6 +21,7 @@ from handoff.supervision import (
     plan,
     wake_at_s,
 )
+from handoff.limits import MS, NS
 from handoff.wire import Kind, Message
 
 if TYPE_CHECKING:

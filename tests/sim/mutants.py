@@ -27,7 +27,7 @@ FOLLOWER: Final = "handoff/worker/follower.py"
 EFFECTS: Final = "handoff/worker/effects.py"
 WORKER: Final = "handoff/worker/life.py"
 CYCLE: Final = "handoff/worker/cycle.py"
-SUPERVISION: Final = "handoff/supervision.py"
+SUPERVISION: Final = "handoff/launcher/supervision.py"
 
 
 class Edit(NamedTuple):

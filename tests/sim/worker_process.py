@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from handoff.cadence import Schedule
-from handoff.supervision import Role
+from handoff.launcher.supervision import Role
 from handoff.wire import WIRE
 from handoff.worker.life import Worker
 from handoff.worker.parts import Parts

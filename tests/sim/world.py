@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from unittest import mock
 
 from handoff.cadence import Cadence, Schedule
+from handoff.launcher.supervision import Child
 from handoff.limits import IN_FLIGHT_NS, MS, NS, RESTART_BACKOFF_S
-from handoff.supervision import Child
 from state import transitions
 from state.cycle_audit import audit_cycles
 from state.memory_store import Moment

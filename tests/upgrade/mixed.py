@@ -84,8 +84,8 @@ import os, sys
 from pathlib import Path
 from deploy import releases_dir
 from deploy.git_tree import GitTree
-from handoff import launcher_process
-from handoff.engine_config import EngineConfig, write_engine_config
+from handoff.launcher import process as launcher_process
+from handoff.launcher.engine_config import EngineConfig, write_engine_config
 from handoff.plain import prepare_home
 home, app, project, first = Path(sys.argv[1]), *sys.argv[2:]
 prepare_home(home)

@@ -10,18 +10,18 @@ import os
 import sys
 
 from handoff.errors import HandoffError, ReleaseUnusable
+from handoff.launcher.supervision import Child, Role
 from handoff.light_typing import TYPE_CHECKING, Any, Final
-from handoff.supervision import Child, Role
 from handoff.wire import Kind, Message
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Mapping
 
-    from handoff.children import Children, Running
-    from handoff.connections import Connection, Connections
-    from handoff.engine_config import EngineConfig
-    from handoff.workforce import Workforce
+    from handoff.launcher.children import Children, Running
+    from handoff.launcher.connections import Connection, Connections
+    from handoff.launcher.engine_config import EngineConfig
+    from handoff.launcher.workforce import Workforce
 
 _OWN_MODULES: Final = frozenset({"__main__", "handoff"})
 

@@ -11,18 +11,18 @@ import importlib
 import os
 import sys
 
-from handoff import launcher
 from handoff.errors import AnotherInCharge, HandoffError
+from handoff.launcher import loop as launcher
+from handoff.launcher.self_replacement import PREFLIGHT, require_readable
 from handoff.light_path import LightPath
 from handoff.light_typing import TYPE_CHECKING, Final, cast
-from handoff.self_replacement import PREFLIGHT, require_readable
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _PROGRAM: Final = (
     "import sys; sys.path.insert(0, sys.argv[1]); "
-    "from handoff.launcher_process import main; raise SystemExit(main())"
+    "from handoff.launcher.process import main; raise SystemExit(main())"
 )
 _SUBREAPER_MARK: Final = "FORESIGHT_LAUNCHER_SUBREAPER"  # as in `subreaper`
 _FAILED: Final = 1  # `ExitCode` of the commands, which has these two as well
@@ -47,7 +47,7 @@ def main() -> int:
             return launcher.preflight(home)
         if _SUBREAPER_MARK not in os.environ:
             # Before anything is held or started: this loads what shall not stay in memory.
-            importlib.import_module("handoff.subreaper").become_subreaper()
+            importlib.import_module("handoff.launcher.subreaper").become_subreaper()
         return launcher.main(home)
     except AnotherInCharge as error:
         return _fail(error, _ANOTHER)

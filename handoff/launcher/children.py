@@ -13,7 +13,8 @@ import os
 import selectors
 import time
 
-from handoff.engine_config import write_json
+from handoff.launcher.engine_config import write_json
+from handoff.launcher.supervision import Child, Role
 from handoff.light_typing import TYPE_CHECKING, Any, Final
 from handoff.processes import (
     KILL,
@@ -26,7 +27,6 @@ from handoff.processes import (
     spawn,
     watch,
 )
-from handoff.supervision import Child, Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -11,19 +11,19 @@ import json
 import socket
 import time
 
-from handoff.children import Children, Running, child_environment
 from handoff.errors import HandoffError
+from handoff.launcher.children import Children, Running, child_environment
+from handoff.launcher.restart_policy import Failures, choose_release
+from handoff.launcher.supervision import Child, Role
 from handoff.light_typing import TYPE_CHECKING, Any, Final
 from handoff.log_events import LogEvent
 from handoff.processes import Exit, Identity, watch
 from handoff.release_files import read_manifest
-from handoff.restart_policy import Failures, choose_release
-from handoff.supervision import Child, Role
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from handoff.engine_config import EngineConfig
+    from handoff.launcher.engine_config import EngineConfig
     from handoff.logs import Log
 
 JOB_ATTEMPTS: Final = 3  # a deployer that is killed goes on where it was

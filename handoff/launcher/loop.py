@@ -19,21 +19,16 @@ import socket
 import sys
 import time
 
-from handoff import self_replacement
-from handoff.charge import take_account, take_home
-from handoff.children import Children, Running
-from handoff.companions import Companions
-from handoff.connections import Connection, Connections
-from handoff.engine_config import read_engine_config
 from handoff.errors import HandoffError
-from handoff.launcher_desk import Desk
-from handoff.light_typing import TYPE_CHECKING, Any, Final
-from handoff.log_events import LogEvent
-from handoff.logs import Log
-from handoff.notify_socket import NotifySocket
-from handoff.processes import Exit as ProcessExit
-from handoff.processes import identity_of, reap_strangers
-from handoff.supervision import (
+from handoff.launcher import self_replacement
+from handoff.launcher.children import Children, Running
+from handoff.launcher.companions import Companions
+from handoff.launcher.connections import Connection, Connections
+from handoff.launcher.desk import Desk
+from handoff.launcher.engine_config import read_engine_config
+from handoff.launcher.locks import take_account, take_home
+from handoff.launcher.notify_socket import NotifySocket
+from handoff.launcher.supervision import (
     Action,
     Child,
     Drain,
@@ -45,8 +40,13 @@ from handoff.supervision import (
     plan,
     wake_at_s,
 )
+from handoff.launcher.workforce import Workforce
+from handoff.light_typing import TYPE_CHECKING, Any, Final
+from handoff.log_events import LogEvent
+from handoff.logs import Log
+from handoff.processes import Exit as ProcessExit
+from handoff.processes import identity_of, reap_strangers
 from handoff.wire import WIRE, Kind, Message
-from handoff.workforce import Workforce
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,8 +14,8 @@ import signal
 import socket
 import sys
 
-from handoff.children import child_environment
 from handoff.errors import HandoffError
+from handoff.launcher.children import child_environment
 from handoff.light_typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 from handoff.logs import last_words
 from handoff.processes import KILL, spawn

@@ -10,16 +10,16 @@ from __future__ import annotations
 import socket
 import time
 
-from handoff.children import Children, child_environment
+from handoff.launcher.children import Children, child_environment
+from handoff.launcher.restart_policy import Failures
+from handoff.launcher.supervision import Child, Role
 from handoff.light_typing import TYPE_CHECKING, Final
 from handoff.log_events import LogEvent
-from handoff.restart_policy import Failures
-from handoff.supervision import Child, Role
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from handoff.engine_config import Companion
+    from handoff.launcher.engine_config import Companion
     from handoff.logs import Log
 
 BACKLOG: Final = 64
