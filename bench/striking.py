@@ -224,7 +224,7 @@ class Striker:
     def _pause(self, whom: str, identity: Identity | None, pause_s: float) -> list[Struck]:
         blows = self._blows((whom, identity, signal.SIGSTOP))
         time.sleep(pause_s)
-        # An heir may have ended it by now: then there is nobody to continue.
+        # A standby may have ended it by now: then there is nobody to continue.
         return blows + self._blows((whom, identity, signal.SIGCONT))
 
     @staticmethod

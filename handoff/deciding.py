@@ -7,17 +7,21 @@ the same record and inputs gets the same bytes.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from handoff.cadence import Schedule, seed_of
 from handoff.errors import WorkloadFaulty
 from handoff.workload import BodyT, Cycle, Decision, InputsT, Unavailable, Workload, is_json
 from state.errors import SchemaMismatch
 from state.journal_frames import Health
+from state.open_struct import decode_open
 from state.record import Effect, Fallback, Record, Rollout, SchemaId
+from state.transitions import planned_in
 
 if TYPE_CHECKING:
-    import msgspec
+    from collections.abc import Callable
 
     from state.journal_frames import Line
     from state.store import Note
@@ -144,3 +148,31 @@ def fallback_of(workload: Workload[BodyT, InputsT], record: Record, body: BodyT)
     if target == workload.body.schema_id:
         return None
     return Fallback(schema=target, body=workload.body.encode_down(body, target))
+
+
+def replay_with(
+    workload: Workload[Any, Any], schedule: Schedule, *, effects_too: bool = False
+) -> Callable[[Record, Line], Record]:
+    """Return the replay of an application: it gives the record after a decide line, with bodies.
+
+    Args:
+        workload: The application.
+        schedule: Its boundaries.
+        effects_too: Take the effects from the decision as well, so that other ones show.
+            Recovery takes them from the line: they are what was planned.
+    """
+
+    def replay(before: Record, line: Line) -> Record:
+        header = decode_open(line.header, Record)
+        cycle = cycle_of(before, line.cycle, schedule, release=line.release)
+        decision = decide_once(workload, before, cycle, inputs_of(workload, line))
+        body, fallback = encode_bodies(workload, before, decision.body)
+        decided = (*before.outbox, *planned_in(line.cycle, decision.effects))
+        return msgspec.structs.replace(
+            header,
+            body=body,
+            fallback=fallback,
+            outbox=decided if effects_too else header.outbox,
+        )
+
+    return replay

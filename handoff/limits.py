@@ -22,8 +22,8 @@ READY_TIMEOUT_S: Final = 120.0  # import, connections and gates of a candidate
 CANDIDATE_LIFE_S_MAX: Final = 1800.0  # a candidate nobody approves is stopped
 SHADOW_S_MAX: Final = 1500.0  # of it, for cycles decided beside the owner
 DRIVER_ABSENCE_S_MAX: Final = 60.0  # a deployer may be restarted once in this time
-HEIR_SILENCE_S_MAX: Final = 30.0  # a warm heir seizes at once where nobody owns, or it hangs
-HEIR_TRIAL_S: Final = 300.0  # to get warm, to see that an owner hangs, and to seize
+STANDBY_SILENCE_S_MAX: Final = 30.0  # a warm standby seizes at once where nobody owns, or it hangs
+STANDBY_TRIAL_S: Final = 300.0  # to get warm, to see that an owner hangs, and to seize
 DRAIN_TIMEOUT_S: Final = 30.0  # then an old worker that owns nothing is killed
 LAUNCHER_REPLY_S_MAX: Final = 10.0  # a launcher that does not answer is hung
 

@@ -14,10 +14,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from handoff.cadence import Schedule
+from handoff.deciding import replay_with
 from handoff.errors import WorkloadFaulty
 from handoff.limits import NS
 from handoff.logs import Log
-from handoff.rebuild import replay_with
 from handoff.virtual_time import VirtualClock, run_virtual
 from handoff.wish import BAKE_BY_HAND
 from handoff.worker import gates

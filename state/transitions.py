@@ -125,7 +125,7 @@ def seize(
         seen: What the worker read when it judged the owner.
         proof: What it knows of the owner.
         attempt: Id of this write.
-        rollout: The bake that starts if the worker's release is a new one; None for an heir.
+        rollout: The bake that starts if the worker's release is a new one; None for a standby.
 
     Raises:
         Refused: EVIDENCE_STALE, ALREADY_OWNER, OWNER_ALIVE, BAKING.

@@ -97,17 +97,17 @@ SITES: Final = (
     Site("AbortAsked", REQUESTS, "return AbortAsked(by)", _INTERRUPTED),
     Site("Superseded", REQUESTS, "else Superseded(newer.deploy)", _INTERRUPTED),
     Site(
-        "StartHeir",
+        "StartStandby",
         SUPERVISION,
-        'return [StartHeir("no worker is alive")]',
-        "test_supervision.py::test_without_an_heir_one_is_started",
+        'return [StartStandby("no worker is alive")]',
+        "test_supervision.py::test_without_a_standby_one_is_started",
     ),
     Site(
         "Drain",
         SUPERVISION,
         "Drain(child.name)\n        for child in situation.children\n"
         "        if child.stopping_s is None and",
-        "test_supervision.py::test_an_heir_that_never_gets_warm_is_ended_and_followed_by_another",
+        "test_supervision.py::test_a_standby_that_never_gets_warm_is_ended_and_followed_by_another",
     ),
     Site(
         "Kill",

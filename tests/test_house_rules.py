@@ -5,12 +5,14 @@ real tree: a rule that cannot fail proves nothing.
 """
 
 import ast
+import configparser
 import re
 import subprocess
 import sys
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
+import grimp
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -310,3 +312,64 @@ def test_programs_refuse_to_run_without_asserts(program: str) -> None:
     done = subprocess.run(command, check=False, capture_output=True, cwd=ROOT, text=True)  # noqa: S603 - our own program
     assert done.returncode != 0
     assert "-O" in done.stderr
+
+
+# --- layers -----------------------------------------------------------------------------
+
+IMPORT_RULES = configparser.ConfigParser(allow_no_value=True)
+IMPORT_RULES.read(ROOT / ".importlinter")
+# Not in the list of pure modules, although nothing impure is imported: each with its reason.
+DOES_IO_UNSEEN = {
+    "foresight.own_strategies": "it imports a project's own modules",
+    "foresight.venues.paper": "it asks the venue that it is given",
+    "state.journal_reader": "it reads through the paths that it is given",
+}
+
+
+def names_in(contract: str, key: str) -> set[str]:
+    """Return the modules that a contract of .importlinter lists under a key."""
+    lines = IMPORT_RULES[f"importlinter:contract:{contract}"][key].splitlines()
+    return {line.strip() for line in lines if line.strip() and not line.strip().startswith("#")}
+
+
+def graph_of(*packages: str) -> grimp.ImportGraph:
+    return grimp.build_graph(
+        *packages, include_external_packages=True, exclude_type_checking_imports=True
+    )
+
+
+def pure_in_fact(graph: grimp.ImportGraph, forbidden: set[str]) -> set[str]:
+    """Return our modules from which no chain of imports leads to a forbidden one."""
+    ours = {name for name in graph.modules if name.partition(".")[0] in PACKAGES}
+    folders = {name for name in ours if graph.find_children(name)}
+    reach = (graph.find_downstream_modules(name) for name in forbidden & graph.modules)
+    return ours - folders - set().union(*reach)
+
+
+def test_every_module_is_listed_as_pure_or_is_not() -> None:
+    """A list that is not kept up holds nothing: whatever could be pure has to say so."""
+    graph = graph_of(*PACKAGES)
+    fact = pure_in_fact(graph, names_in("pure", "forbidden_modules"))
+    listed = names_in("pure", "source_modules")
+    assert "state.transitions" in listed
+    unlisted = fact - listed - set(DOES_IO_UNSEEN)
+    assert {name for name in unlisted if not name.startswith("foresight.exchange.")} == set()
+    assert DOES_IO_UNSEEN.keys() <= fact
+    assert listed.isdisjoint(DOES_IO_UNSEEN)
+
+
+def test_the_launcher_is_kept_from_every_room_that_it_does_not_share() -> None:
+    """A room that is added must be shut to it, or be named as one that it loads."""
+    graph = grimp.build_graph("handoff", exclude_type_checking_imports=True)
+    rooms = graph.find_children("handoff") - {"handoff.launcher", "handoff.engine_config"}
+    shared = names_in("launcher-alone", "source_modules")
+    shut = names_in("launcher-alone", "forbidden_modules")
+    assert rooms - shared - shut == set()
+    assert "handoff.worker" in shut
+
+
+@pytest.mark.parametrize("wing", ["launcher", "worker", "rollout", "replay"])
+def test_a_wing_loads_nothing_by_its_name_alone(wing: str) -> None:
+    """Whoever wants one room of it gets that room."""
+    folder = ROOT / "handoff" / wing / "__init__.py"
+    assert [type(node) for node in ast.parse(folder.read_text()).body] == [ast.Expr]

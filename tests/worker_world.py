@@ -16,7 +16,7 @@ from handoff.limits import NS
 from handoff.virtual_time import VirtualClock, run_virtual
 from handoff.wire import Kind, decode, encode
 from handoff.worker.life import Leaving, Worker
-from handoff.worker.parts import Parts
+from handoff.worker.ports import Parts
 from tests.engine_world import (
     FIRST,
     START_NS,

@@ -313,12 +313,12 @@ def _crew(snapshot: Snapshot, names: Mapping[str, str]) -> Crew:
     held = record.ownership
     owner, previous = held.owner, held.previous
     pid = owner.pid if owner else 0
-    heirs = [child for child in snapshot.children if child.role == "heir" and child.pid != pid]
+    standbys = [child for child in snapshot.children if child.role == "heir" and child.pid != pid]
     return Crew(
         epoch=held.epoch,
         worker=owner.worker if owner else "",
         pid=pid,
-        standby=tuple(child.name for child in heirs),
+        standby=tuple(child.name for child in standbys),
         way_back=names[previous.release] if previous else "",
         outbox=len(record.outbox),
         doubtful=sum(effect.fate is Fate.DOUBTFUL for effect in record.outbox),

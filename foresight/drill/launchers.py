@@ -86,9 +86,9 @@ def all_killed(scene: Scene) -> str:
         instance.kill(each)
     require("something of it still runs", holds=all(map(proven_dead, children)))
     scene.lead()
-    heir = instance.owner()
-    require(f"{heir.release} owns, not {owner.release}", holds=heir.release == owner.release)
-    return f"{len(set(children)) + 1} processes killed; {heir.release} owns again"
+    standby = instance.owner()
+    require(f"{standby.release} owns, not {owner.release}", holds=standby.release == owner.release)
+    return f"{len(set(children)) + 1} processes killed; {standby.release} owns again"
 
 
 def _require_same_workers(instance: Instance, before: set[Identity]) -> None:

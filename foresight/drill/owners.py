@@ -57,12 +57,12 @@ def stopped(scene: Scene) -> str:
     process = process_of(owner)
     wait_instant(boundary_ns - STOP_NS)
     scene.stop(process)
-    heir = scene.wait_other_owner(owner)
+    standby = scene.wait_other_owner(owner)
     seized_s = (now_ns() - boundary_ns) / 1e9
     was_there = scene.go_on(process)
     scene.instance.wait_gone(process, scene.limit_s)
     waking = "continued, it left" if was_there else "nobody there to continue"
-    return f"{heir.worker} seized {seized_s:.2f} s after boundary {cycle}, killed it; {waking}"
+    return f"{standby.worker} seized {seized_s:.2f} s after boundary {cycle}, killed it; {waking}"
 
 
 def _aim(scene: Scene) -> tuple[WorkerId, int, int]:
@@ -76,12 +76,12 @@ def _followed(scene: Scene, owner: WorkerId, where: str) -> str:
     """Kill the owner now; wait for who follows; return what was seen."""
     killed_s = time.monotonic()
     scene.instance.kill(process_of(owner))
-    heir = scene.wait_other_owner(owner)
+    standby = scene.wait_other_owner(owner)
     seized_s = time.monotonic() - killed_s
-    same = heir.release == owner.release
-    require(f"{heir.release} follows {owner.release}", holds=same)
+    same = standby.release == owner.release
+    require(f"{standby.release} follows {owner.release}", holds=same)
     require("the killed owner lives", holds=proven_dead(process_of(owner)))
-    return f"killed {where}; {heir.worker} seized {seized_s:.2f} s later"
+    return f"killed {where}; {standby.worker} seized {seized_s:.2f} s later"
 
 
 def _met(scene: Scene, look: Callable[[Scene, int], Record | None]) -> tuple[WorkerId, Record]:

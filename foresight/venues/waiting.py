@@ -1,7 +1,7 @@
 """Waiting for an outside world that is out for a moment, while a worker warms up.
 
 Owns that wait and its bound. A release is judged on faults of its own: one that is merged, or an
-heir that is started, while the exchange is out waits for it instead of being refused at once.
+standby that is started, while the exchange is out waits for it instead of being refused at once.
 """
 
 from collections.abc import Awaitable, Callable

@@ -1,1 +1,1 @@
-"""The launcher: the process that a user or an init system starts; it starts and watches the others."""
+"""The launcher: what a user or an init system starts; it starts and watches the others."""

@@ -87,7 +87,7 @@ class Desk:
             case Kind.GIVE_BACK.value:
                 if not self.stopping:
                     self._workforce.start_previous(self._config, message["deploy"])
-                self.tell_role(Role.HEIR, Kind.RETURN, deploy=message["deploy"])
+                self.tell_role(Role.STANDBY, Kind.RETURN, deploy=message["deploy"])
                 return {}
             case Kind.RUN_JOB.value:
                 return self._run_job(message["name"], tuple(message["argv"]))
@@ -105,14 +105,14 @@ class Desk:
     ) -> dict[str, Any]:
         for running in self._children:
             child = running.child
-            if child.deploy_id == deploy_id and child.role in (Role.CANDIDATE, Role.HEIR):
+            if child.deploy_id == deploy_id and child.role in (Role.CANDIDATE, Role.STANDBY):
                 # A deployer that was started again finds its candidate as it left it.
                 connected = self._connections.of_child(child.name) is not None
                 return {
                     "pid": running.watched.identity.pid,
                     "connected": connected,
                     "warm": child.warm,
-                    "owner": child.role is Role.HEIR,
+                    "owner": child.role is Role.STANDBY,
                 }
             if child.role is Role.CANDIDATE and child.stopping_s is None:
                 if self._connections.is_driven(child.deploy_id):
@@ -131,7 +131,7 @@ class Desk:
 
     def _approve(self, deploy_id: str, bake: int) -> dict[str, Any]:
         if any(
-            each.child.role is Role.HEIR and each.child.deploy_id == deploy_id
+            each.child.role is Role.STANDBY and each.child.deploy_id == deploy_id
             for each in self._children
         ):
             return {}  # it was approved before, and took while it was asked for again
@@ -139,7 +139,7 @@ class Desk:
             line = self._connections.of_child(running.child.name)
             if running.child.deploy_id == deploy_id and line is not None:
                 line.tell(Kind.GO, bake=bake)
-                self.tell_role(Role.HEIR, Kind.WAITING)
+                self.tell_role(Role.STANDBY, Kind.WAITING)
                 return {}
         text = f"no candidate of deploy {deploy_id} is connected"
         raise ReleaseUnusable(text)

@@ -3,7 +3,7 @@
 Owns the process that a user or an init system starts: its loop, what its children say, its
 signals. Standard library only, and nothing of the application: it outlives every version of
 it. The rules of supervision are in `supervision`, starting is in `workforce` and
-`companions`, what clients ask for in `launcher_desk`; who owns is in the record, which the
+`companions`, what clients ask for in `desk`; who owns is in the record, which the
 launcher reads and never writes.
 
 Handlers of signals only set a flag; the loop acts at its own pace.
@@ -36,7 +36,7 @@ from handoff.launcher.supervision import (
     Kill,
     Role,
     Situation,
-    StartHeir,
+    StartStandby,
     plan,
     wake_at_s,
 )
@@ -167,8 +167,8 @@ class Launcher:
 
     def _act(self, action: Action) -> None:
         match action:
-            case StartHeir(reason, owner_hangs):
-                self._workforce.start_heir(self._config, reason, owner_hangs=owner_hangs)
+            case StartStandby(reason, owner_hangs):
+                self._workforce.start_standby(self._config, reason, owner_hangs=owner_hangs)
             case Drain(name):
                 running = self._children.get(name)
                 if running is not None:
@@ -207,8 +207,8 @@ class Launcher:
         if drained or running.child.stopping_s is not None:
             return
         match running.child.role:
-            case Role.HEIR:
-                self._workforce.heir_failed(running, how)
+            case Role.STANDBY:
+                self._workforce.standby_failed(running, how)
             case Role.COMPANION:
                 self._companions.failed(running.child.name)
             case Role.JOB:
@@ -240,7 +240,7 @@ class Launcher:
             self._connections.drop(connection)
             return
         if running is None:
-            role = Role.CANDIDATE if message.get("deploy") else Role.HEIR
+            role = Role.CANDIDATE if message.get("deploy") else Role.STANDBY
             child = Child(
                 self._children.fresh_name("adopted"),
                 role,
@@ -290,7 +290,7 @@ class Launcher:
         for other in self._children:
             if other.child.owner:
                 self._children.update(other, owner=False, overdue_s=None)
-        self._children.update(running, owner=True, warm=True, role=Role.HEIR)
+        self._children.update(running, owner=True, warm=True, role=Role.STANDBY)
         self._children.write_down()
 
     # --- signals -------------------------------------------------------------------

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _PROGRAM: Final = (
     "import sys; sys.path.insert(0, sys.argv[1]); "
-    "from handoff.launcher.process import main; raise SystemExit(main())"
+    "from handoff.launcher_process import main; raise SystemExit(main())"
 )
 _SUBREAPER_MARK: Final = "FORESIGHT_LAUNCHER_SUBREAPER"  # as in `subreaper`
 _FAILED: Final = 1  # `ExitCode` of the commands, which has these two as well
@@ -31,7 +31,7 @@ _ANOTHER: Final = 7
 
 def command(home: Path) -> list[str]:
     """Return the command that starts the launcher of a home directory; absolute."""
-    engine = LightPath(__file__).parent.parent
+    engine = LightPath(__file__).parent.parent.parent
     # Nothing but the standard library and this package can be reached, whatever is installed.
     alone = ["-I", "-S"]
     return [sys.executable, *alone, "-c", _PROGRAM, str(engine), "launcher", str(home)]

@@ -2,7 +2,7 @@
 
 Owns the level-triggered rules of supervision: look at the children, the wish to stop and
 the time, and say what is missing. They start, end and signal nothing themselves. Standard
-library only. Ownership is never decided here: an heir decides by the record.
+library only. Ownership is never decided here: a standby decides by the record.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from handoff.limits import (
     CANDIDATE_LIFE_S_MAX,
     DRAIN_TIMEOUT_S,
     DRIVER_ABSENCE_S_MAX,
-    HEIR_SILENCE_S_MAX,
-    HEIR_TRIAL_S,
     READY_TIMEOUT_S,
+    STANDBY_SILENCE_S_MAX,
+    STANDBY_TRIAL_S,
 )
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class Role(enum.StrEnum):
     """What a child was started as."""
 
-    HEIR = "heir"  # a worker of the owning (or previous) release
+    STANDBY = "heir"  # a worker of the owning or previous release; one of them owns
     CANDIDATE = "candidate"  # a worker of a release that wants to own
     COMPANION = "companion"  # kept alive beside the workers
     JOB = "job"  # runs once, e.g. a deployer; started again if it is killed
@@ -39,7 +39,7 @@ class Child(NamedTuple):
 
     Attributes:
         name: Unique among living children.
-        role: What it was started as; a candidate that took becomes an heir.
+        role: What it was started as; a candidate that took becomes a standby.
         release: The release it runs, or an empty string.
         deploy_id: The deploy it belongs to, or an empty string.
         started_s: When it was started or adopted.
@@ -62,7 +62,7 @@ class Child(NamedTuple):
     undriven_s: float | None = None
 
 
-class StartHeir(Value):
+class StartStandby(Value):
     """Start a worker of the release that the record calls for.
 
     Attributes:
@@ -90,7 +90,7 @@ class Exit(Value):
     """Every child is gone: the launcher may exit."""
 
 
-Action = StartHeir | Drain | Kill | Exit
+Action = StartStandby | Drain | Kill | Exit
 
 
 class Situation(NamedTuple):
@@ -119,7 +119,7 @@ def plan(situation: Situation) -> list[Action]:
     """Return what is to be done now; an empty list where all is as it should be."""
     if situation.stopping:
         return _plan_stop(situation)
-    return [*_plan_late(situation), *_plan_heirs(situation)]
+    return [*_plan_late(situation), *_plan_standbys(situation)]
 
 
 def wake_at_s(situation: Situation) -> float | None:
@@ -133,7 +133,7 @@ def wake_at_s(situation: Situation) -> float | None:
     times += [_ends_s(child) for child in situation.children]
     times.append(situation.next_start_s)
     times += [
-        child.overdue_s + HEIR_SILENCE_S_MAX
+        child.overdue_s + STANDBY_SILENCE_S_MAX
         for child in situation.children
         if child.overdue_s is not None
     ]
@@ -144,34 +144,34 @@ def wake_at_s(situation: Situation) -> float | None:
     return None if math.isinf(soonest_s) else soonest_s
 
 
-def _plan_heirs(situation: Situation) -> list[Action]:
+def _plan_standbys(situation: Situation) -> list[Action]:
     if situation.now_s < situation.next_start_s:
         return []
-    heirs = [
+    standbys = [
         child
         for child in situation.children
-        if child.role is Role.HEIR and child.stopping_s is None
+        if child.role is Role.STANDBY and child.stopping_s is None
     ]
-    if not heirs:
-        return [StartHeir("no worker is alive")]
-    overdue = [child for child in heirs if _is_overdue(child, situation.now_s)]
-    if overdue and len(overdue) == len(heirs):
-        return [StartHeir(f"{overdue[0].name} is overdue", owner_hangs=True)]
-    if overdue and _nobody_came(heirs, overdue[0], situation.now_s):
-        reason = f"{overdue[0].name} is overdue, and no heir seizes"
-        return [StartHeir(reason, owner_hangs=True)]
-    if situation.standby and len(heirs) == 1 and heirs[0].owner:
-        return [StartHeir("a standby is wanted")]
+    if not standbys:
+        return [StartStandby("no worker is alive")]
+    overdue = [child for child in standbys if _is_overdue(child, situation.now_s)]
+    if overdue and len(overdue) == len(standbys):
+        return [StartStandby(f"{overdue[0].name} is overdue", owner_hangs=True)]
+    if overdue and _nobody_came(standbys, overdue[0], situation.now_s):
+        reason = f"{overdue[0].name} is overdue, and no standby seizes"
+        return [StartStandby(reason, owner_hangs=True)]
+    if situation.standby and len(standbys) == 1 and standbys[0].owner:
+        return [StartStandby("a standby is wanted")]
     return []
 
 
-def _nobody_came(heirs: list[Child], owner: Child, now_s: float) -> bool:
-    """The heirs there were had their time: they hang too, so a fresh one is wanted."""
+def _nobody_came(standbys: list[Child], owner: Child, now_s: float) -> bool:
+    """The standbys there were had their time: they hang too, so a fresh one is wanted."""
     assert owner.overdue_s is not None, "an overdue child says since when"
-    fresh_from_s = max(owner.overdue_s, now_s - HEIR_TRIAL_S)
-    others = [heir for heir in heirs if heir.name != owner.name]
-    fresh = any(heir.started_s > fresh_from_s for heir in others)
-    return not fresh and now_s > owner.overdue_s + HEIR_SILENCE_S_MAX
+    fresh_from_s = max(owner.overdue_s, now_s - STANDBY_TRIAL_S)
+    others = [standby for standby in standbys if standby.name != owner.name]
+    fresh = any(standby.started_s > fresh_from_s for standby in others)
+    return not fresh and now_s > owner.overdue_s + STANDBY_SILENCE_S_MAX
 
 
 def _plan_late(situation: Situation) -> list[Action]:
@@ -184,7 +184,7 @@ def _plan_late(situation: Situation) -> list[Action]:
 
 
 def _drain_silent(situation: Situation) -> list[Action]:
-    """Ask heirs to leave that are warm and let a timeline without an owner lie: they hang."""
+    """Ask standbys to leave that are warm and let a timeline without an owner lie: they hang."""
     if situation.unowned_s is None:
         return []
     if situation.now_s <= _silent_from_s(situation.unowned_s, situation.ready_s):
@@ -192,12 +192,12 @@ def _drain_silent(situation: Situation) -> list[Action]:
     return [
         Drain(child.name)
         for child in situation.children
-        if child.role is Role.HEIR and child.warm and child.stopping_s is None
+        if child.role is Role.STANDBY and child.warm and child.stopping_s is None
     ]
 
 
 def _silent_from_s(unowned_s: float, ready_s: float) -> float:
-    return max(unowned_s, ready_s) + HEIR_SILENCE_S_MAX
+    return max(unowned_s, ready_s) + STANDBY_SILENCE_S_MAX
 
 
 def _ends_s(child: Child) -> float:
@@ -212,12 +212,12 @@ def _life_s(child: Child) -> float:
     """Return how long after its start a child that got no further is in the way."""
     if child.role is Role.CANDIDATE:
         return CANDIDATE_LIFE_S_MAX
-    # An heir that hangs before it is warm, or that a later launcher never hears of.
-    return READY_TIMEOUT_S if child.role is Role.HEIR and not child.warm else math.inf
+    # A standby that hangs before it is warm, or that a later launcher never hears of.
+    return READY_TIMEOUT_S if child.role is Role.STANDBY and not child.warm else math.inf
 
 
 def _plan_stop(situation: Situation) -> list[Action]:
-    """Stop candidates and jobs, then heirs that do not own, then the owner, then companions."""
+    """Stop candidates and jobs, then standbys that do not own, then the owner, then companions."""
     if not situation.children:
         return [Exit()]
     ranks = sorted({_stop_rank(child) for child in situation.children})

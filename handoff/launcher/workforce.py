@@ -63,12 +63,12 @@ class Workforce:
             name = self._children.fresh_name("adopted")
             started_s = time.monotonic()
             child = Child(
-                name, Role.HEIR, release=owner["release"], owner=True, started_s=started_s
+                name, Role.STANDBY, release=owner["release"], owner=True, started_s=started_s
             )
             self._children.adopt(child, identity)
             self._log.write(LogEvent.CHILD_ADOPTED, child=name)
 
-    def start_heir(self, config: EngineConfig, reason: str, *, owner_hangs: bool) -> None:
+    def start_standby(self, config: EngineConfig, reason: str, *, owner_hangs: bool) -> None:
         """Start a worker of the release that the record calls for."""
         record = self._read_record()
         choice = choose_release(
@@ -88,7 +88,7 @@ class Workforce:
             return
         release = previous["release"]
         alive = any(
-            (each.role, each.release, each.stopping_s) == (Role.HEIR, release, None)
+            (each.role, each.release, each.stopping_s) == (Role.STANDBY, release, None)
             for each in self._children.values()
         )
         if alive or time.monotonic() < self._failures.next_start_s:
@@ -99,7 +99,7 @@ class Workforce:
 
     def _start_or_note(self, config: EngineConfig, release: str, *, create: bool) -> None:
         try:
-            self.start_worker(config, Role.HEIR, release, create=create)
+            self.start_worker(config, Role.STANDBY, release, create=create)
         except (HandoffError, OSError) as error:
             self._log.write(LogEvent.START_FAILED, release=release, reason=str(error))
             self._failures = self._failures.after_failure(time.monotonic())
@@ -165,8 +165,8 @@ class Workforce:
         except OSError as error:
             self._log.write(LogEvent.START_FAILED, child=running.child.name, reason=str(error))
 
-    def heir_failed(self, running: Running, how: Exit | None) -> None:
-        """Note that an heir ended although nobody asked it to."""
+    def standby_failed(self, running: Running, how: Exit | None) -> None:
+        """Note that a standby ended although nobody asked it to."""
         faulty = how is not None and how.status == _FAULTY_STATUS
         self._bad_cycle = faulty or running.leaving == "FAULTY"
         self._failures = self._failures.after_failure(time.monotonic(), warm=running.child.warm)
@@ -180,7 +180,7 @@ class Workforce:
         self._failures = Failures()
 
     def next_start_s(self) -> float:
-        """Return the earliest monotonic time of the next start of an heir."""
+        """Return the earliest monotonic time of the next start of a standby."""
         return self._failures.next_start_s
 
     def _read_record(self) -> dict[str, Any] | None:

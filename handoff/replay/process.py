@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
+from handoff.application import load_workload
 from handoff.cadence import Schedule
 from handoff.errors import HandoffError
 from handoff.release_files import read_manifest
@@ -27,7 +28,6 @@ from handoff.replay.comparison import (
     origin_of,
     recorded_cycles,
 )
-from handoff.worker.process import WorkerOptions, load_workload
 from state.journal_frames import CHECKPOINT_CYCLES
 from state.journal_reader import read_lines
 from state.local_store import read_only_snapshot
@@ -80,8 +80,8 @@ def replay_told(home: Path, release: str) -> None:
 
 def load(home: Path, release: str, record: Record) -> Workload[object, object]:
     """Import a release's application, for nothing but its `decide` and its schemas."""
-    options = WorkerOptions(home=home, app=record.app, release=release, timeline=record.timeline)
-    return load_workload(read_manifest(home, release), options)
+    manifest = read_manifest(home, release)
+    return load_workload(manifest, home=home, app=record.app, timeline=record.timeline)
 
 
 def _lines(home: Path, newest: int, *, since_cycle: int) -> Iterator[Line]:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from handoff.cadence import Schedule
+from handoff.deciding import replay_with
 from handoff.errors import WorkloadFaulty
-from handoff.rebuild import replay_with
 from handoff.replay.process import load, words_apart
 from state.journal_reader import read_lines
 from state.local_store import read_only_snapshot

@@ -1,4 +1,4 @@
-"""Driving one deploy: the table in `rollout`, fed with what the launcher tells.
+"""Driving one deploy: the `table`, fed with what the launcher tells.
 
 Owns the loop between the launcher's events and the deploy's commands, and its time limits.
 It may be killed at any moment: before the take the candidate is stopped by whoever drives

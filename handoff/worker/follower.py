@@ -2,10 +2,10 @@
 
 Owns the conditions under which a worker that follows the record asks to own it, and the
 evidence it brings. Whether it may is decided by `state.transitions`, under the store's lock;
-what an owner then does is in `worker`.
+what an owner then does is in `life`.
 
-A worker of the owning release is an heir: it seizes when the owner is gone. During a bake
-the previous release is an heir too: that is the way back. A candidate waits until it is
+A worker of the owning release is a standby: it seizes when the owner is gone. During a bake
+the previous release is a standby too: that is the way back. A candidate waits until it is
 approved, then takes the next boundary. Whoever is none of these has no part left.
 """
 
@@ -30,8 +30,7 @@ from state.store import Note
 from state.transitions import Proof
 
 if TYPE_CHECKING:
-    from handoff.worker.parts import Parts
-    from handoff.worker.ports import OtherWorker
+    from handoff.worker.ports import OtherWorker, Parts
     from state.store import Change
 
 
@@ -40,7 +39,7 @@ class Follower(Generic[BodyT, InputsT]):
 
     Args:
         parts: The world it lives in.
-        deploy_id: The deploy whose candidate it is, or an empty string for an heir.
+        deploy_id: The deploy whose candidate it is, or an empty string for a standby.
     """
 
     def __init__(self, parts: Parts[BodyT, InputsT], *, deploy_id: str) -> None:
@@ -71,7 +70,7 @@ class Follower(Generic[BodyT, InputsT]):
         self._yield_until_ns = wall_ns
 
     def lost(self) -> None:
-        """From now on it is an heir like any other, whatever it was started as."""
+        """From now on it is a standby like any other, whatever it was started as."""
         self._bake = self._took_epoch = None
         self.deploy_id = ""
 
@@ -176,15 +175,15 @@ class Follower(Generic[BodyT, InputsT]):
         }
 
     def _is_successor(self, record: Record) -> bool:
-        """Tell whether this worker is an heir or an approved candidate."""
+        """Tell whether this worker is a standby or an approved candidate."""
         owning = record.ownership.newest
-        heir = not self.deploy_id or self._took_epoch is not None
+        standby = not self.deploy_id or self._took_epoch is not None
         if owning is None:
-            return heir
+            return standby
         known = self._is_known(record)
         # A release that never owned seizes as it would take: approved, in nobody else's bake.
         approved = self._bake is not None and (known or record.rollout is None)
-        return (heir and known) or approved
+        return (standby and known) or approved
 
     def _is_known(self, record: Record) -> bool:
         """Tell whether this worker's release owns, or is the one that a bake may return to."""

@@ -64,7 +64,7 @@ async def examine(
         workload: The release's application.
         record: The record as this worker would find it as its owner.
         clock: Measures the gates.
-        way_back: The release that wrote the body must be able to read it again later. An heir
+        way_back: The release that wrote the body must be able to read it again later. A standby
             of a release that owns has none to go back to.
     """
     schema = partial(_schema, way_back=way_back)

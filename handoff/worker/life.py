@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from handoff.gate_verdict import GateVerdict
-    from handoff.worker.parts import Parts
+    from handoff.worker.ports import Parts
 
 
 class Leaving(enum.Enum):
@@ -56,7 +56,7 @@ class Worker(Generic[BodyT, InputsT]):
 
     Args:
         parts: The world it lives in.
-        deploy_id: The deploy whose candidate it is, or an empty string for an heir.
+        deploy_id: The deploy whose candidate it is, or an empty string for a standby.
         wish: What is wished of a candidate beyond the gates that every worker passes.
     """
 
@@ -137,7 +137,7 @@ class Worker(Generic[BodyT, InputsT]):
     async def _verdicts(self, record: Record, *, way_back: bool) -> AsyncIterator[GateVerdict]:
         parts = self._parts
         if self._follower.deploy_id:
-            # An heir is of a release that numbered the cycles itself.
+            # A standby is of a release that numbered the cycles itself.
             yield gates.cadence(parts.schedule, parts.newest_lines())
         async for verdict in gates.examine(parts.workload, record, parts.clock, way_back=way_back):
             yield verdict

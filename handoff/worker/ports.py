@@ -1,15 +1,24 @@
-"""What a worker needs of the world, as protocols; real and simulated ones implement them.
+"""What a worker needs of the world, as protocols, and the bundle of all that it is made of.
 
-Owns signatures only. A worker built on these runs unchanged in a simulation.
+Owns signatures only; real and simulated parts implement them, and a worker never asks which.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Generic, Protocol
+
+import msgspec
+
+from handoff.cadence import Schedule
+from handoff.logs import Log
+from handoff.workload import BodyT, InputsT, Workload
+from state.journal_frames import Line
+from state.record import WorkerId
+from state.store import Store
 
 if TYPE_CHECKING:
     from handoff.wire import Kind, Message
-    from state.record import WorkerId
 
 
 class Clock(Protocol):
@@ -70,3 +79,26 @@ class Channel(Protocol):
     def received_nowait(self) -> list[Message]:
         """Return what came since the last call."""
         ...
+
+
+def _no_lines() -> Sequence[Line]:
+    return ()
+
+
+class Parts(msgspec.Struct, Generic[BodyT, InputsT], frozen=True, kw_only=True):
+    """What a worker is made of; real or simulated.
+
+    Attributes:
+        newest_lines: Returns the journal's last lines, oldest first, two at least where there
+            are two: what a shadow decides again, and what says when cycles begin.
+    """
+
+    workload: Workload[BodyT, InputsT]
+    store: Store
+    clock: Clock
+    hosts: Hosts
+    channel: Channel
+    schedule: Schedule
+    me: WorkerId
+    log: Log
+    newest_lines: Callable[[], Sequence[Line]] = _no_lines

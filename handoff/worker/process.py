@@ -7,7 +7,6 @@ by the launcher; the environment it gets is all it may know of the installation.
 from __future__ import annotations
 
 import asyncio
-import importlib
 import os
 import secrets
 import socket
@@ -16,28 +15,29 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from handoff import life_lock
+from handoff.application import load_workload
 from handoff.cadence import Schedule
-from handoff.errors import HandoffError, ReleaseUnusable
+from handoff.deciding import replay_with
+from handoff.errors import HandoffError
 from handoff.logs import Log
 from handoff.processes import STOP_SIGNALS, identity_of
-from handoff.rebuild import replay_with
-from handoff.release_files import Manifest, read_manifest
+from handoff.release_files import read_manifest
 from handoff.wire import WIRE
 from handoff.wish import Wish
 from handoff.worker.boundary_clock import SystemClock
 from handoff.worker.channel import LauncherChannel
 from handoff.worker.hosts import LocalHosts
 from handoff.worker.life import Leaving, Worker
-from handoff.worker.parts import Parts
-from handoff.workload import Context, Workload
+from handoff.worker.ports import Parts
 from state.errors import RecordMissing, StateError
 from state.journal_reader import newest_lines
 from state.local_store import LocalStore
 from state.record import Progress, Record, Timeline, WorkerId
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
+
+    from handoff.workload import Workload
 
 _FLUSH_S = 1.0  # for the last message to the launcher
 _LINES_MAX = 8  # a few commands of an operator may stand behind the newest cycle
@@ -71,38 +71,14 @@ def run_worker(options: WorkerOptions) -> int:
     """Run a worker until it leaves; return its exit status."""
     try:
         manifest = read_manifest(options.home, options.release)
-        workload = load_workload(manifest, options)
+        workload = load_workload(
+            manifest, home=options.home, app=options.app, timeline=options.timeline
+        )
         return asyncio.run(_run(options, workload)).value
     except (HandoffError, StateError, ValueError) as error:
         # Read by the launcher as the last words of this release.
         sys.stderr.write(f"error: {error}\n")
         return Leaving.FAILED.value
-
-
-def load_workload(manifest: Manifest, options: WorkerOptions) -> Workload[object, object]:
-    """Import the application's factory from its release and call it.
-
-    Raises:
-        ReleaseUnusable: The entry is not `module:factory`.
-    """
-    os.chdir(manifest.tree)
-    sys.path[:0] = [path for path in manifest.paths if path not in sys.path]
-    module_name, separator, factory_name = manifest.entry.partition(":")
-    if not separator:
-        message = f"entry {manifest.entry!r} is not module:factory"
-        raise ReleaseUnusable(message)
-    factory: Callable[[Context], Workload[object, object]] = getattr(
-        importlib.import_module(module_name), factory_name
-    )
-    return factory(
-        Context(
-            app=options.app,
-            release=options.release,
-            tree=manifest.tree,
-            home=str(options.home),
-            timeline=options.timeline,
-        )
-    )
 
 
 async def _run(options: WorkerOptions, workload: Workload[object, object]) -> Leaving:

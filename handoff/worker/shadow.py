@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from handoff.wish import Wish
-    from handoff.worker.parts import Parts
+    from handoff.worker.ports import Parts
     from state.journal_frames import Line
 
 _PERIODS: float = 2.0  # as long as a cycle may be waited for, in periods

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
+from handoff.deciding import replay_with
 from handoff.limits import OUTBOX_MAX
-from handoff.rebuild import replay_with
 from handoff.virtual_time import run_virtual
 from handoff.workload import Unavailable, Unknown, Violation
 from state import transitions

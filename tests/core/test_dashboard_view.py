@@ -231,11 +231,11 @@ def test_a_doubtful_order_is_said() -> None:
 
 def test_a_standby_is_a_worker_beside_the_owner() -> None:
     children = [
-        Child(name="heir-1", role="heir", pid=7),
-        Child(name="heir-2", role="heir", pid=9),
+        Child(name="standby-1", role="heir", pid=7),
+        Child(name="standby-2", role="heir", pid=9),
         Child(name="dashboard", role="companion", pid=10),
     ]
-    assert seen(Snapshot(record=record(), children=children)).crew.standby == ("heir-2",)
+    assert seen(Snapshot(record=record(), children=children)).crew.standby == ("standby-2",)
 
 
 @pytest.mark.parametrize(

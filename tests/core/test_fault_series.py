@@ -180,7 +180,7 @@ def test_the_signs_of_another_process_or_another_life_are_not_its_own() -> None:
     assert place(owning, said("observe", 11, at_ns=AT_NS + AFTER_NS)) is Place.TAKE
 
 
-def test_an_heir_that_dies_before_it_finished_what_it_found_died_in_its_take() -> None:
+def test_a_standby_that_dies_before_it_finished_what_it_found_died_in_its_take() -> None:
     store = decided()
     store.transact(lambda record: seize(record, B), note("seize"))
     assert place(store, of=B) is Place.TAKE

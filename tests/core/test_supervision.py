@@ -15,7 +15,7 @@ from handoff.launcher.supervision import (
     Kill,
     Role,
     Situation,
-    StartHeir,
+    StartStandby,
     plan,
     wake_at_s,
 )
@@ -23,14 +23,14 @@ from handoff.limits import (
     CANDIDATE_LIFE_S_MAX,
     DRAIN_TIMEOUT_S,
     DRIVER_ABSENCE_S_MAX,
-    HEIR_SILENCE_S_MAX,
-    HEIR_TRIAL_S,
     READY_TIMEOUT_S,
+    STANDBY_SILENCE_S_MAX,
+    STANDBY_TRIAL_S,
 )
 
 NOW_S = 5000.0
-OWNER = Child("owner", Role.HEIR, release="r1", started_s=1.0, warm=True, owner=True)
-STANDBY = Child("standby", Role.HEIR, release="r1", started_s=2.0, warm=True)
+OWNER = Child("owner", Role.STANDBY, release="r1", started_s=1.0, warm=True, owner=True)
+STANDBY = Child("standby", Role.STANDBY, release="r1", started_s=2.0, warm=True)
 CANDIDATE = Child("candidate", Role.CANDIDATE, release="r2", deploy_id="d1", started_s=NOW_S - 1)
 JOB = Child("job", Role.JOB, started_s=3.0)
 PAGE = Child("page", Role.COMPANION, started_s=4.0)
@@ -49,72 +49,72 @@ def test_with_an_owner_nothing_is_missing() -> None:
     assert plan(situation(OWNER, PAGE, JOB, CANDIDATE)) == []
 
 
-def test_without_an_heir_one_is_started() -> None:
-    """A candidate that waits for approval, a job and a companion are no heirs."""
-    assert plan(situation()) == [StartHeir("no worker is alive")]
-    assert plan(situation(CANDIDATE, JOB, PAGE)) == [StartHeir("no worker is alive")]
+def test_without_a_standby_one_is_started() -> None:
+    """A candidate that waits for approval, a job and a companion are no standbys."""
+    assert plan(situation()) == [StartStandby("no worker is alive")]
+    assert plan(situation(CANDIDATE, JOB, PAGE)) == [StartStandby("no worker is alive")]
 
 
 def test_a_restart_waits_for_its_back_off() -> None:
     assert plan(situation(next_start_s=NOW_S + 0.1)) == []
-    assert plan(situation(next_start_s=NOW_S)) == [StartHeir("no worker is alive")]
+    assert plan(situation(next_start_s=NOW_S)) == [StartStandby("no worker is alive")]
 
 
-def test_an_heir_that_leaves_is_none_any_more() -> None:
+def test_a_standby_that_leaves_is_none_any_more() -> None:
     """A drained owner is followed by somebody, before it is gone."""
     leaving = OWNER._replace(stopping_s=NOW_S)
-    assert plan(situation(leaving)) == [StartHeir("no worker is alive")]
+    assert plan(situation(leaving)) == [StartStandby("no worker is alive")]
     assert plan(situation(leaving, STANDBY)) == []
 
 
-def test_an_heir_that_is_still_warming_is_waited_for() -> None:
+def test_a_standby_that_is_still_warming_is_waited_for() -> None:
     """A second one beside it would be a twin, not a remedy."""
     assert plan(situation(STANDBY._replace(warm=False, started_s=NOW_S - READY_TIMEOUT_S))) == []
 
 
-def test_an_heir_that_never_gets_warm_is_ended_and_followed_by_another() -> None:
+def test_a_standby_that_never_gets_warm_is_ended_and_followed_by_another() -> None:
     """One that hangs while it starts, or was stopped before this launcher came, is in the way."""
     hung = STANDBY._replace(warm=False, started_s=NOW_S - READY_TIMEOUT_S - 0.1)
     assert plan(situation(hung)) == [Drain("standby")]
     assert plan(situation(hung._replace(owner=True))) == [Drain("standby")]
     leaving = hung._replace(stopping_s=NOW_S)
-    assert plan(situation(leaving)) == [StartHeir("no worker is alive")]
+    assert plan(situation(leaving)) == [StartStandby("no worker is alive")]
 
 
-def test_a_warm_heir_that_lets_an_unowned_timeline_lie_is_ended() -> None:
-    """It hangs; as long as it counts as an heir nobody else would be started."""
-    since_s = NOW_S - HEIR_SILENCE_S_MAX
+def test_a_warm_standby_that_lets_an_unowned_timeline_lie_is_ended() -> None:
+    """It hangs; as long as it counts as a standby nobody else would be started."""
+    since_s = NOW_S - STANDBY_SILENCE_S_MAX
     assert plan(situation(STANDBY, unowned_s=since_s)) == []
     assert plan(situation(STANDBY, unowned_s=since_s - 0.1)) == [Drain("standby")]
     assert plan(situation(STANDBY, unowned_s=since_s - 99, ready_s=NOW_S - 1)) == []
     assert plan(situation(STANDBY, unowned_s=None)) == []
     leaving = STANDBY._replace(stopping_s=NOW_S)
-    assert plan(situation(leaving, unowned_s=since_s - 0.1)) == [StartHeir("no worker is alive")]
-    assert wake_at_s(situation(STANDBY, unowned_s=NOW_S - 1)) == NOW_S - 1 + HEIR_SILENCE_S_MAX
+    assert plan(situation(leaving, unowned_s=since_s - 0.1)) == [StartStandby("no worker is alive")]
+    assert wake_at_s(situation(STANDBY, unowned_s=NOW_S - 1)) == NOW_S - 1 + STANDBY_SILENCE_S_MAX
 
 
-def test_the_limit_of_an_heir_that_is_not_warm_is_looked_at_in_time() -> None:
+def test_the_limit_of_a_standby_that_is_not_warm_is_looked_at_in_time() -> None:
     fresh = STANDBY._replace(warm=False, started_s=NOW_S - 1)
     assert wake_at_s(situation(fresh)) == NOW_S - 1 + READY_TIMEOUT_S
 
 
-def test_an_overdue_owner_without_another_heir_gets_one() -> None:
+def test_an_overdue_owner_without_another_standby_gets_one() -> None:
     overdue = OWNER._replace(overdue_s=NOW_S - 0.1)
-    assert plan(situation(overdue)) == [StartHeir("owner is overdue", owner_hangs=True)]
+    assert plan(situation(overdue)) == [StartStandby("owner is overdue", owner_hangs=True)]
     assert plan(situation(overdue, STANDBY)) == []
 
 
-def test_an_owner_that_stays_overdue_gets_a_fresh_heir_and_time_for_it() -> None:
+def test_an_owner_that_stays_overdue_gets_a_fresh_standby_and_time_for_it() -> None:
     """The standby that should have seized hangs as well; the fresh one may, too."""
-    overdue = OWNER._replace(overdue_s=NOW_S - HEIR_SILENCE_S_MAX)
+    overdue = OWNER._replace(overdue_s=NOW_S - STANDBY_SILENCE_S_MAX)
     assert plan(situation(overdue, STANDBY)) == []
-    longer = overdue._replace(overdue_s=NOW_S - HEIR_SILENCE_S_MAX - 1)
-    expected = StartHeir("owner is overdue, and no heir seizes", owner_hangs=True)
+    longer = overdue._replace(overdue_s=NOW_S - STANDBY_SILENCE_S_MAX - 1)
+    expected = StartStandby("owner is overdue, and no standby seizes", owner_hangs=True)
     assert plan(situation(longer, STANDBY)) == [expected]
     fresh = STANDBY._replace(name="fresh", started_s=NOW_S - 5)
     assert plan(situation(longer, STANDBY, fresh)) == []
-    tried = fresh._replace(started_s=NOW_S - HEIR_TRIAL_S)
-    ages = overdue._replace(overdue_s=NOW_S - HEIR_TRIAL_S - 60)
+    tried = fresh._replace(started_s=NOW_S - STANDBY_TRIAL_S)
+    ages = overdue._replace(overdue_s=NOW_S - STANDBY_TRIAL_S - 60)
     assert plan(situation(ages, STANDBY, tried)) == [expected]
     assert plan(situation(ages, STANDBY, tried, fresh)) == []
 
@@ -130,7 +130,7 @@ def test_who_does_not_own_is_never_overdue() -> None:
 
 
 def test_a_standby_is_started_beside_a_lonely_owner_if_one_is_wanted() -> None:
-    assert plan(situation(OWNER, standby=True)) == [StartHeir("a standby is wanted")]
+    assert plan(situation(OWNER, standby=True)) == [StartStandby("a standby is wanted")]
     assert plan(situation(OWNER, STANDBY, standby=True)) == []
     assert plan(situation(OWNER, standby=False)) == []
 
@@ -155,11 +155,11 @@ def test_a_candidate_that_nobody_drives_is_drained_once_its_deployer_had_time_to
     )
     longer = left._replace(undriven_s=NOW_S - DRIVER_ABSENCE_S_MAX - 0.1)
     assert plan(situation(OWNER, longer)) == [Drain("candidate")]
-    # One that took was driven to its end: it is an heir like any other.
-    assert plan(situation(OWNER, longer._replace(role=Role.HEIR, warm=True))) == []
+    # One that took was driven to its end: it is a standby like any other.
+    assert plan(situation(OWNER, longer._replace(role=Role.STANDBY, warm=True))) == []
 
 
-def test_an_heir_has_no_limit_of_life() -> None:
+def test_a_standby_has_no_limit_of_life() -> None:
     assert plan(situation(OWNER._replace(started_s=NOW_S - 10 * CANDIDATE_LIFE_S_MAX))) == []
 
 
@@ -172,7 +172,7 @@ def test_who_does_not_leave_in_time_is_killed() -> None:
 
 
 def test_stopping_goes_from_those_who_may_own_next_to_those_who_only_look() -> None:
-    """The owner leaves after every heir: nobody may seize while all of them leave."""
+    """The owner leaves after every standby: nobody may seize while all of them leave."""
     everybody = (PAGE, OWNER, STANDBY, JOB, CANDIDATE)
     assert stopping(*everybody) == [Drain("job"), Drain("candidate")]
     assert stopping(PAGE, OWNER, STANDBY) == [Drain("standby")]
@@ -210,7 +210,7 @@ def test_the_next_look_is_at_the_earliest_of_all_limits() -> None:
         assert wake is not None
         times.append(round(wake - NOW_S, 6))
         everybody = everybody._replace(now_s=wake)
-    assert times == [20, 30, 40, 50, 50 + HEIR_SILENCE_S_MAX]
+    assert times == [20, 30, 40, 50, 50 + STANDBY_SILENCE_S_MAX]
     assert wake_at_s(everybody) is None
 
 
@@ -227,12 +227,12 @@ CHILDREN = st.builds(
 
 
 @given(children=st.lists(CHILDREN, max_size=6), stop=st.booleans(), standby=st.booleans())
-def test_whatever_there_is_at_most_one_heir_is_started_and_only_known_children_are_ended(
+def test_whatever_there_is_at_most_one_standby_is_started_and_only_known_children_are_ended(
     *, children: list[Child], stop: bool, standby: bool
 ) -> None:
     seen = situation(*children, stopping=stop, standby=standby)
     actions = plan(seen)
-    assert sum(isinstance(action, StartHeir) for action in actions) <= (0 if stop else 1)
+    assert sum(isinstance(action, StartStandby) for action in actions) <= (0 if stop else 1)
     named = [action.name for action in actions if isinstance(action, Drain | Kill)]
     assert set(named) <= {child.name for child in children}
     asked = {child.name for child in children if child.stopping_s is not None}

@@ -115,7 +115,7 @@ def test_a_seize_that_cannot_be_written_is_tried_again() -> None:
 
 
 def test_who_owns_says_from_when_on_it_is_overdue() -> None:
-    """The launcher starts an heir by it: a cycle too late, and that one is missed."""
+    """The launcher starts a standby by it: a cycle too late, and that one is missed."""
 
     async def story(world: World) -> None:
         world.start("a")

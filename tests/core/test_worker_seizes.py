@@ -218,7 +218,7 @@ def test_an_owner_that_wakes_in_the_middle_of_its_cycle_can_neither_decide_nor_s
     assert world.body()["cycles"] == [NEXT, NEXT + 1, NEXT + 2, NEXT + 3]
 
 
-def test_a_lost_owner_is_an_heir_like_any_other() -> None:
+def test_a_lost_owner_is_a_standby_like_any_other() -> None:
     async def story(world: World) -> None:
         a, s = await owner_and_standby(world)
         world.kills = lie

@@ -1,4 +1,4 @@
-"""A new shape of the body: a candidate proves the way back, an heir needs none."""
+"""A new shape of the body: a candidate proves the way back, a standby needs none."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_a_candidate_without_a_way_back_is_refused(down: Step | None, words: str
     assert set(world.deciders().values()) == {"a"}
 
 
-def test_an_heir_that_finds_the_old_shape_needs_no_way_back() -> None:
+def test_a_standby_that_finds_the_old_shape_needs_no_way_back() -> None:
     """Its release owns since a take without return; the owner died before its first decision."""
 
     async def story(world: World) -> None:

@@ -224,8 +224,8 @@ class Home:
         owner = self.record.ownership.owner
         assert owner is not None
         children = [
-            {"name": "heir-1", "role": "heir", "pid": owner.pid, "release": owner.release},
-            {"name": "heir-2", "role": "heir", "pid": 99001, "release": owner.release},
+            {"name": "standby-1", "role": "heir", "pid": owner.pid, "release": owner.release},
+            {"name": "standby-2", "role": "heir", "pid": 99001, "release": owner.release},
         ]
         data = msgspec.json.encode({"format": 1, "pid": 1, "children": children})
         (self.path / "run" / "launcher.json").write_bytes(data)

@@ -1,4 +1,4 @@
-"""Whatever happens to the owner, every cycle is carried out once, by it or by an heir."""
+"""Whatever happens to the owner, every cycle is carried out once, by it or by a standby."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_killed_owner_without_a_standby_is_restarted_and_nothing_is_lost(
 
 
 def test_a_killed_owner_with_a_standby_is_followed_by_it(tmp_path: Path) -> None:
-    """The heir was there before the death: nothing has to start."""
+    """The standby was there before the death: nothing has to start."""
     with Hurt(tmp_path) as hurt:
         hurt.up("--standby")
         hurt.wait(lambda: _warm_beside_owner(hurt), "a warm standby")
@@ -71,7 +71,9 @@ def test_a_killed_owner_with_a_standby_is_followed_by_it(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("place", ["observe", "decide", "commit", "perform", "performed"])
-def test_an_owner_that_dies_at_a_place_is_finished_by_its_heir(tmp_path: Path, place: str) -> None:
+def test_an_owner_that_dies_at_a_place_is_finished_by_its_standby(
+    tmp_path: Path, place: str
+) -> None:
     """Before, during and after decide and perform: the effect has one id and happens once."""
     with Hurt(tmp_path) as hurt:
         dying = hurt.release("dying", place=place, fault="kill", once=True)
@@ -116,7 +118,7 @@ def test_an_owner_stopped_beyond_the_limit_is_killed_and_can_do_nothing_when_con
 def test_an_owner_stopped_in_the_middle_of_a_commit_is_killed_too(
     tmp_path: Path, options: tuple[str, ...]
 ) -> None:
-    """It holds the record's lock and gives it back to nobody but its heir, by its death."""
+    """It holds the record's lock and gives it back to nobody but its standby, by its death."""
     with Hurt(tmp_path) as hurt:
         hurt.up(*options)
         if options:

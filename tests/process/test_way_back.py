@@ -77,7 +77,7 @@ def test_a_missing_way_back_is_refused_until_somebody_accepts_it(tmp_path: Path)
         assert record.rollout is None, "nothing bakes where nothing could come back"
         bot.kill_owner()
         bot.run_cycles(3)
-        assert bot.live() == one_way, "its heir needs no way back either"
+        assert bot.live() == one_way, "its standby needs no way back either"
 
 
 def test_effects_that_the_running_release_does_not_know_need_a_word(tmp_path: Path) -> None:

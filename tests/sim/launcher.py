@@ -1,8 +1,8 @@
 """The simulated launcher: the real rules of supervision over simulated processes.
 
 What to do next is `handoff.launcher.supervision.plan`, which release is started
-`handoff.launcher.restart_policy.choose_release`; this file only does it, and keeps of each child what the
-real launcher keeps. It may be killed; the next one adopts what lives.
+`handoff.launcher.restart_policy.choose_release`; this file only does it, and keeps of each child
+what the real launcher keeps. It may be killed; the next one adopts what lives.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from handoff.launcher.supervision import (
     Kill,
     Role,
     Situation,
-    StartHeir,
+    StartStandby,
     plan,
     wake_at_s,
 )
@@ -55,7 +55,7 @@ class SimulatedLauncher:
 
     Args:
         clockwork: Time.
-        spawn: Starts a worker process of a release, for a deploy or as an heir.
+        spawn: Starts a worker process of a release, for a deploy or as a standby.
         record: Reads the record as plain JSON.
         first_release: What is started where nobody ever owned.
         standby: A standby is wanted at all times.
@@ -136,10 +136,10 @@ class SimulatedLauncher:
             ready_s=self._ready_s,
         )
 
-    def _act(self, action: StartHeir | Drain | Kill | Exit) -> None:
+    def _act(self, action: StartStandby | Drain | Kill | Exit) -> None:
         match action:
-            case StartHeir(reason, owner_hangs):
-                self._start_heir(reason, owner_hangs=owner_hangs)
+            case StartStandby(reason, owner_hangs):
+                self._start_standby(reason, owner_hangs=owner_hangs)
             case Drain(name):
                 self.drain(name)
             case Kill(name):
@@ -152,15 +152,15 @@ class SimulatedLauncher:
 
     # --- children ----------------------------------------------------------------------
 
-    def _start_heir(self, reason: str, *, owner_hangs: bool) -> None:
+    def _start_standby(self, reason: str, *, owner_hangs: bool) -> None:
         choice = choose_release(
             self._record(),
             first=self._first_release,
             failed_starts=self._failures.in_a_row,
             bad_cycle=self._bad_cycle or owner_hangs,
         )
-        self._trace("launcher", "start heir", reason=reason, release=choice.release)
-        self._start(Role.HEIR, choice.release, "")
+        self._trace("launcher", "start standby", reason=reason, release=choice.release)
+        self._start(Role.STANDBY, choice.release, "")
 
     def _start(self, role: Role, release: str, deploy_id: str) -> Running:
         process = self._spawn(release, deploy_id)
@@ -202,10 +202,10 @@ class SimulatedLauncher:
             )
             if status == 0 or running.child.stopping_s is not None:
                 continue
-            if running.child.role is Role.HEIR:
-                self._heir_failed(running, status)
+            if running.child.role is Role.STANDBY:
+                self._standby_failed(running, status)
 
-    def _heir_failed(self, running: Running, status: int | None) -> None:
+    def _standby_failed(self, running: Running, status: int | None) -> None:
         self._bad_cycle = status == _FAULTY_STATUS or running.leaving == "FAULTY"
         self._failures = self._failures.after_failure(self._now_s(), warm=running.child.warm)
 
@@ -266,8 +266,8 @@ class SimulatedLauncher:
         for other in self.children.values():
             if other.child.owner:
                 self._update(other, owner=False, overdue_s=None)
-        self._update(running, owner=True, warm=True, role=Role.HEIR)
-        running.process.role = Role.HEIR  # written down for the next launcher
+        self._update(running, owner=True, warm=True, role=Role.STANDBY)
+        running.process.role = Role.STANDBY  # written down for the next launcher
 
     def _broadcast(self, message: Message) -> None:
         subscriber = self.subscriber
@@ -289,8 +289,8 @@ class SimulatedLauncher:
         """Start a candidate, or say how far the one of this deploy is."""
         for running in self.children.values():
             child = running.child
-            if child.deploy_id == deploy_id and child.role in {Role.CANDIDATE, Role.HEIR}:
-                owner, connected = child.role is Role.HEIR, running.line is not None
+            if child.deploy_id == deploy_id and child.role in {Role.CANDIDATE, Role.STANDBY}:
+                owner, connected = child.role is Role.STANDBY, running.line is not None
                 return {"connected": connected, "warm": child.warm, "owner": owner}
             if child.role is Role.CANDIDATE and child.stopping_s is None:
                 message = f"deploy {child.deploy_id} is under way"
@@ -305,7 +305,7 @@ class SimulatedLauncher:
             mine = child.role is Role.CANDIDATE and child.deploy_id == deploy_id
             if mine and running.line is not None:
                 running.line.deliver(Kind.GO, bake=bake)
-                self.tell_role(Role.HEIR, Kind.WAITING)
+                self.tell_role(Role.STANDBY, Kind.WAITING)
                 return
         message = f"no candidate of deploy {deploy_id} is connected"
         raise RequestRefused(message)
@@ -317,4 +317,4 @@ class SimulatedLauncher:
                 self.drain(name)
 
     def give_back(self, deploy_id: str) -> None:
-        self.tell_role(Role.HEIR, Kind.RETURN, deploy=deploy_id)
+        self.tell_role(Role.STANDBY, Kind.RETURN, deploy=deploy_id)

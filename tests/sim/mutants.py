@@ -206,17 +206,17 @@ MUTANTS: Final = (
         ),
     ),
     Mutant(
-        "an overdue owner without another heir is left alone",
+        "an overdue owner without another standby is left alone",
         (
             Edit(
                 SUPERVISION,
-                "if overdue and len(overdue) == len(heirs):",
-                "if overdue and len(overdue) > len(heirs):",
+                "if overdue and len(overdue) == len(standbys):",
+                "if overdue and len(overdue) > len(standbys):",
             ),
             Edit(
                 SUPERVISION,
-                "if overdue and _nobody_came(heirs, overdue[0], situation.now_s):",
-                "if overdue and len(overdue) > len(heirs):",
+                "if overdue and _nobody_came(standbys, overdue[0], situation.now_s):",
+                "if overdue and len(overdue) > len(standbys):",
             ),
         ),
     ),

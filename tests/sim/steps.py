@@ -100,7 +100,7 @@ class Model:
             yield f"worker {index} dies", dead._replace(budget=(crashes - 1, starts, lost, bad))
 
     def _start(self, state: State, index: int) -> Iterator[Step]:
-        """Start an heir in the place of a dead worker, as the launcher would."""
+        """Start a standby in the place of a dead worker, as the launcher would."""
         crashes, starts, lost, bad = state.budget
         held = self.record_of(state).ownership
         owning = held.owner or held.last_owner

@@ -8,7 +8,7 @@ from handoff.cadence import Schedule
 from handoff.launcher.supervision import Role
 from handoff.wire import WIRE
 from handoff.worker.life import Worker
-from handoff.worker.parts import Parts
+from handoff.worker.ports import Parts
 from state.record import WorkerId
 from tests.sim.application import Application, Release, Traits, pause
 from tests.sim.clockwork import Clockwork, Process
@@ -66,7 +66,7 @@ class WorkerProcess(Process):
             release, around.traits, process=self, venue=around.venue, faults=around.faults
         )
         self.deploy_id = deploy_id
-        self.role = Role.CANDIDATE if deploy_id else Role.HEIR  # as the launcher wrote it down
+        self.role = Role.CANDIDATE if deploy_id else Role.STANDBY  # as the launcher wrote it down
         hello: dict[str, Any] = {"wire": WIRE, "pid": pid, "release": release.name}
         hello["deploy"] = deploy_id
         self.line = SimulatedLine(self, hello, around.launcher, around.faults)

@@ -84,8 +84,8 @@ import os, sys
 from pathlib import Path
 from deploy import releases_dir
 from deploy.git_tree import GitTree
-from handoff.launcher import process as launcher_process
-from handoff.launcher.engine_config import EngineConfig, write_engine_config
+from handoff.engine_config import EngineConfig, write_engine_config
+from handoff.launcher_process import command
 from handoff.plain import prepare_home
 home, app, project, first = Path(sys.argv[1]), *sys.argv[2:]
 prepare_home(home)
@@ -93,8 +93,8 @@ if not first:
     repository = GitTree(Path(project))
     first = releases_dir.build(home, repository, repository.commit("HEAD")).release
 write_engine_config(home, EngineConfig(app=app, first_release=first))
-command = launcher_process.command(home)
-os.execv(command[0], command)
+program = command(home)
+os.execv(program[0], program)
 """
 
 

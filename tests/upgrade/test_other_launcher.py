@@ -104,7 +104,7 @@ def test_a_launcher_never_becomes_one_that_cannot_read_what_it_leaves(
     """It would hold no lock after the exec, and die of what it does not understand."""
     newer = tmp_path / "newer"
     shutil.copytree(engines.this, newer)
-    changed = newer / "handoff" / "self_replacement.py"
+    changed = newer / "handoff" / "launcher" / "self_replacement.py"
     text = changed.read_text(encoding="utf-8")
     assert "INHERITED_FORMAT: Final = 1\n" in text
     text = text.replace("INHERITED_FORMAT: Final = 1\n", "INHERITED_FORMAT: Final = 2\n")

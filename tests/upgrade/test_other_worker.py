@@ -31,7 +31,7 @@ def test_a_worker_of_the_other_release_takes_dies_and_gives_back(
         (deployed,) = bot.said(one, "deploy", second, "--json")
         assert (deployed["outcome"], deployed["from"]) == ("permanent", began), deployed
         bot.kill_owner()
-        assert bot.live() == second, "its heir is of the release that owns"
+        assert bot.live() == second, "its standby is of the release that owns"
         (back,) = bot.said(other, "rollback", "--json")
         assert (back["outcome"], back["release"]) == ("permanent", began), back
         assert bot.live() == first
