@@ -1,4 +1,4 @@
-"""Draws the parts of the docs that come from the code: the diagrams, the example in the guide.
+"""Draws the parts of the docs that come from the code: diagrams, rooms, the guide's example.
 
 Owns how they look. A deploy's phases are drawn from its table; ownership and progress from
 what the transitions really allow, by trying each of them on every kind of record that they
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Raw
 
+from docs import rooms
 from handoff.rollout.events import Event, Took
 from handoff.rollout.table import ENDED, TRANSITIONS, Deploy, Phase, step
 from state import transitions
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 DOCS: Final = Path(__file__).resolve().parent
 EXAMPLE: Final = DOCS.parent / "examples" / "news_watcher.py"
+ROOMS_BEGIN: Final = "<!-- rooms: drawn from the imports by make docs -->\n"
+ROOMS_END: Final = "<!-- end of rooms -->"
 EXAMPLE_BEGIN: Final = "<!-- example: pulled from examples/news_watcher.py by make docs -->\n"
 EXAMPLE_END: Final = "<!-- end of example -->"
 NOTE: Final = "Drawn by `make docs` from [{source}]({link}); changes belong there."
@@ -39,11 +42,13 @@ Edge = tuple[str, str, str]
 
 def generated() -> dict[Path, str]:
     """Return every generated file with its text."""
-    guide = DOCS / "guide.md"
+    guide, architecture = DOCS / "guide.md", DOCS / "ARCHITECTURE.md"
     return {
         DOCS / "diagrams" / "rollout.md": rollout_page(),
         DOCS / "diagrams" / "ownership.md": ownership_page(),
         DOCS / "diagrams" / "progress.md": progress_page(),
+        DOCS / "rooms.md": rooms.page(),
+        architecture: with_rooms(architecture.read_text(encoding="utf-8")),
         guide: with_example(guide.read_text(encoding="utf-8")),
     }
 
@@ -246,14 +251,23 @@ def _worker(record: Record, release: str) -> WorkerId:
 # --- the example -------------------------------------------------------------------
 
 
+def with_rooms(page: str) -> str:
+    """Return a page with the drawing of the house as it is now between its two marks."""
+    return _between_marks(page, ROOMS_BEGIN, rooms.drawing(), ROOMS_END)
+
+
 def with_example(guide: str) -> str:
     """Return the guide with the example as it is now between its two marks."""
-    before, begin, rest = guide.partition(EXAMPLE_BEGIN)
-    _, end, after = rest.partition(EXAMPLE_END)
-    assert begin, "the guide has the mark before the example"
-    assert end, "the guide has the mark after the example"
     code = EXAMPLE.read_text(encoding="utf-8").rstrip()
-    return f"{before}{begin}```python\n{code}\n```\n{end}{after}"
+    return _between_marks(guide, EXAMPLE_BEGIN, f"```python\n{code}\n```\n", EXAMPLE_END)
+
+
+def _between_marks(page: str, begin: str, text: str, end: str) -> str:
+    before, begins, rest = page.partition(begin)
+    _, ends, after = rest.partition(end)
+    assert begins, f"the page has the mark {begin!r}"
+    assert ends, f"the page has the mark {end!r}"
+    return f"{before}{begin}{text}{end}{after}"
 
 
 def main() -> None:
