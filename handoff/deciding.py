@@ -17,8 +17,8 @@ from handoff.workload import BodyT, Cycle, Decision, InputsT, Unavailable, Workl
 from state.errors import SchemaMismatch
 from state.journal_frames import Health
 from state.open_struct import decode_open
+from state.outbox import planned_in
 from state.record import Effect, Fallback, Record, Rollout, SchemaId
-from state.transitions import planned_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -40,7 +40,6 @@ DECIDE_ATTEMPTS_MAX: Final = 3  # fresh inputs may heal what failed; then the cy
 RESOLVE_ATTEMPTS_MAX: Final = 4  # per effect and cycle; then it is doubtful and carried
 RESOLVE_PAUSE_S: Final = 0.05
 LANES_MAX: Final = 16  # effects in flight at once
-OUTBOX_MAX: Final = 1024  # effects pending; a decision that plans more is refused
 IN_FLIGHT_NS: Final = 30 * NS  # how long a request of a dead owner may still arrive
 
 WIRE_LINE_BYTES_MAX: Final = 1 << 20

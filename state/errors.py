@@ -35,11 +35,15 @@ class Refusal(enum.Enum):
     EFFECT_PENDING = "effect_pending"  # an effect is planned and has no fate yet
     EFFECT_UNKNOWN = "effect_unknown"  # a fate was given for an effect nobody planned
     EFFECT_REPEATED = "effect_repeated"  # an effect id is in the outbox already
+    TOO_MANY_EFFECTS = "too_many_effects"  # one decision plans more than it may
     TOO_LATE = "too_late"  # the next boundary is nearer than the take margin
     BAKING = "baking"  # another release is in its first cycles
+    NOT_BAKING = "not_baking"  # there is no bake to shorten
     OWNER_ALIVE = "owner_alive"  # nothing proves that the owner is dead or overdue
     HALTED = "halted"  # the kill switch is on and the decision has effects
     ALREADY_OWNER = "already_owner"  # the caller owns the record already
+    ATTEMPTS_SPENT = "attempts_spent"  # the next step cost its limit of owners: it is given up
+    OTHER_CADENCE = "other_cadence"  # a cycle number of the owner means another moment
 
 
 class Refused(StateError):

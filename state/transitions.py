@@ -1,13 +1,24 @@
-"""Who may change the record, and how: six transitions of ownership and progress, one of control.
+"""Who may change the record, and how: six transitions of ownership and progress, and what is asked.
 
 Every function here is `Record -> Record`. It either returns the next record or raises
 `Refused` and nothing has changed; a store applies it under a lock or by compare-and-swap,
 a simulator applies it to a value, and the same proof covers all of them. Time and proof
 come in as arguments. No file, clock, process or log enters here.
 
-    owner None --seize--> owner A --take--> owner B          epoch rises by one each time
-    (n, settled) --decide n+1--> (n+1, decided) --settle n+1--> (n+1, settled)
-    (n, settled) --miss n+1----------------------------------> (n+1, settled)
+Who owns. The epoch rises by one each time, and whoever writes with an older one is refused:
+
+    nobody --seize--> owner A --take--> owner B, baking --settle, the last clean one--> owner B
+    owner A --release--> nobody         owner B, baking --take or seize by A's release--> owner A
+
+How far it got. Only the owner writes these, and only with its own epoch:
+
+                  .---------------- miss n+1 ----------------.
+                  |                                          v
+    (n, settled) -+- decide n+1 -> (n+1, decided) - settle -> (n+1, settled)
+
+A seize from a dead owner counts against the step that was next (`attempts`), every write above
+sets the count to 0, and at its limit `miss` and a `settle` that learnt nothing are all that is
+left. What becomes of effects is in `outbox`, what may be done about a doubtful one in `absence`.
 
 `take` and `decide n+1` are one race on one record: whichever is applied first, the other
 is refused. That is the whole of the handoff; nothing else in this project decides who owns.
@@ -16,32 +27,55 @@ is refused. That is the whole of the handoff; nothing else in this project decid
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
+from state.attempts import attempts_after_seize, attempts_spent, require_attempts_left
 from state.errors import Refusal, Refused
+from state.outbox import (
+    Fates,
+    planned_in,
+    require_none_planned,
+    require_plannable,
+    settled,
+    unproven,
+)
 from state.record import (
     MISSED_KEPT_MAX,
+    Cadence,
     Control,
     Effect,
     Evidence,
     Fallback,
-    Fate,
     Missed,
     Ownership,
     Phase,
+    Progress,
     Receipt,
     Record,
     Rollout,
     SchemaId,
     WorkerId,
-    evidence_of,
+)
+from state.requirements import (
+    require_cadence,
+    require_evidence,
+    require_in_hand,
+    require_in_time,
+    require_next,
+    require_no_bake,
+    require_other,
+    require_owner,
+    require_settled,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from msgspec import Raw
+
+NO_FALLBACK: Final[Fallback | None] = None
 
 
 class Proof(enum.Enum):
@@ -50,6 +84,7 @@ class Proof(enum.Enum):
     NONE = "none"  # nothing; enough only where the record names no owner
     DEAD = "dead"  # its process is proven gone
     OVERDUE = "overdue"  # on one host it was killed first and is proven gone
+    LEASE_ENDED = "lease_ended"  # it may write no more, but it may live, and send
 
 
 class Cleanliness(enum.Enum):
@@ -57,12 +92,6 @@ class Cleanliness(enum.Enum):
 
     CLEAN = "clean"  # counts toward permanent
     OUTSIDE = "outside"  # the outside world failed: neither clean nor bad
-
-
-Fates = Mapping[str, Receipt | Fate]
-"""For each effect id its receipt, or `Fate.DOUBTFUL` while its outcome is unknown."""
-
-NO_FALLBACK: Final[Fallback | None] = None
 
 
 def take(
@@ -89,16 +118,14 @@ def take(
     Raises:
         Refused: EVIDENCE_STALE, ALREADY_OWNER, NOT_SETTLED, EFFECT_PENDING, BAKING, TOO_LATE.
     """
-    _require_evidence(record, seen)
-    _require_other(record, candidate)
-    _require_settled(record)
-    _require_no_planned(record)
+    require_evidence(record, seen)
+    require_other(record, candidate)
+    require_settled(record)
+    require_none_planned(record.outbox)
     returning = _is_previous(record, candidate)
-    if record.rollout is not None and not returning:
-        raise Refused(Refusal.BAKING, f"deploy {record.rollout.deploy_id} is still baking")
-    if now_ns >= deadline_ns:
-        late_ms = (now_ns - deadline_ns) / 1e6
-        raise Refused(Refusal.TOO_LATE, f"{late_ms:.1f} ms past the last moment for this boundary")
+    if not returning:
+        require_no_bake(record)
+    require_in_time(now_ns=now_ns, deadline_ns=deadline_ns)
     if returning:
         return _give_back(_owned_by(record, candidate, attempt=attempt))
     return _begin_bake(record, candidate, rollout, attempt=attempt)
@@ -111,11 +138,13 @@ def seize(
     seen: Evidence,
     proof: Proof,
     attempt: str,
+    due: bool = False,
     rollout: Rollout | None = None,
 ) -> Record:
     """Make a warm worker the owner because there is none, or none that can go on.
 
-    A cycle in hand stays in hand: its planned effects are now this worker's to resolve.
+    A cycle in hand stays in hand: its planned effects are now this worker's to resolve. Without
+    a proof of death they are marked in the same write, for good: the old owner may still send.
     A worker of the previous release gets the body in the shape that it reads. An approved
     candidate of a release that never owned bakes from here on, as if it had taken.
 
@@ -125,23 +154,27 @@ def seize(
         seen: What the worker read when it judged the owner.
         proof: What it knows of the owner.
         attempt: Id of this write.
+        due: Whether the boundary of the cycle in hand or of the next one has passed, by the clock
+            that the worker believes.
         rollout: The bake that starts if the worker's release is a new one; None for a standby.
 
     Raises:
         Refused: EVIDENCE_STALE, ALREADY_OWNER, OWNER_ALIVE, BAKING.
     """
-    _require_evidence(record, seen)
-    _require_other(record, worker)
-    if record.ownership.owner is not None and proof is Proof.NONE:
-        raise Refused(Refusal.OWNER_ALIVE, f"worker {record.ownership.owner.worker} owns it")
+    require_evidence(record, seen)
+    require_other(record, worker)
+    held = record.ownership
+    if held.owner is not None and proof is Proof.NONE:
+        raise Refused(Refusal.OWNER_ALIVE, f"worker {held.owner.worker} owns it")
+    attempts = attempts_after_seize(record, worker=worker, due=due)
+    record = replace(record, progress=replace(record.progress, attempts=attempts))
+    if proof is Proof.LEASE_ENDED:
+        record = replace(record, outbox=unproven(record.outbox))
     if _is_previous(record, worker):
         return _give_back(_owned_by(record, worker, attempt=attempt))
-    held = record.ownership
-    owning = held.newest
-    if rollout is None or owning is None or owning.release == worker.release:
+    if rollout is None or held.newest is None or held.release == worker.release:
         return _owned_by(record, worker, attempt=attempt, previous=held.previous)
-    if record.rollout is not None:
-        raise Refused(Refusal.BAKING, f"deploy {record.rollout.deploy_id} is still baking")
+    require_no_bake(record)
     return _begin_bake(record, worker, rollout, attempt=attempt)
 
 
@@ -159,22 +192,37 @@ def decide(
 ) -> Record:
     """Commit the decision of the next cycle: body, effects, consumed receipts, in one write.
 
+    Doubtful effects are in nobody's way here. What finds no room in the outbox is refused when
+    the cycle settles; the decision stands.
+
+    Args:
+        record: The record as it is.
+        worker: The owner.
+        epoch: The owner's epoch.
+        cycle: The next cycle.
+        body: The application's new state.
+        schema: Schema of the body.
+        effects: What is to be done outside.
+        fallback: The body as the previous release reads it; kept only during a bake.
+        attempt: Id of this write.
+
     Raises:
-        Refused: NOT_OWNER, NOT_SETTLED, OUT_OF_ORDER, EFFECT_PENDING, EFFECT_REPEATED, HALTED.
+        Refused: NOT_OWNER, NOT_SETTLED, OUT_OF_ORDER, ATTEMPTS_SPENT, EFFECT_PENDING,
+            EFFECT_REPEATED, TOO_MANY_EFFECTS, HALTED.
     """
-    _require_owner(record, worker=worker, epoch=epoch)
-    _require_next(record, cycle)
-    _require_no_planned(record)
-    _require_new_effects(record, effects)
+    require_owner(record, worker=worker, epoch=epoch)
+    require_next(record, cycle)
+    require_attempts_left(record)
+    require_none_planned(record.outbox)
+    require_plannable(record.outbox, effects)
     if record.control.halted and effects:
         raise Refused(Refusal.HALTED, f"{len(effects)} effects planned while halted")
-    planned = planned_in(cycle, effects)
-    progress = replace(record.progress, cycle=cycle, phase=Phase.DECIDED, release=worker.release)
+    decided = replace(record.progress, phase=Phase.DECIDED, release=worker.release)
     return replace(
         record,
         attempt=attempt,
-        progress=progress,
-        outbox=record.outbox + planned,
+        progress=_advanced(decided, to=cycle),
+        outbox=record.outbox + planned_in(cycle, effects),
         receipts=(),
         schema=schema,
         body=body,
@@ -199,40 +247,42 @@ def settle(
         worker: The owner.
         epoch: The owner's epoch.
         cycle: The decided cycle.
-        fates: A receipt or `DOUBTFUL` for every planned effect; a receipt for each
-            doubtful one that is proven by now.
-        cleanliness: Whether the cycle counts toward permanent.
+        fates: A receipt or `DOUBTFUL` for every planned effect that has room; a receipt for each
+            doubtful one that ended by now. At the limit of attempts no receipt at all.
+        cleanliness: Whether the cycle counts toward permanent; one that is given up never does.
         attempt: Id of this write.
 
     Raises:
-        Refused: NOT_OWNER, NOT_DECIDED, EFFECT_UNKNOWN, EFFECT_PENDING.
+        Refused: NOT_OWNER, NOT_DECIDED, ATTEMPTS_SPENT, EFFECT_UNKNOWN, EFFECT_PENDING.
     """
-    _require_owner(record, worker=worker, epoch=epoch)
-    if record.progress.phase is not Phase.DECIDED or record.progress.cycle != cycle:
-        raise Refused(Refusal.NOT_DECIDED, f"cycle {cycle} is not the decided one")
-    outbox, receipts = _apply_fates(record, fates)
-    settled = replace(
+    require_owner(record, worker=worker, epoch=epoch)
+    require_in_hand(record, cycle)
+    if any(isinstance(fate, Receipt) for fate in fates.values()):
+        require_attempts_left(record)
+    outbox, receipts = settled(record.outbox, fates)
+    after = replace(
         record,
         attempt=attempt,
-        progress=replace(record.progress, phase=Phase.SETTLED),
+        progress=_advanced(replace(record.progress, phase=Phase.SETTLED), to=cycle),
         outbox=outbox,
         receipts=record.receipts + receipts,
     )
-    return _count_clean(settled) if cleanliness is Cleanliness.CLEAN else settled
+    clean = cleanliness is Cleanliness.CLEAN and not attempts_spent(record)
+    return _count_clean(after) if clean else after
 
 
 def miss(
     record: Record, *, worker: WorkerId, epoch: int, cycle: int, reason: str, attempt: str
 ) -> Record:
-    """Give up the next cycle, with the reason; the caller checked the catch-up policy.
+    """Give up the next cycle, with the reason: too old by the catch-up policy, or too costly.
 
     Raises:
         Refused: NOT_OWNER, NOT_SETTLED, OUT_OF_ORDER.
     """
-    _require_owner(record, worker=worker, epoch=epoch)
-    _require_next(record, cycle)
+    require_owner(record, worker=worker, epoch=epoch)
+    require_next(record, cycle)
     missed = (*record.progress.missed, Missed(cycle=cycle, reason=reason))[-MISSED_KEPT_MAX:]
-    progress = replace(record.progress, cycle=cycle, phase=Phase.SETTLED, missed=missed)
+    progress = _advanced(replace(record.progress, missed=missed), to=cycle)
     return replace(record, attempt=attempt, progress=progress)
 
 
@@ -242,8 +292,8 @@ def release(record: Record, *, worker: WorkerId, epoch: int, attempt: str) -> Re
     Raises:
         Refused: NOT_OWNER, NOT_SETTLED.
     """
-    _require_owner(record, worker=worker, epoch=epoch)
-    _require_settled(record)
+    require_owner(record, worker=worker, epoch=epoch)
+    require_settled(record)
     ownership = replace(record.ownership, owner=None, last_owner=record.ownership.owner)
     return replace(record, attempt=attempt, ownership=ownership)
 
@@ -255,10 +305,36 @@ def command(record: Record, *, control: Control, attempt: str) -> Record:
     return replace(record, attempt=attempt, control=replace(control, unknown_fields=kept))
 
 
+def promote(record: Record, *, attempt: str) -> Record:
+    """Let the next clean cycle be the last of a bake, however many were wanted.
+
+    Raises:
+        Refused: NOT_BAKING.
+    """
+    if record.rollout is None:
+        raise Refused(Refusal.NOT_BAKING, "no release is in its first cycles")
+    enough = replace(record.rollout, of=record.rollout.clean_cycles)
+    return replace(record, attempt=attempt, rollout=enough)
+
+
+def number_by(record: Record, cadence: Cadence) -> Record:
+    """Say what the cycle numbers mean, where the record does not say it: beside a decide.
+
+    An owner that cannot prove that its numbers are those of the journal does not own.
+
+    Raises:
+        Refused: OTHER_CADENCE.
+    """
+    require_cadence(record, cadence)
+    return replace(record, cadence=record.cadence or cadence)
+
+
 def _owned_by(
     record: Record, worker: WorkerId, *, attempt: str, previous: WorkerId | None = None
 ) -> Record:
-    held = record.ownership
+    held, progress = record.ownership, record.progress
+    if held.release != worker.release:
+        progress = replace(progress, attempts=0)
     # A cycle in hand is finished by the new owner; only later ones are decided by it.
     ownership = Ownership(
         epoch=held.epoch + 1,
@@ -268,7 +344,7 @@ def _owned_by(
         previous=previous,
         unknown_fields=held.unknown_fields,
     )
-    return replace(record, attempt=attempt, ownership=ownership)
+    return replace(record, attempt=attempt, ownership=ownership, progress=progress)
 
 
 def _begin_bake(record: Record, worker: WorkerId, rollout: Rollout, *, attempt: str) -> Record:
@@ -299,88 +375,11 @@ def _count_clean(record: Record) -> Record:
     return replace(record, ownership=ownership, rollout=None, fallback=NO_FALLBACK)
 
 
-def _apply_fates(record: Record, fates: Fates) -> tuple[tuple[Effect, ...], tuple[Receipt, ...]]:
-    unknown = set(fates) - {effect.effect_id for effect in record.outbox}
-    if unknown:
-        raise Refused(Refusal.EFFECT_UNKNOWN, f"nobody planned {sorted(unknown)}")
-    outbox: list[Effect] = []
-    receipts: list[Receipt] = []
-    for effect in record.outbox:
-        fate = fates.get(effect.effect_id, effect.fate)
-        if isinstance(fate, Receipt):
-            _require_its_own(effect, fate)
-            receipts.append(fate)
-        elif fate is Fate.DOUBTFUL:
-            outbox.append(replace(effect, fate=Fate.DOUBTFUL))
-        else:
-            raise Refused(Refusal.EFFECT_PENDING, f"{effect.effect_id} has no fate yet")
-    return tuple(outbox), tuple(receipts)
-
-
-def _require_its_own(effect: Effect, receipt: Receipt) -> None:
-    if receipt.effect_id != effect.effect_id:
-        raise Refused(
-            Refusal.EFFECT_UNKNOWN,
-            f"{effect.effect_id} got the receipt of {receipt.effect_id}",
-        )
+def _advanced(progress: Progress, *, to: int) -> Progress:
+    """One step further: what it had cost is paid."""
+    return replace(progress, cycle=to, attempts=0)
 
 
 def _is_previous(record: Record, worker: WorkerId) -> bool:
     previous = record.ownership.previous
     return previous is not None and previous.release == worker.release
-
-
-def _require_evidence(record: Record, seen: Evidence) -> None:
-    found = evidence_of(record)
-    if found != seen:
-        raise Refused(
-            Refusal.EVIDENCE_STALE,
-            f"saw epoch {seen.epoch} at cycle {seen.cycle} {seen.phase.value}, "
-            f"found epoch {found.epoch} at cycle {found.cycle} {found.phase.value}",
-        )
-
-
-def planned_in(cycle: int, effects: Sequence[Effect]) -> tuple[Effect, ...]:
-    """Return effects as `decide` puts them into the outbox."""
-    return tuple(replace(effect, cycle=cycle, fate=Fate.PLANNED) for effect in effects)
-
-
-def _require_other(record: Record, worker: WorkerId) -> None:
-    if record.ownership.owner == worker:
-        raise Refused(Refusal.ALREADY_OWNER, f"worker {worker.worker} owns it already")
-
-
-def _require_owner(record: Record, *, worker: WorkerId, epoch: int) -> None:
-    held = record.ownership
-    if held.epoch != epoch or held.owner != worker:
-        owner = held.owner.worker if held.owner else "nobody"
-        raise Refused(
-            Refusal.NOT_OWNER,
-            f"worker {worker.worker} writes with epoch {epoch}, {owner} owns epoch {held.epoch}",
-        )
-
-
-def _require_settled(record: Record) -> None:
-    if record.progress.phase is not Phase.SETTLED:
-        raise Refused(Refusal.NOT_SETTLED, f"cycle {record.progress.cycle} is in hand")
-
-
-def _require_next(record: Record, cycle: int) -> None:
-    _require_settled(record)
-    if cycle != record.progress.cycle + 1:
-        expected = record.progress.cycle + 1
-        raise Refused(Refusal.OUT_OF_ORDER, f"cycle {cycle} came, {expected} is next")
-
-
-def _require_no_planned(record: Record) -> None:
-    pending = [effect.effect_id for effect in record.outbox if effect.fate is Fate.PLANNED]
-    if pending:
-        raise Refused(Refusal.EFFECT_PENDING, f"{pending} have no fate yet")
-
-
-def _require_new_effects(record: Record, effects: Sequence[Effect]) -> None:
-    known = {effect.effect_id for effect in record.outbox}
-    for effect in effects:
-        if effect.effect_id in known:
-            raise Refused(Refusal.EFFECT_REPEATED, f"{effect.effect_id} is in the outbox already")
-        known.add(effect.effect_id)

@@ -17,6 +17,8 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = Path("state/transitions.py")
+REQUIREMENTS = Path("state/requirements.py")
+OUTBOX = Path("state/outbox.py")
 TESTS = "tests/core/test_transitions.py"
 # With the helpers of the tests; not with their conftest.py, which prepares a whole session.
 COPIED = (
@@ -63,17 +65,19 @@ CORE_MUTANTS = (
         "if held.epoch != epoch or held.owner != worker:",
         "if held.owner != worker:",
         f"{_REFUSED}[decide with an old epoch]",
+        target=REQUIREMENTS,
     ),
     Mutant(
         "any worker writes with the right epoch",
         "if held.epoch != epoch or held.owner != worker:",
         "if held.epoch != epoch:",
         f"{_REFUSED}[decide by another worker]",
+        target=REQUIREMENTS,
     ),
     Mutant(
         "a living owner is seized",
-        "if record.ownership.owner is not None and proof is Proof.NONE:",
-        "if record.ownership.owner is not None and proof is None:",
+        "if held.owner is not None and proof is Proof.NONE:",
+        "if held.owner is not None and proof is None:",
         f"{_REFUSED}[seize without proof]",
     ),
     Mutant(
@@ -81,23 +85,26 @@ CORE_MUTANTS = (
         "if cycle != record.progress.cycle + 1:",
         "if cycle <= record.progress.cycle:",
         f"{_REFUSED}[decide beyond the next]",
+        target=REQUIREMENTS,
     ),
     Mutant(
         "a cycle is decided again",
         "if cycle != record.progress.cycle + 1:",
         "if cycle > record.progress.cycle + 1:",
         f"{_REFUSED}[decide a cycle again]",
+        target=REQUIREMENTS,
     ),
     Mutant(
         "a take at its deadline lands",
         "if now_ns >= deadline_ns:",
         "if now_ns > deadline_ns:",
         f"{_REFUSED}[take at the deadline]",
+        target=REQUIREMENTS,
     ),
     Mutant(
         "a bake is interrupted by a third release",
-        "if record.rollout is not None and not returning:",
-        "if record.rollout is not None and returning:",
+        "    if not returning:\n        require_no_bake(record)",
+        "    if returning:\n        require_no_bake(record)",
         f"{_REFUSED}[take during a bake]",
     ),
     Mutant(
@@ -105,24 +112,28 @@ CORE_MUTANTS = (
         "    if found != seen:",
         "    if found.epoch != seen.epoch:",
         f"{_REFUSED}[take on stale evidence]",
+        target=REQUIREMENTS,
     ),
     Mutant(
         "the owner takes from itself",
         "if record.ownership.owner == worker:",
         "if record.ownership.last_owner == worker:",
         f"{_REFUSED}[take by the owner]",
+        target=REQUIREMENTS,
     ),
     Mutant(
         "an effect is planned twice",
         "        known.add(effect.effect_id)",
         "        known.discard(effect.effect_id)",
         f"{_REFUSED}[decide with an effect twice]",
+        target=OUTBOX,
     ),
     Mutant(
         "an effect is forgotten",
-        '            raise Refused(Refusal.EFFECT_PENDING, f"{effect.effect_id} has no fate yet")',
-        "            continue",
+        '        raise Refused(Refusal.EFFECT_PENDING, f"{effect.effect_id} has no fate yet")',
+        "        return effect",
         f"{_REFUSED}[settle without a fate]",
+        target=OUTBOX,
     ),
     Mutant(
         "an effect settles with the receipt of another",
@@ -130,12 +141,14 @@ CORE_MUTANTS = (
         '            f"{effect.effect_id} got the receipt of {receipt.effect_id}",\n        )',
         "        return",
         f"{_REFUSED}[settle an effect with the receipt of another]",
+        target=OUTBOX,
     ),
     Mutant(
         "a doubtful effect may be sent again",
-        "outbox.append(replace(effect, fate=Fate.DOUBTFUL))",
-        "outbox.append(replace(effect, fate=Fate.PLANNED))",
+        "    return replace(effect, fate=Fate.DOUBTFUL)\n",
+        "    return replace(effect, fate=Fate.PLANNED)\n",
         "test_settle_turns_fates_into_receipts_and_keeps_what_is_doubtful",
+        target=OUTBOX,
     ),
     Mutant(
         "receipts are handed over twice",
@@ -163,13 +176,13 @@ CORE_MUTANTS = (
     ),
     Mutant(
         "a spoilt cycle counts as clean",
-        "if cleanliness is Cleanliness.CLEAN else settled",
-        "if cleanliness is not None else settled",
+        "clean = cleanliness is Cleanliness.CLEAN and",
+        "clean = cleanliness is not None and",
         "test_a_cycle_spoilt_from_outside_does_not_count_in_a_bake",
     ),
     Mutant(
         "ownership is released with a cycle in hand",
-        "    _require_settled(record)\n    ownership = replace(record.ownership, owner=None",
+        "    require_settled(record)\n    ownership = replace(record.ownership, owner=None",
         "    ownership = replace(record.ownership, owner=None",
         f"{_REFUSED}[release with a cycle in hand]",
     ),
@@ -236,11 +249,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def all_mutants() -> tuple[Mutant, ...]:
-    """Return those of the transitions, of everything around them, and of what is mixed up."""
-    from tests.shell_mutants import SHELL_MUTANTS  # noqa: PLC0415 - it needs `Mutant` from here
+    """Return those of the rules, of everything around them, and of what is mixed up."""
+    from tests.effect_mutants import EFFECT_MUTANTS  # noqa: PLC0415 - it needs `Mutant` from here
+    from tests.shell_mutants import SHELL_MUTANTS  # noqa: PLC0415 - as above
     from tests.swap_mutants import SWAP_MUTANTS  # noqa: PLC0415 - as above
 
-    return (*CORE_MUTANTS, *SHELL_MUTANTS, *SWAP_MUTANTS)
+    return (*CORE_MUTANTS, *EFFECT_MUTANTS, *SHELL_MUTANTS, *SWAP_MUTANTS)
 
 
 def _copy_tree(tree: Path) -> None:

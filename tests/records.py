@@ -24,10 +24,11 @@ from state.record import (
     evidence_of,
 )
 from state.store import Change, Note, Store
-from state.transitions import Cleanliness, Fates, Proof
+from state.transitions import Cleanliness, Proof
 
 if TYPE_CHECKING:
     from state.journal_frames import Line
+    from state.outbox import Fates
 
 APP = "test"
 SCHEMA = SchemaId(name="test.body", version=1, fingerprint="f1")
@@ -62,7 +63,12 @@ def owned(cycle: int = 10, by: WorkerId = A) -> Record:
 
 
 def seize(
-    record: Record, by: WorkerId, *, proof: Proof = Proof.DEAD, rollout: Rollout | None = None
+    record: Record,
+    by: WorkerId,
+    *,
+    proof: Proof = Proof.DEAD,
+    due: bool = False,
+    rollout: Rollout | None = None,
 ) -> Record:
     return transitions.seize(
         record,
@@ -70,8 +76,16 @@ def seize(
         seen=evidence_of(record),
         proof=proof,
         attempt=f"seize-{by.worker}",
+        due=due,
         rollout=rollout,
     )
+
+
+def costing(record: Record, owners: int, release: str = "r1") -> Record:
+    """A record whose next step cost so many owners: each is dead, its standby is of the release."""
+    for number in range(owners):
+        record = seize(record, worker(f"standby{number}", release), due=True)
+    return record
 
 
 def take(record: Record, by: WorkerId = B, *, of: int = 3, **changes: Any) -> Record:  # noqa: ANN401 - passed on as it is

@@ -18,12 +18,13 @@ import msgspec
 
 from handoff.deciding import cycle_of, decide_once, encode_bodies, health_of, inputs_of
 from handoff.errors import WorkloadFaulty
-from handoff.limits import MS, NS, OUTBOX_MAX, SLOW_CYCLES_MAX
+from handoff.limits import MS, NS, SLOW_CYCLES_MAX
 from handoff.log_events import LogEvent
 from handoff.outside import fault_words, is_outside
 from handoff.worker.effects import Performer
 from handoff.workload import BodyT, Cycle, InputsT, Unavailable, Workload
 from state import transitions
+from state.attempts import GIVEN_UP, attempts_spent
 from state.errors import (
     LockTimeout,
     OutcomeUnknown,
@@ -31,6 +32,7 @@ from state.errors import (
     Refused,
     SchemaMismatch,
 )
+from state.outbox import PLANNED_MAX, given_up, with_room
 from state.store import Note
 from state.transitions import Cleanliness
 
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from handoff.cadence import Schedule
     from handoff.logs import Log
     from handoff.worker.ports import Clock
+    from state.outbox import Fates
     from state.record import Control, Record, WorkerId
     from state.store import Change, Store
 
@@ -129,24 +132,19 @@ class CycleRunner(Generic[BodyT, InputsT]):
         Raises:
             WorkloadFaulty: The cycle is settled, and was a bad one of a release that bakes.
         """
-        verdicts = await self._performer.settle_all(
-            record.outbox,
-            fresh=fresh,
-            limit_s=self._schedule.bounds.budget_ns / 2 / NS,
-            may_send=not record.control.halted,
-        )
-        number = record.progress.cycle
+        number, reason = record.progress.cycle, GIVEN_UP if attempts_spent(record) else ""
+        fates = given_up(record.outbox) if reason else await self._perform(record, fresh=fresh)
         raised, slow = self._performer.fault(), self._slow(begun_ns)
         change = partial(
             transitions.settle,
             worker=self._me,
             epoch=self._epoch,
             cycle=number,
-            fates=verdicts,
+            fates=fates,
             # What is held against the release must not end its bake well.
             cleanliness=Cleanliness.OUTSIDE if raised or self._slow_cycles else cleanliness,
         )
-        settled = self.commit(change, self._note("settle", number))
+        settled = self.commit(change, self._note("settle", number, reason=reason))
         self._performer.settled()
         fault = raised or slow
         if fault and record.rollout is not None:
@@ -172,6 +170,14 @@ class CycleRunner(Generic[BodyT, InputsT]):
         return (
             f"{self._slow_cycles} cycles running took longer than the period: "
             f"the last one {own_ns / NS:.2f} s of {period_ns / NS:.2f} s"
+        )
+
+    async def _perform(self, record: Record, *, fresh: bool) -> Fates:
+        return await self._performer.settle_all(
+            with_room(record.outbox),
+            fresh=fresh,
+            limit_s=self._schedule.bounds.budget_ns / 2 / NS,
+            may_send=not record.control.halted,
         )
 
     def miss(self, number: int, reason: str) -> Record:
@@ -256,8 +262,8 @@ class CycleRunner(Generic[BodyT, InputsT]):
         if record.rollout is not None and took_ns > budget_ns:
             message = f"deciding took {took_ns / MS:.0f} ms, the budget is {budget_ns / MS:.0f} ms"
             raise WorkloadFaulty(message)
-        if len(record.outbox) + len(decision.effects) > OUTBOX_MAX:
-            message = f"more than {OUTBOX_MAX} effects pending"
+        if len(decision.effects) > PLANNED_MAX:
+            message = f"more than {PLANNED_MAX} effects planned"
             raise WorkloadFaulty(message)
         decide = partial(
             transitions.decide,

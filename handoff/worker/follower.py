@@ -223,10 +223,14 @@ class Follower(Generic[BodyT, InputsT]):
     def _note_due(self, record: Record) -> None:
         """Remember since when the owner's next step is due, as this worker sees it."""
         clock, due = self._parts.clock, evidence_of(record)
-        if clock.now_ns() < self._parts.schedule.boundary_ns(_next_step(record)):
+        if not self._is_due(record):
             self._due = None
         elif self._due != due:
             self._due, self._due_since_ns = due, clock.monotonic_ns()
+
+    def _is_due(self, record: Record) -> bool:
+        parts = self._parts
+        return parts.clock.now_ns() >= parts.schedule.boundary_ns(_next_step(record))
 
     def _is_overdue(self, record: Record) -> bool:
         """Tell whether the owner had the whole limit since its next step became due.
@@ -252,6 +256,7 @@ class Follower(Generic[BodyT, InputsT]):
             seen=evidence_of(record),
             proof=proof,
             attempt=attempt,
+            due=self._is_due(record),
             rollout=self._rollout(),
         )
         owner = record.ownership.owner

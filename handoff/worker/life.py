@@ -32,6 +32,7 @@ from handoff.worker.cycle import CycleRunner
 from handoff.worker.follower import Follower, as_owned_by
 from handoff.worker.shadow import Shadow
 from handoff.workload import BodyT, InputsT
+from state.attempts import GIVEN_UP, attempts_spent
 from state.errors import Refusal, Refused, StateError, StateUnusable
 from state.record import Phase, Record
 
@@ -250,12 +251,17 @@ class Worker(Generic[BodyT, InputsT]):
         started_ns = parts.clock.now_ns()
         if parts.schedule.too_old(number, started_ns):
             behind_s = (started_ns - parts.schedule.boundary_ns(number)) / NS
-            record = runner.miss(number, f"{behind_s:.1f} s late, beyond the catch-up limit")
-            parts.channel.tell(Kind.MISSED, cycle=number)
-            return record
+            return self._miss(runner, number, f"{behind_s:.1f} s late, beyond the catch-up limit")
+        if attempts_spent(record):
+            return self._miss(runner, number, GIVEN_UP)
         record = await runner.run(record, number)
         self._report(record, started_ns)
         await self._give_way(record)
+        return record
+
+    def _miss(self, runner: CycleRunner[BodyT, InputsT], number: int, reason: str) -> Record:
+        record = runner.miss(number, reason)
+        self._parts.channel.tell(Kind.MISSED, cycle=number)
         return record
 
     async def _wait_due(self, record: Record) -> Record:

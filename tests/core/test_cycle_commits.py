@@ -8,12 +8,12 @@ import msgspec
 import pytest
 
 from handoff.deciding import replay_with
-from handoff.limits import OUTBOX_MAX
 from handoff.virtual_time import run_virtual
 from handoff.workload import Unavailable, Unknown, Violation
 from state import transitions
 from state.errors import OutcomeUnknown, Refusal, Refused
 from state.memory_store import Moment
+from state.outbox import PLANNED_MAX
 from state.record import Fate, Phase, Record, evidence_of
 from state.replay import replay_lines
 from state.transitions import Proof
@@ -391,8 +391,8 @@ def test_a_cycle_can_be_given_up_and_ownership_released() -> None:
 
 def test_effects_beyond_the_bound_are_refused_before_the_commit() -> None:
     async def story(world: World) -> None:
-        world.app.plans[NEXT] = [order(f"order-{number}") for number in range(OUTBOX_MAX + 1)]
-        await expect_faulty(world, world.run(), f"more than {OUTBOX_MAX}")
+        world.app.plans[NEXT] = [order(f"order-{number}") for number in range(PLANNED_MAX + 1)]
+        await expect_faulty(world, world.run(), f"more than {PLANNED_MAX}")
 
     assert in_world(story).app.venue.sent == []
 

@@ -48,8 +48,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from state.memory_store import MemoryStore
+    from state.outbox import Fates
     from state.record import WorkerId
-    from state.transitions import Fates
 
 COURSES = [EXAMPLE, TRADING]
 AT_NS = 1_000 * LIFE_NS

@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from state import transitions
+from state.attempts import ATTEMPTS_MAX, attempts_spent
 from state.errors import Refused
+from state.outbox import given_up
 from state.record import (
     Control,
     Fate,
@@ -53,6 +55,7 @@ class Journey:
         except Refused:
             return
         self._check(before, after, kind)
+        self._check_attempts(before, after, kind)
         self.record = after
 
     def _changed(  # noqa: PLR0911 - one for each transition
@@ -63,13 +66,14 @@ class Journey:
             case "take":
                 return take(record, by, of=seed % 4)
             case "seize":
-                return seize(record, by, proof=list(Proof)[seed % 3])
+                return seize(record, by, proof=list(Proof)[seed % 4], due=seed % 5 > 0)
             case "decide":
                 cycle = record.progress.cycle + 1 + (seed % 7 == 0)
                 orders = [effect(f"{cycle}-{index}") for index in range(seed % 3)]
                 return decide(record, *orders, cycle=cycle, **mine)
             case "settle":
-                fates = dict(confirmed(record))
+                spent = attempts_spent(record)
+                fates = dict(given_up(record.outbox) if spent else confirmed(record))
                 for name in list(fates)[: seed % 2]:
                     fates[name] = Fate.DOUBTFUL
                 return settle(record, fates, **mine)
@@ -98,6 +102,18 @@ class Journey:
         kept = {each.effect_id for each in after.outbox}
         told = {each.effect_id for each in after.receipts}
         assert kept | told >= {each.effect_id for each in before.outbox}
+
+    def _check_attempts(self, before: Record, after: Record, kind: str) -> None:
+        """A step that is given up cost its limit of owners, one after another."""
+        cost, costs = before.progress.attempts, after.progress.attempts
+        assert costs in {cost, min(cost + 1, ATTEMPTS_MAX)} or costs == 0
+        assert costs <= cost or kind == "seize"
+        assert kind != "decide" or cost < ATTEMPTS_MAX
+        assert costs == 0 or kind not in {"decide", "settle", "miss"}
+        marked = {each.effect_id for each in before.outbox if each.unproven}
+        assert marked <= {each.effect_id for each in after.outbox if each.unproven} | {
+            each.effect_id for each in after.receipts
+        }
 
 
 def _resumed(record: Record) -> Record:

@@ -13,7 +13,6 @@ from state import transitions
 from state.errors import Refusal, Refused
 from state.record import (
     MISSED_KEPT_MAX,
-    Control,
     Evidence,
     Fate,
     Outcome,
@@ -23,10 +22,9 @@ from state.record import (
     encode_record,
     evidence_of,
 )
-from state.transitions import Cleanliness, Fates, Proof
+from state.transitions import Cleanliness, Proof
 from tests.records import (
     FAR_NS,
-    NOW_NS,
     OLD_SCHEMA,
     SCHEMA,
     A,
@@ -48,6 +46,8 @@ from tests.records import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from state.outbox import Fates
 
 
 def planned(record: Record) -> Record:
@@ -430,13 +430,6 @@ def test_release_leaves_nobody_as_owner_and_remembers_the_last() -> None:
     assert after.ownership.last_owner == A
     assert after.ownership.epoch == 1
     assert after.attempt == "release"
-
-
-def test_a_command_touches_control_alone() -> None:
-    before = decide(take(owned()), effect())
-    control = Control(paused=True, by="operator", at_ns=NOW_NS, note="holiday")
-    after = transitions.command(before, control=control, attempt="c")
-    assert after == replace(before, control=control, attempt="c")
 
 
 def test_a_body_is_any_json_and_stays_byte_for_byte() -> None:

@@ -23,6 +23,8 @@ SEEDS_MAX: Final = 1000
 TIMEOUT_S: Final = 900
 
 TRANSITIONS: Final = "state/transitions.py"
+REQUIREMENTS: Final = "state/requirements.py"
+OUTBOX: Final = "state/outbox.py"
 FOLLOWER: Final = "handoff/worker/follower.py"
 EFFECTS: Final = "handoff/worker/effects.py"
 WORKER: Final = "handoff/worker/life.py"
@@ -53,27 +55,27 @@ MUTANTS: Final = (
     _one(
         "take does not compare its evidence",
         TRANSITIONS,
-        "    _require_evidence(record, seen)\n    _require_other(record, candidate)\n",
-        "    _require_other(record, candidate)\n",
+        "    require_evidence(record, seen)\n    require_other(record, candidate)\n",
+        "    require_other(record, candidate)\n",
     ),
     _one(
         "seize does not compare its evidence",
         TRANSITIONS,
-        "    _require_evidence(record, seen)\n    _require_other(record, worker)\n",
-        "    _require_other(record, worker)\n",
+        "    require_evidence(record, seen)\n    require_other(record, worker)\n",
+        "    require_other(record, worker)\n",
     ),
     _one(
         "decide does not compare the owner and its epoch",
         TRANSITIONS,
-        "    _require_owner(record, worker=worker, epoch=epoch)\n"
-        "    _require_next(record, cycle)\n    _require_no_planned(record)\n",
-        "    _require_next(record, cycle)\n    _require_no_planned(record)\n",
+        "    require_owner(record, worker=worker, epoch=epoch)\n"
+        "    require_next(record, cycle)\n    require_attempts_left(record)\n",
+        "    require_next(record, cycle)\n    require_attempts_left(record)\n",
     ),
     _one(
         "settle does not compare the owner and its epoch",
         TRANSITIONS,
-        "    _require_owner(record, worker=worker, epoch=epoch)\n    if record.progress.phase is",
-        "    if record.progress.phase is",
+        "    require_owner(record, worker=worker, epoch=epoch)\n    require_in_hand(record, cycle)",
+        "    require_in_hand(record, cycle)",
     ),
     _one(
         "the epoch stands still",
@@ -110,12 +112,11 @@ MUTANTS: Final = (
     Mutant(
         "a cycle settles without fates",
         (
-            Edit(CYCLE, "fates=verdicts,", "fates={},"),
+            Edit(CYCLE, "fates=fates,", "fates={},"),
             Edit(
-                TRANSITIONS,
-                '            raise Refused(Refusal.EFFECT_PENDING, f"{effect.effect_id} has no fate'
-                ' yet")',
-                "            continue",
+                OUTBOX,
+                'raise Refused(Refusal.EFFECT_PENDING, f"{effect.effect_id} has no fate yet")',
+                'return _receipt(effect, Outcome.EXPIRED, "")',
             ),
         ),
     ),
@@ -140,7 +141,7 @@ MUTANTS: Final = (
     Mutant(
         "a take has no deadline, and the owner does not read before it decides",
         (
-            Edit(TRANSITIONS, "if now_ns >= deadline_ns:", "if now_ns < 0:"),
+            Edit(REQUIREMENTS, "if now_ns >= deadline_ns:", "if now_ns < 0:"),
             Edit(FOLLOWER, "if parts.clock.now_ns() >= deadline_ns:", "if deadline_ns < 0:"),
             Edit(
                 WORKER,
@@ -155,7 +156,8 @@ MUTANTS: Final = (
         (
             Edit(
                 TRANSITIONS,
-                "    _require_settled(record)\n    _require_no_planned(record)\n    returning",
+                "    require_settled(record)\n    require_none_planned(record.outbox)\n"
+                "    returning",
                 "    returning",
             ),
             Edit(FOLLOWER, "if record.progress.phase is not Phase.SETTLED:", "if record is None:"),
@@ -176,8 +178,8 @@ MUTANTS: Final = (
     _one(
         "a candidate that seizes does not bake",
         TRANSITIONS,
-        "if rollout is None or owning is None or owning.release == worker.release:",
-        "if rollout is None or owning is not None:",
+        "if rollout is None or held.newest is None or held.release == worker.release:",
+        "if rollout is None or held.newest is not None:",
     ),
     _one(
         "the previous release gets the body of the new one",
