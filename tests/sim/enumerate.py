@@ -15,7 +15,8 @@ import time
 from collections import deque
 from typing import Final, NamedTuple
 
-from tests.sim.states import Broken, Config, State, broken_in, is_stuck
+from state.record import Delivery
+from tests.sim.states import Broken, Config, State, broken_in, is_done, is_stuck
 from tests.sim.steps import Model
 
 
@@ -39,6 +40,7 @@ def explore(config: Config, states_max: int | None = None) -> Result:
     first = model.first()
     came: dict[State, tuple[State, str] | None] = {first: None}
     queue = deque([first])
+    leads_to: dict[State, list[State]] = {}
     while queue:
         state = queue.popleft()
         try:
@@ -47,6 +49,8 @@ def explore(config: Config, states_max: int | None = None) -> Result:
         except Broken as broken:
             violation, following = str(broken), []
         for word, after in following:
+            if config.starts < 0:
+                leads_to.setdefault(after, []).append(state)
             if after not in came:
                 came[after] = (state, word)
                 queue.append(after)
@@ -57,7 +61,26 @@ def explore(config: Config, states_max: int | None = None) -> Result:
             return Result(len(came), complete=False, violation=violation, path=_path(came, state))
         if states_max is not None and len(came) >= states_max:
             return Result(len(came), complete=False, violation="", path=())
+    lost = _without_end(model, came, leads_to) if config.starts < 0 else None
+    if lost is not None:
+        violation = "from here the cycles can never all be settled"
+        return Result(len(came), complete=True, violation=violation, path=_path(came, lost))
     return Result(len(came), complete=True, violation="", path=())
+
+
+def _without_end(
+    model: Model, came: dict[State, tuple[State, str] | None], leads_to: dict[State, list[State]]
+) -> State | None:
+    """Return the nearest state from which no order of steps settles every cycle, or None."""
+    cycles = model.config.cycles
+    good = {state for state in came if is_done(model.record_of(state), cycles)}
+    queue = deque(good)
+    while queue:
+        for before in leads_to.get(queue.popleft(), ()):
+            if before not in good:
+                good.add(before)
+                queue.append(before)
+    return next((state for state in came if state not in good), None)
 
 
 def _path(came: dict[State, tuple[State, str] | None], state: State) -> tuple[str, ...]:
@@ -71,6 +94,25 @@ def _path(came: dict[State, tuple[State, str] | None], state: State) -> tuple[st
 
 PAIR: Final = ((1, False), (2, True))
 TRIO: Final = ((1, False), (2, True), (1, False))
+ALONE: Final = ((1, False),)
+# A cycle that nobody survives, effects that nobody answers, owners that may still live: each small
+# enough to be seen whole. Where starts never end, all cycles are settled in the end.
+HARD: Final = (
+    Config(ALONE, crashes=0, starts=-1, poison=(1, "decide")),
+    Config(ALONE, crashes=0, starts=-1, poison=(1, "perform")),
+    Config(ALONE, crashes=1, starts=-1, poison=(1, "perform"), refuses=True),
+    Config(ALONE, cycles=3, crashes=0, starts=-1, poison=(2, "perform")),
+    Config(ALONE, crashes=0, starts=-1, stops=2, poison=(1, "decide")),
+    Config(PAIR, cycles=1, crashes=0, starts=3, poison=(1, "decide")),
+    Config(PAIR, cycles=1, crashes=0, starts=3, poison=(1, "perform")),
+    Config(ALONE, crashes=1, starts=-1, delivery=Delivery.AT_LEAST_ONCE),
+    Config(ALONE, crashes=0, starts=-1, poison=(1, "perform"), delivery=Delivery.AT_LEAST_ONCE),
+    Config(ALONE, crashes=1, starts=-1, delivery=Delivery.AT_MOST_ONCE),
+    Config(((1, False), (1, False)), crashes=0, starts=-1, leases=1),
+    Config(((1, False), (1, False)), crashes=1, starts=-1, leases=1),
+    Config(((1, False), (1, False)), cycles=1, crashes=1, starts=-1, leases=1, refuses=True),
+    Config(((1, False), (1, False)), cycles=1, crashes=1, starts=-1, leases=1, enforces=True),
+)
 SMALL: Final = tuple(
     Config(PAIR, refuses=refuses, crashes=1, starts=1, lost=0, bad=1) for refuses in (False, True)
 )
@@ -90,7 +132,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--states", type=int, help="visit at most so many of each")
     options = parser.parse_args(arguments)
     broken = 0
-    for config in SMALL if options.small else ALL:
+    for config in (*SMALL, *HARD) if options.small else (*ALL, *HARD):
         begun_s = time.monotonic()
         result = explore(config, options.states)
         seconds = time.monotonic() - begun_s

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 from typing_extensions import override
 
-from state.record import Phase, Record
+from state.record import Delivery, Phase, Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,10 +25,16 @@ class Config(NamedTuple):
         cycles: How many cycles there are.
         bake: Clean cycles of a bake.
         crashes: How many processes are killed, overdue owners included.
-        starts: How many are started again.
+        starts: How many are started again; -1 as many as died, and then all cycles must be
+            settled in the end from wherever it came to.
         lost: How many answers of the store are lost after the write landed.
         bad: How many cycles of the new release are bad.
         refuses: The venue refuses a second effect with the same id.
+        enforces: The venue refuses an effect after its `not_after`.
+        leases: How many owners are replaced without a proof of their death.
+        stops: How many owners are stopped in the ordinary way.
+        poison: A cycle that kills whoever decides or performs it, and which of both.
+        delivery: What an unknown outcome of the effects allows.
     """
 
     slots: tuple[tuple[int, bool], ...]
@@ -39,6 +45,11 @@ class Config(NamedTuple):
     lost: int = 0
     bad: int = 0
     refuses: bool = False
+    enforces: bool = False
+    leases: int = 0
+    stops: int = 0
+    poison: tuple[int, str] = (0, "")
+    delivery: Delivery = Delivery.BY_ID
 
     @override
     def __str__(self) -> str:
@@ -46,7 +57,12 @@ class Config(NamedTuple):
         workers = "+".join(f"r{release}{'!' * new}" for release, new in self.slots)
         parts = [workers, f"{self.cycles} cycles", f"bake {self.bake}", f"{self.crashes} crashes"]
         parts += [f"{self.starts} starts", f"{self.lost} lost", f"{self.bad} bad"]
-        return ", ".join(parts) + (", refuses duplicates" if self.refuses else ", answers by id")
+        parts += [f"{self.leases} leases"] * (self.leases > 0)
+        parts += [f"{self.stops} stops"] * (self.stops > 0)
+        parts += ["poison to {1} {0}".format(*self.poison)] * (self.poison[0] > 0)
+        parts += [self.delivery.value] * (self.delivery is not Delivery.BY_ID)
+        parts += ["refuses duplicates" if self.refuses else "answers by id"]
+        return ", ".join(parts) + ", enforces not_after" * self.enforces
 
 
 class Local(NamedTuple):
@@ -62,6 +78,9 @@ class Local(NamedTuple):
         fresh: It planned the effect of that cycle itself.
         sends: How often it sent that effect.
         verdicts: What it found out about effects.
+        marked: Effects that were unproven when it came to own.
+        spent: The step before it cost its limit of owners.
+        settled: It has settled a cycle itself.
     """
 
     life: int
@@ -74,6 +93,20 @@ class Local(NamedTuple):
     fresh: bool = False
     sends: int = 0
     verdicts: tuple[tuple[str, str], ...] = ()
+    marked: tuple[str, ...] = ()
+    spent: bool = False
+    settled: bool = False
+
+
+class Budget(NamedTuple):
+    """What may still go wrong; a negative number never ends."""
+
+    crashes: int
+    starts: int
+    lost: int
+    bad: int
+    leases: int
+    stops: int
 
 
 class State(NamedTuple):
@@ -87,7 +120,10 @@ class State(NamedTuple):
         final: Effects with a receipt, and which.
         decided: Cycles that were decided.
         handed: Receipts that a decision was handed.
-        budget: Crashes, starts, lost answers and bad cycles that are left.
+        late: Effects whose `not_after` passed at the venue.
+        cost: Owners of the owning release that were replaced since the last progress.
+        due: The boundary of the next step has passed.
+        budget: What may still go wrong.
     """
 
     record: bytes
@@ -97,7 +133,10 @@ class State(NamedTuple):
     final: tuple[tuple[str, str], ...] = ()
     decided: tuple[int, ...] = ()
     handed: tuple[str, ...] = ()
-    budget: tuple[int, int, int, int] = (0, 0, 0, 0)
+    late: tuple[str, ...] = ()
+    cost: int = 0
+    due: bool = False
+    budget: Budget = Budget(0, 0, 0, 0, 0, 0)
 
 
 class Broken(Exception):
@@ -106,12 +145,24 @@ class Broken(Exception):
 
 def broken_in(state: State, record: Record) -> Iterator[str]:
     """Yield the guarantees that do not hold in a state."""
-    yield from _broken_effects(state)
-    yield from _broken_shape(record)
+    yield from _broken_effects(state, record)
+    yield from _broken_shape(record, max(state.decided, default=0))
 
 
-def _broken_effects(state: State) -> Iterator[str]:
+def effect_name(cycle: int, delivery: Delivery) -> str:
+    """Name the one effect of a cycle."""
+    return str(cycle) if delivery is Delivery.BY_ID else f"{cycle} {delivery.value}"
+
+
+def _broken_effects(state: State, record: Record) -> Iterator[str]:
     twice = {name for name in state.executed if state.executed.count(name) > 1}
+    known = [each.effect_id for each in record.outbox] + [name for name, _ in state.final]
+    lost = [cycle for cycle in state.decided if str(cycle) not in {each[:1] for each in known}]
+    if lost:
+        yield f"the effects of cycles {lost} are forgotten"
+    for effect in record.outbox if record.progress.phase is Phase.SETTLED else ():
+        if effect.delivery is Delivery.AT_MOST_ONCE:
+            yield f"{effect.effect_id} is carried, and nobody can ask about it"
     if twice:
         yield f"effects {sorted(twice)} are executed twice"
     for name, verdict in state.final:
@@ -122,7 +173,7 @@ def _broken_effects(state: State) -> Iterator[str]:
         yield "an effect has two receipts"
 
 
-def _broken_shape(record: Record) -> Iterator[str]:
+def _broken_shape(record: Record, decided: int) -> Iterator[str]:
     held, body = record.ownership, msgspec.json.decode(record.body)
     if (record.rollout is None) != (held.previous is None):
         yield "a bake and the way back do not go together"
@@ -130,12 +181,17 @@ def _broken_shape(record: Record) -> Iterator[str]:
         yield "a fallback is left although nobody can come back"
     if held.owner is not None and int(held.owner.release) < body["v"]:
         yield f"r{held.owner.release} owns a body of version {body['v']}"
-    if body["n"] != record.progress.cycle:
+    if body["n"] != decided:
         yield f"the body of cycle {body['n']} came back at cycle {record.progress.cycle}"
     if held.previous is not None:
         back = msgspec.json.decode(record.fallback.body) if record.fallback else body
-        if int(held.previous.release) < back["v"] or back["n"] != record.progress.cycle:
+        if int(held.previous.release) < back["v"] or back["n"] != decided:
             yield f"r{held.previous.release} could not come back"
+
+
+def is_done(record: Record, cycles: int) -> bool:
+    """Tell whether every cycle is settled; what is doubtful may be carried on."""
+    return record.progress.cycle == cycles and record.progress.phase is Phase.SETTLED
 
 
 def is_stuck(state: State, record: Record, cycles: int) -> bool:

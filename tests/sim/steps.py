@@ -6,30 +6,29 @@ asking. The simulation runs the real one; here every order of its steps can be t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
-import msgspec
 from msgspec import Raw
 
 from state import transitions
-from state.errors import Refused
+from state.attempts import ATTEMPTS_MAX, attempts_after_seize, attempts_spent
 from state.record import (
+    Delivery,
     Effect,
     Evidence,
     Fallback,
-    Fate,
-    Outcome,
     Phase,
     Progress,
-    Receipt,
     Record,
     Rollout,
     SchemaId,
     WorkerId,
     evidence_of,
 )
-from state.transitions import Cleanliness, Proof
-from tests.sim.states import Broken, Config, Local, State
+from state.transitions import Proof
+from tests.sim.performing import Performing, Step
+from tests.sim.states import Broken, Budget, Local, State, effect_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,30 +40,23 @@ SCHEMAS: Final = {
 START: Final = Record(
     app="model", progress=Progress(cycle=0), schema=SCHEMAS[1], body=Raw(b'{"v":1,"n":0}')
 )
-SENDS_MAX: Final = 2  # of one effect by one worker
-
-Step = tuple[str, State]
 
 
-class Model:
+class Model(Performing):
     """The steps of one configuration."""
-
-    def __init__(self, config: Config) -> None:
-        self.config = config
-        self._records: dict[bytes, Record] = {}
 
     def first(self) -> State:
         workers = tuple(Local(1, release, new) for release, new in self.config.slots)
-        budget = (self.config.crashes, self.config.starts, self.config.lost, self.config.bad)
+        config = self.config
+        budget = Budget(
+            crashes=config.crashes,
+            starts=config.starts,
+            lost=config.lost,
+            bad=config.bad,
+            leases=config.leases,
+            stops=config.stops,
+        )
         return State(self._key(START), workers, budget=budget)
-
-    def record_of(self, state: State) -> Record:
-        return self._records[state.record]
-
-    def _key(self, record: Record) -> bytes:
-        key = msgspec.json.encode(record)
-        self._records.setdefault(key, record)
-        return key
 
     def steps(self, state: State) -> Iterator[Step]:
         """Yield every step that can be next, and where it leads."""
@@ -84,34 +76,40 @@ class Model:
     # --- the world ---------------------------------------------------------------------
 
     def _venue(self, state: State) -> Iterator[Step]:
+        for cycle in state.decided if self.config.enforces else ():
+            name = effect_name(cycle, self.config.delivery)
+            if name not in state.late:
+                late = tuple(sorted((*state.late, name)))
+                yield f"not_after of {name} passes", state._replace(late=late)
+        once = self.config.refuses or self.config.delivery is Delivery.AT_LEAST_ONCE
         for effect in sorted(set(state.flying)):
             rest = list(state.flying)
             rest.remove(effect)
             left = state._replace(flying=tuple(rest))
             yield f"request {effect} is lost", left
-            duplicate = self.config.refuses and effect in state.executed
-            executed = state.executed if duplicate else tuple(sorted((*state.executed, effect)))
+            refused = effect in state.late or (once and effect in state.executed)
+            executed = state.executed if refused else tuple(sorted((*state.executed, effect)))
             yield f"request {effect} arrives", left._replace(executed=executed)
 
     def _crash(self, state: State, index: int) -> Iterator[Step]:
-        crashes, starts, lost, bad = state.budget
-        if crashes:
+        budget = state.budget
+        if budget.crashes:
             dead = self._with(state, index, alive=False)
-            yield f"worker {index} dies", dead._replace(budget=(crashes - 1, starts, lost, bad))
+            left = budget._replace(crashes=budget.crashes - 1)
+            yield f"worker {index} dies", dead._replace(budget=left)
 
     def _start(self, state: State, index: int) -> Iterator[Step]:
         """Start a standby in the place of a dead worker, as the launcher would."""
-        crashes, starts, lost, bad = state.budget
+        budget = state.budget
         held = self.record_of(state).ownership
-        owning = held.owner or held.last_owner
-        if not starts or owning is None:
+        if not budget.starts:
             return
-        for release in {owning.release, *([held.previous.release] if held.previous else [])}:
+        for release in {held.release or "1", *([held.previous.release] if held.previous else [])}:
             local = Local(state.locals[index].life + 1, int(release), candidate=False)
             started = self._put(state, index, local)
             yield (
                 f"worker {index} starts as r{release}",
-                started._replace(budget=(crashes, starts - 1, lost, bad)),
+                started._replace(budget=budget._replace(starts=max(budget.starts - 1, -1))),
             )
 
     # --- who follows -------------------------------------------------------------------
@@ -123,26 +121,14 @@ class Model:
             yield f"worker {index} owns", self._owning(state, index, record)
             return
         seen = self._seen(state, record)
-        if seen != local.seen:
+        if local.seen is None or seen[:4] != local.seen[:4] or (seen[4] and not local.seen[4]):
             yield f"worker {index} looks", self._with(state, index, seen=seen)
         if local.seen is None:
             return
+        yield from self._lease_ends(state, index)
         rollout = Rollout(deploy_id="d", of=self.config.bake)
-        proof = Proof(local.seen[4]) if local.seen[4] else None
-        if proof is not None and self._may_seize(record, local):
-            yield from self._change(
-                state,
-                index,
-                "seizes",
-                lambda found: transitions.seize(
-                    found,
-                    worker=me,
-                    seen=self._evidence(state, local),
-                    proof=proof,
-                    attempt="",
-                    rollout=rollout if local.candidate else None,
-                ),
-            )
+        if local.seen[4] and self._may_seize(record, local):
+            yield from self._seize(state, index, rollout)
         if self._may_take(record, local):
             yield from self._change(
                 state,
@@ -158,6 +144,42 @@ class Model:
                     attempt="",
                 ),
             )
+
+    def _seize(self, state: State, index: int, rollout: Rollout) -> Iterator[Step]:
+        local, me = state.locals[index], self._identity(state, index)
+        assert local.seen is not None, "looked before it asked"
+        # Without a poison no count reaches its limit, whatever was due.
+        for due in (False, True) if self.config.poison[0] and not state.due else (True,):
+            record = self.record_of(state)
+            spent = attempts_after_seize(record, worker=me, due=due) >= ATTEMPTS_MAX
+            if spent and record.rollout is not None:
+                # The baking release is at fault, and the launcher starts the previous one.
+                yield f"worker {index} leaves as faulty", self._with(state, index, alive=False)
+                continue
+            change = partial(
+                transitions.seize,
+                worker=me,
+                seen=self._evidence(state, local),
+                proof=Proof(local.seen[4]),
+                attempt="",
+                due=due,
+                rollout=rollout if local.candidate else None,
+            )
+            yield from self._change(state._replace(due=due), index, "seizes", change)
+
+    def _lease_ends(self, state: State, index: int) -> Iterator[Step]:
+        """The owner lives, and may send; it is only known that it can write no more."""
+        record, local, leases = self.record_of(state), state.locals[index], state.budget.leases
+        assert local.seen is not None, "looked before it asked"
+        owner = record.ownership.owner
+        if not leases or owner is None or local.seen[4] or not self._lives(state, owner):
+            return
+        if local.seen != self._seen(state, record):
+            return
+        seen = (*local.seen[:4], Proof.LEASE_ENDED.value)
+        after = self._with(state, index, seen=seen)
+        left = state.budget._replace(leases=leases - 1)
+        yield f"worker {index} sees the lease end", after._replace(budget=left)
 
     @staticmethod
     def _may_seize(record: Record, local: Local) -> bool:
@@ -208,25 +230,33 @@ class Model:
             fresh=False,
             sends=0,
             verdicts=(),
+            marked=tuple(each.effect_id for each in record.outbox if each.unproven),
+            spent=attempts_spent(record),
+            settled=False,
         )
 
     def _own(self, state: State, index: int) -> Iterator[Step]:
         record, local = self.record_of(state), state.locals[index]
         me, number = self._identity(state, index), self.record_of(state).progress.cycle + 1
-        crashes, starts, lost, bad = state.budget
+        budget = state.budget
         if record.ownership.owner != me:
             yield f"worker {index} notices", self._lost(state, index)
-        if bad and record.rollout is not None and local.release == 2:
+        if budget.bad and record.rollout is not None and local.release == 2:
             step = self._apply(
                 state,
                 lambda found: transitions.release(found, worker=me, epoch=local.epoch, attempt=""),
             )
             after = self._with(step or state, index, alive=False)
-            yield (
-                f"worker {index} has a bad cycle",
-                after._replace(budget=(crashes, starts, lost, bad - 1)),
-            )
+            left = budget._replace(bad=budget.bad - 1)
+            yield f"worker {index} has a bad cycle", after._replace(budget=left)
         if number > self.config.cycles:
+            return
+        yield from self._stop(state, index)
+        if local.spent:
+            yield from self._miss(state, index, number)
+            return
+        if self.config.poison == (number, "decide"):
+            yield f"worker {index} dies of {number}", self._dead(state, index)
             return
         decided = self._apply(state, lambda found: self._decide(found, me, local, number))
         if decided is None:
@@ -235,17 +265,41 @@ class Model:
         decided = self._note_decision(decided, record, number)
         yield (
             f"worker {index} decides {number}",
-            self._with(decided, index, cycle=number, fresh=True, sends=0, verdicts=()),
+            self._with(decided, index, cycle=number, fresh=True, sends=0, verdicts=(), marked=()),
         )
-        if lost:
+        if budget.lost:
             unsure = self._lost(decided, index)
             yield (
                 f"worker {index} decides {number} and does not hear of it",
-                unsure._replace(budget=(crashes, starts, lost - 1, bad)),
+                unsure._replace(budget=budget._replace(lost=budget.lost - 1)),
             )
 
-    @staticmethod
-    def _decide(record: Record, me: WorkerId, local: Local, number: int) -> Record:
+    def _stop(self, state: State, index: int) -> Iterator[Step]:
+        """An operator stops the owner between two cycles."""
+        me, epoch, stops = (
+            self._identity(state, index),
+            state.locals[index].epoch,
+            state.budget.stops,
+        )
+        step = self._apply(state, partial(transitions.release, worker=me, epoch=epoch, attempt=""))
+        if stops and step is not None:
+            after = self._with(step, index, alive=False)
+            left = state.budget._replace(stops=stops - 1)
+            yield f"worker {index} is stopped", after._replace(budget=left)
+
+    def _miss(self, state: State, index: int, number: int) -> Iterator[Step]:
+        me, epoch = self._identity(state, index), state.locals[index].epoch
+        change = partial(
+            transitions.miss, worker=me, epoch=epoch, cycle=number, reason="", attempt=""
+        )
+        missed = self._apply(state, change)
+        if missed is None:
+            yield f"worker {index} is refused {number}", self._lost(state, index)
+            return
+        self._check_given_up(state, number)
+        yield f"worker {index} gives {number} up", self._between(missed, index)
+
+    def _decide(self, record: Record, me: WorkerId, local: Local, number: int) -> Record:
         body = b'{"v":%d,"n":%d}' % (local.release, number)
         fallback = None
         if record.rollout is not None and local.release == 2:
@@ -257,7 +311,13 @@ class Model:
             cycle=number,
             body=Raw(body),
             schema=SCHEMAS[local.release],
-            effects=(Effect(effect_id=str(number), kind="e"),),
+            effects=(
+                Effect(
+                    effect_id=effect_name(number, self.config.delivery),
+                    kind="e",
+                    delivery=self.config.delivery,
+                ),
+            ),
             fallback=fallback,
             attempt="",
         )
@@ -275,80 +335,7 @@ class Model:
             decided=(*state.decided, number), handed=tuple(sorted((*state.handed, *names)))
         )
 
-    # --- who performs ------------------------------------------------------------------
-
-    def _perform(self, state: State, index: int) -> Iterator[Step]:
-        local = state.locals[index]
-        name, known = str(local.cycle), dict(local.verdicts)
-        if name not in known:
-            yield from self._pursue(state, index, name)
-        record = self.record_of(state)
-        for effect in record.outbox:
-            if effect.fate is Fate.DOUBTFUL and effect.effect_id not in known:
-                yield from self._ask_doubtful(state, index, effect.effect_id)
-        if name in known:
-            yield from self._settle(state, index)
-
-    def _pursue(self, state: State, index: int, name: str) -> Iterator[Step]:
-        """The effect of the cycle in hand: send it, ask about it, or leave it doubtful."""
-        local = state.locals[index]
-        sent = self._with(state, index, sends=local.sends + 1)
-        sent = sent._replace(flying=tuple(sorted((*state.flying, name))))
-        if local.fresh and local.sends == 0:
-            yield f"worker {index} sends {name}", sent
-            return
-        if name in state.executed:
-            yield self._verdict(state, index, name, "confirmed")
-        elif name not in state.flying:
-            # Nothing can be under way any more, and the venue says that it never came.
-            if local.sends < SENDS_MAX:
-                yield f"worker {index} sends {name} again", sent
-            yield self._verdict(state, index, name, "expired")
-        elif self.config.refuses and local.sends < SENDS_MAX:
-            yield f"worker {index} sends {name} again", sent
-        yield self._verdict(state, index, name, "doubtful")
-
-    def _ask_doubtful(self, state: State, index: int, name: str) -> Iterator[Step]:
-        if name in state.executed:
-            yield self._verdict(state, index, name, "confirmed")
-        elif name not in state.flying:
-            yield self._verdict(state, index, name, "expired")
-
-    def _verdict(self, state: State, index: int, name: str, verdict: str) -> Step:
-        verdicts = tuple(sorted((*state.locals[index].verdicts, (name, verdict))))
-        return f"worker {index} finds {name} {verdict}", self._with(state, index, verdicts=verdicts)
-
-    def _settle(self, state: State, index: int) -> Iterator[Step]:
-        local, me = state.locals[index], self._identity(state, index)
-        fates: dict[str, Receipt | Fate] = {
-            name: Fate.DOUBTFUL
-            if verdict == "doubtful"
-            else Receipt(effect_id=name, kind="e", outcome=Outcome(verdict))
-            for name, verdict in local.verdicts
-        }
-        settled = self._apply(
-            state,
-            lambda found: transitions.settle(
-                found,
-                worker=me,
-                epoch=local.epoch,
-                cycle=local.cycle,
-                fates=fates,
-                cleanliness=Cleanliness.CLEAN if local.fresh else Cleanliness.OUTSIDE,
-                attempt="",
-            ),
-        )
-        if settled is None:
-            yield f"worker {index} is refused to settle", self._lost(state, index)
-            return
-        final = [each for each in local.verdicts if each[1] != "doubtful"]
-        settled = settled._replace(final=tuple(sorted((*state.final, *final))))
-        yield (
-            f"worker {index} settles {local.cycle}",
-            self._with(settled, index, cycle=0, fresh=False, sends=0, verdicts=()),
-        )
-
-    # --- records and workers -----------------------------------------------------------
+    # --- changes of owner ---------------------------------------------------------------
 
     def _change(
         self, state: State, index: int, word: str, change: Callable[[Record], Record]
@@ -357,60 +344,25 @@ class Model:
         if after is None:
             yield f"worker {index} is refused", self._with(state, index, seen=None)
             return
-        self._check_owner_change(state, after, word)
+        self._check_owner_change(state, index, after, word)
+        held = self.record_of(state).ownership
+        same = held.release == str(state.locals[index].release)
+        replaced = word == "seizes" and held.owner is not None
+        after = after._replace(cost=state.cost + replaced if same else 0)
+        # Beside those that the step itself kills there are only those of the configuration.
+        if after.cost > ATTEMPTS_MAX + self.config.crashes + self.config.leases:
+            message = f"one step cost {after.cost} owners, and is still tried"
+            raise Broken(message)
         yield f"worker {index} {word}", self._owning(after, index, self.record_of(after))
 
-    def _apply(self, state: State, change: Callable[[Record], Record]) -> State | None:
-        try:
-            record = change(self.record_of(state))
-        except Refused:
-            return None
-        return state._replace(record=self._key(record))
-
-    def _check_owner_change(self, state: State, after: State, word: str) -> None:
+    def _check_owner_change(self, state: State, index: int, after: State, word: str) -> None:
         old, new = self.record_of(state), self.record_of(after)
         if new.ownership.epoch != old.ownership.epoch + 1:
             message = "an owner changes without a new epoch"
             raise Broken(message)
         owner = old.ownership.owner
-        if word == "seizes" and owner is not None and self._lives(state, owner):
+        seen = state.locals[index].seen
+        lease = seen is not None and seen[4] == Proof.LEASE_ENDED.value
+        if word == "seizes" and owner is not None and self._lives(state, owner) and not lease:
             message = "a living owner is seized from"
             raise Broken(message)
-
-    def _lost(self, state: State, index: int) -> State:
-        return self._with(
-            state, index, epoch=0, cycle=0, fresh=False, sends=0, verdicts=(), seen=None
-        )
-
-    @staticmethod
-    def _put(state: State, index: int, local: Local) -> State:
-        workers = (*state.locals[:index], local, *state.locals[index + 1 :])
-        return state._replace(locals=workers)
-
-    def _with(self, state: State, index: int, **changes: Any) -> State:  # noqa: ANN401 - fields of Local
-        return self._put(state, index, state.locals[index]._replace(**changes))
-
-    @staticmethod
-    def _name(index: int, life: int, release: int) -> WorkerId:
-        return WorkerId(
-            worker=f"{index}.{life}",
-            host="",
-            boot_id="",
-            pid_namespace="",
-            pid=index,
-            start_ticks=life,
-            release=str(release),
-        )
-
-    def _identity(self, state: State, index: int) -> WorkerId:
-        local = state.locals[index]
-        return self._name(index, local.life, local.release)
-
-    def _everybody(self, state: State) -> Iterator[WorkerId]:
-        held = self.record_of(state).ownership
-        yield from (each for each in (held.owner, held.last_owner, held.previous) if each)
-        yield from (self._identity(state, index) for index in range(len(state.locals)))
-
-    def _lives(self, state: State, worker: WorkerId) -> bool:
-        local = state.locals[worker.pid]
-        return local.alive and local.life == worker.start_ticks

@@ -8,11 +8,16 @@ import pytest
 from msgspec.structs import replace
 
 from state import transitions
-from tests.sim.enumerate import ALL, PAIR, explore
-from tests.sim.states import Config
+from state.absence import Next, when_absent
+from state.errors import Refusal, Refused
+from tests.sim import performing
+from tests.sim.enumerate import ALL, HARD, PAIR, explore
+from tests.sim.states import Config, State
+from tests.sim.steps import Model
 
 if TYPE_CHECKING:
-    from state.record import Record, WorkerId
+    from state.absence import Absence
+    from state.record import Effect, Progress, Record, WorkerId
 
 TINY = (
     Config(PAIR, cycles=1, crashes=1, starts=1, bad=1),
@@ -37,6 +42,114 @@ def test_a_larger_configuration_has_no_bad_state_near_its_beginning(config: Conf
     """`python -m tests.sim.enumerate` visits all of them."""
     result = explore(config, STATES_MAX)
     assert (result.violation, result.path) == ("", ())
+
+
+HARD_STATES_MAX = 13_000
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("config", HARD, ids=str)
+def test_poison_silence_and_living_predecessors_break_nothing(config: Config) -> None:
+    """Where starts never end, all cycles can be settled from wherever it came to."""
+    result = explore(config, HARD_STATES_MAX)
+    assert (result.violation, result.path) == ("", ())
+    assert result.complete or result.states >= HARD_STATES_MAX
+
+
+def found() -> str:
+    """Return the first violation of any of the hard configurations."""
+    results = (explore(config, HARD_STATES_MAX) for config in HARD)
+    return next((result.violation for result in results if result.violation), "")
+
+
+def test_a_count_that_other_releases_inherit_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def inherited(record: Record, *, worker: WorkerId, due: bool) -> int:
+        held, phase = record.ownership.owner, record.progress.phase.value
+        cost = held is not None and worker != held and (due or phase == "decided")
+        return min(record.progress.attempts + cost, 3)
+
+    monkeypatch.setattr(transitions, "attempts_after_seize", inherited)
+    monkeypatch.setattr("tests.sim.steps.attempts_after_seize", inherited)
+    real = transitions._owned_by  # noqa: SLF001 - the rule to be broken
+
+    def owned_by(record: Record, worker: WorkerId, **words: Any) -> Record:  # noqa: ANN401 - passed on
+        return replace(real(record, worker, **words), progress=record.progress)
+
+    monkeypatch.setattr(transitions, "_owned_by", owned_by)
+    assert "is given up although it cost" in found()
+
+
+def test_deaths_that_nobody_counts_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(record: Record, *, worker: WorkerId, due: bool) -> int:
+        return 0 * (record.progress.attempts + worker.pid + due)
+
+    monkeypatch.setattr(transitions, "attempts_after_seize", never)
+    monkeypatch.setattr("tests.sim.steps.attempts_after_seize", never)
+    assert "is still tried" in found()
+
+
+def test_a_stop_that_counts_as_a_death_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def always(record: Record, *, worker: WorkerId, due: bool) -> int:
+        same = record.ownership.release == worker.release
+        return min(record.progress.attempts + 1, 3) if same or due > 1 else 0
+
+    monkeypatch.setattr(transitions, "attempts_after_seize", always)
+    monkeypatch.setattr("tests.sim.steps.attempts_after_seize", always)
+    assert "is given up although it cost" in found()
+
+
+def test_a_cost_that_is_never_paid_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def advanced(progress: Progress, *, to: int) -> Progress:
+        return replace(progress, cycle=to)
+
+    monkeypatch.setattr(transitions, "_advanced", advanced)
+    assert "is given up although it cost" in found()
+
+
+def test_a_lease_that_counts_as_a_death_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transitions, "unproven", lambda outbox: outbox)
+    assert "executed" in found()
+
+
+def test_an_absence_that_waiting_makes_final_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forgetful(effect: Effect, absence: Absence, *, may_send: bool) -> Next:
+        return when_absent(replace(effect, unproven=False), absence, may_send=may_send)
+
+    monkeypatch.setattr(performing, "when_absent", forgetful)
+    assert "executed" in found()
+
+
+def test_an_absence_that_is_final_at_once_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def hasty(effect: Effect, absence: Absence, *, may_send: bool) -> Next:
+        return when_absent(effect, replace(absence, quiet=True), may_send=may_send)
+
+    monkeypatch.setattr(performing, "when_absent", hasty)
+    assert "executed" in found()
+
+
+def test_a_carried_effect_that_spoils_another_cycle_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Asked about by whoever comes, it would cost later cycles theirs."""
+    real = Model._owning  # noqa: SLF001 - the rule to be broken
+
+    def owning(model: Model, state: State, index: int, record: Record) -> State:
+        after = real(model, state, index, record)
+        settled = after.locals[index]._replace(settled=True)
+        workers = (*after.locals[:index], settled, *after.locals[index + 1 :])
+        return after._replace(locals=workers)
+
+    monkeypatch.setattr(Model, "_owning", owning)
+    assert "is given up for what another one does" in found()
+
+
+def test_a_doubtful_effect_that_blocks_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def blocked(outbox: tuple[Effect, ...]) -> None:
+        if outbox:
+            raise Refused(Refusal.EFFECT_PENDING, "blocked")
+
+    monkeypatch.setattr(transitions, "require_none_planned", blocked)
+    assert "can never all be settled" in found()
 
 
 def test_a_return_that_keeps_the_bake_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
