@@ -78,7 +78,7 @@ def test_the_count_ends_at_its_limit() -> None:
     assert not attempts_spent(costing(owned(), ATTEMPTS_MAX - 1))
 
 
-@pytest.mark.parametrize("heir", [STANDBY, C], ids=["of the release", "of another"])
+@pytest.mark.parametrize("standby", [STANDBY, C], ids=["of the release", "of another"])
 def test_what_a_seize_would_cost_can_be_asked_before(standby: WorkerId) -> None:
     """In a bake a worker that would reach the limit leaves instead of seizing."""
     before = costing(owned(), 2)
