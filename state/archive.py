@@ -27,19 +27,23 @@ from state.atomic_file import (
 )
 from state.errors import (
     JournalBroken,
+    RecordBehind,
     RecordDamaged,
     RecordMissing,
     StateError,
     StateUnusable,
     WriteFailed,
 )
+from state.journal import Journal, Retention
 from state.journal_reader import segments, verify_chain
 from state.moments import milliseconds, rfc3339
 from state.open_struct import OpenStruct, decode_open, encode_open
+from state.opening import Opening
 from state.pruned import NAME as PRUNED
 from state.record import Phase, Record, Timeline, check_identity, decode_record
-from state.record_file import PREVIOUS, RECORD, read_generation
+from state.record_file import PREVIOUS, RECORD, RecordFile, read_generation
 from state.record_lock import RecordLock
+from state.recovery import Undecided
 from state.seal import SealBroken, seal, unseal
 
 if TYPE_CHECKING:
@@ -171,19 +175,34 @@ def restore_state(
 def _one_moment(
     home: Path, stack: contextlib.ExitStack
 ) -> tuple[bytes, list[tuple[str, IO[bytes], int]]]:
-    """Open everything under the record's lock; what is appended later is cut off."""
+    """Open everything under the record's lock; what is appended later is cut off.
+
+    A newest line that is ahead of the record has happened: its rename is finished first.
+    """
     sources: list[tuple[str, IO[bytes], int]] = []
     lock = RecordLock(home / STATE / LOCK, timeout_ns=LOCK_TIMEOUT_NS)
     stack.callback(lock.close)
     paths = [home / STATE / RECORD, home / STATE / PREVIOUS, home / JOURNAL / PRUNED]
     with lock.held():
-        read_generation(paths[0])
+        _finish_line_ahead(home)
         for path in [*paths, *segments(home / JOURNAL)]:
             with contextlib.suppress(FileNotFoundError):
                 file = stack.enter_context(path.open("rb"))
                 name = path.relative_to(home).as_posix()
                 sources.append((name, file, path.stat().st_size))
         return paths[0].read_bytes(), sources
+
+
+def _finish_line_ahead(home: Path) -> None:
+    file = RecordFile(home / STATE, files=_FILES)
+    journal = Journal(home / JOURNAL, files=_FILES, retention=Retention())
+    try:
+        Opening(file, journal, home / JOURNAL, lambda _: None).newest()
+    except Undecided as undecided:
+        line, why = undecided.line, "it has to be decided again before it can be exported"
+        raise RecordBehind(
+            str(file.path), release=line.release, cycle=line.cycle, why=why
+        ) from undecided
 
 
 def _write(
@@ -310,10 +329,10 @@ def _words(record: Record) -> str:
 
 
 def _put_in_place(home: Path, fresh: Path, now_ns: int) -> Path | None:
-    """Exchange the journal, then the record.
+    """Write the record beside the one that is there, exchange the journal, then rename.
 
-    After every step there is a whole record: at worst the old one beside the wrong journal,
-    of which a worker says that it has a gap.
+    From the exchange on the journal ends with the restored record, and whoever opens the home
+    finishes the rename.
     """
     kept = home / REPLACED / rfc3339(now_ns).replace(":", "")
     old = [home / STATE / name for name in (RECORD, PREVIOUS)]
@@ -323,16 +342,19 @@ def _put_in_place(home: Path, fresh: Path, now_ns: int) -> Path | None:
     for path in old:
         with contextlib.suppress(FileNotFoundError):
             _FILES.link(path, kept / STATE / path.name)
+    file = RecordFile(home / STATE, files=_FILES)
+    file.prepare((fresh / STATE / RECORD).read_bytes())
     if (home / JOURNAL).exists():
         _FILES.replace(home / JOURNAL, kept / JOURNAL)
     sync(_FILES, fresh / JOURNAL)
     _FILES.replace(fresh / JOURNAL, home / JOURNAL)
     for directory in (kept / STATE, kept, home) if anything else (home,):
         sync(_FILES, directory)
+    file.place(keep_previous=False)
     discard(_FILES, home / STATE / PREVIOUS)  # of what is replaced: it proves nothing any more
-    for name in (RECORD, PREVIOUS):
-        with contextlib.suppress(FileNotFoundError):
-            replace_file(_FILES, home / STATE / name, (fresh / STATE / name).read_bytes())
+    with contextlib.suppress(FileNotFoundError):
+        previous = (fresh / STATE / PREVIOUS).read_bytes()
+        replace_file(_FILES, home / STATE / PREVIOUS, previous)
     return kept if anything else None
 
 

@@ -4,10 +4,9 @@ Owns every system call that changes the disk (`Files`, one port, so that a test 
 any of them fail) and the order of calls that makes a replacement atomic and durable.
 What the bytes mean never matters here, and no lock is taken: the caller has one.
 
-The order is: write a new file, fsync it, keep the old one under a second name, rename the
-new one into place, fsync the directory. A file whose fsync failed is thrown away and never
-fsynced again: the kernel may have dropped its pages and report success the second time
-(https://wiki.postgresql.org/wiki/Fsync_Errors).
+The order is: write a new file, fsync it, rename it into place, fsync the directory. A file
+whose fsync failed is thrown away and never fsynced again: the kernel may have dropped its
+pages and report success the second time (https://wiki.postgresql.org/wiki/Fsync_Errors).
 """
 
 from __future__ import annotations
@@ -120,16 +119,13 @@ class SystemFiles:
         path.unlink()
 
 
-def replace_file(
-    files: Files, path: Path, data: bytes, *, keep_previous: Path | None = None
-) -> None:
+def replace_file(files: Files, path: Path, data: bytes) -> None:
     """Put `data` in the place of a file: afterwards the old bytes are there or the new ones.
 
     Args:
         files: The system calls.
         path: The file; its directory must exist, and the caller alone may write to it.
         data: The whole new content.
-        keep_previous: Second name, in the same directory, for what was there before.
 
     Raises:
         PlacedUnsynced: The new bytes are in place; a power cut may bring the old ones back.
@@ -138,8 +134,6 @@ def replace_file(
     fresh = path.with_name(f"{path.name}.new")
     try:
         write_new(files, fresh, data)
-        if keep_previous is not None:
-            _keep(files, path, keep_previous)
         files.replace(fresh, path)
     except OSError:
         discard(files, fresh)
@@ -158,6 +152,22 @@ def write_new(files: Files, path: Path, data: bytes) -> None:
     """
     descriptor = _create(files, path)
     try:
+        write_all(files, descriptor, data)
+        files.fsync(descriptor)
+    finally:
+        files.close(descriptor)
+
+
+def rewrite(files: Files, path: Path, data: bytes) -> None:
+    """Give a file that is there other bytes, durably; its name stays as durable as it was.
+
+    Raises:
+        OSError: It may hold anything now; it is the caller's to discard.
+    """
+    descriptor = files.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        if os.fstat(descriptor).st_size:
+            files.truncate(descriptor, 0)
         write_all(files, descriptor, data)
         files.fsync(descriptor)
     finally:
@@ -211,6 +221,24 @@ def discard(files: Files, path: Path) -> bool:
     return True
 
 
+def keep_as(files: Files, path: Path, second: Path) -> None:
+    """Give a file a second name, in the place of what had it; nothing where it is missing.
+
+    Raises:
+        OSError: The second name may still be another file's.
+    """
+    # link() cannot replace, so the second name is made under a third and renamed. Renaming
+    # one name of an inode to another does nothing and leaves both: hence the unlink.
+    third = second.with_name(f"{second.name}.new")
+    discard(files, third)
+    try:
+        files.link(path, third)
+    except FileNotFoundError:
+        return  # there is no generation before the first
+    files.replace(third, second)
+    discard(files, third)
+
+
 def make_directory(files: Files, path: Path) -> None:
     """Create a directory, mode 0700, and its missing parents, durably."""
     missing = [path, *path.parents]
@@ -226,16 +254,3 @@ def _create(files: Files, path: Path) -> int:
     except FileExistsError:
         files.unlink(path)  # left behind by a writer that died
         return files.open(path, NEW_FILE)
-
-
-def _keep(files: Files, path: Path, second: Path) -> None:
-    # link() cannot replace, so the second name is made under a third and renamed. Renaming
-    # one name of an inode to another does nothing and leaves both: hence the unlink.
-    third = second.with_name(f"{second.name}.new")
-    discard(files, third)
-    try:
-        files.link(path, third)
-    except FileNotFoundError:
-        return  # there is no generation before the first
-    files.replace(third, second)
-    discard(files, third)

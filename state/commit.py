@@ -12,7 +12,6 @@ import msgspec
 from msgspec.structs import replace
 
 from state.journal_frames import (
-    ABORTED,
     CHAIN_START,
     GAP,
     GENESIS,
@@ -28,6 +27,7 @@ from state.seal import digest_of
 if TYPE_CHECKING:
     from state.store import Note
 
+BAKED_BYTES_MAX: Final = 1_000_000  # body and fallback of a bake's decide line together
 CYCLE_KINDS: Final = frozenset({"decide", "settle", "miss"})
 STARTING_KINDS: Final = frozenset({"decide", "take"})  # after these, more will have to be written
 
@@ -84,23 +84,16 @@ def segment_line(current: Generation, *, now_ns: int) -> Line:
     return _with_bodies(line, current.record)
 
 
-def repair_line(last: Line | None, current: Generation, *, now_ns: int) -> Line | None:
-    """Return the line that brings the journal to the record, or None if it is there.
-
-    A line whose parent is the record never happened: it is written before the record, and
-    the record did not follow. In every other disagreement the record wins and the journal
-    says that it has a gap.
+def gap_line(last: Line | None, current: Generation, *, now_ns: int) -> Line | None:
+    """Return the line that says what the journal lost, or None where it leads to the record.
 
     Args:
         last: The newest line of the journal; None if there is none.
-        current: The record as it was found, intact.
+        current: The record, which no line of the journal leads to or beyond.
         now_ns: Wall-clock time, nanoseconds UTC.
     """
     if last is not None and last.result == current.digest:
         return None
-    if last is not None and last.parent == current.digest:
-        line = _line(ABORTED, current, parent=current.digest, now_ns=now_ns)
-        return _with_bodies(replace(line, aborts=last.seq), current.record)
     parent = CHAIN_START if last is None else last.result
     return _with_bodies(_line(GAP, current, parent=parent, now_ns=now_ns), current.record)
 
@@ -150,7 +143,15 @@ def _needs_body(before: Record, after: Record, kind: str) -> bool:
     # A decision can be replayed from its inputs; any other new body is nowhere else.
     if kind != "decide" and after.body != before.body:
         return True
+    # In a bake the release that could recompute it may be the one that fails.
+    if kind == "decide" and after.rollout is not None and _bodies_bytes(after) <= BAKED_BYTES_MAX:
+        return True
     # Another release cannot lead to this body, and has to start from it.
     if after.ownership.release != before.ownership.release:
         return True
     return crosses_checkpoint(before.progress.cycle, after.progress.cycle)
+
+
+def _bodies_bytes(record: Record) -> int:
+    fallback = record.fallback
+    return len(bytes(record.body)) + (len(bytes(fallback.body)) if fallback else 0)

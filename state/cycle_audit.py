@@ -1,6 +1,7 @@
 """What a journal's lines add up to: which cycles were decided, settled, missed, lost, doubled.
 
-Owns the count. A line that an `aborted` line names never happened and does not count. That
+Owns the count. A line that an `aborted` line of an older release names never happened and does
+not count; a newest line that is ahead of the record does. That
 the lines are those which were written is the chain's matter (`journal_reader`).
 """
 
@@ -72,13 +73,13 @@ class CycleReport(msgspec.Struct, frozen=True, kw_only=True):
         return not (self.missing or self.doubled or self.unsettled or self.gaps)
 
 
-def effective(lines: Iterable[Line], *, digest: str | None = None) -> Iterator[Line]:
+def effective(lines: Iterable[Line]) -> Iterator[Line]:
     """Yield the lines that happened, `aborted` lines and what they name left out.
+
+    A newest line that is ahead of the record has happened too: the line is the commit.
 
     Args:
         lines: A run of lines, oldest first.
-        digest: Digest of the record where the lines go up to now: a newest line that is
-            ahead of it has not happened yet, and may never.
     """
     held: list[Line] = []
     for line in lines:
@@ -90,15 +91,13 @@ def effective(lines: Iterable[Line], *, digest: str | None = None) -> Iterator[L
             yield from held
             held = []
         held.append(line)
-    if held and held[-1].parent == digest != held[-1].result:
-        held.pop()
     yield from held
 
 
-def audit_cycles(lines: Iterable[Line], *, digest: str | None = None) -> CycleReport:
-    """Count the cycles in a run of lines; the arguments are those of `effective`."""
+def audit_cycles(lines: Iterable[Line]) -> CycleReport:
+    """Count the cycles in a run of lines, oldest first."""
     tally = _Tally()
-    for line in effective(lines, digest=digest):
+    for line in effective(lines):
         tally.add(line)
     return tally.report()
 

@@ -74,13 +74,31 @@ class RecordMissing(StateUnusable):
 class RecordDamaged(StateUnusable):
     """The record does not match its own digest or shape."""
 
-    hint = "run `state verify`; `state restore` brings back an exported copy"
+    hint = "run `foresight state repair`; `state restore` brings back an exported copy"
 
     def __init__(self, where: str, reason: str) -> None:
         """Keep where the record is and what is wrong with it."""
         super().__init__(f"{where} is damaged: {reason}")
         self.where = where
         self.reason = reason
+
+
+class RecordBehind(RecordDamaged):
+    """The journal has gone further than the record, and who reads cannot follow it.
+
+    Attributes:
+        release: The release that wrote the newest line: its code can.
+        cycle: The cycle of that line.
+    """
+
+    hint = "start the release that is named, or run `foresight state repair`"
+
+    def __init__(self, where: str, *, release: str, cycle: int, why: str) -> None:
+        """Keep who can bring the record forward."""
+        reason = f"the journal has gone on to cycle {cycle} of release {release}; {why}"
+        super().__init__(where, reason)
+        self.release = release
+        self.cycle = cycle
 
 
 class RecordForeign(StateUnusable):

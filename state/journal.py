@@ -2,7 +2,9 @@
 
 Owns the directory of segments, each named by the number of its first line. A segment is
 only ever appended to; what a crash left behind its last newline never happened and is cut
-off by the next writer. What a line says is the matter of `commit`, how it is read back
+off by the next writer. An append that failed is taken back, durably, before anybody hears of
+it; where that fails too, nobody knows whether it happened until the journal is read again.
+What a line says is the matter of `commit`, how it is read back
 that of `journal_reader`.
 """
 
@@ -38,6 +40,10 @@ DAY_MS: Final = 86_400_000
 _APPEND: Final = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
+class AppendInDoubt(Exception):
+    """An append failed and could not be taken back: the lines may be there and may not."""
+
+
 class Retention(msgspec.Struct, frozen=True, kw_only=True):
     """How much of the journal is kept.
 
@@ -60,17 +66,12 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         segment: The newest segment.
         size: Its length in bytes.
-        lines: Its newest lines, at most two, oldest first; never empty. The last one holds.
+        last: The newest line; it holds.
     """
 
     segment: Path
     size: int
-    lines: tuple[Line, ...]
-
-    @property
-    def last(self) -> Line:
-        """The newest line."""
-        return self.lines[-1]
+    last: Line
 
 
 class Journal:
@@ -88,6 +89,7 @@ class Journal:
         self._files = files
         self._retention = retention
         self._head: Head | None = None
+        self._unsynced = False  # an append of ours failed and could not be taken back
 
     def head(self) -> Head | None:
         """Return where the journal ends, after cutting off what never happened.
@@ -114,6 +116,7 @@ class Journal:
 
         Raises:
             OSError: Nothing was appended.
+            AppendInDoubt: The lines may be there and may not; read the journal again.
         """
         head = self.head()
         data, placed = chain_lines(lines, head.last if head else None)
@@ -126,13 +129,23 @@ class Journal:
             data, placed = chain_lines([opened, *lines], head.last)
             self._create(placed, data)
             # What was to be appended is; the next segment tries again to remove old ones.
-            with contextlib.suppress(OSError, JournalBroken):
+            with contextlib.suppress(OSError, JournalBroken, SealBroken):
                 self.prune(now_ms=placed[-1].at_ms)
         return placed[-1]
 
     def sync(self) -> None:
-        """Make durable what another process appended and may not have fsynced."""
-        if self._head is not None:
+        """Make durable what was appended and may not have been fsynced.
+
+        Raises:
+            OSError: It may not survive a power cut.
+        """
+        if self._head is None:
+            return
+        if self._unsynced:
+            # An fsync that failed once may lie the second time: the bytes go anew.
+            replace_file(self._files, self._head.segment, self._head.segment.read_bytes())
+            self._unsynced = False
+        else:
             sync(self._files, self._head.segment)
             sync(self._files, self._directory)
 
@@ -167,7 +180,7 @@ class Journal:
             if not tail.lines:
                 return None
             try:
-                return Head(segment=segment, size=tail.size, lines=_sound_lines(tail))
+                return Head(segment=segment, size=tail.size, last=_sound_line(tail))
             except SealBroken:
                 self._put_aside(segment, tail)
         reason = f"its last {BROKEN_LINES_MAX} lines are broken"
@@ -185,44 +198,62 @@ class Journal:
         descriptor = self._files.open(segment, os.O_WRONLY | os.O_CLOEXEC)
         try:
             self._files.truncate(descriptor, size)
+            self._files.fsync(descriptor)
         finally:
             self._files.close(descriptor)
 
     def _extend(self, head: Head, placed: tuple[Line, ...], data: bytes) -> None:
+        self._head = None
         descriptor = self._files.open(head.segment, _APPEND)
         try:
-            self._write(descriptor, data, undo_size=head.size)
+            self._write(descriptor, data)
+        except OSError:
+            self._take_back(lambda: self._cut(head.segment, head.size))
+            raise
         finally:
-            self._files.close(descriptor)
-        self._remember(head.segment, head.size + len(data), (*head.lines, *placed))
+            self._close(descriptor)
+        self._remember(head.segment, head.size + len(data), placed[-1])
 
     def _create(self, placed: tuple[Line, ...], data: bytes) -> None:
+        self._head = None
         segment = segment_path(self._directory, placed[0].seq)
         descriptor = self._files.open(segment, NEW_FILE)
         try:
-            self._write(descriptor, data, undo_size=0)
+            self._write(descriptor, data)
             sync(self._files, self._directory)
         except OSError:
-            discard(self._files, segment)
+            self._take_back(lambda: self._remove(segment))
             raise
         finally:
+            self._close(descriptor)
+        self._remember(segment, len(data), placed[-1])
+
+    def _close(self, descriptor: int) -> None:
+        with contextlib.suppress(OSError):  # what counts is what the fsync said
             self._files.close(descriptor)
-        self._remember(segment, len(data), placed)
 
-    def _write(self, descriptor: int, data: bytes, *, undo_size: int) -> None:
-        self._head = None
+    def _write(self, descriptor: int, data: bytes) -> None:
+        write_all(self._files, descriptor, data)
+        self._files.fsync(descriptor)
+
+    def _remove(self, segment: Path) -> None:
+        # Empty first: should its name come back with the power, there is no line under it.
+        self._cut(segment, 0)
+        self._files.unlink(segment)
+        sync(self._files, self._directory)
+
+    def _take_back(self, undo: Callable[[], None]) -> None:
+        # Pages whose fsync failed are dropped, so that a later fsync cannot pass them off as
+        # written; and durably so, for whoever is told that nothing changed.
         try:
-            write_all(self._files, descriptor, data)
-            self._files.fsync(descriptor)
-        except OSError:
-            # Pages whose fsync failed are dropped here, so that a later fsync cannot pass
-            # them off as written. Should this fail too, the line is one that never happened.
-            with contextlib.suppress(OSError):
-                self._files.truncate(descriptor, undo_size)
-            raise
+            undo()
+        except OSError as error:
+            self._unsynced = True
+            raise AppendInDoubt from error
 
-    def _remember(self, segment: Path, size: int, lines: tuple[Line, ...]) -> None:
-        self._head = Head(segment=segment, size=size, lines=lines[-2:])
+    def _remember(self, segment: Path, size: int, last: Line) -> None:
+        self._head = Head(segment=segment, size=size, last=last)
+        self._unsynced = False
 
     def _surplus(self, kept: list[Path], now_ms: float) -> list[Path]:
         sizes = [path.stat().st_size for path in kept]
@@ -236,14 +267,11 @@ class Journal:
         return kept[:count]
 
 
-def _sound_lines(tail: Tail) -> tuple[Line, ...]:
+def _sound_line(tail: Tail) -> Line:
     *before, last = tail.lines
-    if not before:
-        return (decode_first_line(last),)
-    newest = decode_line(last, previous_chain=chain_in(before[0]))
-    with contextlib.suppress(SealBroken):  # the line before is looked at for recovery only
-        return (decode_unchecked(before[0]), newest)
-    return (newest,)
+    return (
+        decode_line(last, previous_chain=chain_in(before[0])) if before else decode_first_line(last)
+    )
 
 
 def _newest_line(segment: Path) -> Line:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 SUFFIX: Final = ".jsonl"
 _NAME: Final = re.compile(r"\d{12,}\.jsonl")
+SEARCHED_SEGMENTS_MAX: Final = 2  # for a record that is not where the journal ends
 _BLOCK_BYTES: Final = 64 * 1024
 
 
@@ -109,6 +110,33 @@ def newest_lines(directory: Path, lines_max: int = 2) -> tuple[Line, ...]:
         return ()  # rotated away meanwhile, or not to be believed: nothing is known
 
 
+class _Left(msgspec.Struct):
+    cycle: int = 0
+    parent: str = ""
+    result: str = ""
+
+
+def was_left_earlier(directory: Path, digest: str, cycle: int) -> bool:
+    """Tell whether some line left a record, or found it, whether that line happened or not.
+
+    Args:
+        directory: The journal's directory.
+        digest: Of the record.
+        cycle: Its newest cycle: what lies before the first line of it is not looked at.
+    """
+    for segment in reversed(segments(directory)[-SEARCHED_SEGMENTS_MAX:]):
+        for data in reversed(segment.read_bytes().splitlines()):
+            try:
+                line = msgspec.json.decode(data, type=_Left)
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                continue
+            if digest in {line.result, line.parent}:
+                return True
+            if line.cycle < cycle - 1:  # one that was taken back may stand before its parent's
+                return False
+    return False
+
+
 def read_lines(directory: Path, since_cycle: int | None = None) -> Iterator[Line]:
     """Yield the journal's lines, oldest first, while the chain holds.
 
@@ -144,27 +172,24 @@ def verify_chain(
     reached = digest is None
     for line in _checked(directory, None):
         last = line
-        # A line ahead of the record speaks of a commit in flight, or of one that died.
+        # A line ahead of the record has happened; the record follows.
         reached = reached or digest in {line.result, line.parent}
     if not reached:
         raise _cut_off(directory, last, cycle)
     return last
 
 
-def verify_cycles(
-    directory: Path, since_cycle: int | None = None, *, digest: str | None = None
-) -> CycleReport:
+def verify_cycles(directory: Path, since_cycle: int | None = None) -> CycleReport:
     """Count the cycles in the journal.
 
     Args:
         directory: The journal's directory.
         since_cycle: First cycle wanted; None counts everything that is kept.
-        digest: Digest of the record: a newest line ahead of it does not count.
 
     Raises:
         JournalBroken: A line was removed, repeated or changed; says where.
     """
-    return audit_cycles(read_lines(directory, since_cycle), digest=digest)
+    return audit_cycles(read_lines(directory, since_cycle))
 
 
 def _checked(directory: Path, since_cycle: int | None) -> Iterator[Line]:

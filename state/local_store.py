@@ -1,8 +1,11 @@
 """The record on a local disk: one file, one lock, one journal beside it.
 
-Owns the order of a commit: the journal line first, then the record, both under the lock,
-each durable before the next step. Which change is allowed is in `transitions`, what is
-written in `commit`, how the files are kept in `record_file` and `journal`.
+Owns the order of a commit, under the lock and after the fence has looked at the newest record:
+the next record beside the newest one, then the journal line, then the rename, each durable before
+the next. The line is the commit: a failure before it changed nothing, what fails after it is an
+unknown outcome, and whoever reads next finishes it. Which change is allowed is in `transitions`,
+what is written in `commit`, which record counts in `recovery` and `opening`, how the files are
+kept in `record_file` and `journal`.
 """
 
 from __future__ import annotations
@@ -17,19 +20,26 @@ from state.commit import (
     STARTING_KINDS,
     Commit,
     Generation,
+    gap_line,
     plan_commit,
     plan_genesis,
-    repair_line,
     segment_line,
 )
-from state.errors import HomeUnsuitable, LockTimeout, RecordDamaged, RecordMissing
-from state.journal import Journal, Retention
+from state.errors import (
+    HomeUnsuitable,
+    LockTimeout,
+    OutcomeUnknown,
+    RecordDamaged,
+    RecordMissing,
+)
+from state.journal import AppendInDoubt, Journal, Retention
 from state.journal_frames import CHAIN_START, Line
 from state.medium import refuse_unsuitable
-from state.record import Record, Timeline, check_identity, encode_record
+from state.opening import Opening, Redeciding
+from state.record import Record, Timeline, check_identity
 from state.record_file import RECORD, Identity, RecordFile, is_full, read_generation, translated
 from state.record_lock import RecordLock
-from state.recovery import Replay, recover
+from state.recovery import Replay, Undecided
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,6 +52,7 @@ LOCK_TIMEOUT_NS: Final = 5_000_000_000  # far above a handful of slow fsyncs
 READ_PATIENCE_NS: Final = 500_000_000  # five of the slowest commits; then it is read beside it
 _SYSTEM_FILES: Final = SystemFiles()
 _RETENTION: Final = Retention()
+_REDECIDED_MAX: Final = 3  # lines that others may put ahead while one is decided again
 T = TypeVar("T")
 
 
@@ -49,7 +60,7 @@ class _Loaded(msgspec.Struct, frozen=True, kw_only=True):
     generation: Generation
     identity: Identity | None
     chain: str  # of the journal's newest line when the record was loaded
-    repair: Line | None = None  # brings the journal to the record; goes out with the next line
+    gap: Line | None = None  # says what the journal lost; goes out with the next line
 
 
 class LocalStore:
@@ -63,12 +74,14 @@ class LocalStore:
         journal_directory: Where the journal is; by default `journal` beside `directory`.
         lock_timeout_ns: The longest wait for the lock, nanoseconds.
         force_filesystem: Accept a network or volatile file system.
-        replay: Replays a recorded cycle, to bring back a damaged record.
+        replay: Decides a recorded cycle again, where its record is nowhere.
+        release: Whose decisions `replay` makes: only its own lines. None means any.
+        attended: An operator looks on: a line may be decided again as often as it takes.
         files: The system calls that change the disk.
         retention: How much of the journal is kept.
     """
 
-    def __init__(  # noqa: PLR0913 - the last six are for the caller who needs another one
+    def __init__(  # noqa: PLR0913 - the last eight are for the caller who needs another one
         self,
         directory: Path,
         *,
@@ -79,6 +92,8 @@ class LocalStore:
         lock_timeout_ns: int = LOCK_TIMEOUT_NS,
         force_filesystem: bool = False,
         replay: Replay | None = None,
+        release: str | None = None,
+        attended: bool = False,
         files: Files = _SYSTEM_FILES,
         retention: Retention = _RETENTION,
     ) -> None:
@@ -94,9 +109,17 @@ class LocalStore:
         self._app = app
         self._timeline = timeline
         self._now_ns = now_ns
-        self._replay = replay
         self._file = RecordFile(directory, files=files)
         self._journal = Journal(journal_directory, files=files, retention=retention)
+        self._opening = Opening(self._file, self._journal, journal_directory, self._check)
+        self._redeciding = Redeciding(
+            directory,
+            journal_directory,
+            files=files,
+            replay=replay,
+            release=release,
+            attended=attended,
+        )
         self._lock_timeout_ns = lock_timeout_ns
         self._lock = RecordLock(directory / LOCK, timeout_ns=lock_timeout_ns)
         self._loaded: _Loaded | None = None
@@ -105,17 +128,18 @@ class LocalStore:
         """See `Store.read`."""
         patience_ns = min(READ_PATIENCE_NS, self._lock_timeout_ns)
         try:
-            with self._held(timeout_ns=patience_ns):
-                return self._load().generation.record
+            return self._with_newest(lambda loaded: loaded.generation.record, patience_ns)
         except LockTimeout as timeout:
             return self._read_beside(timeout)
 
     def create(self, record: Record) -> Record:
         """See `Store.create`."""
+        with contextlib.suppress(RecordMissing):
+            return self._with_newest(lambda loaded: loaded.generation.record)
         with self._held():
-            with contextlib.suppress(RecordMissing):
+            with contextlib.suppress(RecordMissing):  # somebody was faster
                 return self._load().generation.record
-            check_identity(record, app=self._app, timeline=self._timeline)
+            self._check(record)
             commit = plan_genesis(record, now_ns=self._now_ns())
             self._file.reserve(len(commit.data))
             self._write(commit, [commit.line], commit.generation, spend=False)
@@ -123,19 +147,20 @@ class LocalStore:
 
     def transact(self, change: Change, note: Note) -> Record:
         """See `Store.transact`."""
-        with self._held():
-            loaded = self._load()
-            before = loaded.generation
-            record = change(before.record)
-            if record is before.record:
-                return record
-            commit = plan_commit(before, record, note, now_ns=self._now_ns())
-            starts = note.kind in STARTING_KINDS
-            if starts:
-                self._file.reserve(len(commit.data))
-            lines = [line for line in (loaded.repair, commit.line) if line is not None]
-            self._write(commit, lines, before, spend=not starts)
+        return self._with_newest(lambda loaded: self._apply(loaded, change, note))
+
+    def _apply(self, loaded: _Loaded, change: Change, note: Note) -> Record:
+        before = loaded.generation
+        record = change(before.record)
+        if record is before.record:
             return record
+        commit = plan_commit(before, record, note, now_ns=self._now_ns())
+        starts = note.kind in STARTING_KINDS
+        if starts:
+            self._file.reserve(len(commit.data))
+        lines = [line for line in (loaded.gap, commit.line) if line is not None]
+        self._write(commit, lines, before, spend=not starts)
+        return record
 
     def token(self) -> Identity | None:
         """Return inode, time and size of the record's file; None where there is none."""
@@ -154,6 +179,23 @@ class LocalStore:
         except OSError as error:
             raise translated(self._directory, error) from error
 
+    def _with_newest(self, use: Callable[[_Loaded], T], timeout_ns: int | None = None) -> T:
+        """Use the newest record under the lock; what has to be decided again is so outside."""
+        again: Generation | None = None
+        for _ in range(_REDECIDED_MAX):
+            with self._held(timeout_ns=timeout_ns):
+                try:
+                    loaded = self._load(again)
+                except Undecided as undecided:
+                    make = self._redeciding.begin(undecided, self._opening.found())
+                else:
+                    return use(loaded)
+            again = make()
+        raise LockTimeout  # others went on faster than a line can be decided again
+
+    def _check(self, record: Record) -> None:
+        check_identity(record, app=self._app, timeline=self._timeline)
+
     def _read_beside(self, timeout: LockTimeout) -> Record:
         """Read while another holds the lock, as a process that was stopped in a commit does.
 
@@ -169,10 +211,10 @@ class LocalStore:
             raise timeout from error  # it cannot be brought back without the lock
         except OSError as error:
             raise translated(self._directory, error) from error
-        check_identity(generation.record, app=self._app, timeline=self._timeline)
+        self._check(generation.record)
         return generation.record
 
-    def _load(self) -> _Loaded:
+    def _load(self, again: Generation | None = None) -> _Loaded:
         known, head = self._loaded, self._journal.head()
         last = head.last if head else None
         chain = last.chain if last else CHAIN_START
@@ -180,37 +222,16 @@ class LocalStore:
         if known and unchanged and self._file.is_trusted():
             return known
         self._loaded = None
-        generation = self._read()
-        check_identity(generation.record, app=self._app, timeline=self._timeline)
+        generation = self._opening.newest(again)
+        if again is not None:
+            self._redeciding.forget()
         self._loaded = _Loaded(
             generation=generation,
             identity=self._file.identity(),
             chain=chain,
-            repair=repair_line(last, generation, now_ns=self._now_ns()),
+            gap=gap_line(last, generation, now_ns=self._now_ns()),
         )
         return self._loaded
-
-    def _read(self) -> Generation:
-        try:
-            generation = self._file.read()
-        except RecordMissing as missing:
-            if self._journal.head() is None and self._file.read_previous() is None:
-                raise
-            reason = "it is missing, what came before it is not"
-            return self._recover(RecordDamaged(str(missing), reason))
-        except RecordDamaged as damaged:
-            return self._recover(damaged)
-        self._file.make_durable(generation)
-        return generation
-
-    def _recover(self, fault: RecordDamaged) -> Generation:
-        head, previous = self._journal.head(), self._file.read_previous()
-        lines = head.lines if head else ()
-        generation = recover(lines, previous, replay=self._replay, fault=fault)
-        # The line is now what proves the record; its writer may have died before its fsync.
-        self._journal.sync()
-        self._file.restore(encode_record(generation.record)[0])
-        return generation
 
     def _write(
         self, commit: Commit, lines: list[Line], current: Generation, *, spend: bool
@@ -223,9 +244,16 @@ class LocalStore:
                 lines, opening=lambda: segment_line(current, now_ns=self._now_ns())
             )
 
-        line = self._with_spare(append, spend=spend)
-        self._with_spare(lambda: self._file.replace(commit.data, attempt=attempt), spend=spend)
+        self._with_spare(lambda: self._file.prepare(commit.data), spend=spend)
+        try:
+            line = self._with_spare(append, spend=spend)
+        except AppendInDoubt as doubt:
+            raise OutcomeUnknown(attempt) from doubt
         # It has happened: what fails from here on must not pass for a failed write.
+        try:
+            self._with_spare(self._file.place, spend=spend)
+        except OSError as error:
+            raise OutcomeUnknown(attempt) from error
         with contextlib.suppress(OSError):
             identity = self._file.identity()
             generation = commit.generation

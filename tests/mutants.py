@@ -24,7 +24,8 @@ TESTS = "tests/core/test_transitions.py"
 COPIED = (
     *("state", "handoff", "deploy", "tests/core", "pyproject.toml"),
     *("tests/records.py", "tests/homes.py", "tests/faulty_files.py", "tests/power_cut.py"),
-    *("tests/engine_world.py", "tests/owner_world.py", "tests/worker_world.py"),
+    *("tests/put_back.py", "tests/engine_world.py", "tests/owner_world.py"),
+    "tests/worker_world.py",
 )
 JOBS = 2
 TEST_TIMEOUT_S = 120
@@ -252,9 +253,10 @@ def all_mutants() -> tuple[Mutant, ...]:
     """Return those of the rules, of everything around them, and of what is mixed up."""
     from tests.effect_mutants import EFFECT_MUTANTS  # noqa: PLC0415 - it needs `Mutant` from here
     from tests.shell_mutants import SHELL_MUTANTS  # noqa: PLC0415 - as above
+    from tests.store_mutants import STORE_MUTANTS  # noqa: PLC0415 - as above
     from tests.swap_mutants import SWAP_MUTANTS  # noqa: PLC0415 - as above
 
-    return (*CORE_MUTANTS, *EFFECT_MUTANTS, *SHELL_MUTANTS, *SWAP_MUTANTS)
+    return (*CORE_MUTANTS, *EFFECT_MUTANTS, *SHELL_MUTANTS, *STORE_MUTANTS, *SWAP_MUTANTS)
 
 
 def _copy_tree(tree: Path) -> None:

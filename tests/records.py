@@ -9,6 +9,8 @@ from msgspec import Raw
 from msgspec.structs import replace
 
 from state import transitions
+from state.commit import Generation, gap_line
+from state.journal_frames import ABORTED, chain_lines
 from state.memory_store import MemoryStore
 from state.record import (
     Effect,
@@ -21,6 +23,7 @@ from state.record import (
     SchemaId,
     Timeline,
     WorkerId,
+    decode_record,
     evidence_of,
 )
 from state.store import Change, Note, Store
@@ -202,3 +205,19 @@ def decided_again(record: Record, line: Line) -> Record:
     """Do what `run_cycles` did, from the line alone: the hook for recovery and replays."""
     price = msgspec.json.decode(line.inputs, type=dict[str, int])["price"]
     return decide(record, effect(f"order-{price}"))
+
+
+def aborted_line(last: Line, current: Record, digest: str) -> Line:
+    """Return the line by which release 0.2.0 took back one whose record had not followed."""
+    line = gap_line(last, Generation(current, digest), now_ns=NOW_NS)
+    assert line is not None, "it was ahead"
+    return replace(line, kind=ABORTED, parent=digest, aborts=last.seq)
+
+
+def taken_back(store: MemoryStore) -> None:
+    """Do to a memory store what release 0.2.0 did to a newest line that was ahead."""
+    last = store.journal()[-1]
+    assert store.data is not None
+    record, digest = decode_record(store.data, where="memory")
+    data, (placed,) = chain_lines([aborted_line(last, record, digest)], last)
+    store.append(data, placed)

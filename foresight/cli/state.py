@@ -214,7 +214,7 @@ def _proof(
 ) -> tuple[list[str], CycleReport, ReplayedJournal]:
     record, journal = found.record, home / "journal"
     verify_chain(journal, digest=found.digest, cycle=record.progress.cycle)
-    report = verify_cycles(journal, digest=found.digest)
+    report = verify_cycles(journal)
     replayed = replay_journal(home, since)
     # A cycle that was missed by policy is accounted for: nothing is wrong with the state.
     faults = faults_of(msgspec.structs.replace(report, missed=()))

@@ -18,7 +18,6 @@ from foresight.evidence.waiting import wait_for
 from state.cycle_audit import effective
 from state.journal_reader import read_lines
 from state.record import Fate
-from state.record_file import RECORD, read_generation
 
 if TYPE_CHECKING:
     from foresight.book import Position
@@ -95,8 +94,7 @@ class Observer:
 
     def _window(self, first: int, last: int) -> Window:
         home = self._instance.home
-        digest = read_generation(home / "state" / RECORD).digest
-        lines = effective(read_lines(home / "journal", first), digest=digest)
+        lines = effective(read_lines(home / "journal", first))
         return Window(first, last, [line for line in lines if first <= line.cycle <= last])
 
     def _trading(self, mark: Mark, ledger: Ledger | None, booked: dict[str, Position]) -> Trading:

@@ -3,17 +3,35 @@
 from __future__ import annotations
 
 import io
+import shutil
 import tarfile
 from typing import TYPE_CHECKING
 
 import pytest
 
 from state.archive import ArchiveDamaged, StateNewer, export_state, restore_state
-from state.errors import RecordForeign, RecordMissing, WriteFailed
+from state.errors import (
+    OutcomeUnknown,
+    RecordBehind,
+    RecordForeign,
+    RecordMissing,
+    WriteFailed,
+)
 from state.journal import Retention
-from tests.faulty_files import Killed
+from state.record import Phase
+from tests.faulty_files import FaultyFiles, Killed
 from tests.homes import kinds, open_store, prove
-from tests.records import APP, NOW_NS, SECOND_NS, decided_again, deciding, note, run_cycles, started
+from tests.records import (
+    APP,
+    NOW_NS,
+    SECOND_NS,
+    decided_again,
+    deciding,
+    note,
+    run_cycles,
+    settle,
+    started,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -171,14 +189,52 @@ def test_a_copy_that_cannot_be_written_is_an_error(home: Path) -> None:
         export_state(home, home / "nowhere" / "copy.tar", now_ns=NOW_NS)
 
 
-def test_a_line_ahead_of_the_record_is_part_of_the_moment(home: Path, tmp_path: Path) -> None:
-    archive_of = open_store(home)
-    archive_of.transact(deciding(), note("decide"))
-    (home / "state" / "record.json").unlink()
-    (home / "state" / "record.prev.json").rename(home / "state" / "record.json")
+def test_a_line_ahead_of_the_record_is_finished_first(home: Path, tmp_path: Path) -> None:
+    """It has happened: a copy without it would decide its cycle again."""
+    files = FaultyFiles()
+    store = open_store(home, files=files)
+    files.fail("replace", "record.json")
+    with pytest.raises(OutcomeUnknown):
+        store.transact(deciding(), note("decide"))
     archive, other = exported(home), tmp_path / "other"
     other.mkdir()
     restored(other, archive)
-    assert read(other).progress.cycle == 14
+    assert (read(other).progress.cycle, read(other).progress.phase) == (15, Phase.DECIDED)
+    open_store(other).transact(settle, note("settle"))
     run_cycles(open_store(other), 1)
     prove(other)
+
+
+def test_what_has_to_be_decided_again_is_not_exported(home: Path) -> None:
+    open_store(home).transact(deciding(), note("decide"))
+    (home / "state" / "record.prev.json").replace(home / "state" / "record.json")
+    with pytest.raises(RecordBehind, match="exported"):
+        exported(home)
+
+
+def test_a_restore_that_dies_is_finished_by_whoever_opens_the_home(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the journal's exchange the old state stands, after it the restored one."""
+    archive = exported(home)
+    run_cycles(open_store(home), 3)
+    seen = set()
+    for count in range(99):
+        other = tmp_path / "other"
+        shutil.rmtree(other, ignore_errors=True)
+        shutil.copytree(home, other)
+        files = FaultyFiles()
+        monkeypatch.setattr("state.archive._FILES", files)
+        files.kill_at(count)
+        try:
+            restored(other, archive, force=True)
+        except Killed:
+            monkeypatch.undo()
+        else:
+            break
+        if not (other / "journal").exists():
+            continue  # between the two halves of the exchange: calling again finishes
+        seen.add(open_store(other).read().progress.cycle)
+        run_cycles(open_store(other), 1)
+        prove(other)
+    assert seen == {14, 17}

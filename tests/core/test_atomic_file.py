@@ -14,9 +14,11 @@ from state import atomic_file
 from state.atomic_file import (
     PlacedUnsynced,
     SystemFiles,
+    keep_as,
     make_directory,
     replace_file,
     reserve,
+    rewrite,
     write_all,
 )
 from tests.faulty_files import FaultyFiles, Killed
@@ -25,36 +27,58 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_a_replaced_file_holds_the_new_bytes_and_the_old_ones_have_the_second_name(
-    tmp_path: Path,
-) -> None:
-    path, previous = tmp_path / "file", tmp_path / "previous"
+def test_a_replaced_file_holds_the_new_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "file"
     for data in (b"one", b"two", b"three"):
-        replace_file(SystemFiles(), path, data, keep_previous=previous)
-    assert (path.read_bytes(), previous.read_bytes()) == (b"three", b"two")
-    assert {each.name for each in tmp_path.iterdir()} == {"file", "previous"}
+        replace_file(SystemFiles(), path, data)
+    assert path.read_bytes() == b"three"
+    assert {each.name for each in tmp_path.iterdir()} == {"file"}
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def test_killed_at_any_call_the_file_is_the_old_or_the_new_one(tmp_path: Path) -> None:
-    path, previous = tmp_path / "file", tmp_path / "previous"
-    replace_file(SystemFiles(), path, b"zero", keep_previous=previous)
-    replace_file(SystemFiles(), path, b"one", keep_previous=previous)
+    path = tmp_path / "file"
+    replace_file(SystemFiles(), path, b"one")
     seen = set()
     for count in range(30):
         files = FaultyFiles()
         files.kill_at(count)
         try:
-            replace_file(files, path, b"two", keep_previous=previous)
+            replace_file(files, path, b"two")
         except Killed:
-            seen.add((path.read_bytes(), previous.read_bytes()))
-            replace_file(SystemFiles(), path, b"one", keep_previous=previous)
+            seen.add(path.read_bytes())
+            replace_file(SystemFiles(), path, b"one")
             assert path.read_bytes() == b"one"
-            assert {each.name for each in tmp_path.iterdir()} == {"file", "previous"}
+            assert {each.name for each in tmp_path.iterdir()} == {"file"}
         else:
             break
-    assert {data for data, _ in seen} == {b"one", b"two"}
+    assert seen == {b"one", b"two"}
     assert path.read_bytes() == b"two"
+
+
+def test_a_second_name_is_moved_to_another_file(tmp_path: Path) -> None:
+    """The generation before the newest one is kept under it, whatever died on the way."""
+    path, second = tmp_path / "file", tmp_path / "second"
+    keep_as(SystemFiles(), path, second)
+    assert list(tmp_path.iterdir()) == []
+    for data in (b"one", b"two", b"two"):
+        replace_file(SystemFiles(), path, data)
+        (tmp_path / "second.new").write_bytes(b"left behind by a process that died")
+        keep_as(SystemFiles(), path, second)
+        keep_as(SystemFiles(), path, second)
+        assert second.read_bytes() == data
+        assert {each.name for each in tmp_path.iterdir()} == {"file", "second"}
+
+
+def test_a_file_is_rewritten_in_its_place(tmp_path: Path) -> None:
+    """Its name needs no other fsync of the directory."""
+    path = tmp_path / "file"
+    replace_file(SystemFiles(), path, b"one and more")
+    inode = path.stat().st_ino
+    files = FaultyFiles()
+    rewrite(files, path, b"two")
+    assert (path.read_bytes(), path.stat().st_ino) == (b"two", inode)
+    assert files.calls[-1] == ("fsync", "file")
 
 
 def test_an_error_before_the_rename_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ from msgspec.structs import replace
 
 from state.commit import (
     Generation,
+    gap_line,
     plan_commit,
     plan_genesis,
-    repair_line,
     segment_line,
 )
 from state.journal_frames import Health, Line, encode_line
@@ -145,27 +145,18 @@ def test_the_first_line_of_all_and_of_a_segment_can_be_started_from() -> None:
     assert (segment.body, segment.fallback) == (Raw(b"[1]"), Raw(b"[0]"))
 
 
-def test_a_journal_that_leads_to_the_record_needs_no_repair() -> None:
+def test_a_journal_that_leads_to_the_record_has_no_gap() -> None:
     current = generation(owned())
     last = Line(kind="seize", parent="p", result=current.digest)
-    assert repair_line(last, current, now_ns=NOW_NS) is None
+    assert gap_line(last, current, now_ns=NOW_NS) is None
 
 
-def test_a_line_ahead_of_the_record_never_happened() -> None:
-    current = generation(owned())
-    last = Line(kind="decide", seq=9, parent=current.digest, result="ahead")
-    line = repair_line(last, current, now_ns=NOW_NS)
-    assert line is not None
-    assert (line.kind, line.aborts, line.result) == ("aborted", 9, current.digest)
-    assert line.body == current.record.body
-
-
-def test_in_any_other_disagreement_the_record_wins_and_the_gap_names_both_digests() -> None:
+def test_a_gap_names_where_the_journal_ends_and_what_the_record_is() -> None:
     current = generation(owned())
     last = Line(kind="decide", seq=9, parent="old", result="elsewhere")
-    line = repair_line(last, current, now_ns=NOW_NS)
+    line = gap_line(last, current, now_ns=NOW_NS)
     assert line is not None
     assert (line.kind, line.parent, line.result) == ("gap", "elsewhere", current.digest)
-    line = repair_line(None, current, now_ns=NOW_NS)
+    line = gap_line(None, current, now_ns=NOW_NS)
     assert line is not None
     assert (line.kind, line.parent, line.result) == ("gap", "", current.digest)

@@ -314,6 +314,25 @@ def test_a_write_whose_outcome_is_unknown_and_that_landed_is_not_repeated() -> N
 def test_a_write_whose_outcome_is_unknown_and_that_did_not_land_is_made_again() -> None:
     async def story(world: World) -> None:
         def unknown(moment: Moment) -> None:
+            if moment is Moment.BEFORE_JOURNAL:
+                world.store.interrupt = lambda _: None
+                raise OutcomeUnknown(LOST)
+
+        world.app.plans[NEXT] = [order()]
+        world.store.interrupt = unknown
+        await world.run()
+
+    world = in_world(story)
+    assert world.kinds()[2:] == ["decide", "settle"]
+    assert world.body().cycles == [NEXT]
+    assert world.app.venue.executed == ["order-1"]
+
+
+def test_what_fails_between_the_line_and_the_record_has_happened_and_is_ones_own() -> None:
+    """Reading finishes it; found again, the decision's effects are its own and unsent."""
+
+    async def story(world: World) -> None:
+        def unknown(moment: Moment) -> None:
             if moment is Moment.BETWEEN:
                 world.store.interrupt = lambda _: None
                 raise OutcomeUnknown(LOST)
@@ -323,9 +342,9 @@ def test_a_write_whose_outcome_is_unknown_and_that_did_not_land_is_made_again() 
         await world.run()
 
     world = in_world(story)
-    assert world.kinds()[2:] == ["decide", "aborted", "decide", "settle"]
-    assert world.body().cycles == [NEXT]
-    assert world.app.venue.executed == ["order-1"]
+    assert world.kinds()[2:] == ["decide", "settle"]
+    assert world.app.venue.sent == ["order-1"]
+    assert world.app.venue.asked == []
 
 
 def test_reading_after_an_unknown_outcome_is_tried_again() -> None:

@@ -72,7 +72,13 @@ def test_files_and_directories_are_for_the_owner_alone(store: LocalStore, home: 
     for path in [*(home / "state").iterdir(), *(home / "journal").iterdir()]:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path.name
     names = {path.name for path in (home / "state").iterdir()}
-    assert names == {"record.json", "record.prev.json", "record.lock", "spare"}
+    assert names == {
+        "record.json",
+        "record.json.new",
+        "record.prev.json",
+        "record.lock",
+        "spare",
+    }
 
 
 def test_the_previous_generation_is_kept(store: LocalStore, home: Path) -> None:
@@ -180,25 +186,65 @@ def test_what_another_process_wrote_is_made_durable_before_it_is_acted_upon(
     assert files.calls == []
 
 
-def test_a_commit_is_the_line_then_the_record_each_durable(home: Path) -> None:
+def test_a_commit_is_the_next_record_the_line_and_the_rename_each_durable(home: Path) -> None:
+    """Three fsyncs, as ever: the name of the next record is made durable with the rename before."""
     files = FaultyFiles()
     store = started(open_store(home, files=files))
     store.transact(deciding(), note("decide"))
     files.calls.clear()
     store.transact(settle, note("settle"))
     assert [call for call in files.calls if call[0] != "unlink"] == [
+        ("open", "record.json.new"),
+        ("write", "record.json.new"),
+        ("fsync", "record.json.new"),
         ("open", "000000000001.jsonl"),
         ("write", "000000000001.jsonl"),
         ("fsync", "000000000001.jsonl"),
-        ("create", "record.json.new"),
-        ("write", "record.json.new"),
-        ("fsync", "record.json.new"),
         ("link", "record.prev.json.new"),
         ("replace", "record.prev.json"),
         ("replace", "record.json"),
+        ("create", "record.json.new"),
         ("open", "state"),
         ("fsync", "state"),
     ]
+
+
+def test_where_the_name_of_the_next_record_is_missing_one_fsync_makes_it_durable(
+    home: Path,
+) -> None:
+    """After an older release had the home, or a disk too full to create it."""
+    started(open_store(home)).close()
+    (home / "state" / "record.json.new").unlink()
+    files = FaultyFiles()
+    store = open_store(home, files=files)
+    store.read()
+    files.calls.clear()
+    run_cycles(store, 1)
+    synced = [name for call, name in files.calls if call == "fsync"]
+    segment = "000000000001.jsonl"
+    first = ["record.json.new", "state", segment, "state"]
+    assert [name for name in synced if name != "spare"] == [
+        *first,
+        "record.json.new",
+        segment,
+        "state",
+    ]
+
+
+def test_a_waiting_record_that_is_another_file_too_is_not_written_over(home: Path) -> None:
+    """Somebody made a link: its other name may be the record's."""
+    store = started(open_store(home))
+    waiting = home / "state" / "record.json.new"
+    waiting.unlink()
+    waiting.hardlink_to(home / "state" / "record.prev.json")
+    before = (home / "state" / "record.prev.json").read_bytes()
+    other = open_store(home)
+    other.read()
+    (home / "state" / "kept").hardlink_to(home / "state" / "record.prev.json")
+    run_cycles(other, 1)
+    assert (home / "state" / "kept").read_bytes() == before
+    assert store.read().progress.cycle == 11
+    prove(home)
 
 
 def test_a_lock_that_is_not_free_in_time_is_an_error_and_nothing_is_done(

@@ -8,20 +8,25 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec import Raw
 
-from state.errors import (
-    RecordDamaged,
-    WriteFailed,
-)
+from state.commit import Generation, plan_commit
+from state.errors import OutcomeUnknown, RecordBehind, RecordDamaged, RecordForeign
 from state.journal import Retention
-from state.journal_reader import verify_cycles
+from state.journal_frames import chain_lines
+from state.journal_reader import read_lines, verify_cycles
+from state.record import encode_record
 from tests.faulty_files import FaultyFiles
 from tests.records import (
+    NOW_NS,
+    B,
+    aborted_line,
+    decide,
     decided_again,
     deciding,
     effect,
     empty,
     note,
     run_cycles,
+    seize,
     settle,
     started,
 )
@@ -29,6 +34,7 @@ from tests.records import (
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from state.journal_frames import Line
     from state.record import Record
     from state.store import Store
 
@@ -110,8 +116,8 @@ def test_a_previous_generation_alone_is_no_record(home: Path) -> None:
 def test_a_creation_that_died_before_its_record_is_finished(home: Path) -> None:
     files = FaultyFiles()
     store = open_store(home, files=files)
-    files.fail("create", "record.json.new")
-    with pytest.raises(WriteFailed):
+    files.fail("replace", "record.json")
+    with pytest.raises(OutcomeUnknown):
         store.create(empty(10))
     assert open_store(home).create(empty(99)) == empty(10)
     assert kinds(home) == ["genesis"]
@@ -162,17 +168,12 @@ def test_a_broken_last_line_is_put_aside_and_missed(home: Path) -> None:
 
 
 @pytest.mark.parametrize("before", ["aborted", "segment"])
-def test_a_decision_that_follows_bookkeeping_is_not_taken_for_one_that_never_happened(
-    home: Path, before: str
-) -> None:
+def test_a_decision_that_follows_bookkeeping_counts(home: Path, before: str) -> None:
     """Such a line has one record for parent and result: it cannot say which came before it."""
-    files = FaultyFiles()
     small = Retention(segment_bytes_max=9_000 if before == "segment" else 8_000_000)
-    store = started(open_store(home, files=files, retention=small))
+    store = started(open_store(home, retention=small))
     if before == "aborted":
-        files.fail("create", "record.json.new")
-        with pytest.raises(WriteFailed):
-            store.transact(deciding(effect("lost")), note("decide"))
+        take_back_a_decision(store, home)
     expected = _decided_with_inputs(store)
     while kinds(home)[-2:] != [before, "decide"]:
         store.transact(settle, note("settle"))
@@ -181,6 +182,99 @@ def test_a_decision_that_follows_bookkeeping_is_not_taken_for_one_that_never_hap
     assert kinds(home)[-2:] == [before, "decide"]
     (home / "state" / "record.json").write_bytes(b"")
     assert open_store(home, replay=decided_again).read() == expected
+
+
+def take_back_a_decision(store: Store, home: Path) -> None:
+    """Leave a decision and its end, as release 0.2.0 left one whose record had not followed."""
+    record = store.read()
+    digest = encode_record(record)[1]
+    lost = plan_commit(
+        Generation(record, digest), deciding(effect("lost"))(record), note("decide"), now_ns=NOW_NS
+    ).line
+    *_, last = read_lines(home / "journal")
+    data, (decided,) = chain_lines([lost], last)
+    aborted, _ = chain_lines([aborted_line(decided, record, digest)], decided)
+    with segment(home).open("ab") as file:
+        file.write(data + aborted)
+
+
+def test_what_an_older_release_took_back_stays_so(home: Path) -> None:
+    store = started(open_store(home))
+    run_cycles(store, 1)
+    take_back_a_decision(store, home)
+    assert store.read().progress.cycle == 11
+    run_cycles(store, 1)
+    store.close()
+    prove(home)
+    assert verify_cycles(home / "journal").decided == 2
+
+
+def test_what_an_older_release_took_back_is_older_than_the_end_of_the_journal(home: Path) -> None:
+    """Put back, it has the higher cycle number, and yet nothing of it has happened."""
+    store = started(open_store(home))
+    run_cycles(store, 1)
+    lost = deciding(effect("lost"))(store.read())
+    take_back_a_decision(store, home)
+    store.transact(lambda record: seize(record, B), note("seize"))
+    expected = store.read()
+    (home / "state" / "record.json").write_bytes(encode_record(lost)[0])
+    assert open_store(home).read() == expected
+
+
+def test_a_decision_is_made_again_by_its_own_release_alone(home: Path) -> None:
+    expected = run_and_close(home)
+    (home / "state" / "record.json").write_bytes(b"")
+    other = open_store(home, replay=decided_again, release="r2")
+    with pytest.raises(RecordBehind, match="release r1") as refused:
+        other.read()
+    assert (refused.value.release, refused.value.cycle) == ("r1", 12)
+    with pytest.raises(RecordBehind):
+        other.transact(settle, note("settle"))
+    assert open_store(home, replay=decided_again, release="r1").read() == expected
+
+
+def test_a_decision_that_comes_out_otherwise_is_tried_three_times_and_then_by_an_operator(
+    home: Path,
+) -> None:
+    """Deciding may be what kills a worker: it is not tried for ever."""
+    expected = run_and_close(home)
+    (home / "state" / "record.json").write_bytes(b"")
+    tries: list[int] = []
+
+    def otherwise(record: Record, _: Line) -> Record:
+        tries.append(record.progress.cycle)
+        return decide(record, effect("another"))
+
+    for _ in range(5):
+        with pytest.raises(RecordBehind):
+            open_store(home, replay=otherwise).read()
+    assert tries == [11, 11, 11]
+    with pytest.raises(RecordBehind, match="3 tries"):
+        open_store(home, replay=decided_again).read()
+    assert open_store(home, replay=decided_again, attended=True).read() == expected
+    assert not (home / "state" / "record.again.json").exists()
+
+
+def test_the_lock_is_free_while_a_decision_is_made_again(home: Path) -> None:
+    """It may take as long as a cycle, and others have to see that they must wait for it."""
+    expected = run_and_close(home)
+    (home / "state" / "record.json").write_bytes(b"")
+
+    def looked_at(record: Record, line: Line) -> Record:
+        with pytest.raises(RecordBehind):
+            open_store(home, lock_timeout_ns=1).read()
+        return decided_again(record, line)
+
+    assert open_store(home, replay=looked_at).read() == expected
+
+
+def test_a_record_of_another_application_is_not_brought_forward(home: Path) -> None:
+    run_and_close(home)
+    before = (home / "state" / "record.prev.json").read_bytes()
+    (home / "state" / "record.json").write_bytes(before)
+    with pytest.raises(RecordForeign):
+        open_store(home, app="other", replay=decided_again).read()
+    assert (home / "state" / "record.json").read_bytes() == before
 
 
 def _decided_with_inputs(store: Store) -> Record:

@@ -8,15 +8,23 @@ import pytest
 from msgspec import Raw
 from msgspec.structs import replace
 
-from state.commit import Generation, plan_commit, plan_genesis
-from state.errors import RecordDamaged
+from state.commit import BAKED_BYTES_MAX, Generation, plan_commit, plan_genesis, segment_line
 from state.record import Record, encode_record
-from state.recovery import Replay, assemble, recover
+from state.recovery import (
+    Found,
+    Replay,
+    Standing,
+    Undecided,
+    assemble,
+    brought_forward,
+    decided_again,
+    replayed,
+    standing_of,
+)
 from tests.records import (
     NOW_NS,
     A,
     decide,
-    decided_again,
     effect,
     empty,
     miss,
@@ -27,11 +35,10 @@ from tests.records import (
     take,
     worker,
 )
+from tests.records import decided_again as made_again
 
 if TYPE_CHECKING:
     from state.journal_frames import Line
-
-FAULT = RecordDamaged("record.json", "a test says so")
 
 
 def generation(record: Record) -> Generation:
@@ -43,9 +50,19 @@ def line_of(before: Record, after: Record, kind: str, inputs: bytes = b"null") -
     return plan_commit(generation(before), after, words, now_ns=NOW_NS).line
 
 
-def recovered(line: Line, previous: Record | None, replay: Replay | None = None) -> Record:
-    before = generation(previous) if previous else None
-    return recover([line], before, replay=replay, fault=FAULT).record
+def recovered(line: Line, previous: Record | None, replay: Replay | None = None) -> Record | None:
+    """Bring a lost record forward through one line, as a store does."""
+    found = Found(previous=generation(previous) if previous else None)
+    try:
+        return brought_forward(line, found).record
+    except Undecided as undecided:
+        again = decided_again(undecided, replay) if replay else None
+        return again.record if again else None
+
+
+def stands(newest: Record | None, last: Line, *earlier: Record) -> Standing:
+    found = Found(generation(newest) if newest else None)
+    return standing_of(found, last, lambda each: each.record in earlier)
 
 
 BAKING = settle(decide(take(owned()), effect()))
@@ -79,15 +96,15 @@ def test_a_decision_is_decided_again_from_its_recorded_inputs() -> None:
     before = owned()
     after = decide(before, effect("order-11"))
     line = line_of(before, after, "decide", b'{"price":11}')
-    assert recovered(line, before, decided_again) == after
+    assert recovered(line, before, made_again) == after
 
 
 @pytest.mark.parametrize(
     ("before", "replay"),
     [
         (owned(), None),
-        (None, decided_again),
-        (miss(owned()), decided_again),
+        (None, made_again),
+        (miss(owned()), made_again),
         (owned(), lambda record, _: decide(record, effect("another"))),
     ],
     ids=["nobody to decide", "no generation before", "another before", "another decision"],
@@ -97,42 +114,88 @@ def test_a_decision_that_cannot_be_proven_is_not_made_up(
 ) -> None:
     after = decide(owned(), effect("order-11"))
     line = line_of(owned(), after, "decide", b'{"price":11}')
-    with pytest.raises(RecordDamaged):
-        recovered(line, before, replay)
+    assert recovered(line, before, replay) is None
 
 
-def test_the_line_before_helps_where_the_newest_cannot() -> None:
-    """The newest one was ahead: its record was never written."""
-    first = decide(owned())
+FIRST = owned()
+SECOND = miss(FIRST)
+THIRD = decide(SECOND, effect("order-12"))
+NEWEST_LINE = line_of(SECOND, THIRD, "decide", b'{"price":12}')
+
+
+@pytest.mark.parametrize(
+    ("newest", "earlier", "expected"),
+    [
+        (THIRD, (), Standing.NEWEST),
+        (SECOND, (), Standing.BEHIND),
+        (None, (), Standing.BEHIND),
+        (FIRST, (), Standing.BEHIND),
+        (decide(SECOND, effect("another")), (), Standing.BEYOND),
+        (decide(SECOND, effect("another")), (decide(SECOND, effect("another")),), Standing.BEHIND),
+        (settle(THIRD), (), Standing.BEYOND),
+        (settle(THIRD), (settle(THIRD),), Standing.BEHIND),
+    ],
+    ids=[
+        "what the line left",
+        "what the line changed: the line is the commit",
+        "missing or damaged",
+        "not known, before the line",
+        "not known, as far as the line: the journal lost one",
+        "known: taken back by an older release",
+        "not known, beyond the line",
+        "known, beyond the line that counts",
+    ],
+)
+def test_the_newest_line_counts_over_all_but_a_record_that_went_on_without_the_journal(
+    newest: Record | None, earlier: tuple[Record, ...], expected: Standing
+) -> None:
+    assert stands(newest, NEWEST_LINE, *earlier) is expected
+
+
+def test_what_waits_for_its_rename_was_put_there_for_the_line() -> None:
+    """A restore exchanges the journal before the record, which may have gone further."""
+    later = settle(THIRD)
+    found = Found(generation(later), waiting=generation(THIRD))
+    assert standing_of(found, NEWEST_LINE, lambda _: False) is Standing.BEHIND
+    assert brought_forward(NEWEST_LINE, found) == generation(THIRD)
+
+
+def test_without_a_journal_the_record_wins() -> None:
+    found = Found(generation(FIRST), waiting=generation(SECOND))
+    assert standing_of(found, None, lambda _: False) is Standing.BEYOND
+
+
+def test_the_parent_may_be_any_generation_at_hand() -> None:
+    parent = generation(SECOND)
+    for found in (Found(newest=parent), Found(previous=parent), Found(waiting=parent)):
+        with pytest.raises(Undecided) as undecided:
+            brought_forward(NEWEST_LINE, found)
+        assert (undecided.value.line, undecided.value.parent) == (NEWEST_LINE, parent)
+
+
+def test_many_lines_are_walked_from_the_newest_record_at_hand() -> None:
+    first = decide(FIRST, effect("order-11"))
     second = settle(first)
-    third = decide(second)
-    lines = [line_of(first, second, "settle"), line_of(second, third, "decide")]
-    found = recover(lines, generation(first), replay=None, fault=FAULT)
-    assert found == generation(second)
-
-
-def test_a_decision_that_may_have_been_written_is_never_taken_back() -> None:
-    """The generation before it is its parent, so it was: its effects may be out already."""
-    first = owned()
-    second = miss(first)
     third = decide(second, effect("order-12"))
-    lines = [line_of(first, second, "miss"), line_of(second, third, "decide", b'{"price":12}')]
-    with pytest.raises(RecordDamaged):
-        recover(lines, generation(second), replay=None, fault=FAULT)
-    found = recover(lines, generation(second), replay=decided_again, fault=FAULT)
-    assert found == generation(third)
+    lines = [
+        line_of(FIRST, first, "decide", b'{"price":11}'),
+        line_of(first, second, "settle"),
+        line_of(second, third, "decide", b'{"price":12}'),
+    ]
+    opening = segment_line(generation(FIRST), now_ns=NOW_NS)
+    assert replayed([opening, *lines], Found(), made_again) == generation(third)
+    assert replayed(lines, Found(), made_again) is None
+    assert replayed(lines, Found(previous=generation(first)), made_again) == generation(third)
+    assert replayed([], Found(), made_again) is None
 
 
-def test_lines_that_do_not_follow_each_other_leave_the_newest_to_count() -> None:
-    first, second = owned(), miss(owned())
-    elsewhere = plan_genesis(empty(90), now_ns=NOW_NS).line
-    lines = [line_of(first, second, "miss"), elsewhere]
-    assert recover(lines, generation(first), replay=None, fault=FAULT).record == empty(90)
-
-
-def test_without_lines_the_fault_stands() -> None:
-    with pytest.raises(RecordDamaged, match="a test says so"):
-        recover([], generation(owned()), replay=None, fault=FAULT)
+def test_a_decision_in_a_bake_is_in_its_line() -> None:
+    """The release that could make it again may be the one that fails."""
+    after = decide(BAKING, effect("order-12"))
+    assert after.fallback is not None
+    assert recovered(line_of(BAKING, after, "decide"), None) == after
+    large = decide(BAKING, effect("order-12"), body=b'"%s"' % (b"x" * BAKED_BYTES_MAX))
+    assert recovered(line_of(BAKING, large, "decide"), None) is None
 
 
 def test_a_fallback_body_that_is_nowhere_leaves_the_record_unknown() -> None:

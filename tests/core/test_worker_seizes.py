@@ -310,11 +310,13 @@ def test_two_standbys_and_a_dead_owner_leave_one_owner() -> None:
 
 def test_a_worker_without_a_record_leaves_with_what_to_do() -> None:
     async def story(world: World) -> None:
-        world.store.data = None
+        store = world.store
+        kept = store.data, store.lines, store.last
+        store.data, store.lines, store.last = None, [], None
         a = world.start("a")
         assert await a.left() is Leaving.FAILED
         assert a.told(Kind.LEAVING)[0]["reason"]
-        world.store.data = World().store.data
+        store.data, store.lines, store.last = kept
 
     told(story)
 

@@ -53,7 +53,7 @@ def judge(home: Path, acks: Path, *, lied: bool = False) -> Verdict:
         if lied and _has_gap(home):
             return _reached(found, _told(acks))
         verify_chain(home / "journal", digest=found.digest, cycle=found.record.progress.cycle)
-        lines = list(effective(read_lines(home / "journal"), digest=found.digest))
+        lines = list(effective(read_lines(home / "journal")))
     except StateUnusable as error:
         return Verdict(torn=(str(error),))
     told = _told(acks)

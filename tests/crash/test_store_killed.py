@@ -63,7 +63,7 @@ def test_no_acknowledged_commit_is_lost_by_a_kill(tmp_path: Path) -> None:
     if survivor.read().progress.phase is Phase.DECIDED:
         survivor.transact(settle, note("settle"))
     record = survivor.read()
-    report = verify_cycles(tmp_path / "journal", digest=encode_record(record)[1])
+    report = verify_cycles(tmp_path / "journal")
     assert report.is_complete, f"seed {seed}: {report}"
     assert report.last == record.progress.cycle
     assert report.settled == report.decided == record.progress.cycle - 10

@@ -19,6 +19,7 @@ KINDS: Final = (
     "stall",
     "lock_stall",
     "disk",
+    "put_back",  # an operator puts an older record back, or the one before
     "venue_late",
     "venue_lost",
     "venue_down",

@@ -6,7 +6,7 @@ everything around them is simulated, so that one number is enough to see it all 
 
 from __future__ import annotations
 
-import json
+import contextlib
 import random
 import secrets
 from functools import partial
@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from unittest import mock
 
 from handoff.cadence import Cadence, Schedule
+from handoff.deciding import replay_with
 from handoff.launcher.supervision import Child
 from handoff.limits import IN_FLIGHT_NS, MS, NS, RESTART_BACKOFF_S
 from state import transitions
 from state.cycle_audit import audit_cycles
-from state.memory_store import Moment
+from state.errors import RecordBehind
 from state.record import Control, Progress, Record, Timeline
 from state.store import Note
-from tests.sim.application import SCHEMAS, Fault, Release, Traits
+from tests.sim.application import SCHEMAS, Application, Fault, Release, Traits
 from tests.sim.checkers import Checkers, Facts
 from tests.sim.clockwork import Clockwork, Process
 from tests.sim.deployer import SimulatedDeployer
@@ -109,7 +110,7 @@ class World:
             lag_s=self._rng.choice((0.08, 0.15, 0.3)),
             processes=self.processes,
             launcher=lambda: self.launcher,
-            store_of=lambda process: ProcessStore(self.disk, process, self.faults, self._written),
+            store_of=self._store_of,
             trace=self.trace,
         )
         cadence = Cadence(period_ns=self._traits.period_ns)
@@ -190,7 +191,7 @@ class World:
 
     def _final(self) -> str:
         lines = self.disk.journal()
-        report = audit_cycles(lines, digest=self.disk.generation().digest)
+        report = audit_cycles(lines)
         if not report.is_complete:
             return f"the journal does not add up: {report}"
         if self.disk.decoded() != self.disk.generation().record:
@@ -202,9 +203,20 @@ class World:
 
     # --- what is written -------------------------------------------------------------------
 
-    def _written(self, process: Process, note: Note, allowed_ns: int) -> None:
+    def _store_of(self, process: Process) -> ProcessStore:
+        application = Application(
+            self.releases[process.release],
+            self._traits,
+            process=process,
+            venue=self.venue,
+            faults=self.faults,
+        )
+        replay = replay_with(application, self.schedule)
+        return ProcessStore(self.disk, process, self.faults, self._written, replay)
+
+    def _written(self, process: Process, note: Note, allowed_ns: int, after: Record) -> None:
         assert isinstance(process, WorkerProcess), "only workers have a store"
-        before, after, kind = self.checkers.record, self.disk.generation().record, note.kind
+        before, kind = self.checkers.record, note.kind
         owner = before.ownership.owner
         number = before.progress.cycle + 1
         now_ns = self.clockwork.wall_ns()
@@ -234,7 +246,7 @@ class World:
         self.launcher = SimulatedLauncher(
             self.clockwork,
             spawn=self._spawn,
-            record=lambda: json.loads(self.disk.data or b"{}"),
+            record=self.disk.as_launched,
             first_release="r1",
             standby=self._standby,
             trace=self.trace,
@@ -375,13 +387,10 @@ class World:
         if holder is not None and holder.alive:
             return  # the command line says that the record is locked; one tries again
 
-        def written(moment: Moment) -> None:
-            if moment is Moment.AFTER_RECORD:
-                self.checkers.record = self.disk.generation().record
-
-        self.disk.interrupt = written
         change = partial(transitions.command, control=control, attempt=secrets.token_hex(8))
-        self.disk.transact(change, Note(kind="command"))
+        self.disk.replay, self.disk.interrupt = None, lambda _: None
+        with contextlib.suppress(RecordBehind):  # the release that is named has to be started first
+            self.checkers.record = self.disk.transact(change, Note(kind="command"))
 
     # --- for humans --------------------------------------------------------------------------
 
