@@ -106,7 +106,9 @@ def _add_internal(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     verify.set_defaults(run=_verify)
     knowledge = commands.add_parser("knowledge")
     knowledge.set_defaults(run=_knowledge)
-    for command in (recorded, replay, verify, knowledge):
+    repair = commands.add_parser("repair")
+    repair.set_defaults(run=_repair)
+    for command in (recorded, replay, verify, knowledge, repair):
         command.add_argument("--home", type=Path, required=True)
         command.add_argument("--release", required=True)
 
@@ -167,6 +169,13 @@ def _knowledge(arguments: argparse.Namespace) -> int:
     from handoff.replay import verify as verify_process  # noqa: PLC0415 - as above
 
     verify_process.tell_knowledge(arguments.home, arguments.release)
+    return ExitCode.DONE
+
+
+def _repair(arguments: argparse.Namespace) -> int:
+    from handoff.replay import repair  # noqa: PLC0415 - as above
+
+    repair.tell_repaired(arguments.home, arguments.release)
     return ExitCode.DONE
 
 

@@ -43,7 +43,7 @@ from state.pruned import NAME as PRUNED
 from state.record import Phase, Record, Timeline, check_identity, decode_record
 from state.record_file import PREVIOUS, RECORD, RecordFile, read_generation
 from state.record_lock import RecordLock
-from state.recovery import Undecided
+from state.recovery import Undecided, release_of
 from state.seal import SealBroken, seal, unseal
 
 if TYPE_CHECKING:
@@ -201,7 +201,7 @@ def _finish_line_ahead(home: Path) -> None:
     except Undecided as undecided:
         line, why = undecided.line, "it has to be decided again before it can be exported"
         raise RecordBehind(
-            str(file.path), release=line.release, cycle=line.cycle, why=why
+            str(file.path), release=release_of(line), cycle=line.cycle, why=why
         ) from undecided
 
 

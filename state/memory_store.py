@@ -21,6 +21,7 @@ from state.recovery import (
     Undecided,
     brought_forward,
     decided_again,
+    release_of,
     standing_of,
 )
 
@@ -152,7 +153,7 @@ class MemoryStore:
                 line, why = self.last, "its decision is nowhere"
                 where = "memory"
                 raise RecordBehind(
-                    where, release=line.release, cycle=line.cycle, why=why
+                    where, release=release_of(line), cycle=line.cycle, why=why
                 ) from undecided
             target = again
         self._place(encode_record(target.record)[0])

@@ -25,6 +25,7 @@ from state.recovery import (
     Undecided,
     brought_forward,
     decided_again,
+    release_of,
     replayed,
     standing_of,
 )
@@ -179,7 +180,7 @@ class Redeciding:
             OSError: It cannot be noted.
         """
         line, replay = undecided.line, self._replay
-        if replay is None or self._release not in {None, line.release}:
+        if replay is None or self._release not in {None, release_of(line)}:
             raise self._behind(line, "that release has to decide it again")
         if self._attended:
             return lambda: self._made(line, replayed(self._lines_to(line), found, replay))
@@ -215,4 +216,4 @@ class Redeciding:
         return noted.tries if noted.chain == line.chain else 0
 
     def _behind(self, line: Line, why: str) -> RecordBehind:
-        return RecordBehind(str(self._record), release=line.release, cycle=line.cycle, why=why)
+        return RecordBehind(str(self._record), release=release_of(line), cycle=line.cycle, why=why)

@@ -121,6 +121,15 @@ def decided_again(undecided: Undecided, replay: Replay) -> Generation | None:
     return Generation(record, promised) if encode_record(record)[1] == promised else None
 
 
+def release_of(line: Line) -> str:
+    """Return the release whose code led to a line: the owner's, or between owners the last one's.
+
+    Args:
+        line: The line.
+    """
+    return line.release or decode_open(line.header, Record).ownership.release
+
+
 def replayed(lines: Iterable[Line], found: Found, replay: Replay) -> Generation | None:
     """Return the record that the last of many lines left, or None where nothing leads to it.
 

@@ -187,7 +187,7 @@ STORE_MUTANTS = (
     _mutant(
         "any release decides again",
         "state/opening.py",
-        "        if replay is None or self._release not in {None, line.release}:",
+        "        if replay is None or self._release not in {None, release_of(line)}:",
         "        if replay is None:",
         "test_local_store_damage.py::test_a_decision_is_made_again_by_its_own_release_alone",
     ),

@@ -26,6 +26,7 @@ from foresight.cli.installation import Installation, pass_installation
 from foresight.cli.log_lines import LogLines
 from foresight.cli.moments import now_ns, pause
 from foresight.cli.output import complain, detail, emit_text, progress
+from foresight.cli.repairing import repair_for_start
 from foresight.errors import ConfigError
 from foresight.exchange.recordings import recorded_assets
 from foresight.project import ENTRY
@@ -75,6 +76,7 @@ def up(
     _make_home(home)
     account = _account(config)
     launcher_lock_free(home, account)
+    repair_for_start(home, config.engine.app)
     timeline = _timeline(installation, speed or config.engine.speed)
     page_at = _with_port(config.engine.page)
     engine = EngineConfig(

@@ -1,7 +1,7 @@
-"""`state`: look at the record, prove it, keep a copy, bring one back, see what a schema needs.
+"""`state`: look at the record, prove it, repair it, keep and bring back copies, plan a migration.
 
-Owns these commands. Nothing here changes a record that is in use: `restore` alone writes, and
-only while nothing runs.
+Owns these commands. Nothing here changes a record that is in use: `restore` writes only while
+nothing runs, `repair` only what every worker would write too.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
+from foresight.cli import repairing
 from foresight.cli.cycles import faults_of
 from foresight.cli.installation import Installation, pass_installation
 from foresight.cli.moments import now_ns
@@ -126,6 +127,19 @@ def restore(installation: Installation, *, file: Path, force: bool, as_json: boo
     emit_text(f"restored cycle {contents.cycle} {contents.phase.value}, epoch {contents.epoch}")
     if kept is not None:
         progress(f"what was there is in {kept}")
+    return ExitCode.DONE
+
+
+@state.command()
+@json_option
+@pass_installation
+def repair(installation: Installation, *, as_json: bool) -> int:
+    """Bring a damaged, missing or older record to where the journal's newest line has it."""
+    found = repairing.repair(installation.home, installation.config.engine.app)
+    if as_json:
+        emit_json(found)
+    else:
+        emit_text(f"the record is at cycle {found.cycle} {found.phase}, digest {found.digest[:16]}")
     return ExitCode.DONE
 
 

@@ -13,6 +13,7 @@ import time
 
 from handoff.errors import HandoffError
 from handoff.launcher.children import Children, Running, child_environment
+from handoff.launcher.newest_line import counted_record
 from handoff.launcher.restart_policy import Failures, choose_release
 from handoff.launcher.supervision import Child, Role
 from handoff.light_typing import TYPE_CHECKING, Any, Final
@@ -70,7 +71,7 @@ class Workforce:
 
     def start_standby(self, config: EngineConfig, reason: str, *, owner_hangs: bool) -> None:
         """Start a worker of the release that the record calls for."""
-        record = self._read_record()
+        record = counted_record(self._home, self._read_record())
         choice = choose_release(
             record,
             first=config.first_release,
@@ -82,7 +83,7 @@ class Workforce:
 
     def start_previous(self, config: EngineConfig, deploy_id: str) -> None:
         """Start a worker of the release that a bake shall return to, where none lives."""
-        record = self._read_record() or {}
+        record = counted_record(self._home, self._read_record()) or {}
         rollout, previous = record.get("rollout"), (record.get("ownership") or {}).get("previous")
         if not rollout or previous is None or rollout["deploy_id"] != deploy_id:
             return

@@ -91,6 +91,7 @@ async def _run(options: WorkerOptions, workload: Workload[object, object]) -> Le
         timeline=options.timeline,
         now_ns=clock.now_ns,
         replay=replay_with(workload, schedule),
+        release=options.release,
         force_filesystem=options.force_filesystem,
     )
     if options.create:

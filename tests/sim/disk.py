@@ -17,7 +17,7 @@ from state.errors import LockTimeout, OutcomeUnknown, RecordBehind, WriteFailed
 from state.local_store import LOCK_TIMEOUT_NS
 from state.memory_store import MemoryStore, Moment
 from state.record import encode_record
-from state.recovery import replayed
+from state.recovery import release_of, replayed
 
 if TYPE_CHECKING:
     import random
@@ -167,7 +167,7 @@ class ProcessStore:
 
     def _lend_replay(self) -> None:
         last = self._disk.last
-        own = last is not None and last.release == self._process.release
+        own = last is not None and release_of(last) == self._process.release
         self._disk.replay = self._replay if own else None
 
     def _wait_for_lock(self) -> None:
