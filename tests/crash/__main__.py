@@ -118,6 +118,7 @@ def _on_disk_images() -> dict[str, dict[str, int]]:
 def _swept(place: Path, *, full: bool, sample: int | None) -> list[Trial]:
     sweeper = Sweep(place)
     points = [point for step in STEPS for point in sweeper.points(step)]
+    points += sweeper.put_backs(points)
     if sample is not None:
         points = sampled(points, sample)
     trials = run_points(sweeper, points, keep=full)

@@ -16,11 +16,15 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tests.crash.judge import Verdict, judge
 from tests.crash.victim import GAVE_UP, Victim, genesis, open_store
+from tests.put_back import WAYS, Pair, pair_in, put
 from tests.records import worker
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 LIMIT_S: Final = 30.0
@@ -46,6 +50,8 @@ STEPS: Final = {
     "decide-short": "settled",
     "settle-short": "decided",
 }
+PUT_BACK_STEPS: Final = ("decide", "settle")
+OLDER: Final = ("older.json", "older.prev.json")  # beside a home: its record some cycles ago
 RECOVERY: Final = "survive"
 VICTIM: Final = (sys.executable, "-m", "tests.crash.victim")
 VICTIM_TREE: Final = ("state", "tests/crash", "tests/records.py", "tests/faulty_files.py")
@@ -65,6 +71,7 @@ class Point(NamedTuple):
         fault: KILL, EIO, ENOSPC or LIE.
         where: The call as it was traced, for a reader.
         start: A home to start from; None means the one that the step prescribes.
+        put_back: What an operator does to the record afterwards, one of `WAYS`; empty for nothing.
     """
 
     step: str
@@ -73,6 +80,7 @@ class Point(NamedTuple):
     fault: str
     where: str
     start: Path | None = None
+    put_back: str = ""
 
 
 class Trial(NamedTuple):
@@ -150,17 +158,34 @@ class Sweep:
         done = self._trace(point.step, place, log, [_injection(point)])
         struck = _struck(log.read_text(errors="replace"), point)
         trouble = _trouble(point, done, "the victim")
+        if point.put_back:
+            self._put_back(point, place / "home")
         wreck = None
         if keep_wreck:
             wreck = self._fresh("wreck")
             _copy_home(place, wreck)
         after = self._run([*VICTIM, RECOVERY, *_places(place)])
+        if point.put_back and after.returncode == GAVE_UP:  # it names the command for an operator
+            self._run([*VICTIM, "repair", *_places(place)])
+            after = self._run([*VICTIM, RECOVERY, *_places(place)])
         if after.returncode != 0:
             trouble = f"the survivor ended with {after.returncode}: {after.stderr[-300:]}"
         verdict = judge(place / "home", place / "acks", lied=point.fault == "LIE")
         if struck and verdict.is_clean and not trouble:
             shutil.rmtree(place)
         return Trial(point, struck, verdict, wreck, trouble)
+
+    def put_backs(self, points: Sequence[Point]) -> list[Point]:
+        """Return for each kill the points after which a record is put back, in every way."""
+        kills = [each for each in points if each.fault == "KILL" and each.step in PUT_BACK_STEPS]
+        changing = [each for each in kills if each.call in CHANGING]
+        return [each._replace(put_back=way) for way in WAYS for each in changing]
+
+    def _put_back(self, point: Point, home: Path) -> None:
+        older = Pair(*((self.template(point.step) / name).read_bytes() for name in OLDER))
+        pairs = list(WAYS[point.put_back](pair_in(home), [older]))
+        if pairs:
+            put(home, pairs[0])
 
     def template(self, step: str) -> Path:
         """Return the place from which a step starts."""
@@ -264,6 +289,8 @@ def _prepared(place: Path, done: str) -> Path:
     if done == "long":  # the next decision opens a new segment, and the oldest goes
         cycles = 10
     for _ in range(cycles):
+        for name, data in zip(OLDER, pair_in(place / "home"), strict=True):
+            (place / name).write_bytes(data or b"")
         record = victim.settle(victim.decide(record))
     if done == "decided":
         record = victim.decide(record)

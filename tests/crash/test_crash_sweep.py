@@ -14,6 +14,7 @@ from tests.crash.__main__ import recovery_points, run_points, sampled, totals
 from tests.crash.judge import judge
 from tests.crash.sweep import STEPS, Sweep, Trial
 from tests.crash.victim import Victim, genesis, open_store
+from tests.put_back import WAYS
 from tests.records import worker
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 SAMPLE = 40
 SAMPLE_RECOVERIES = 20
+SAMPLE_PUT_BACKS = 18
 pytestmark = pytest.mark.timeout(180)
 
 
@@ -39,6 +41,23 @@ def test_a_fault_at_any_call_tears_loses_and_doubles_nothing(tmp_path: Path) -> 
     found = totals(trials)
     assert found["points"] == SAMPLE + SAMPLE_RECOVERIES
     assert (found["torn"], found["lost"], found["doubled"]) == (0, 0, 0)
+
+
+@pytest.mark.slow
+def test_a_record_put_back_after_a_kill_at_any_call_tears_loses_and_doubles_nothing(
+    tmp_path: Path,
+) -> None:
+    """Six ways of putting one back; an older runbook advised the first of them."""
+    reason = sweep.why_impossible()
+    if reason:
+        pytest.skip(reason)
+    sweeper = Sweep(tmp_path)
+    points = [point for step in sweep.PUT_BACK_STEPS for point in sweeper.points(step)]
+    put_backs = sampled(sweeper.put_backs(points), SAMPLE_PUT_BACKS)
+    assert {each.put_back for each in put_backs} == set(WAYS)
+    trials = run_points(sweeper, put_backs)
+    assert [each for each in trials if not each.is_clean] == []
+    assert len(trials) == SAMPLE_PUT_BACKS
 
 
 def test_a_victim_that_is_killed_is_seen_to_be(tmp_path: Path) -> None:

@@ -102,7 +102,9 @@ def decided_again(record: Record, line: Line) -> Record:
     return decided(record, nonce_of(line), line.attempt)
 
 
-def open_store(home: Path, *, rotating: bool = False, short: bool = False) -> LocalStore:
+def open_store(
+    home: Path, *, rotating: bool = False, short: bool = False, attended: bool = False
+) -> LocalStore:
     small = Retention(segment_bytes_max=10_000, total_bytes_max=30_000)
     return LocalStore(
         home / "state",
@@ -112,6 +114,7 @@ def open_store(home: Path, *, rotating: bool = False, short: bool = False) -> Lo
         force_filesystem=True,
         lock_timeout_ns=2_000_000_000,
         replay=decided_again,
+        attended=attended,
         retention=small if rotating else Retention(),
         files=ShortWrites(SHORT_BYTES) if short else SystemFiles(),
     )
@@ -270,12 +273,15 @@ def live(step: str, home: Path, acks: Path) -> None:
     """Do one step; everything before it is done already in the home that is given.
 
     Args:
-        step: `first`, `decide`, `settle`, `take`, `seize` or `survive`, then words behind dashes:
+        step: `first`, `decide`, `settle`, `take`, `seize`, `survive` or `repair`, then words:
             `rotate` (small segments), `short` (short writes).
         home: The home directory.
         acks: Where to tell of commits.
     """
     kind, *how = step.split("-")
+    if kind == "repair":  # `foresight state repair`, in the environment of the release
+        open_store(home, attended=True).read()
+        return
     me = worker(f"w{os.getpid()}", "r2" if kind == "take" else "r1")
     if kind in {"first", "survive"}:
         tell(acks, "begin")  # opening the store is part of it

@@ -108,6 +108,7 @@ class Bot:
         return not self._do(store, "settle", kill_at)["killed"]
 
     def verify_once(self) -> None:
+        """See that nothing was decided or sent twice, nor left out."""
         record = read_only_snapshot(self.home / "state")
         digest = encode_record(record)[1]
         verify_chain(self.home / "journal", digest=digest, cycle=record.progress.cycle)
@@ -187,6 +188,6 @@ def test_what_this_engine_opened_first_may_be_opened_by_the_previous_one(
         shutil.copyfile(previous, record)
     else:
         previous.replace(record)
-    stores["this"](bot.home, "read")
+    assert stores["this"](bot.home, "read")["phase"] == "decided"
     bot.run(stores["previous"])
     bot.verify_once()
