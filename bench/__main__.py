@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bench import handover, lateness
+from bench import handover, lateness, previous_engine
 from bench.counted_files import measure_commits
 from bench.ratios import ratio_of_medians, spread
 
@@ -43,7 +43,7 @@ def measure(directory: Path, *, rounds: int) -> dict[str, Any]:
     small = measure_commits(directory / "small", rounds=10 * rounds, body_bytes=SMALL_BYTES)
     large = measure_commits(directory / "large", rounds=10 * rounds, body_bytes=LARGE_BYTES)
     late = lateness.measure(directory, cycles=3 * rounds)
-    return {
+    found = {
         "owner again after SIGKILL, beside a flock and as many fsyncs": _compared(
             killed["seize"], killed["flock"]
         ),
@@ -51,6 +51,13 @@ def measure(directory: Path, *, rounds: int) -> dict[str, Any]:
         "a commit of 256 KiB, beside its fsyncs": _compared(large["transact"], large["bare"]),
         "lateness of a cycle, beside a bare timer": _compared(late["cycle"], late["bare_timer"]),
     }
+    both = previous_engine.measure(
+        directory / "engines", rounds=20 * rounds, body_bytes=SMALL_BYTES
+    )
+    if both:
+        name = "a commit of 4 KiB, beside one of the previous release"
+        found[name] = _compared(both["this"], both["previous"])
+    return found
 
 
 def _compared(ours: list[float], bare: list[float]) -> dict[str, Any]:

@@ -29,6 +29,7 @@ FOLLOWER: Final = "handoff/worker/follower.py"
 EFFECTS: Final = "handoff/worker/effects.py"
 WORKER: Final = "handoff/worker/life.py"
 CYCLE: Final = "handoff/worker/cycle.py"
+RECOVERY: Final = "state/recovery.py"
 SUPERVISION: Final = "handoff/launcher/supervision.py"
 
 
@@ -221,6 +222,24 @@ MUTANTS: Final = (
                 "if overdue and len(overdue) > len(standbys):",
             ),
         ),
+    ),
+    _one(
+        "a line ahead of the record never happened",
+        RECOVERY,
+        "    if newest is None or newest.digest == last.parent:\n        return Standing.BEHIND\n",
+        "    if newest is None or newest.digest == last.parent:\n        return Standing.BEYOND\n",
+    ),
+    _one(
+        "an older record that was put back is decided upon",
+        RECOVERY,
+        "Standing.BEHIND if behind or is_earlier(newest) else Standing.BEYOND",
+        "Standing.BEYOND",
+    ),
+    _one(
+        "what is found decided after a restart counts as its own and unsent",
+        WORKER,
+        "record = await runner.finish(record, fresh=False)",
+        "record = await runner.finish(record, fresh=True)",
     ),
     _one(
         "an owner is never overdue",
