@@ -34,7 +34,7 @@ from foresight.venues.paper import Paper
 from foresight.venues.polymarket import Polymarket
 from foresight.venues.waiting import until_reachable
 from handoff.cadence import app_time_ns, every
-from handoff.worker.boundary_clock import SystemClock
+from handoff.worker.boundary_clock import system_clock
 from handoff.worker.ports import Clock
 from handoff.workload import (
     Absent,
@@ -274,7 +274,7 @@ def create(context: Context, kind: type[Trader] = Trader) -> Trader:
         ConfigError: The configuration says something unknown or impossible.
     """
     config = load(f"{context.tree}/{CONFIG_FILE}", os.environ)
-    return create_with(config, context, os.environ, clock=SystemClock(), kind=kind)
+    return create_with(config, context, os.environ, clock=system_clock(), kind=kind)
 
 
 def create_with(

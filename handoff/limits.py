@@ -18,6 +18,14 @@ BUDGET_NS_MAX: Final = 10 * NS  # a cycle that works longer is better split
 TAKE_MARGIN_NS_MAX: Final = 200 * MS  # worst transact seen on a busy ext4 disk was 90 ms
 OVERDUE_GRACE_NS_MIN: Final = 2 * NS  # a loaded machine pauses a process for a second
 
+CLOCK_DIFFERENCE_NS_MAX: Final = NS  # a disciplined clock moves by less (ntpd steps from 128 ms)
+CLOCK_AGREE_READINGS: Final = 3  # that show the same larger difference
+CLOCK_AGREE_NS: Final = 2 * NS  # over at least this long; then it is believed
+CLOCK_DOUBT_POLL_S: Final = 0.1  # how often a clock in doubt is read by who waits for it
+FRESH_BOOT_NS: Final = 600 * NS  # a time server is reached later than a worker starts
+SYNCHRONISE_NS_MAX: Final = 60 * NS  # hosts without a time server stay unsynchronised for good
+TICKS_IN_SECOND: Final = 100  # USER_HZ, the unit of start ticks, on every Linux we support
+
 READY_TIMEOUT_S: Final = 120.0  # import, connections and gates of a candidate
 CANDIDATE_LIFE_S_MAX: Final = 1800.0  # a candidate nobody approves is stopped
 SHADOW_S_MAX: Final = 1500.0  # of it, for cycles decided beside the owner
@@ -112,4 +120,6 @@ def bounds_for(period_ns: int, budget_ns: int | None = None) -> Bounds:
 assert CLOSE_S_MAX < DRAIN_TIMEOUT_S, "a leaving worker is not killed for its connections"
 assert DRIVER_ABSENCE_S_MAX < CANDIDATE_LIFE_S_MAX
 assert READY_TIMEOUT_S + SHADOW_S_MAX < CANDIDATE_LIFE_S_MAX
+assert CLOCK_DOUBT_POLL_S * NS * (CLOCK_AGREE_READINGS - 1) <= CLOCK_AGREE_NS
+assert CLOCK_AGREE_NS < SYNCHRONISE_NS_MAX < FRESH_BOOT_NS
 assert YIELD_NS < OVERDUE_GRACE_NS_MIN, "a yielding owner must not look overdue"

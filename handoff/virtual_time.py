@@ -1,8 +1,9 @@
 """Time that passes at once: an event loop whose waits cost nothing, and a clock on it.
 
-Owns the loop's time and a `Clock` that shows it. Code that waits on the loop or on the clock
-runs in it unchanged, in the same order every time; ten days of cycles take as long as their
-decisions do. What waits for another thread or a socket gets a moment of real time, no more.
+Owns the loop's time and a `Clock` on it that can be set, put to sleep and misread. Code that
+waits on the loop or on the clock runs in it unchanged, in the same order every time; ten days of
+cycles take as long as their decisions do. What waits for another thread or a socket gets a moment
+of real time, no more.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from typing_extensions import override
 
+from handoff.believed_clock import Belief, Reading, believe, first_belief
 from handoff.limits import NS
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+BOOTED_NS: Final = 86_400 * NS  # before the loop's zero
 _REAL_WAIT_S_MAX: Final = 5.0  # for a thread or a socket while no timer is set
 
 
@@ -73,30 +76,67 @@ def run_virtual(main: Coroutine[Any, Any, T]) -> T:
 
 
 class VirtualClock:
-    """A `Clock` on the running loop's time.
+    """A `Clock` on the running loop's time; it believes its readings as the real one does.
 
     Args:
         start_ns: Wall-clock time at the loop's zero, nanoseconds UTC.
+
+    Attributes:
+        synchronised: What the kernel says of the wall clock.
     """
 
     def __init__(self, start_ns: int) -> None:
-        """Show the start at the loop's zero."""
+        """Show the start at the loop's zero, on a host that booted long before."""
+        self.synchronised = True
         self._start_ns = start_ns
+        self._booted_ns = BOOTED_NS
+        self._misread_ns: list[int] = []
+        self._belief: Belief | None = None
 
     def step(self, by_ns: int) -> None:
         """Set the wall clock forward or back, as an administrator or a time server does."""
         self._start_ns += by_ns
 
+    def misread(self, by_ns: int, *, readings: int = 1) -> None:
+        """Let the next readings of the wall clock be wrong by so much."""
+        self._misread_ns = [by_ns] * readings
+
+    def suspend(self, for_ns: int) -> None:
+        """Let the host have been asleep: the monotonic clock and every timer stood still."""
+        self._start_ns += for_ns
+        self._booted_ns += for_ns
+
+    def boot(self, ago_ns: int) -> None:
+        """Let the host have booted so long ago."""
+        self._booted_ns = ago_ns - self.monotonic_ns()
+        self._belief = None
+
     def now_ns(self) -> int:
-        """Return wall-clock time, nanoseconds UTC."""
-        return self._start_ns + self.monotonic_ns()
+        """Return the wall-clock time that is believed, nanoseconds UTC."""
+        return self.belief().wall_ns(self.boot_ns())
+
+    def belief(self) -> Belief:
+        """Read the clocks once more and return what is believed of the wall clock."""
+        reading = Reading(wall_ns=self._wall_ns(), boot_ns=self.boot_ns())
+        if self._belief is None:
+            self._belief = first_belief([reading])
+        self._belief = believe(self._belief, reading)
+        return self._belief
+
+    def boot_ns(self) -> int:
+        """Return time since the host booted."""
+        return self.monotonic_ns() + self._booted_ns
 
     def monotonic_ns(self) -> int:
         """Return the loop's time, which never steps."""
         return round(asyncio.get_running_loop().time() * NS)
 
+    def is_synchronised(self) -> bool:
+        """Return what the kernel says of the wall clock."""
+        return self.synchronised
+
     async def wait_until(self, wall_ns: int) -> None:
-        """Return once wall-clock time has reached an instant: never early, steps included."""
+        """Return once the believed time has reached an instant: never early, steps included."""
         while (left_ns := wall_ns - self.now_ns()) > 0:
             # A step of the clock is seen by the next look, as a real timer reports it.
             await self.pause(min(left_ns / NS + 1e-9, 1.0))
@@ -104,3 +144,7 @@ class VirtualClock:
     async def pause(self, seconds: float) -> None:
         """Return after about so long."""
         await asyncio.sleep(seconds)
+
+    def _wall_ns(self) -> int:
+        wrong_ns = self._misread_ns.pop() if self._misread_ns else 0
+        return self._start_ns + self.monotonic_ns() + wrong_ns

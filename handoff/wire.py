@@ -28,6 +28,7 @@ class Kind(enum.StrEnum):
     READY = "ready"  # warm, every gate passed
     TOOK = "took"  # it owns, and from which cycle
     SEIZED = "seized"  # it owns after the death or silence of another
+    DUE = "due"  # the clock was set, or is waited for: when the next cycle is overdue now
     SETTLED = "settled"  # a cycle is final; when the next is overdue
     MISSED = "missed"  # a cycle was given up
     YIELDING = "yielding"  # a busy owner steps aside for a moment

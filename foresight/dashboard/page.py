@@ -16,7 +16,7 @@ from foresight.dashboard.markup import REGIONS, title_of
 from foresight.dashboard.source import Source
 from foresight.dashboard.view import Snapshot, Trouble, View, view_of
 from handoff.limits import MS
-from handoff.worker.boundary_clock import SystemClock
+from handoff.worker.boundary_clock import system_clock
 
 STATIC: Final = Path(__file__).parent / "static"
 ASSETS: Final = "/assets"
@@ -46,7 +46,7 @@ class Reader:
     def __init__(self, source: Source) -> None:
         """Keep the source; nothing is read yet."""
         self._source = source
-        self._clock = SystemClock()
+        self._clock = system_clock()
         self._drawn_ns = 0
         self._view: View | None = None
 

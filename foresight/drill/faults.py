@@ -128,7 +128,7 @@ class Elsewhere(NamedTuple):
 ELSEWHERE: Final = (
     Elsewhere("power cut, EIO, kill at any system call of a commit", "`make crash`"),
     Elsewhere("disk full or read-only", "`make crash`, `tests/core/test_worker_full_disk.py`"),
-    Elsewhere("clock stepped, host suspended", "`make sim`, `tests/core/test_worker_overdue.py`"),
+    Elsewhere("clock stepped, host suspended", "`make sim`, `tests/core/test_worker_clock.py`"),
     Elsewhere("memory for two workers is missing", "`tests/core/test_deploy_gates.py`"),
     Elsewhere("a release that fails in its first cycle", "`make demo`"),
     Elsewhere("newer format, another app or timeline", "`tests/process/test_cli_refusals.py`"),

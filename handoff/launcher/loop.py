@@ -19,6 +19,7 @@ import socket
 import sys
 import time
 
+from handoff.boot_clock import boot_ns
 from handoff.errors import HandoffError
 from handoff.launcher import self_replacement
 from handoff.launcher.children import Children, Running
@@ -37,11 +38,13 @@ from handoff.launcher.supervision import (
     Role,
     Situation,
     StartStandby,
+    due_s,
     plan,
     wake_at_s,
 )
 from handoff.launcher.workforce import Workforce
 from handoff.light_typing import TYPE_CHECKING, Any, Final
+from handoff.limits import NS
 from handoff.log_events import LogEvent
 from handoff.logs import Log
 from handoff.processes import Exit as ProcessExit
@@ -271,6 +274,8 @@ class Launcher:
             case Kind.SETTLED.value:
                 self._workforce.settled()
                 self._children.update(running, owner=True, warm=True, overdue_s=_due_s(message))
+            case Kind.DUE.value if running.child.owner:
+                self._children.update(running, overdue_s=_due_s(message))
             case Kind.LOST.value:
                 self._children.update(running, owner=False, overdue_s=None)
             case Kind.YIELDING.value:
@@ -363,11 +368,8 @@ def _noted_by_wakeup_descriptor(_number: int, _frame: object) -> None:
 
 
 def _due_s(message: Message) -> float | None:
-    """Return when the sender's next cycle is overdue, monotonic, if it says so."""
-    if "overdue_at_ms" not in message:
-        return None
-    left_s: float = message["overdue_at_ms"] / 1000 - time.time()  # noqa: TID251 - the worker says it in wall-clock time
-    return time.monotonic() + left_s
+    wall_s = time.time()  # noqa: TID251 - an older worker says it in wall-clock time
+    return due_s(message, now_s=time.monotonic(), boot_s=boot_ns() / NS, wall_s=wall_s)
 
 
 def _members(message: Message) -> dict[str, Any]:

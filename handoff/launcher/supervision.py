@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 import math
 
-from handoff.light_typing import TYPE_CHECKING, NamedTuple
+from handoff.light_typing import TYPE_CHECKING, Any, NamedTuple
 from handoff.light_value import Value
 from handoff.limits import (
     CANDIDATE_LIFE_S_MAX,
@@ -22,7 +22,7 @@ from handoff.limits import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 
 class Role(enum.StrEnum):
@@ -142,6 +142,27 @@ def wake_at_s(situation: Situation) -> float | None:
     later = [time_s for time_s in times if time_s > situation.now_s]
     soonest_s = min(later, default=math.inf)
     return None if math.isinf(soonest_s) else soonest_s
+
+
+def due_s(
+    message: Mapping[str, Any], *, now_s: float, boot_s: float, wall_s: float
+) -> float | None:
+    """Return when the sender's next cycle is overdue, monotonic, or None if it does not say.
+
+    It says so on the boot clock, which nobody sets while the message is under way; a worker of
+    an older engine knows the wall clock only.
+
+    Args:
+        message: What an owner told.
+        now_s: The monotonic clock now; the others at the same moment.
+        boot_s: The boot clock.
+        wall_s: The wall clock.
+    """
+    if "overdue_boot_ms" in message:
+        return now_s + float(message["overdue_boot_ms"]) / 1000 - boot_s
+    if "overdue_at_ms" in message:
+        return now_s + float(message["overdue_at_ms"]) / 1000 - wall_s
+    return None
 
 
 def _plan_standbys(situation: Situation) -> list[Action]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from handoff import wire
 from handoff.errors import WireBroken
@@ -17,7 +17,18 @@ from handoff.sockets import address_of
 from handoff.wire import Kind, Message
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
+
+# What the next launcher, or this one when the line is up again, has to be told once more.
+RESAID: Final = (Kind.READY, Kind.TOOK, Kind.SEIZED, Kind.SETTLED, Kind.DUE)
+RETRACTS: Final[Mapping[Kind, tuple[Kind, ...]]] = {
+    # A later launcher must not take this worker for the owner that it was.
+    Kind.LOST: (Kind.TOOK, Kind.SEIZED, Kind.SETTLED, Kind.DUE),
+    Kind.TOOK: (Kind.DUE,),
+    Kind.SEIZED: (Kind.DUE,),
+    Kind.SETTLED: (Kind.DUE,),
+}
 
 
 class LauncherChannel:
@@ -41,12 +52,10 @@ class LauncherChannel:
     def tell(self, kind: Kind, **members: object) -> None:
         """Send a message if the line is up; before it was first up, keep it until it is."""
         line = wire.encode(kind, **members)
-        if kind in (Kind.READY, Kind.SETTLED, Kind.TOOK, Kind.SEIZED):
+        for old in RETRACTS.get(kind, ()):
+            self._last.pop(old.value, None)
+        if kind in RESAID:
             self._last[kind.value] = line
-        if kind is Kind.LOST:
-            # A later launcher must not take this worker for the owner that it was.
-            for old in (Kind.SETTLED, Kind.TOOK, Kind.SEIZED):
-                self._last.pop(old.value, None)
         if self._writer is not None and not self._writer.is_closing():
             self._writer.write(line)
             # A launcher that was stopped reads nothing; it is told the newest when it is back.

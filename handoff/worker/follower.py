@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Generic
 
 from msgspec.structs import replace
 
+from handoff.believed_clock import due_members, has_just_booted
 from handoff.deciding import cycle_of
 from handoff.limits import MS, NS
 from handoff.log_events import LogEvent
@@ -156,8 +157,8 @@ class Follower(Generic[BodyT, InputsT]):
             epoch=self._took_epoch,
             release=parts.me.release,
             boundary_ms=boundary_ns // MS,
-            overdue_at_ms=parts.schedule.overdue_at_ns(cycle) // MS,
             of=rollout.of,
+            **due_members(parts.clock.belief(), parts.schedule.overdue_at_ns(cycle)),
         )
         return True
 
@@ -215,15 +216,15 @@ class Follower(Generic[BodyT, InputsT]):
         owner = record.ownership.owner
         if owner is None or self._watch_owner(owner).gone():
             return
-        self._note_due(record)
+        self._note_due(record, owner)
         if self._is_overdue(record):
             self._killed = owner
             self._watch_owner(owner).kill()
 
-    def _note_due(self, record: Record) -> None:
+    def _note_due(self, record: Record, owner: WorkerId) -> None:
         """Remember since when the owner's next step is due, as this worker sees it."""
         clock, due = self._parts.clock, evidence_of(record)
-        if not self._is_due(record):
+        if not self._is_due(record) or self._waits_for_clock(owner, _next_step(record)):
             self._due = None
         elif self._due != due:
             self._due, self._due_since_ns = due, clock.monotonic_ns()
@@ -242,10 +243,21 @@ class Follower(Generic[BodyT, InputsT]):
         if self._due is None:
             return False
         clock, schedule = self._parts.clock, self._parts.schedule
+        if not clock.belief().tells_overdue(clock.boot_ns(), schedule.bounds.overdue_ns):
+            return False
         waited_ns = clock.monotonic_ns() - self._due_since_ns
         return waited_ns > schedule.bounds.overdue_ns and (
             clock.now_ns() >= schedule.overdue_at_ns(_next_step(record))
         )
+
+    def _waits_for_clock(self, owner: WorkerId, cycle: int) -> bool:
+        """Tell whether an owner waits for the host's clock before it gives a cycle up."""
+        parts, clock = self._parts, self._parts.clock
+        if not parts.schedule.too_old(cycle, clock.now_ns()):
+            return False
+        fresh = has_just_booted(owner.start_ticks, clock.boot_ns())
+        # Ticks of another boot say nothing, and nobody of it lives.
+        return fresh and owner.boot_id == parts.me.boot_id and not clock.is_synchronised()
 
     def _seize(self, record: Record, proof: Proof) -> bool:
         parts = self._parts
@@ -267,18 +279,16 @@ class Follower(Generic[BodyT, InputsT]):
             return False
         self._took_epoch = record.ownership.epoch + 1
         parts.log.write(LogEvent.OWNERSHIP_SEIZED, cycle=record.progress.cycle, **evidence)
+        due_ns = parts.schedule.overdue_from_ns(record.progress.cycle + 1, parts.clock.now_ns())
         parts.channel.tell(
             Kind.SEIZED,
             deploy=self.deploy_id,
             epoch=self._took_epoch,
             cycle=record.progress.cycle + 1,
-            overdue_at_ms=parts.schedule.overdue_from_ns(
-                record.progress.cycle + 1, parts.clock.now_ns()
-            )
-            // MS,
             proof=proof.value,
             release=parts.me.release,
             of=self._bake or 0,
+            **due_members(parts.clock.belief(), due_ns),
         )
         return True
 

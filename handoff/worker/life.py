@@ -11,6 +11,7 @@ import asyncio
 import enum
 from typing import TYPE_CHECKING, Generic
 
+from handoff.believed_clock import due_members, has_just_booted
 from handoff.errors import WorkloadFaulty
 from handoff.gate_verdict import to_message
 from handoff.limits import (
@@ -74,6 +75,7 @@ class Worker(Generic[BodyT, InputsT]):
         self._failures = 0  # of the next cycle, in a row
         self._refused_writes = 0  # by the disk, in a row
         self._reason = ""
+        self._due_said_ns = 0  # boot time at which the launcher was told last
 
     def drain(self) -> None:
         """Ask the worker to finish what it has in hand and leave."""
@@ -250,8 +252,7 @@ class Worker(Generic[BodyT, InputsT]):
         number = record.progress.cycle + 1
         started_ns = parts.clock.now_ns()
         if parts.schedule.too_old(number, started_ns):
-            behind_s = (started_ns - parts.schedule.boundary_ns(number)) / NS
-            return self._miss(runner, number, f"{behind_s:.1f} s late, beyond the catch-up limit")
+            return await self._give_up(runner, record, started_ns)
         if attempts_spent(record):
             return self._miss(runner, number, GIVEN_UP)
         record = await runner.run(record, number)
@@ -264,6 +265,30 @@ class Worker(Generic[BodyT, InputsT]):
         self._parts.channel.tell(Kind.MISSED, cycle=number)
         return record
 
+    async def _give_up(
+        self, runner: CycleRunner[BodyT, InputsT], record: Record, now_ns: int
+    ) -> Record:
+        """Give the next cycle up, or let a moment pass if the clock is not to be relied on.
+
+        One cycle, one commit: who asks again reads the clock again.
+        """
+        parts = self._parts
+        number = record.progress.cycle + 1
+        if not self._clock_is_firm():
+            if attempts_spent(record):
+                return self._miss(runner, number, GIVEN_UP)  # whatever time it is
+            self._say_due(number, every_ns=NS)
+            await parts.clock.pause(OWNER_POLL_S)
+            return record
+        behind_s = (now_ns - parts.schedule.boundary_ns(number)) / NS
+        return self._miss(runner, number, f"{behind_s:.1f} s late, beyond the catch-up limit")
+
+    def _clock_is_firm(self) -> bool:
+        clock = self._parts.clock
+        now_ns = clock.boot_ns()
+        fresh = has_just_booted(self._parts.me.start_ticks, now_ns)
+        return clock.belief().is_firm(now_ns) and not (fresh and not clock.is_synchronised())
+
     async def _wait_due(self, record: Record) -> Record:
         """Wait for the next boundary, for the loss of ownership or for the wish to leave."""
         parts = self._parts
@@ -271,6 +296,8 @@ class Worker(Generic[BodyT, InputsT]):
         token = parts.store.token()
         while True:
             self._listen()
+            if (parts.clock.belief().moved_ns or 0) > self._due_said_ns:
+                self._say_due(record.progress.cycle + 1)
             left_ns = boundary_ns - parts.clock.now_ns()
             if left_ns <= 0 or self._leave:
                 break
@@ -295,17 +322,29 @@ class Worker(Generic[BodyT, InputsT]):
         parts = self._parts
         cycle = record.progress.cycle
         rollout = record.rollout
+        self._due_said_ns = parts.clock.boot_ns()
         parts.channel.tell(
             Kind.SETTLED,
             cycle=cycle,
             epoch=record.ownership.epoch,
             release=parts.me.release,
             late_ms=round((started_ns - parts.schedule.boundary_ns(cycle)) / MS, 3),
-            overdue_at_ms=parts.schedule.overdue_from_ns(cycle + 1, parts.clock.now_ns()) // MS,
+            **self._due_members(cycle + 1),
             clean_cycles=rollout.clean_cycles if rollout else 0,
             of=rollout.of if rollout else 0,
             deploy=rollout.deploy_id if rollout else "",
         )
+
+    def _say_due(self, cycle: int, *, every_ns: int = 0) -> None:
+        """Tell the launcher anew when the next cycle is overdue, unless that was just said."""
+        now_ns = self._parts.clock.boot_ns()
+        if now_ns >= self._due_said_ns + every_ns:
+            self._due_said_ns = now_ns
+            self._parts.channel.tell(Kind.DUE, cycle=cycle, **self._due_members(cycle))
+
+    def _due_members(self, cycle: int) -> dict[str, int]:
+        clock, schedule = self._parts.clock, self._parts.schedule
+        return due_members(clock.belief(), schedule.overdue_from_ns(cycle, clock.now_ns()))
 
     async def _give_way(self, record: Record) -> None:
         """Step aside for a moment if a candidate waits and no gap is left for it."""

@@ -18,22 +18,35 @@ from state.record import WorkerId
 from state.store import Store
 
 if TYPE_CHECKING:
+    from handoff.believed_clock import Belief
     from handoff.wire import Kind, Message
 
 
 class Clock(Protocol):
-    """Time. Wall-clock time may step, monotonic time may not; both in nanoseconds."""
+    """Time in nanoseconds. Which clock is asked for what: `believed_clock`."""
 
     def now_ns(self) -> int:
-        """Return wall-clock time, nanoseconds UTC."""
+        """Return the wall-clock time that is believed, UTC; it may step."""
+        ...
+
+    def belief(self) -> Belief:
+        """Read the clocks once more and return what is believed of the wall clock."""
+        ...
+
+    def boot_ns(self) -> int:
+        """Return time since boot: it never steps and counts suspension, the same for all."""
         ...
 
     def monotonic_ns(self) -> int:
         """Return time that never steps; it may stop while the host is suspended."""
         ...
 
+    def is_synchronised(self) -> bool:
+        """Return False if the kernel says that nothing has set the wall clock right yet."""
+        ...
+
     async def wait_until(self, wall_ns: int) -> None:
-        """Return once wall-clock time has reached an instant: never early, steps included."""
+        """Return once the believed time has reached an instant: never early, steps included."""
         ...
 
     async def pause(self, seconds: float) -> None:

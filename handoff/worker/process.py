@@ -24,7 +24,7 @@ from handoff.processes import STOP_SIGNALS, identity_of
 from handoff.release_files import read_manifest
 from handoff.wire import WIRE
 from handoff.wish import Wish
-from handoff.worker.boundary_clock import SystemClock
+from handoff.worker.boundary_clock import system_clock
 from handoff.worker.channel import LauncherChannel
 from handoff.worker.hosts import LocalHosts
 from handoff.worker.life import Leaving, Worker
@@ -69,6 +69,7 @@ class WorkerOptions(NamedTuple):
 
 def run_worker(options: WorkerOptions) -> int:
     """Run a worker until it leaves; return its exit status."""
+    system_clock()  # its first readings are old enough to rely on when the worker is warm
     try:
         manifest = read_manifest(options.home, options.release)
         workload = load_workload(
@@ -82,7 +83,7 @@ def run_worker(options: WorkerOptions) -> int:
 
 
 async def _run(options: WorkerOptions, workload: Workload[object, object]) -> Leaving:
-    clock, me = SystemClock(), _myself(options.release)
+    clock, me = system_clock(), _myself(options.release)
     log = Log(worker=me.worker, release=options.release)
     schedule = Schedule(workload.cadence, options.timeline)
     store = LocalStore(

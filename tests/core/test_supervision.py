@@ -16,6 +16,7 @@ from handoff.launcher.supervision import (
     Role,
     Situation,
     StartStandby,
+    due_s,
     plan,
     wake_at_s,
 )
@@ -47,6 +48,16 @@ def stopping(*children: Child) -> list[Action]:
 
 def test_with_an_owner_nothing_is_missing() -> None:
     assert plan(situation(OWNER, PAGE, JOB, CANDIDATE)) == []
+
+
+def test_when_an_owner_is_overdue_hangs_on_no_clock_that_can_be_set() -> None:
+    """The launcher read the wall clock once: five seconds ahead, and a healthy owner hung."""
+    said = {"overdue_at_ms": 1_795_000_004_000, "overdue_boot_ms": 904_000}
+    for wall_s in (1_795_000_000.0, 1_795_000_005.0, 0.0):
+        assert due_s(said, now_s=NOW_S, boot_s=900.0, wall_s=wall_s) == NOW_S + 4
+    older = {"overdue_at_ms": said["overdue_at_ms"]}
+    assert due_s(older, now_s=NOW_S, boot_s=900.0, wall_s=1_795_000_000.0) == NOW_S + 4
+    assert due_s({}, now_s=NOW_S, boot_s=900.0, wall_s=1_795_000_000.0) is None
 
 
 def test_without_a_standby_one_is_started() -> None:

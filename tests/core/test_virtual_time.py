@@ -61,7 +61,7 @@ def test_a_clock_that_is_set_forward_ends_a_wait_soon() -> None:
         await waiting
         return clock.monotonic_ns() / NS
 
-    assert run_virtual(main()) <= 6.1
+    assert 7 <= run_virtual(main()) <= 8.1  # once three looks over two seconds agree
 
 
 def test_what_waits_side_by_side_wakes_in_the_order_of_its_times() -> None:

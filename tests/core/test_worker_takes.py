@@ -117,7 +117,7 @@ def test_the_moment_of_a_take_is_read_when_the_record_is_locked() -> None:
         def queued(change: Any, note: Any) -> Any:  # noqa: ANN401 - as the store has them
             if note.kind == "take":
                 world.store.transact = transact  # type: ignore[method-assign] # once
-                world.clock.step(8 * NS)
+                world.clock.suspend(8 * NS)
             return transact(change, note)
 
         world.store.transact = queued  # type: ignore[method-assign] # the lock is not free at once
@@ -353,7 +353,7 @@ def test_a_busy_owner_steps_aside_for_a_candidate_that_waits() -> None:
 
         a.app.observed = busy
         # It is behind from now on: when a cycle is settled, the next boundary has passed.
-        world.clock.step(6 * PERIOD_S * NS)
+        world.clock.suspend(6 * PERIOD_S * NS)
         b.line.say(Kind.GO, bake=1)
         a.line.say(Kind.WAITING)
         await world.until(lambda: bool(a.told(Kind.YIELDING)))

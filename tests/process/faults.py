@@ -11,7 +11,7 @@ class FaultySettings(Settings, frozen=True, kw_only=True):
     Attributes:
         place: `import`, `warm`, `took` (it owns, and nobody has heard of it), `observe`,
             `decide`, `commit`, `perform` or `performed`.
-        fault: `kill`, `exit`, `hang`, `raise`, `memory`, `slow`, `violate` or `impure`.
+        fault: `kill`, `exit`, `hang`, `raise`, `memory`, `slow`, `violate`, `impure` or `clock`.
         once: Path of a file that keeps a fault from striking twice; empty strikes always.
         catch_up_s: A cycle that is later than this is missed; None runs every cycle.
     """

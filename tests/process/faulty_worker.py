@@ -95,6 +95,8 @@ def strike(place: str) -> str:
             raise ImportError(text)
         case "memory":
             _exhaust_memory()
+        case "clock":
+            _misread_clock()
         case _:
             pass  # the caller does it
     return SETTINGS.fault
@@ -115,6 +117,17 @@ def _exhaust_memory() -> None:
     hoard: list[Any] = []
     while True:
         hoard.append(bytearray(1 << 20))
+
+
+def _misread_clock() -> None:
+    """Let the wall clock of this process be 100 s ahead for a second."""
+    right, until_ns = time.time_ns, time.monotonic_ns() + 1_000_000_000
+
+    def wrong() -> int:
+        is_over = time.monotonic_ns() >= until_ns
+        return right() + (0 if is_over else 100_000_000_000)
+
+    setattr(time, "time_ns", wrong)  # noqa: B010 - in this process alone
 
 
 def create(context: Context) -> Faulty:

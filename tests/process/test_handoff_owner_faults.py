@@ -202,3 +202,16 @@ def test_all_workers_killed_in_a_bake_end_with_one_owner_and_nothing_lost(
         hurt.wait_cycles(6)
         assert len(hurt.workers()) == 1
         verify_nothing_lost(hurt)
+
+
+def test_a_clock_that_is_false_for_a_second_costs_no_cycle(tmp_path: Path) -> None:
+    """It cost two hundred, given up within that second, and then an idle minute and a half."""
+    with Hurt(tmp_path) as hurt:
+        tree = hurt.release("v0", place="decide", fault="clock", once=True, catch_up_s=30.0)
+        hurt.start(tree, ENTRY)
+        hurt.wait((tmp_path / "struck-v0").exists, "the clock to be false")
+        hurt.wait_cycles(6)
+        assert hurt.kinds("miss") == []
+        decided = [line.cycle for line in hurt.kinds("decide")]
+        assert decided == list(range(decided[0], decided[-1] + 1))
+        assert len(hurt.kinds("seize")) == 1

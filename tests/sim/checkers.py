@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from handoff.limits import CLOCK_DIFFERENCE_NS_MAX
 from state.record import Delivery, Outcome, Phase, Receipt, Record, WorkerId
 from tests.sim.application import CHAIN_START, SCHEMAS, AnyBody, chain_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from handoff.cadence import Schedule
     from tests.sim.application import Release
 
 _EXECUTED = frozenset({Outcome.CONFIRMED})
@@ -33,6 +35,7 @@ class Facts(msgspec.Struct, kw_only=True):
         owner_alive: Whether the owner before this write lives.
         in_time: Whether the wall clock is before the next boundary, or before the end of the
             moment for which the owner steps aside.
+        latest_ns: The latest time that the wall clock may honestly be taken for.
     """
 
     writer: WorkerId
@@ -40,6 +43,7 @@ class Facts(msgspec.Struct, kw_only=True):
     replaced_pid: object
     owner_alive: bool
     in_time: bool
+    latest_ns: int
 
 
 class Checkers:
@@ -48,6 +52,7 @@ class Checkers:
     Args:
         record: The first record.
         releases: Every release, by name.
+        schedule: When cycles begin, and when they are given up.
         executed: Says how often the venue executed an effect.
         lied: Says whether a proof of death was wrong; two workers may then have sent.
     """
@@ -56,6 +61,7 @@ class Checkers:
         self,
         record: Record,
         releases: dict[str, Release],
+        schedule: Schedule,
         executed: Callable[[str], int],
         lied: Callable[[], bool],
     ) -> None:
@@ -65,6 +71,7 @@ class Checkers:
         self.receipts: dict[str, Receipt] = {}
         self.handed: Counter[str] = Counter()
         self._releases = releases
+        self._schedule = schedule
         self._executed = executed
         self._lied = lied
         self._chain = CHAIN_START
@@ -123,6 +130,12 @@ class Checkers:
             if new.cycle in self.decided:
                 yield f"cycle {new.cycle} is decided twice"
             self.decided.add(new.cycle)
+        latest_ns = facts.latest_ns + CLOCK_DIFFERENCE_NS_MAX
+        if facts.kind == "decide" and latest_ns < self._schedule.boundary_ns(new.cycle):
+            yield f"cycle {new.cycle} is decided before it begins"
+        gave_up = facts.kind == "miss" and "catch-up" in new.missed[-1].reason
+        if gave_up and not self._schedule.too_old(new.cycle, latest_ns):
+            yield f"cycle {new.cycle} is given up before its time"
         if facts.kind == "miss" and new.missed[-1].cycle != new.cycle:
             yield f"cycle {new.cycle} is missed and not recorded"
 

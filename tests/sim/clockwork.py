@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Ts = TypeVarTuple("Ts")
 
 START_NS: Final = 1_795_000_000 * NS  # wall-clock time at which every simulation begins
+DISBELIEF_NS: Final = 120 * NS  # longer than anybody is stopped, and two seconds
 NESTED_MAX: Final = 3  # processes interrupted inside a call at the same time
 TURNS_MAX: Final = 20_000  # steps of one process at one instant: it spins
 
@@ -44,6 +45,8 @@ class Clockwork:
         self.rng = rng
         self.now_ns = 0  # monotonic
         self.step_ns = 0  # how far the host's wall clock was stepped
+        self._steps: list[tuple[int, int]] = []  # until when it was stepped how far
+        self.synchronised = True  # the kernel knows the wall clock to be right
         self.waiters: set[asyncio.Future[None]] = set()  # who waits for wall-clock time
         self.is_over: Callable[[], bool] = lambda: False  # the simulation need not go on
         self.violation = ""  # the first broken guarantee; it ends the simulation
@@ -59,11 +62,21 @@ class Clockwork:
         """Return the wall-clock time of everybody else: it never steps."""
         return START_NS + self.now_ns
 
+    def latest_wall_ns(self) -> int:
+        """Return the latest time that the wall clock may honestly be taken for.
+
+        What it showed before it was set back is believed until that is sure, and a process that
+        was stopped meanwhile has not even looked.
+        """
+        recent = [step for until, step in self._steps if self.now_ns - until < DISBELIEF_NS]
+        return START_NS + self.now_ns + max([self.step_ns, *recent])
+
     def after(self, delay_ns: float, call: Callable[[], None]) -> None:
         self._count += 1
         heapq.heappush(self._heap, (self.now_ns + max(0, int(delay_ns)), self._count, call))
 
     def step_wall(self, by_ns: int) -> None:
+        self._steps.append((self.now_ns, self.step_ns))
         self.step_ns += by_ns
         for waiter in list(self.waiters):
             if not waiter.done():
@@ -146,6 +159,10 @@ class Process:
         self._scheduled = False
         self._instant = (0, 0)
         self._task: asyncio.Task[Any] | None = None
+
+    def believed_ns(self) -> int:
+        """Return the wall-clock time that this process believes."""
+        return self.clockwork.wall_ns()
 
     def start(self, main: Coroutine[Any, Any, int]) -> None:
         self._task = self.loop.create_task(main)

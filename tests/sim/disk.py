@@ -104,7 +104,7 @@ class ProcessStore:
         process: Whose store it is.
         faults: What goes wrong.
         written: Called after each record that this process wrote, with what the journal says of it
-            and the wall-clock time at which it was allowed.
+            and the time at which it was allowed, as the process believed it.
     """
 
     def __init__(
@@ -143,7 +143,7 @@ class ProcessStore:
 
         def noted(record: Record) -> Record:
             after = change(record)
-            judged.append((after, process.clockwork.wall_ns()))
+            judged.append((after, process.believed_ns()))
             return after
 
         def interrupt(moment: Moment) -> None:

@@ -25,6 +25,8 @@ KINDS: Final = (
     "venue_down",
     "slow",
     "clock",
+    "misread",  # one reading of the wall clock is wrong
+    "fresh_boot",  # the clock of a host that has just booted is set right later
     "line",
     "launcher",
     "deployer",

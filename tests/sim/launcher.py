@@ -18,6 +18,7 @@ from handoff.launcher.supervision import (
     Role,
     Situation,
     StartStandby,
+    due_s,
     plan,
     wake_at_s,
 )
@@ -220,6 +221,11 @@ class SimulatedLauncher:
         running = next((each for each in self.children.values() if each.line is line), None)
         if running is None:
             return
+        self._note(running, message)
+        self._broadcast(message)
+        self.look()
+
+    def _note(self, running: Running, message: Message) -> None:
         match message["kind"]:
             case Kind.READY.value:
                 self._update(running, warm=True)
@@ -230,6 +236,8 @@ class SimulatedLauncher:
             case Kind.SETTLED.value:
                 self._failures = Failures()
                 self._update(running, owner=True, warm=True, overdue_s=self._due_s(message))
+            case Kind.DUE.value if running.child.owner:
+                self._update(running, overdue_s=self._due_s(message))
             case Kind.LOST.value:
                 self._update(running, owner=False, overdue_s=None)
             case Kind.YIELDING.value:
@@ -238,14 +246,11 @@ class SimulatedLauncher:
                 running.leaving, running.reason = message["leaving"], message["reason"]
             case _:
                 pass  # told to whoever listens all the same
-        self._broadcast(message)
-        self.look()
 
     def _due_s(self, message: Message) -> float | None:
-        if "overdue_at_ms" not in message:
-            return None
-        left_ns: int = message["overdue_at_ms"] * MS - self._clockwork.wall_ns()
-        return self._now_s() + left_ns / NS
+        # The boot clock of the simulated host is its monotonic clock: nothing suspends it.
+        now_s, wall_s = self._now_s(), self._clockwork.wall_ns() / NS
+        return due_s(message, now_s=now_s, boot_s=now_s, wall_s=wall_s)
 
     def line_closed(self, line: SimulatedLine) -> None:
         for running in self.children.values():

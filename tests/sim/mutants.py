@@ -23,6 +23,7 @@ SEEDS_MAX: Final = 1000
 TIMEOUT_S: Final = 900
 
 TRANSITIONS: Final = "state/transitions.py"
+BELIEF: Final = "handoff/believed_clock.py"
 REQUIREMENTS: Final = "state/requirements.py"
 OUTBOX: Final = "state/outbox.py"
 FOLLOWER: Final = "handoff/worker/follower.py"
@@ -240,6 +241,12 @@ MUTANTS: Final = (
         WORKER,
         "record = await runner.finish(record, fresh=False)",
         "record = await runner.finish(record, fresh=True)",
+    ),
+    _one(
+        "one reading of the clock is believed",
+        BELIEF,
+        "    if abs(reading.offset_ns - belief.offset_ns) <= CLOCK_DIFFERENCE_NS_MAX:\n",
+        "    if reading:\n",
     ),
     _one(
         "an owner is never overdue",

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 from typing_extensions import override
 
 from handoff import wire
-from handoff.limits import MS, NS, RECONNECT_PAUSE_S
+from handoff.believed_clock import Belief, Reading, believe, first_belief
+from handoff.limits import CLOCK_AGREE_READINGS, CLOCK_DOUBT_POLL_S, MS, NS, RECONNECT_PAUSE_S
 from handoff.logs import Log
 from handoff.wire import Kind, Message
+from handoff.worker.channel import RESAID, RETRACTS
 from tests.sim.application import pause
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from tests.sim.faults import Faults
     from tests.sim.launcher import SimulatedLauncher
 
-_RESAID: Final = (Kind.READY, Kind.SETTLED, Kind.TOOK, Kind.SEIZED)
+_MISREAD_S: Final = (-100_000, -5, -1, 1, 5, 30, 3600, 100_000)
 
 
 class SimulatedClock:
@@ -36,15 +38,38 @@ class SimulatedClock:
     Args:
         process: Whose clock it is.
         lag_s: How much later than asked a pause ends, on average: a loaded machine.
+        faults: A reading of the wall clock may be wrong.
     """
 
-    def __init__(self, process: Process, lag_s: float) -> None:
+    def __init__(self, process: Process, lag_s: float, faults: Faults) -> None:
         self._process = process
         self._clockwork = process.clockwork
         self._lag_s = lag_s
+        self._faults = faults
+        self._belief = first_belief([self._read() for _ in range(CLOCK_AGREE_READINGS)])
 
     def now_ns(self) -> int:
-        return self._clockwork.wall_ns()
+        return self.belief().wall_ns(self.boot_ns())
+
+    def belief(self) -> Belief:
+        self._belief = believe(self._belief, self._read())
+        return self._belief
+
+    def believed_ns(self) -> int:
+        """Return the time that the worker believes, without another reading."""
+        return self._belief.wall_ns(self.boot_ns())
+
+    def boot_ns(self) -> int:
+        return self._clockwork.now_ns
+
+    def is_synchronised(self) -> bool:
+        return self._clockwork.synchronised
+
+    def _read(self) -> Reading:
+        wall_ns = self._clockwork.wall_ns()
+        if self._faults.strikes("misread", 0.002):
+            wall_ns += self._clockwork.rng.choice(_MISREAD_S) * NS
+        return Reading(wall_ns=wall_ns, boot_ns=self.boot_ns())
 
     def monotonic_ns(self) -> int:
         return self._clockwork.now_ns
@@ -54,9 +79,11 @@ class SimulatedClock:
 
     async def wait_until(self, wall_ns: int) -> None:
         clockwork, loop = self._clockwork, self._process.loop
-        while clockwork.wall_ns() < wall_ns:
+        while (left_ns := wall_ns - self.now_ns()) > 0:
             woken: asyncio.Future[None] = loop.create_future()
-            left_s = (wall_ns - clockwork.wall_ns() + clockwork.rng.randrange(3 * MS)) / NS
+            left_s = (left_ns + clockwork.rng.randrange(3 * MS)) / NS
+            if self._belief.doubt is not None:
+                left_s = min(left_s, CLOCK_DOUBT_POLL_S)
             timer = loop.call_later(left_s, _finish, woken)
             clockwork.waiters.add(woken)
             try:
@@ -148,11 +175,10 @@ class SimulatedLine:
         if kind is Kind.YIELDING:
             self.stands_aside_until_ns = int(str(members["until_ns"]))
         line = wire.encode(kind, **members)
-        if kind in _RESAID:
+        for old in RETRACTS.get(kind, ()):
+            self._last.pop(old, None)
+        if kind in RESAID:
             self._last[kind] = line
-        if kind is Kind.LOST:
-            for old in (Kind.SETTLED, Kind.TOOK, Kind.SEIZED):
-                self._last.pop(old, None)
         if self._peer is not None:
             self._send(line)
         elif not self._was_up:

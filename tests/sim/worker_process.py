@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from typing_extensions import override
+
 from handoff.cadence import Schedule
 from handoff.launcher.supervision import Role
+from handoff.limits import NS, TICKS_IN_SECOND
 from handoff.wire import WIRE
 from handoff.worker.life import Worker
 from handoff.worker.ports import Parts
@@ -59,12 +62,13 @@ class WorkerProcess(Process):
             boot_id="boot",
             pid_namespace="1",
             pid=pid,
-            start_ticks=pid,
+            start_ticks=around.clockwork.now_ns * TICKS_IN_SECOND // NS,
             release=release.name,
         )
         workload = Application(
             release, around.traits, process=self, venue=around.venue, faults=around.faults
         )
+        self.clock = SimulatedClock(self, around.lag_s, around.faults)
         self.deploy_id = deploy_id
         self.role = Role.CANDIDATE if deploy_id else Role.STANDBY  # as the launcher wrote it down
         hello: dict[str, Any] = {"wire": WIRE, "pid": pid, "release": release.name}
@@ -74,7 +78,7 @@ class WorkerProcess(Process):
             Parts(
                 workload=workload,
                 store=around.store_of(self),
-                clock=SimulatedClock(self, around.lag_s),
+                clock=self.clock,
                 hosts=SimulatedHosts(self, around.processes, around.faults),
                 channel=self.line,
                 schedule=Schedule(workload.cadence, around.timeline),
@@ -89,6 +93,10 @@ class WorkerProcess(Process):
     async def _main(self, import_s: float) -> int:
         await pause(self, import_s)
         return (await self._worker.run()).value
+
+    @override
+    def believed_ns(self) -> int:
+        return self.clock.believed_ns()
 
     @property
     def stands_aside_until_ns(self) -> int:

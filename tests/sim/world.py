@@ -113,7 +113,8 @@ class World:
             store_of=self._store_of,
             trace=self.trace,
         )
-        cadence = Cadence(period_ns=self._traits.period_ns)
+        traits = self._traits
+        cadence = Cadence(period_ns=traits.period_ns, catch_up_ns=traits.catch_up_ns)
         self.schedule = Schedule(cadence, timeline)
         cycle = self.schedule.cycle_at(clockwork.wall_ns())
         record = Record(
@@ -127,6 +128,7 @@ class World:
         self.checkers = Checkers(
             record,
             self.releases,
+            schedule=self.schedule,
             executed=lambda name: self.venue.executed[name],
             lied=lambda: self.faults.lied,
         )
@@ -226,6 +228,7 @@ class World:
             kind=kind,
             replaced_pid=note.evidence.get("old_pid"),
             owner_alive=owner is not None and self.processes[owner.pid].alive,
+            latest_ns=self.clockwork.latest_wall_ns(),
             in_time=allowed_ns < max(self.schedule.boundary_ns(number), *asides),
         )
         if self._trace_to is not None:
@@ -290,6 +293,9 @@ class World:
         self._repeat("kill", 12.0, self._kill_one)
         self._repeat("stop", 12.0, self._stop_one)
         self._repeat("clock", 8.0, self._step_clock)
+        if self.faults.kinds["fresh_boot"]:
+            self.clockwork.synchronised = False
+            self.clockwork.after(self._rng.uniform(0, 90) * NS, self._synchronise)
         self._repeat("line", 15.0, self._break_line)
         self._repeat("launcher", 15.0, self._kill_launcher)
         self._repeat("operator", 15.0, self._operate)
@@ -354,6 +360,10 @@ class World:
         if self.faults.on:
             self.trace("world", "steps the clock", seconds=by_s)
             self.clockwork.step_wall(round(by_s * NS))
+
+    def _synchronise(self) -> None:
+        self._step_clock_by(self._rng.choice((-100.0, -10.0, 0.0, 10.0, 100.0)))
+        self.clockwork.synchronised = True
 
     def _break_line(self) -> None:
         process = self._draw_process()
