@@ -8,11 +8,13 @@ cycle number is the one that was waited for, never derived from the time of waki
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from handoff.limits import NS, Bounds, bounds_for
+
+BUDGET_PART: Final = 0.75  # of a period: leaves room for two commits and a handoff
 
 if TYPE_CHECKING:
     from state.record import Timeline
@@ -110,6 +112,14 @@ class Schedule:
         It has the whole limit, also where it came late or catches up.
         """
         return max(self.overdue_at_ns(cycle), now_ns + self.bounds.overdue_ns)
+
+    def budget_remedy(self) -> str:
+        """Return what a release writes whose cycles need longer than their budget."""
+        period_s = self.cadence.period_ns / NS
+        longer_ns = self.bounds.period_ns * BUDGET_PART
+        if longer_ns <= self.bounds.budget_ns:
+            return f"a longer period than {period_s:g} s, or less work in it"
+        return f"every({period_s:g}, budget_s={longer_ns / NS:g})"
 
     def too_old(self, cycle: int, now_ns: int) -> bool:
         """Tell whether the catch-up policy gives a cycle up."""

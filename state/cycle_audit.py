@@ -7,7 +7,7 @@ the lines are those which were written is the chain's matter (`journal_reader`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -17,6 +17,9 @@ from state.record import Missed, Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+
+OVER_BUDGET: Final = "over_budget_ms"  # evidence of a decision: the budget that `observe` overran
 
 
 class CycleRange(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +58,8 @@ class CycleReport(msgspec.Struct, frozen=True, kw_only=True):
         doubled: Cycles that were decided or given up more than once, each time named.
         unsettled: Decided cycles that were followed by another without being settled.
         gaps: Places where the journal does not lead to the record.
+        unavailable: How many were decided without inputs.
+        over_budget: How many of those because `observe` ran over its budget.
     """
 
     first: int | None = None
@@ -66,11 +71,19 @@ class CycleReport(msgspec.Struct, frozen=True, kw_only=True):
     doubled: tuple[int, ...] = ()
     unsettled: tuple[int, ...] = ()
     gaps: tuple[Gap, ...] = ()
+    unavailable: int = 0
+    over_budget: int = 0
 
     @property
     def is_complete(self) -> bool:
         """Whether every cycle is accounted for exactly once; a missed one is accounted for."""
         return not (self.missing or self.doubled or self.unsettled or self.gaps)
+
+
+def is_over_budget(line: Line) -> bool:
+    """Tell whether a decision had no inputs because `observe` ran over its budget."""
+    # What 0.2.0 wrote says so in words only.
+    return OVER_BUDGET in line.evidence or line.unavailable.startswith("no inputs within ")
 
 
 def effective(lines: Iterable[Line]) -> Iterator[Line]:
@@ -114,6 +127,8 @@ class _Tally:
         self._doubled: list[int] = []
         self._unsettled: list[int] = []
         self._gaps: list[Gap] = []
+        self._unavailable = 0
+        self._over_budget = 0
 
     def add(self, line: Line) -> None:
         if line.kind == GAP:
@@ -141,6 +156,8 @@ class _Tally:
             doubled=tuple(self._doubled),
             unsettled=tuple(self._unsettled),
             gaps=tuple(self._gaps),
+            unavailable=self._unavailable,
+            over_budget=self._over_budget,
         )
 
     def _start(self, line: Line) -> None:
@@ -159,6 +176,8 @@ class _Tally:
         self._open = line.cycle if line.kind == "decide" else None
         if line.kind == "decide":
             self._decided += 1
+            self._unavailable += bool(line.unavailable)
+            self._over_budget += is_over_budget(line)
         else:
             self._missed.append(_missed_in(line))
 

@@ -16,7 +16,7 @@ from foresight.cli.installation import Installation, pass_installation
 from foresight.cli.output import complain, emit_json, emit_table, emit_text, json_option
 from handoff.exit_codes import ExitCode
 from handoff.limits import NS
-from state.cycle_audit import CycleReport, effective
+from state.cycle_audit import CycleReport, effective, is_over_budget
 from state.errors import JournalBroken
 from state.journal_reader import read_lines, verify_chain, verify_cycles
 from state.record_file import RECORD, read_generation
@@ -36,6 +36,8 @@ class Row(msgspec.Struct, kw_only=True):
     decided: float | None = None
     settled: float | None = None
     missed: str = ""
+    unavailable: str = ""
+    over_budget: bool = False
     release: str = ""
     epoch: int = 0
     worker: str = ""
@@ -108,6 +110,8 @@ def _row(line: Line) -> Row:
         scheduled=line.scheduled_ms,
         started=line.started_ms,
         decided=line.committed_ms if line.kind == "decide" else None,
+        unavailable=line.unavailable,
+        over_budget=is_over_budget(line),
         missed=str(line.evidence.get("reason", "missed")) if line.kind == "miss" else "",
         release=line.release,
         epoch=line.epoch,
@@ -118,7 +122,8 @@ def _row(line: Line) -> Row:
 
 
 def _cells(row: Row) -> tuple[object, ...]:
-    note = row.missed or ("" if row.settled else "in hand")
+    without = f"no inputs: {row.unavailable}" if row.unavailable else ""
+    note = row.missed or "; ".join(filter(None, (without, "" if row.settled else "in hand")))
     return (row.cycle, row.release, row.epoch, row.worker, row.late_ms, row.effects, note)
 
 

@@ -20,11 +20,14 @@ from handoff.errors import NotRunning
 from handoff.exit_codes import ExitCode
 from handoff.limits import MS
 from handoff.release_files import read_manifest
+from state.cycle_audit import audit_cycles
+from state.journal_reader import newest_lines
 
 if TYPE_CHECKING:
     from state.record import Record
 
 REPAINT_S = 1.0
+INPUTS_LINES = 120  # of the journal: an hour at a minute a cycle, two lines each
 
 
 @click.command()
@@ -73,10 +76,24 @@ def summary_of(installation: Installation) -> dict[str, Any]:
         "children": children,
         "deploy": plain(current) if current is not None else None,
         "rollout": plain(record.rollout),
+        "inputs": _inputs(installation),
         "outbox": len(record.outbox),
         "positions": len(book.positions),
         "slots": {slot: plain(memory) for slot, memory in book.slots.items()},
         "scores": plain(scores_of(book)),
+    }
+
+
+def _inputs(installation: Installation) -> dict[str, Any]:
+    """Return how many of the newest cycles had no inputs, and how the last of them is explained."""
+    lines = newest_lines(installation.home / "journal", INPUTS_LINES)
+    report = audit_cycles(lines)
+    reasons = [line.unavailable for line in lines if line.unavailable]
+    return {
+        "cycles": report.decided,
+        "unavailable": report.unavailable,
+        "over_budget": report.over_budget,
+        "reason": reasons[-1] if reasons else "",
     }
 
 
@@ -111,6 +128,12 @@ def lines_of(summary: dict[str, Any]) -> list[str]:
         f"win rate  {rate}, mean price {recent['mean_price']:.3f}",
         f"          {worth}",
     ]
+    inputs = summary["inputs"]
+    if inputs["unavailable"]:
+        lines.append(
+            f"inputs    none in {inputs['unavailable']} of the last {inputs['cycles']} cycles, "
+            f"{inputs['over_budget']} of them over the budget; the last: {inputs['reason']}"
+        )
     if summary["deploy"]:
         lines.append(f"deploy    {summary['deploy']['deploy']} {summary['deploy']['phase']}")
     elif summary["rollout"]:

@@ -25,6 +25,7 @@ from handoff.worker.effects import Performer
 from handoff.workload import BodyT, Cycle, InputsT, Unavailable, Workload
 from state import transitions
 from state.attempts import GIVEN_UP, attempts_spent
+from state.cycle_audit import OVER_BUDGET
 from state.errors import (
     LockTimeout,
     OutcomeUnknown,
@@ -108,7 +109,8 @@ class CycleRunner(Generic[BodyT, InputsT]):
         except SchemaMismatch as error:
             raise WorkloadFaulty(str(error)) from error
         cycle = self._cycle(record, number)
-        note = self._decide_note(number, await self._observe(cycle, body), started_ns)
+        inputs, over_ns = await self._observe(cycle, body)
+        note = self._decide_note(number, inputs, started_ns, over_ns=over_ns)
         cleanliness = Cleanliness.OUTSIDE if note.unavailable else Cleanliness.CLEAN
         decided = self._decide(record, cycle, note)
         return await self.finish(decided, fresh=True, cleanliness=cleanliness, begun_ns=begun_ns)
@@ -214,14 +216,17 @@ class CycleRunner(Generic[BodyT, InputsT]):
     def _cycle(self, record: Record, number: int) -> Cycle:
         return cycle_of(record, number, self._schedule, release=self._me.release)
 
-    async def _observe(self, cycle: Cycle, body: BodyT) -> InputsT | Unavailable:
-        limit_s = self._schedule.bounds.budget_ns / NS
+    async def _observe(self, cycle: Cycle, body: BodyT) -> tuple[InputsT | Unavailable, int]:
+        """Return the inputs, and the budget if `observe` ran over it; otherwise 0."""
+        budget_ns = self._schedule.bounds.budget_ns
+        limit = asyncio.timeout(budget_ns / NS)
+        inputs: InputsT | Unavailable
         try:
-            async with asyncio.timeout(limit_s):
+            async with limit:
                 inputs = await self._workload.observe(cycle, body)
-        except TimeoutError:
-            inputs = Unavailable(f"no inputs within {limit_s:.2f} s")
         except Exception as error:
+            if limit.expired():
+                return self._over_budget(cycle, budget_ns), budget_ns
             if not is_outside(error, self._workload.outside):
                 raise WorkloadFaulty(fault_words("observe", error)) from error
             inputs = Unavailable(f"{type(error).__name__}: {error}")
@@ -229,7 +234,16 @@ class CycleRunner(Generic[BodyT, InputsT]):
             inputs = Unavailable(inputs.reason or "no reason given")
             reason = inputs.reason
             self._log.write(LogEvent.INPUTS_UNAVAILABLE, cycle=cycle.number, reason=reason)
-        return inputs
+        return inputs, 0
+
+    def _over_budget(self, cycle: Cycle, budget_ns: int) -> Unavailable:
+        """Say that `observe` was cut off: no outage, but a budget that this release outgrew."""
+        reason = (
+            f"observe ran over its budget of {budget_ns / NS:g} s; "
+            f"a release that needs longer says so: {self._schedule.budget_remedy()}"
+        )
+        self._log.write(LogEvent.OBSERVE_OVER_BUDGET, cycle=cycle.number, reason=reason)
+        return Unavailable(reason)
 
     def _decide(self, record: Record, cycle: Cycle, note: Note) -> Record:
         """Decide and commit; a command that lands in between is decided upon afresh."""
@@ -277,11 +291,14 @@ class CycleRunner(Generic[BodyT, InputsT]):
         )
         return partial(_decide_under, control=cycle.control, decide=decide)
 
-    def _decide_note(self, number: int, inputs: InputsT | Unavailable, started_ns: int) -> Note:
+    def _decide_note(
+        self, number: int, inputs: InputsT | Unavailable, started_ns: int, *, over_ns: int
+    ) -> Note:
         note = Note(
             kind="decide",
             scheduled_ns=self._schedule.boundary_ns(number),
             started_ns=started_ns,
+            evidence={OVER_BUDGET: over_ns / MS} if over_ns else {},
             health=health_of(self._workload, inputs),
         )
         if isinstance(inputs, Unavailable):

@@ -120,10 +120,13 @@ class Performer:
 
     async def send(self, effect: Effect, timeout_s: float) -> Receipt | Pending | Unknown:
         """Attempt an effect once. Whatever goes wrong, the outcome is unknown."""
+        limit = asyncio.timeout(timeout_s)
         try:
-            async with asyncio.timeout(timeout_s):
+            async with limit:
                 answer = await self._workload.perform(effect)
         except Exception as error:  # noqa: BLE001 - any exception means unknown, by contract
+            if limit.expired() and isinstance(error, TimeoutError):
+                return Unknown(f"no answer within {timeout_s:.2f} s")
             return self._raised("perform", error)
         finally:
             self._sent_ns[effect.effect_id] = self._clock.monotonic_ns()
@@ -131,10 +134,13 @@ class Performer:
 
     async def ask(self, effect: Effect, timeout_s: float) -> Receipt | Absent | Unknown:
         """Ask once what became of an effect."""
+        limit = asyncio.timeout(timeout_s)
         try:
-            async with asyncio.timeout(timeout_s):
+            async with limit:
                 answer = await self._workload.resolve(effect)
         except Exception as error:  # noqa: BLE001 - an answer that fails is no answer
+            if limit.expired() and isinstance(error, TimeoutError):
+                return Unknown(f"no answer within {timeout_s:.2f} s")
             return self._raised("resolve", error)
         return answer if isinstance(answer, Absent) else _checked(answer, effect, "resolve")
 

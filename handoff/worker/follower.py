@@ -110,11 +110,16 @@ class Follower(Generic[BodyT, InputsT]):
         mine = as_owned_by(parts.me, record)
         body = parts.workload.body.decode(mine.body, mine.schema)
         cycle = cycle_of(record, record.progress.cycle, parts.schedule, release=parts.me.release)
+        budget_s = parts.schedule.bounds.budget_ns / NS
+        limit = asyncio.timeout(budget_s)
         try:
-            async with asyncio.timeout(parts.schedule.bounds.budget_ns / NS):
+            async with limit:
                 answer = await parts.workload.follow(cycle, body)
         except Exception as error:  # noqa: BLE001 - who cannot say that it is ready is not
             answer = NotReady(f"{type(error).__name__}: {error}")
+            if limit.expired():
+                remedy = parts.schedule.budget_remedy()
+                answer = NotReady(f"follow ran over its budget of {budget_s:g} s: {remedy}")
         if isinstance(answer, NotReady):
             if self._unready != answer.reason:
                 self._unready = answer.reason

@@ -128,6 +128,17 @@ def test_every_is_aligned_to_utc() -> None:
     assert Schedule(cadence, Timeline()).boundary_ns(4) == 3600 * NS
 
 
+def test_a_budget_is_said_with_the_period_and_a_longer_one_proposed() -> None:
+    """What half a period is too short for: three seconds of work in four."""
+    assert every(4, budget_s=3) == Cadence(period_ns=4 * NS, budget_ns=3 * NS)
+    proposed = [
+        Schedule(cadence, Timeline()).budget_remedy()
+        for cadence in (every(4), every(300), every(4, budget_s=3))
+    ]
+    assert proposed[:2] == ["every(4, budget_s=3)", "every(300, budget_s=225)"]
+    assert proposed[2].startswith("a longer period than 4 s")
+
+
 def test_a_speed_that_leaves_too_little_wall_clock_time_is_refused() -> None:
     with pytest.raises(ValueError, match="shorter than 500 ms"):
         Schedule(every(300), Timeline(speed=1000))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -11,6 +12,7 @@ from handoff.deciding import replay_with
 from handoff.virtual_time import run_virtual
 from handoff.workload import Unavailable, Unknown, Violation
 from state import transitions
+from state.cycle_audit import audit_cycles, is_over_budget
 from state.errors import OutcomeUnknown, Refusal, Refused
 from state.memory_store import Moment
 from state.outbox import PLANNED_MAX
@@ -264,15 +266,39 @@ def test_inputs_that_do_not_come_are_decided_without() -> None:
 
     world = in_world(story)
     lines = [line for line in world.store.journal() if line.kind == "decide"]
+    remedy = "a release that needs longer says so: every(10, budget_s=7.5)"
     reasons = [
-        "no inputs within 5.00 s",
+        f"observe ran over its budget of 5 s; {remedy}",
         "ConnectionResetError: by peer",
         "closed on Sundays",
         "no reason given",
     ]
     assert [line.unavailable for line in lines] == reasons
-    assert [line["reason"] for line in world.log.lines("inputs_unavailable")] == reasons
+    assert [line["reason"] for line in world.log.lines("inputs_unavailable")] == reasons[1:]
+    assert [line["reason"] for line in world.log.lines("observe_over_budget")] == reasons[:1]
+    assert [is_over_budget(line) for line in lines] == [True, False, False, False]
+    report = audit_cycles(world.store.journal())
+    assert (report.decided, report.unavailable, report.over_budget) == (4, 4, 1)
     assert len(world.body().cycles) == 4
+
+
+def test_a_time_limit_of_the_application_itself_is_not_the_budget() -> None:
+    """Who is told to raise the budget for a venue that does not answer looks in the wrong place."""
+
+    async def story(world: World) -> None:
+        async def impatient(_: Cycle) -> list[str]:
+            async with asyncio.timeout(1):
+                await world.clock.pause(10_000)
+            return []
+
+        world.app.observed = impatient
+        await world.run()
+
+    world = in_world(story)
+    (line,) = [each for each in world.store.journal() if each.kind == "decide"]
+    assert line.unavailable == "TimeoutError: "
+    assert not is_over_budget(line)
+    assert world.log.lines("observe_over_budget") == []
 
 
 def test_a_cycle_without_inputs_counts_neither_for_nor_against_a_bake() -> None:
