@@ -19,10 +19,11 @@ seconds agree on it. Until then time goes on as it was believed before, counted 
 cycles begin when they would have begun, none is begun, missed or seized for the difference, and
 no owner is overdue by it.
 
-What cannot be taken back, a cycle given up, waits for more: for two seconds of a process's life
-and for the end of any doubt; and on a host that has just booted for the kernel to say that the
-clock is synchronised, up to a bound, because a board without a clock of its own starts years
-away, and a host without a time server stays unsynchronised for good.
+What cannot be taken back, a cycle given up, waits for more: for the end of any doubt; and on a host
+that has just booted for the kernel to say that the clock is synchronised, up to a bound, because
+a board without a clock of its own starts years away, and a host without a time server stays
+unsynchronised for good. A process that starts has nothing to compare with and waits for nothing:
+who comes after an outage would lose further cycles to the wait.
 """
 
 from __future__ import annotations
@@ -80,23 +81,17 @@ class Belief(NamedTuple):
 
     Attributes:
         offset_ns: The wall clock minus the boot clock.
-        firm_ns: Boot time from which on a cycle may be given up by it.
         moved_ns: Boot time at which a difference was believed last, or None.
         doubt: A difference that the newest readings show, or None.
     """
 
     offset_ns: int
-    firm_ns: int
     moved_ns: int | None = None
     doubt: Doubt | None = None
 
     def wall_ns(self, boot_ns: int) -> int:
         """Return the believed wall-clock time at a boot time."""
         return boot_ns + self.offset_ns
-
-    def is_firm(self, boot_ns: int) -> bool:
-        """Tell whether what cannot be taken back may be done by it."""
-        return self.doubt is None and boot_ns >= self.firm_ns
 
     def tells_overdue(self, boot_ns: int, overdue_ns: int) -> bool:
         """Tell whether an owner may be judged by it.
@@ -114,9 +109,8 @@ def first_belief(readings: Sequence[Reading]) -> Belief:
 
     One false reading among three changes nothing.
     """
-    begun_ns = readings[0].boot_ns
     offsets = sorted(reading.offset_ns for reading in readings)
-    return Belief(offset_ns=offsets[len(offsets) // 2], firm_ns=begun_ns + CLOCK_AGREE_NS)
+    return Belief(offset_ns=offsets[len(offsets) // 2])
 
 
 def believe(belief: Belief, reading: Reading) -> Belief:
@@ -127,8 +121,7 @@ def believe(belief: Belief, reading: Reading) -> Belief:
     agreed_ns = reading.boot_ns - doubt.since_ns
     if doubt.readings < CLOCK_AGREE_READINGS or agreed_ns < CLOCK_AGREE_NS:
         return belief._replace(doubt=doubt)
-    now_ns = reading.boot_ns
-    return Belief(offset_ns=reading.offset_ns, firm_ns=now_ns, moved_ns=now_ns)
+    return Belief(offset_ns=reading.offset_ns, moved_ns=reading.boot_ns)
 
 
 def _one_more(doubt: Doubt | None, reading: Reading) -> Doubt:

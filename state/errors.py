@@ -155,6 +155,16 @@ class JournalBroken(StateUnusable):
         self.reason = reason
 
 
+class JournalOvertaken(StateError):
+    """Segments were pruned while the journal was read, again and again; it is not broken."""
+
+    hint = "try again; a retention of so few segments leaves no time to read them"
+
+    def __init__(self) -> None:
+        """Say what happened."""
+        super().__init__("the journal was pruned while it was read")
+
+
 class HomeUnsuitable(StateUnusable):
     """The directory cannot carry state: not writable, a network or a volatile file system."""
 

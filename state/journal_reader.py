@@ -8,12 +8,12 @@ newline yet is not there yet.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
 from state.cycle_audit import CycleReport, audit_cycles
-from state.errors import JournalBroken
+from state.errors import JournalBroken, JournalOvertaken
 from state.journal_frames import (
     ABORTED,
     CHAIN_START,
@@ -32,9 +32,12 @@ from state.pruned import NAME, Pruned, decode_pruned
 from state.seal import SealBroken
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
+T = TypeVar("T")
+
+OVERTAKEN_MAX: Final = 8  # times that reading starts again; retention is far slower than that
 SUFFIX: Final = ".jsonl"
 _NAME: Final = re.compile(r"\d{12,}\.jsonl")
 SEARCHED_SEGMENTS_MAX: Final = 2  # for a record that is not where the journal ends
@@ -148,10 +151,17 @@ def read_lines(directory: Path, since_cycle: int | None = None) -> Iterator[Line
     Raises:
         JournalBroken: A line was removed, repeated or changed; says where.
     """
-    for line in _checked(directory, since_cycle):
-        # What an `aborted` line takes back may be of a later cycle than its own.
-        if since_cycle is None or line.cycle >= since_cycle or line.kind == ABORTED:
-            yield line
+    last_seq = 0
+    for _ in range(OVERTAKEN_MAX):
+        try:
+            for line in _wanted(_checked(directory, since_cycle), since_cycle):
+                if line.seq > last_seq:
+                    last_seq = line.seq
+                    yield line
+        except JournalOvertaken:
+            continue  # on from what is kept: the pruned lines that were not read are gone
+        return
+    raise JournalOvertaken
 
 
 def verify_chain(
@@ -168,15 +178,19 @@ def verify_chain(
     Raises:
         JournalBroken: A line was removed, repeated or changed; says where.
     """
-    last: Line | None = None
-    reached = digest is None
-    for line in _checked(directory, None):
-        last = line
-        # A line ahead of the record has happened; the record follows.
-        reached = reached or digest in {line.result, line.parent}
-    if not reached:
-        raise _cut_off(directory, last, cycle)
-    return last
+
+    def newest() -> Line | None:
+        last: Line | None = None
+        reached = digest is None
+        for line in _checked(directory, None):
+            last = line
+            # A line ahead of the record has happened; the record follows.
+            reached = reached or digest in {line.result, line.parent}
+        if not reached:
+            raise _cut_off(directory, last, cycle)
+        return last
+
+    return _unhurried(newest)
 
 
 def verify_cycles(directory: Path, since_cycle: int | None = None) -> CycleReport:
@@ -189,34 +203,66 @@ def verify_cycles(directory: Path, since_cycle: int | None = None) -> CycleRepor
     Raises:
         JournalBroken: A line was removed, repeated or changed; says where.
     """
-    return audit_cycles(read_lines(directory, since_cycle))
+
+    def count() -> CycleReport:
+        # Anew each time: what was pruned in the middle of a count would look lost.
+        wanted = _wanted(_checked(directory, since_cycle), since_cycle)
+        return audit_cycles(wanted)
+
+    return _unhurried(count)
+
+
+def _unhurried(read: Callable[[], T]) -> T:
+    """Read again from what is kept if segments were pruned meanwhile."""
+    for _ in range(OVERTAKEN_MAX - 1):
+        try:
+            return read()
+        except JournalOvertaken:
+            continue
+    return read()
+
+
+def _wanted(lines: Iterable[Line], since_cycle: int | None) -> Iterator[Line]:
+    for line in lines:
+        # What an `aborted` line takes back may be of a later cycle than its own.
+        if since_cycle is None or line.cycle >= since_cycle or line.kind == ABORTED:
+            yield line
 
 
 def _checked(directory: Path, since_cycle: int | None) -> Iterator[Line]:
+    """Yield the lines, chain checked.
+
+    Raises:
+        JournalBroken: A line was removed, repeated or changed.
+        JournalOvertaken: Segments were pruned meanwhile.
+    """
     pruned = read_pruned(directory)
+    try:
+        yield from _follow_all(directory, pruned, since_cycle)
+    except (JournalBroken, FileNotFoundError) as error:
+        # The file is written before the segments go: if it says nothing new, nothing went.
+        if read_pruned(directory).last_seq != pruned.last_seq:
+            raise JournalOvertaken from error
+        if isinstance(error, JournalBroken):
+            raise
+        name = str(error.filename).rpartition("/")[2]
+        reason = "the segment is gone, and not by retention"
+        raise JournalBroken(name, 1, cycle=None, reason=reason) from error
+
+
+def _follow_all(directory: Path, pruned: Pruned, since_cycle: int | None) -> Iterator[Line]:
     kept = [path for path in segments(directory) if first_seq(path) > pruned.last_seq]
     begin = 0 if since_cycle is None else _begin(kept, since_cycle)
     # A later segment names the chain that it continues; only the first has to prove it.
     anchor = pruned if begin == 0 else None
     previous: Line | None = None
     for path in kept[begin:]:
-        try:
-            for number, data in _complete_lines(path, newest=path == kept[-1]):
-                line = _follow(previous, data, path.name, number)
-                if previous is None and anchor is not None:
-                    _require_anchor(line, anchor, path.name)
-                previous = line
-                yield line
-        except FileNotFoundError as error:
-            anchor, previous = _overtaken(directory, path, error), None
-
-
-def _overtaken(directory: Path, missing: Path, error: FileNotFoundError) -> Pruned:
-    pruned = read_pruned(directory)
-    if first_seq(missing) > pruned.last_seq:
-        reason = "the segment is gone, and not by retention"
-        raise JournalBroken(missing.name, 1, cycle=None, reason=reason) from error
-    return pruned
+        for number, data in _complete_lines(path, newest=path == kept[-1]):
+            line = _follow(previous, data, path.name, number)
+            if previous is None and anchor is not None:
+                _require_anchor(line, anchor, path.name)
+            previous = line
+            yield line
 
 
 def _follow(previous: Line | None, data: bytes, segment: str, number: int) -> Line:

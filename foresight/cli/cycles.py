@@ -1,30 +1,35 @@
 """`cycles`: every cycle as the journal tells it, and the proof that none is missing or doubled.
 
 Owns the rows and the verdict. `--check` exits 1 and names the cycle if one is missing,
-doubled or missed by policy, or if a journal line was removed, repeated or changed.
+doubled, missed by policy or overdue, or if a journal line was removed, repeated or changed.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 import msgspec
 
+from foresight.cli.cycle_faults import faults_of, overdue_faults
 from foresight.cli.installation import Installation, pass_installation
+from foresight.cli.moments import now_ns
 from foresight.cli.output import complain, emit_json, emit_table, emit_text, json_option
 from handoff.exit_codes import ExitCode
-from handoff.limits import NS
-from state.cycle_audit import CycleReport, effective, is_over_budget
+from handoff.limits import MS, NS, OVERDUE_GRACE_NS_MIN
+from state.cycle_audit import CycleRange, CycleReport, effective, is_over_budget
 from state.errors import JournalBroken
 from state.journal_reader import read_lines, verify_chain, verify_cycles
+from state.planned_stop import Stops
 from state.record_file import RECORD, read_generation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from state.journal_frames import Line
+
+FAULTS_SHOWN_MAX: Final = 20  # neighbours are one; a terminal has about so many lines
 
 
 class Row(msgspec.Struct, kw_only=True):
@@ -36,6 +41,7 @@ class Row(msgspec.Struct, kw_only=True):
     decided: float | None = None
     settled: float | None = None
     missed: str = ""
+    stopped: bool = False
     unavailable: str = ""
     over_budget: bool = False
     release: str = ""
@@ -86,18 +92,20 @@ def _first_cycle(installation: Installation, since: str) -> int:
 def rows_of(lines: Iterable[Line]) -> Iterator[Row]:
     """Yield one row per cycle from journal lines, oldest first."""
     row: Row | None = None
+    stops = Stops()
     for line in effective(lines):
+        stops.add(line)
         if line.kind in ("decide", "miss"):
             if row is not None:
                 yield row
-            row = _row(line)
+            row = _row(line, stopped=stops.has_stopped(line))
         elif line.kind == "settle" and row is not None and row.cycle == line.cycle:
             row.settled = line.committed_ms
     if row is not None:
         yield row
 
 
-def _row(line: Line) -> Row:
+def _row(line: Line, *, stopped: bool) -> Row:
     late = (
         round(line.started_ms - line.scheduled_ms, 3)
         if line.started_ms is not None and line.scheduled_ms is not None
@@ -111,6 +119,7 @@ def _row(line: Line) -> Row:
         started=line.started_ms,
         decided=line.committed_ms if line.kind == "decide" else None,
         unavailable=line.unavailable,
+        stopped=stopped,
         over_budget=is_over_budget(line),
         missed=str(line.evidence.get("reason", "missed")) if line.kind == "miss" else "",
         release=line.release,
@@ -122,9 +131,14 @@ def _row(line: Line) -> Row:
 
 
 def _cells(row: Row) -> tuple[object, ...]:
+    return (row.cycle, row.release, row.epoch, row.worker, row.late_ms, row.effects, _note(row))
+
+
+def _note(row: Row) -> str:
+    if row.stopped or row.missed:
+        return "stopped" if row.stopped else row.missed
     without = f"no inputs: {row.unavailable}" if row.unavailable else ""
-    note = row.missed or "; ".join(filter(None, (without, "" if row.settled else "in hand")))
-    return (row.cycle, row.release, row.epoch, row.worker, row.late_ms, row.effects, note)
+    return "; ".join(filter(None, (without, "" if row.settled else "in hand")))
 
 
 def _check(installation: Installation, *, since: int | None, as_json: bool) -> int:
@@ -138,33 +152,45 @@ def _check(installation: Installation, *, since: int | None, as_json: bool) -> i
             emit_json({"ok": False, "reason": str(broken), "cycle": broken.cycle})
         complain(str(broken), broken.hint)
         return ExitCode.FAILED
-    faults = faults_of(report)
+    overdue, stopped = report.undecided(now_ns() / MS, _grace_ms(report.period_ms))
+    faults = [*faults_of(report), *overdue_faults(overdue, owned=report.stop is None)]
     if as_json:
-        emit_json({"ok": not faults, "faults": faults, **msgspec.to_builtins(report)})
+        plain = msgspec.to_builtins(report)
+        overdue_now = msgspec.to_builtins(overdue) if overdue.count else None
+        emit_json({"ok": not faults, "faults": faults, "overdue": overdue_now, **plain})
     else:
-        expected = (
-            0 if report.first is None or report.last is None else (report.last - report.first + 1)
-        )
-        emit_text(
-            f"{expected} cycles due, {report.decided} run, {len(report.missed)} missed, "
-            f"{sum(each.last - each.first + 1 for each in report.missing)} lost, "
-            f"{len(report.doubled)} doubled; the journal's chain holds"
-        )
-    for fault in faults:
+        emit_text(_summary(report, overdue, stopped))
+    for fault in faults[:FAULTS_SHOWN_MAX]:
         complain(fault)
+    if len(faults) > FAULTS_SHOWN_MAX:
+        complain(f"and {len(faults) - FAULTS_SHOWN_MAX} more", "--json lists all of them")
     return ExitCode.FAILED if faults else ExitCode.DONE
 
 
-def faults_of(report: CycleReport) -> list[str]:
-    """Return what is wrong with a run of cycles; missed by policy still counts as missed."""
-    faults = [f"cycle {each.cycle} was missed: {each.reason}" for each in report.missed]
-    faults += [
-        f"cycle {each.first} is missing"
-        if each.first == each.last
-        else f"cycles {each.first} to {each.last} are missing"
-        for each in report.missing
+def _grace_ms(period_ms: float | None) -> float:
+    """Return how long after its boundary a cycle may be undecided, whatever its budget is."""
+    if period_ms is None:
+        return 0.0
+    period_ns = round(period_ms * MS)
+    # The release's own budget is not ours to read: two periods hold the longest, and its limit.
+    return (2 * period_ns + OVERDUE_GRACE_NS_MIN) / MS
+
+
+def _summary(report: CycleReport, overdue: CycleRange, stopped: CycleRange) -> str:
+    """Return the count in a line; what is zero as a rule is said where it is not."""
+    due = 0 if report.first is None or report.last is None else report.last - report.first + 1
+    parts = [
+        f"{due + overdue.count + stopped.count} cycles due",
+        f"{report.decided} run",
+        f"{len(report.missed)} missed",
+        f"{sum(each.count for each in report.missing)} lost",
+        f"{len(report.doubled)} doubled",
     ]
-    faults += [f"cycle {cycle} was run more than once" for cycle in report.doubled]
-    faults += [f"cycle {cycle} was never settled" for cycle in report.unsettled]
-    faults += [f"cycle {gap.cycle}: the journal does not lead to the record" for gap in report.gaps]
-    return faults
+    rare = {
+        "stopped": sum(each.count for each in report.stopped) + stopped.count,
+        "overdue": overdue.count,
+        "without inputs": report.unavailable,
+        "of them over the budget": report.over_budget,
+    }
+    parts += [f"{count} {what}" for what, count in rare.items() if count]
+    return f"{', '.join(parts)}; the journal's chain holds"

@@ -15,7 +15,7 @@ import click
 import msgspec
 
 from foresight.cli import repairing
-from foresight.cli.cycles import faults_of
+from foresight.cli.cycle_faults import faults_of
 from foresight.cli.installation import Installation, pass_installation
 from foresight.cli.moments import now_ns
 from foresight.cli.output import complain, emit_json, emit_text, json_option, plain, progress

@@ -33,7 +33,9 @@ from state.errors import (
     Refused,
     SchemaMismatch,
 )
+from state.moments import milliseconds
 from state.outbox import PLANNED_MAX, given_up, with_room
+from state.planned_stop import ASKED_MS
 from state.store import Note
 from state.transitions import Cleanliness
 
@@ -42,8 +44,11 @@ if TYPE_CHECKING:
     from handoff.logs import Log
     from handoff.worker.ports import Clock
     from state.outbox import Fates
+    from state.planned_stop import Stop
     from state.record import Control, Record, WorkerId
     from state.store import Change, Store
+
+    Evidence = dict[str, str | int | float]
 
 _COMMANDS_MAX = 16  # commands that may land while one cycle is decided
 _LANDED_READS_MAX = 3  # reads that may fail before an unknown outcome is passed on
@@ -146,7 +151,9 @@ class CycleRunner(Generic[BodyT, InputsT]):
             # What is held against the release must not end its bake well.
             cleanliness=Cleanliness.OUTSIDE if raised or self._slow_cycles else cleanliness,
         )
-        settled = self.commit(change, self._note("settle", number, reason=reason))
+        settled = self.commit(
+            change, self._note("settle", number, {"reason": reason} if reason else {})
+        )
         self._performer.settled()
         fault = raised or slow
         if fault and record.rollout is not None:
@@ -182,18 +189,20 @@ class CycleRunner(Generic[BodyT, InputsT]):
             may_send=not record.control.halted,
         )
 
-    def miss(self, number: int, reason: str) -> Record:
-        """Give a cycle up, with the reason."""
+    def miss(self, number: int, reason: str, stop: Stop | None = None) -> Record:
+        """Give a cycle up, with the reason, and with the planned stop in which it began."""
         self._log.write(LogEvent.CYCLE_MISSED, cycle=number, reason=reason)
         change = partial(
             transitions.miss, worker=self._me, epoch=self._epoch, cycle=number, reason=reason
         )
-        return self.commit(change, self._note("miss", number, reason=reason))
+        evidence = {"reason": reason} | (stop.evidence() if stop else {})
+        return self.commit(change, self._note("miss", number, evidence))
 
-    def release(self, reason: str) -> Record:
-        """Give ownership up between two cycles."""
+    def release(self, reason: str, *, asked_ns: int = 0) -> Record:
+        """Give ownership up between two cycles; `asked_ns` is when somebody asked for it."""
         change = partial(transitions.release, worker=self._me, epoch=self._epoch)
-        return self.commit(change, Note(kind="release", evidence={"reason": reason}))
+        evidence = {"reason": reason} | ({ASKED_MS: milliseconds(asked_ns)} if asked_ns else {})
+        return self.commit(change, Note(kind="release", evidence=evidence))
 
     def commit(self, change: Attempted, note: Note) -> Record:
         """Apply a transition once; an unknown outcome is looked up, never repeated blindly."""
@@ -311,11 +320,11 @@ class CycleRunner(Generic[BodyT, InputsT]):
         version = self._workload.inputs.schema_id.version
         return msgspec.structs.replace(note, inputs=raw, inputs_schema=version)
 
-    def _note(self, kind: str, number: int, *, reason: str = "") -> Note:
+    def _note(self, kind: str, number: int, evidence: Evidence | None = None) -> Note:
         return Note(
             kind=kind,
             scheduled_ns=self._schedule.boundary_ns(number),
-            evidence={"reason": reason} if reason else {},
+            evidence=evidence or {},
         )
 
 

@@ -35,6 +35,8 @@ from handoff.worker.shadow import Shadow
 from handoff.workload import BodyT, InputsT
 from state.attempts import GIVEN_UP, attempts_spent
 from state.errors import Refusal, Refused, StateError, StateUnusable
+from state.moments import milliseconds
+from state.planned_stop import ASKED, CATCH_UP, Stop, Stops, stops_before
 from state.record import Phase, Record
 
 if TYPE_CHECKING:
@@ -70,6 +72,8 @@ class Worker(Generic[BodyT, InputsT]):
         self._wish = wish or Wish()
         self._follower = Follower(parts, deploy_id=deploy_id)
         self._leave = False
+        self._asked_ns = 0  # when it was asked to leave
+        self._stops = Stops()  # whose cycles may have to be given up
         self._candidate_waits = False
         self._yielded_cycle = -YIELD_CYCLES_MIN
         self._failures = 0  # of the next cycle, in a row
@@ -79,6 +83,7 @@ class Worker(Generic[BodyT, InputsT]):
 
     def drain(self) -> None:
         """Ask the worker to finish what it has in hand and leave."""
+        self._asked_ns = self._asked_ns or self._parts.clock.now_ns()
         self._leave = True
 
     async def run(self) -> Leaving:
@@ -160,7 +165,7 @@ class Worker(Generic[BodyT, InputsT]):
         while True:
             self._listen()
             if self._leave or not follower.has_part(record):
-                self._reason = self._reason or ("asked to" if self._leave else "no part left")
+                self._reason = self._reason or (ASKED if self._leave else "no part left")
                 return Leaving.DRAINED
             if await follower.become_owner(record):
                 return None
@@ -175,6 +180,7 @@ class Worker(Generic[BodyT, InputsT]):
         parts = self._parts
         self._follower.forget_owner()
         self._failures = 0
+        self._stops = stops_before(parts.newest_lines())
         runner = CycleRunner(
             workload=parts.workload,
             store=parts.store,
@@ -221,8 +227,8 @@ class Worker(Generic[BodyT, InputsT]):
             if not self._owns(record):
                 raise Refused(Refusal.NOT_OWNER, "another worker owns it")
             if self._leave:
-                self._reason = "asked to"
-                return Leaving.DRAINED, runner.release(self._reason)
+                self._reason = ASKED
+                return Leaving.DRAINED, runner.release(ASKED, asked_ns=self._asked_ns)
             record = await self._run_next(runner, record)
         except WorkloadFaulty as fault:
             return await self._after_fault(runner, fault)
@@ -260,8 +266,14 @@ class Worker(Generic[BodyT, InputsT]):
         await self._give_way(record)
         return record
 
-    def _miss(self, runner: CycleRunner[BodyT, InputsT], number: int, reason: str) -> Record:
-        record = runner.miss(number, reason)
+    def _miss(
+        self,
+        runner: CycleRunner[BodyT, InputsT],
+        number: int,
+        reason: str,
+        stop: Stop | None = None,
+    ) -> Record:
+        record = runner.miss(number, reason, stop)
         self._parts.channel.tell(Kind.MISSED, cycle=number)
         return record
 
@@ -274,20 +286,23 @@ class Worker(Generic[BodyT, InputsT]):
         """
         parts = self._parts
         number = record.progress.cycle + 1
-        if not self._clock_is_firm():
+        if self._clock_may_be_wrong():
             if attempts_spent(record):
                 return self._miss(runner, number, GIVEN_UP)  # whatever time it is
             self._say_due(number, every_ns=NS)
             await parts.clock.pause(OWNER_POLL_S)
             return record
-        behind_s = (now_ns - parts.schedule.boundary_ns(number)) / NS
-        return self._miss(runner, number, f"{behind_s:.1f} s late, beyond the catch-up limit")
+        boundary_ns = parts.schedule.boundary_ns(number)
+        stop = self._stops.covering(milliseconds(boundary_ns))
+        reason = f"{(now_ns - boundary_ns) / NS:.1f} s late, {CATCH_UP}"
+        return self._miss(runner, number, reason, stop)
 
-    def _clock_is_firm(self) -> bool:
+    def _clock_may_be_wrong(self) -> bool:
         clock = self._parts.clock
-        now_ns = clock.boot_ns()
-        fresh = has_just_booted(self._parts.me.start_ticks, now_ns)
-        return clock.belief().is_firm(now_ns) and not (fresh and not clock.is_synchronised())
+        if clock.belief().doubt is not None:
+            return True
+        fresh = has_just_booted(self._parts.me.start_ticks, clock.boot_ns())
+        return fresh and not clock.is_synchronised()
 
     async def _wait_due(self, record: Record) -> Record:
         """Wait for the next boundary, for the loss of ownership or for the wish to leave."""
@@ -367,7 +382,7 @@ class Worker(Generic[BodyT, InputsT]):
                 case Kind.RETURN.value:
                     self._follower.ask_back(str(message.get("deploy", "")))
                 case Kind.DRAIN.value:
-                    self._leave = True
+                    self.drain()
                 case Kind.WAITING.value:
                     self._candidate_waits = True
                 case Kind.YIELDING.value:

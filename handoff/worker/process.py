@@ -69,7 +69,6 @@ class WorkerOptions(NamedTuple):
 
 def run_worker(options: WorkerOptions) -> int:
     """Run a worker until it leaves; return its exit status."""
-    system_clock()  # its first readings are old enough to rely on when the worker is warm
     try:
         manifest = read_manifest(options.home, options.release)
         workload = load_workload(

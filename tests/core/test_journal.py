@@ -344,17 +344,7 @@ def test_what_retention_left_behind_cannot_be_changed(journal: Path) -> None:
 
 
 def test_the_oldest_ranges_are_merged_beyond_the_bound() -> None:
-    one = [
-        PrunedRange(
-            first_seq=number,
-            last_seq=number,
-            first_cycle=number,
-            last_cycle=number,
-            first_chain=f"a{number}",
-            last_chain=f"b{number}",
-        )
-        for number in range(1, RANGES_MAX + 3)
-    ]
+    one = [one_line(number) for number in range(1, RANGES_MAX + 3)]
     pruned = with_ranges(Pruned(), one)
     assert len(pruned.ranges) == RANGES_MAX
     oldest = pruned.ranges[0]
@@ -418,3 +408,14 @@ def test_the_opening_of_a_segment_holds_the_whole_record() -> None:
     line = segment_line(generation, now_ns=NOW_NS)
     assert line.body == generation.record.body
     assert line.cycle == 11
+
+
+def one_line(number: int) -> PrunedRange:
+    return PrunedRange(
+        first_seq=number,
+        last_seq=number,
+        first_cycle=number,
+        last_cycle=number,
+        first_chain=f"a{number}",
+        last_chain=f"b{number}",
+    )

@@ -303,7 +303,8 @@ def test_an_owner_that_is_drained_releases_between_two_cycles() -> None:
         assert (record.ownership.owner, record.ownership.last_owner) == (None, a.me)
 
     world = told(story)
-    assert world.lines("release")[0].evidence == {"reason": "asked to"}
+    asked_ms = (schedule().boundary_ns(NEXT + 1) - 5 * NS) / 1e6
+    assert world.lines("release")[0].evidence == {"reason": "asked to", "asked_ms": asked_ms}
 
 
 def test_an_owner_that_is_drained_while_it_works_finishes_its_cycle() -> None:

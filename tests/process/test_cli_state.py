@@ -9,6 +9,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,33 @@ def test_the_check_of_cycles_names_what_was_done_to_the_journal(tmp_path: Path) 
             assert re.search(rf"\(cycle \d+\): .*{word}", done.stderr), done.stderr
     segment.write_bytes(whole)
     assert project.foresight("cycles", "--check").returncode == ExitCode.DONE
+
+
+def test_the_check_of_cycles_knows_what_time_it_is(tmp_path: Path) -> None:
+    """An owner that was dead for ten cycles was said to hold, and a planned stop was an alarm."""
+    with Project(tmp_path) as project:
+        tree = project.release("v0", catch_up_s=1.5)
+        project.start(tree, ENTRY)
+        project.wait_cycles(3)
+        running = project.foresight("cycles", "--check")
+        assert project.down() == ExitCode.DONE
+        time.sleep(5)
+        stopped = project.foresight("cycles", "--check")
+        project.start(tree, ENTRY)
+        project.wait_cycles(2)
+        again = project.foresight("cycles", "--check", "--json")
+        project.end()  # nothing is asked to leave: launcher and owner are killed
+        time.sleep(6)
+        dead = project.foresight("cycles", "--check")
+    assert (running.returncode, stopped.returncode) == (ExitCode.DONE, ExitCode.DONE), running
+    assert re.search(r", 0 missed, 0 lost, 0 doubled, \d+ stopped;", stopped.stdout)
+    told = json.loads(again.stdout)
+    (stop,) = told["stopped"]
+    assert told["ok"], told
+    assert (told["missed"], stop["last"] - stop["first"] >= 4) == ([], True)
+    assert dead.returncode == ExitCode.FAILED
+    assert re.search(r"cycles \d+ to \d+ have begun, and nobody decided", dead.stderr)
+    assert len(dead.stderr.splitlines()) == 1
 
 
 def test_the_state_of_two_releases_is_proven_exported_and_brought_back(tmp_path: Path) -> None:
