@@ -19,7 +19,6 @@ from foresight.book import SCHEMA as BOOK
 from foresight.book import Book, Closes, violations_of
 from foresight.config import Config, config_hash, load
 from foresight.errors import ConfigError, VenueError, VenueUnreachable
-from foresight.exchange.client_urls import binance_options, polymarket_options
 from foresight.feeds.binance import BinanceCandles
 from foresight.market import SCHEMA as MARKET
 from foresight.market import Candles, Holdings, Market, Offer, Ruling
@@ -30,6 +29,7 @@ from foresight.strategies.registry import build, own_names
 from foresight.venues.base import Missing, NotBought, Venue, Waiting
 from foresight.venues.ccxt_calls import OPEN_TIMEOUT_S, Requests
 from foresight.venues.keys import read_key
+from foresight.venues.local import binance_options, polymarket_options
 from foresight.venues.paper import Paper
 from foresight.venues.polymarket import Polymarket
 from foresight.venues.waiting import until_reachable

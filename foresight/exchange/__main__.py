@@ -1,7 +1,16 @@
 """``python -m foresight.exchange``: run the local exchange until told to stop.
 
 Owns the command line, signals and exit codes. Prints one JSON line with its address when it
-listens. Must never enter: anything a caller inside the process would need.
+listens; the unmodified ccxt clients talk to that (`foresight.venues.local`). They ask for events of
+the board by slug and never load its markets; a spot order needs the account of `credentials`. A
+client reads back with ``fetch_order(id)`` (an unknown id gives an order whose ``id`` is None),
+``fetch_order_trades(id, outcome)`` (``info.fee`` and ``info.cash`` are exact), positions by
+``dataPublicGetPositions({"user": wallet})`` because ``fetch_positions`` expects a shape neither
+this venue nor the real one sends, settlement by ``fetch_event(slug)`` (``resolved``, ``winner`` and
+``settleFraction`` of each outcome; a void window is resolved without a winner).
+
+Must never enter: anything a caller inside the process would need; imports of the exchange lead to
+nothing outside it.
 """
 
 import argparse

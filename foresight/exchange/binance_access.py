@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 
 from foresight.exchange.binance_messages import QUOTE
-from foresight.exchange.client_urls import BINANCE_DEMO_KEY, BINANCE_DEMO_SECRET
+from foresight.exchange.credentials import BINANCE_DEMO_KEY, BINANCE_DEMO_SECRET
 from foresight.exchange.market_clock import NS_PER_MS
 from foresight.exchange.signatures import is_hex_hmac
 from foresight.exchange.venue import Venue

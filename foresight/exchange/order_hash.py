@@ -2,7 +2,14 @@
 
 Owns `order_id`, which anyone can compute before an order is sent from the very fields that are
 sent, and the digests that wallets sign. Two submissions with the same salt and timestamp have the
-same id; that is what makes a resend safe.
+same id; that is what makes a resend safe. With ccxt::
+
+    pinned = {"salt": "17", "timestamp": "1763827201000", "orderType": "FAK"}
+    await board.load_api_credentials()
+    body = board.build_clob_order_body(outcome, "limit", "buy", 10, 0.55, pinned)["body"]
+    identity = order_id(body["order"])
+    order = await board.create_order(outcome, "limit", "buy", 10, 0.55, pinned)
+    assert order["id"] == identity
 
 Must never enter: private keys, accounts, what the exchange thinks of the order.
 """

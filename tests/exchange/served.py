@@ -12,7 +12,7 @@ import ccxt.async_support
 import ccxt.prediction
 from typing_extensions import override
 
-from foresight.exchange.client_urls import binance_options, polymarket_options
+from foresight.exchange.credentials import BINANCE_DEMO_KEY, BINANCE_DEMO_SECRET
 from foresight.exchange.fair_market import FairMarket
 from foresight.exchange.market_clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_SECOND
 from foresight.exchange.prices import SyntheticPrices
@@ -20,6 +20,7 @@ from foresight.exchange.server import loopback_socket, serving
 from foresight.exchange.tape import Tape
 from foresight.exchange.venue import Settings, Venue, open_venue
 from foresight.exchange.windows import Side, Window, window_at
+from foresight.venues.local import binance_options, polymarket_options
 
 
 @dataclass
@@ -75,7 +76,8 @@ async def exchange(settings: Settings, clock: StandingClock) -> AsyncIterator[Ru
     try:
         async with serving(venue, loopback_socket(0), clock_ns=clock) as url:
             quick = {"enableRateLimit": False, "timeout": 2000}
-            spot = ccxt.async_support.binance(binance_options(url) | quick)
+            account = {"apiKey": BINANCE_DEMO_KEY, "secret": BINANCE_DEMO_SECRET}
+            spot = ccxt.async_support.binance(binance_options(url) | account | quick)
             board = ccxt.prediction.polymarket(polymarket_options(url) | quick)
             for client in (spot, board):
                 client.milliseconds = lambda: clock.now_ns // NS_PER_MS

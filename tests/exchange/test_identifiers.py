@@ -7,8 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foresight.exchange import __all__ as public_names
-from foresight.exchange.client_urls import DEMO_PRIVATE_KEY, DEMO_WALLET_ADDRESS
 from foresight.exchange.keccak import keccak256
 from foresight.exchange.order_hash import auth_digest, order_id, signed_digest
 from foresight.exchange.signatures import signer_of
@@ -20,6 +18,7 @@ from foresight.exchange.tokens import (
     window_of_event,
 )
 from foresight.exchange.windows import TIMEFRAME_SECONDS, Side, Window
+from foresight.venues.local import DEMO_PRIVATE_KEY, DEMO_WALLET_ADDRESS
 
 windows = st.builds(
     lambda name, frame, number: Window(name, frame, number * TIMEFRAME_SECONDS[frame]),
@@ -126,20 +125,3 @@ async def test_a_signature_names_its_signer_and_nonsense_nobody() -> None:
     assert signer_of(bytes(32), signature) != DEMO_WALLET_ADDRESS.lower()
     for nonsense in ("", "0x12", "zz", "0x" + "ff" * 65):
         assert signer_of(digest, nonsense) is None
-
-
-def test_the_public_names_are_a_decision() -> None:
-    assert public_names == [
-        "FairMarket",
-        "ReplayPrices",
-        "Result",
-        "Side",
-        "SyntheticPrices",
-        "Tape",
-        "Window",
-        "binance_options",
-        "order_id",
-        "parse_slug",
-        "polymarket_options",
-        "window_at",
-    ]

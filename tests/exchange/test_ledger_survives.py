@@ -13,8 +13,8 @@ import ccxt.prediction
 import pytest
 
 from foresight.exchange.__main__ import EXIT_DONE, EXIT_REFUSED, EXIT_USAGE, main
-from foresight.exchange.client_urls import polymarket_options
 from foresight.exchange.errors import LedgerDamagedError
+from foresight.venues.local import polymarket_options
 from tests.exchange.served import Opener, pinned
 
 ROOT = Path(__file__).parents[2]

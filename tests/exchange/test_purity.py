@@ -51,7 +51,16 @@ def test_pure_modules_know_no_outside_world() -> None:
             assert not names & shell, path.name
 
 
+def test_a_folders_own_file_imports_nothing() -> None:
+    """Whoever imports one module of the exchange gets that one, not the whole program."""
+    for path in FOLDER.rglob("__init__.py"):
+        assert not imported(path), path
+        assert len(path.read_text().splitlines()) == 1, path
+
+
 def test_every_module_says_what_must_never_enter_it() -> None:
     for path in FOLDER.glob("*.py"):
+        if path.stem == "__init__":
+            continue  # one line: it says what the folder is
         said = ast.get_docstring(ast.parse(path.read_text())) or ""
         assert "never enter" in " ".join(said.lower().split()), path.name

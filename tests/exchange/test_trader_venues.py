@@ -8,12 +8,12 @@ import pytest
 
 from foresight.config import Config, parse
 from foresight.errors import AnswerUnreadable, ConfigError
-from foresight.exchange.client_urls import polymarket_options
 from foresight.orders import Bought, Buy
 from foresight.scoring import scores_of
 from foresight.trader import EXCHANGE_URL, LIVE, Trader, create, create_with
 from foresight.venues.base import Missing, NotBought
 from foresight.venues.ccxt_calls import Requests
+from foresight.venues.local import polymarket_options
 from foresight.venues.paper import Paper
 from foresight.venues.polymarket import Polymarket
 from handoff.worker.boundary_clock import SystemClock

@@ -1,18 +1,17 @@
-"""How to construct the ccxt clients so that they talk to this exchange and to nothing else.
+"""How to construct the ccxt clients so that they talk to a local exchange and to nothing else.
 
-Owns the constructor settings and the demo credentials. Usage::
+Owns the constructor settings and the demo wallet's key, which is the wallet's alone: the exchange
+sees who signed. Usage::
 
     spot = ccxt.async_support.binance(binance_options("http://127.0.0.1:8080"))
     board = ccxt.prediction.polymarket(polymarket_options("http://127.0.0.1:8080"))
 
-Every address of the client is overridden, so a call this exchange does not serve fails here
-instead of reaching the real venue. Must never enter: real credentials, real addresses.
+Every address of the client is overridden, so a call that the local exchange does not serve fails
+there instead of reaching the real venue. Candles are public: the spot client has no key. Must never
+enter: real credentials, real addresses.
 """
 
 from typing import Any, Final
-
-BINANCE_DEMO_KEY: Final = "foresight-local-demo-key"
-BINANCE_DEMO_SECRET: Final = "foresight-local-demo-secret"  # noqa: S105 - public, opens a toy only
 
 DEMO_PRIVATE_KEY: Final = "0x" + "4c0883a69102937d6231471b5dbb6204fe5129617082792ae468d01a3f362318"
 """A throwaway key from public documentation (web3 manuals): never fund it."""
@@ -44,15 +43,13 @@ _BINANCE_GROUPS: Final = [
 
 
 def binance_options(base_url: str) -> dict[str, Any]:
-    """Return the settings of ``ccxt.async_support.binance``.
+    """Return the settings of ``ccxt.async_support.binance``, which may ask what is public.
 
     Args:
         base_url: Address of the exchange without a slash at its end.
     """
     unserved = {group: f"{base_url}/unserved/{group}" for group in _BINANCE_GROUPS}
     return {
-        "apiKey": BINANCE_DEMO_KEY,
-        "secret": BINANCE_DEMO_SECRET,
         "urls": {
             "api": unserved
             | {
