@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from deploy.verification import Unanswered, ask
 from foresight.cli.moments import now_ns
-from foresight.cli.output import progress
-from foresight.cli.verifying import Unanswered, ask
+from foresight.cli.output import detail, progress
 from handoff.errors import ReleaseUnusable
 from handoff.replay.repair import Repaired, header_in, repaired_as
 from state.errors import RecordBehind, RecordDamaged, RecordMissing
@@ -42,7 +42,7 @@ def repair(home: Path, app: str) -> Repaired:
     try:
         return repaired_as(store.read())
     except RecordBehind as behind:
-        answer = ask(home, behind.release, "repair", Repaired)
+        answer = ask(home, behind.release, "repair", Repaired, detail=detail)
         if isinstance(answer, Unanswered):
             message = f"{behind}: {behind.release} could not: {answer.reason}"
             raise ReleaseUnusable(message) from behind

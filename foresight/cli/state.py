@@ -14,12 +14,20 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
+from deploy.verification import ReplayedJournal, Unanswered, knowledge_of, replay_journal
 from foresight.cli import repairing
 from foresight.cli.cycle_faults import faults_of
 from foresight.cli.installation import Installation, pass_installation
 from foresight.cli.moments import now_ns
-from foresight.cli.output import complain, emit_json, emit_text, json_option, plain, progress
-from foresight.cli.verifying import ReplayedJournal, Unanswered, knowledge_of, replay_journal
+from foresight.cli.output import (
+    complain,
+    detail,
+    emit_json,
+    emit_text,
+    json_option,
+    plain,
+    progress,
+)
 from handoff.errors import AnotherInCharge, ReleaseUnusable
 from handoff.exit_codes import ExitCode
 from handoff.launcher.locks import take_home
@@ -153,7 +161,7 @@ def migrate(installation: Installation, *, release: str, plan: bool, as_json: bo
     assert plan, "migrating is a part of taking over"
     record = installation.record()
     release = release or _owning(record)
-    known = knowledge_of(installation.home, release)
+    known = knowledge_of(installation.home, release, detail=detail)
     if isinstance(known, Unanswered):
         raise ReleaseUnusable(known.reason)
     steps = steps_of(record, known)
@@ -229,7 +237,7 @@ def _proof(
     record, journal = found.record, home / "journal"
     verify_chain(journal, digest=found.digest, cycle=record.progress.cycle)
     report = verify_cycles(journal)
-    replayed = replay_journal(home, since)
+    replayed = replay_journal(home, since, progress=progress, detail=detail)
     # A cycle that was missed by policy is accounted for: nothing is wrong with the state.
     faults = faults_of(msgspec.structs.replace(report, missed=()))
     for each in replayed.deviations:

@@ -1,7 +1,8 @@
 """Replay of a whole journal, each part by the release that decided it, one process after another.
 
 Owns the parts into which a journal falls, the hand-over of the record from one release to the
-next, and the processes. What a release finds is `handoff.replay.verify`'s.
+next, and the processes. What a release finds is `handoff.replay.verify`'s, what the user hears is
+the caller's.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import msgspec
 
 from deploy import commands
-from foresight.cli.output import detail, progress
 from handoff.errors import ReleaseUnusable
 from handoff.launcher.children import child_environment
 from handoff.launcher.engine_config import EngineConfigInvalid, read_engine_config
@@ -24,7 +24,7 @@ from state.cycle_audit import effective
 from state.journal_reader import read_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 LIMIT_S: Final = 3600.0  # 60 000 cycles at 60 ms; one release rarely has as many
@@ -74,8 +74,20 @@ def parts_of(journal: Path, since_cycle: int | None) -> Iterator[tuple[Part, int
         yield part, decided
 
 
-def replay_journal(home: Path, since_cycle: int | None) -> ReplayedJournal:
+def replay_journal(
+    home: Path,
+    since_cycle: int | None,
+    *,
+    progress: Callable[[str], None],
+    detail: Callable[[str], None],
+) -> ReplayedJournal:
     """Replay every recorded cycle, each with the code of the release that decided it.
+
+    Args:
+        home: The state directory.
+        since_cycle: The first cycle to decide again, or None for all that are recorded.
+        progress: Told which release is at work.
+        detail: Told how it is asked.
 
     Raises:
         JournalBroken: The journal does not hold.
@@ -85,7 +97,7 @@ def replay_journal(home: Path, since_cycle: int | None) -> ReplayedJournal:
     for part, decided in parts_of(home / "journal", since_cycle):
         progress(f"{part.release}: {decided} cycles")
         told = msgspec.json.encode(msgspec.structs.replace(part, before=before))
-        answer = ask(home, part.release, "verify", Verified, told=told)
+        answer = ask(home, part.release, "verify", Verified, told=told, detail=detail)
         if isinstance(answer, Unanswered):
             unanswered = (*found.unanswered, answer)
             found = _more(found, skipped=found.skipped + decided, unanswered=unanswered)
@@ -101,13 +113,21 @@ def replay_journal(home: Path, since_cycle: int | None) -> ReplayedJournal:
     return found
 
 
-def knowledge_of(home: Path, release: str) -> Knowledge | Unanswered:
+def knowledge_of(
+    home: Path, release: str, *, detail: Callable[[str], None]
+) -> Knowledge | Unanswered:
     """Ask a release which schemas it knows."""
-    return ask(home, release, "knowledge", Knowledge)
+    return ask(home, release, "knowledge", Knowledge, detail=detail)
 
 
 def ask(
-    home: Path, release: str, question: str, kind: type[AnswerT], *, told: bytes = b""
+    home: Path,
+    release: str,
+    question: str,
+    kind: type[AnswerT],
+    *,
+    told: bytes = b"",
+    detail: Callable[[str], None],
 ) -> AnswerT | Unanswered:
     """Run one of a release's internal commands and return its answer."""
     try:
