@@ -28,7 +28,7 @@ from foresight.cli.moments import now_ns, pause
 from foresight.cli.output import complain, detail, emit_text, progress
 from foresight.cli.repairing import repair_for_start
 from foresight.errors import ConfigError
-from foresight.exchange.recordings import recorded_assets
+from foresight.exchange.prices.recordings import recorded_assets
 from foresight.project import ENTRY
 from handoff.errors import HandoffError, NotRunning
 from handoff.exit_codes import ExitCode

@@ -28,8 +28,8 @@ from typing import Final
 from foresight.exchange.control_api import describe
 from foresight.exchange.errors import LocalExchangeError, OptionError
 from foresight.exchange.faults import parse_option
-from foresight.exchange.prices import DEFAULT_ASSETS
-from foresight.exchange.replay import LEAD_MINUTES_DEFAULT
+from foresight.exchange.prices.replay import LEAD_MINUTES_DEFAULT
+from foresight.exchange.prices.synthetic import DEFAULT_ASSETS
 from foresight.exchange.server import loopback_socket, serving
 from foresight.exchange.venue import BALANCE_DEFAULT, Settings, Venue, open_venue
 

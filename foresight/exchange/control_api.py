@@ -12,9 +12,9 @@ from aiohttp import web
 
 from foresight.exchange.errors import OptionError
 from foresight.exchange.market_clock import NS_PER_MS
-from foresight.exchange.position_messages import summary
+from foresight.exchange.polymarket.position_messages import summary
+from foresight.exchange.polymarket.wire_numbers import cents_text, decimal
 from foresight.exchange.venue import Venue
-from foresight.exchange.wire_numbers import cents_text, decimal
 
 
 def control_routes(venue: Venue) -> list[web.RouteDef]:

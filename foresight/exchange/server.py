@@ -12,15 +12,15 @@ from typing import Final
 
 from aiohttp import web
 
-from foresight.exchange.binance_account_api import BinanceAccountApi
-from foresight.exchange.binance_market_api import BinanceMarketApi
-from foresight.exchange.clob_books_api import ClobBooksApi
-from foresight.exchange.clob_orders_api import ClobOrdersApi
+from foresight.exchange.binance.account_api import BinanceAccountApi
+from foresight.exchange.binance.market_api import BinanceMarketApi
 from foresight.exchange.control_api import control_routes
-from foresight.exchange.data_api import DataApi
 from foresight.exchange.fault_gate import FaultGate, Handler
-from foresight.exchange.gamma_api import GammaApi
-from foresight.exchange.polymarket_access import PolymarketAccess
+from foresight.exchange.polymarket.access import PolymarketAccess
+from foresight.exchange.polymarket.clob_books_api import ClobBooksApi
+from foresight.exchange.polymarket.clob_orders_api import ClobOrdersApi
+from foresight.exchange.polymarket.data_api import DataApi
+from foresight.exchange.polymarket.gamma_api import GammaApi
 from foresight.exchange.venue import Venue
 
 TICK_SECONDS: Final = 0.25

@@ -9,27 +9,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from foresight.exchange.candles import CandleSource
-from foresight.exchange.desk import Desk
-from foresight.exchange.fair_market import FairMarket
+from foresight.exchange.counters.prediction_desk import Desk
+from foresight.exchange.counters.settlement import Ruling, Settler
+from foresight.exchange.counters.spot_desk import SpotDesk
 from foresight.exchange.faults import Fault, FaultPlan, Switch
-from foresight.exchange.ledger import Ledger
-from foresight.exchange.ledger_entries import Entry
-from foresight.exchange.ledger_file import (
+from foresight.exchange.ledger.file import (
     AnyEntry,
     Identity,
     LedgerFile,
     agree,
     open_ledger,
 )
+from foresight.exchange.ledger.prediction_entries import Entry
+from foresight.exchange.ledger.predictions import Ledger
+from foresight.exchange.ledger.spot import ATOMS, SpotEntry, SpotLedger
+from foresight.exchange.market.fair_market import FairMarket
 from foresight.exchange.market_clock import NS_PER_SECOND, Now, Timeline, minute_of
-from foresight.exchange.prices import DEFAULT_ASSETS, SyntheticPrices
-from foresight.exchange.recordings import load_recordings
-from foresight.exchange.replay import LEAD_MINUTES_DEFAULT, ReplayPrices
-from foresight.exchange.settlement import Ruling, Settler
-from foresight.exchange.spot import ATOMS, SpotEntry, SpotLedger
-from foresight.exchange.spot_desk import SpotDesk
-from foresight.exchange.tape import Tape
+from foresight.exchange.prices.candles import CandleSource
+from foresight.exchange.prices.recordings import load_recordings
+from foresight.exchange.prices.replay import LEAD_MINUTES_DEFAULT, ReplayPrices
+from foresight.exchange.prices.synthetic import DEFAULT_ASSETS, SyntheticPrices
+from foresight.exchange.prices.tape import Tape
 
 BALANCE_DEFAULT: Final = 10_000
 """Starting balance: USDC of every prediction account, USDT of the spot account."""

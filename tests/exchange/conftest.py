@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from foresight.exchange.market.windows import window_at
 from foresight.exchange.market_clock import NS_PER_SECOND, Timeline
-from foresight.exchange.windows import window_at
 from tests.exchange.served import Opener, Running, StandingClock, undecided_seed
 
 # A plugin asks for the event loop before every test; where none was ever set, Python 3.11 makes one

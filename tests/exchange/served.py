@@ -13,13 +13,13 @@ import ccxt.prediction
 from typing_extensions import override
 
 from foresight.exchange.credentials import BINANCE_DEMO_KEY, BINANCE_DEMO_SECRET
-from foresight.exchange.fair_market import FairMarket
+from foresight.exchange.market.fair_market import FairMarket
+from foresight.exchange.market.windows import Side, Window, window_at
 from foresight.exchange.market_clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_SECOND
-from foresight.exchange.prices import SyntheticPrices
+from foresight.exchange.prices.synthetic import SyntheticPrices
+from foresight.exchange.prices.tape import Tape
 from foresight.exchange.server import loopback_socket, serving
-from foresight.exchange.tape import Tape
 from foresight.exchange.venue import Settings, Venue, open_venue
-from foresight.exchange.windows import Side, Window, window_at
 from foresight.venues.local import binance_options, polymarket_options
 
 

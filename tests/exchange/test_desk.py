@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foresight.exchange.desk import Desk, OrderRequest
-from foresight.exchange.fair_market import FairMarket
-from foresight.exchange.ledger import Ledger
-from foresight.exchange.ledger_entries import Entry, OrderReceived, Terms
+from foresight.exchange.counters.prediction_desk import Desk, OrderRequest
+from foresight.exchange.counters.settlement import SETTLEMENT_DELAY_NS, Ruling, Settler
+from foresight.exchange.ledger.prediction_entries import Entry, OrderReceived, Terms
+from foresight.exchange.ledger.predictions import Ledger
+from foresight.exchange.market.fair_market import FairMarket
+from foresight.exchange.market.windows import Result, Side, Window
 from foresight.exchange.market_clock import NS_PER_SECOND, Now
-from foresight.exchange.prices import SyntheticPrices
-from foresight.exchange.settlement import SETTLEMENT_DELAY_NS, Ruling, Settler
-from foresight.exchange.tape import Tape
-from foresight.exchange.tokens import token_id
-from foresight.exchange.windows import Result, Side, Window
+from foresight.exchange.polymarket.tokens import token_id
+from foresight.exchange.prices.synthetic import SyntheticPrices
+from foresight.exchange.prices.tape import Tape
 
 START_S = 1_763_827_200
 WINDOW = Window("BTC", "5m", START_S)

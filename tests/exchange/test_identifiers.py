@@ -7,17 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foresight.exchange.keccak import keccak256
-from foresight.exchange.order_hash import auth_digest, order_id, signed_digest
-from foresight.exchange.signatures import signer_of
-from foresight.exchange.tokens import (
+from foresight.exchange.market.windows import TIMEFRAME_SECONDS, Side, Window
+from foresight.exchange.polymarket.order_hash import auth_digest, order_id, signed_digest
+from foresight.exchange.polymarket.tokens import (
     condition_id,
     event_id,
     outcome_of_token,
     token_id,
     window_of_event,
 )
-from foresight.exchange.windows import TIMEFRAME_SECONDS, Side, Window
+from foresight.exchange.signing.keccak import keccak256
+from foresight.exchange.signing.signatures import signer_of
 from foresight.venues.local import DEMO_PRIVATE_KEY, DEMO_WALLET_ADDRESS
 
 windows = st.builds(

@@ -7,16 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foresight.exchange.candles import KNOTS, Candle, merge, trade_path
+from foresight.exchange.market.windows import Result, Side, Window, decide, parse_slug, payout_share
 from foresight.exchange.market_clock import (
     NS_PER_MINUTE,
     NS_PER_SECOND,
     Timeline,
     minute_of,
 )
-from foresight.exchange.prices import DEFAULT_ASSETS, MODELS, SyntheticPrices, model_of
-from foresight.exchange.tape import Tape
-from foresight.exchange.windows import Result, Side, Window, decide, parse_slug, payout_share
+from foresight.exchange.prices.candles import KNOTS, Candle, merge, trade_path
+from foresight.exchange.prices.synthetic import DEFAULT_ASSETS, MODELS, SyntheticPrices, model_of
+from foresight.exchange.prices.tape import Tape
 
 ORIGIN = 29_397_120  # minutes; 2025-11-22
 FIRST = ORIGIN // 1440 * 1440 - 3 * 1440

@@ -5,9 +5,9 @@ from decimal import ROUND_HALF_UP, Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foresight.exchange.fees import taker_fee_micro
-from foresight.exchange.matching import cash_micro, take, total_micro
-from foresight.exchange.pricing import Book, Level, probability_up, quote
+from foresight.exchange.market.fees import taker_fee_micro
+from foresight.exchange.market.matching import cash_micro, take, total_micro
+from foresight.exchange.market.pricing import Book, Level, probability_up, quote
 
 prices = st.floats(0.01, 1e6)
 moves = st.floats(0.9, 1.1)

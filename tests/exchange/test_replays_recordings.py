@@ -9,9 +9,9 @@ import pytest
 
 from foresight.exchange.errors import RecordingError
 from foresight.exchange.market_clock import NS_PER_MINUTE, NS_PER_SECOND
-from foresight.exchange.recordings import load_recordings
-from foresight.exchange.replay import ReplayPrices, parse_recording
-from foresight.exchange.tape import Tape
+from foresight.exchange.prices.recordings import load_recordings
+from foresight.exchange.prices.replay import ReplayPrices, parse_recording
+from foresight.exchange.prices.tape import Tape
 from tests.exchange.served import Opener
 
 HEADER = "open_time_ms,open,high,low,close,volume"

@@ -3,8 +3,8 @@
 import ccxt
 import pytest
 
-from foresight.exchange.settlement import SETTLEMENT_DELAY_NS
-from foresight.exchange.windows import Side, Window
+from foresight.exchange.counters.settlement import SETTLEMENT_DELAY_NS
+from foresight.exchange.market.windows import Side, Window
 from tests.exchange.served import Opener, Running, pinned
 
 pytestmark = pytest.mark.asyncio

@@ -3,8 +3,8 @@
 import ccxt
 import pytest
 
-from foresight.exchange.order_hash import order_id
-from foresight.exchange.windows import Side, Window
+from foresight.exchange.market.windows import Side, Window
+from foresight.exchange.polymarket.order_hash import order_id
 from tests.exchange.served import Running, pinned
 
 pytestmark = pytest.mark.asyncio

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from foresight.book import Book
-from foresight.exchange.windows import parse_slug
+from foresight.exchange.market.windows import parse_slug
 from foresight.market import Market
 from foresight.orders import Buy
 from handoff.cadence import Schedule

@@ -9,7 +9,7 @@ import pytest
 from foresight.board import NS
 from foresight.book import Book, Decided, Position
 from foresight.errors import VenueUnreachable
-from foresight.exchange.windows import Side, Window, parse_slug
+from foresight.exchange.market.windows import Side, Window, parse_slug
 from foresight.market import Market
 from foresight.orders import Buy
 from foresight.scoring import scores_of

@@ -1,0 +1,1 @@
+"""Where both markets take orders, match them and pay: values in, entries out."""

@@ -1,0 +1,309 @@
+"""The prediction market's counter: takes orders, matches, settles.
+
+Owns every decision about prediction orders and windows. It decides from values handed in (times,
+books) and hands entries to `commit`, which makes them durable and applies them to the ledger;
+nothing is reported before that.
+
+Must never enter: wire formats, HTTP, signatures, clocks, files.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from hashlib import sha256
+from typing import Final, NamedTuple
+
+from foresight.exchange.counters.settlement import Settler
+from foresight.exchange.ledger.prediction_entries import (
+    AccountOpened,
+    Entry,
+    Fill,
+    OrderCanceled,
+    OrderFilled,
+    OrderReceived,
+    Terms,
+    Verdict,
+)
+from foresight.exchange.ledger.predictions import Ledger, Order
+from foresight.exchange.market.fair_market import SLOT_NS, FairMarket
+from foresight.exchange.market.fees import taker_fee_micro
+from foresight.exchange.market.matching import TimeInForce, cash_micro, take, total_micro
+from foresight.exchange.market.pricing import SIZE_MIN_MICRO, Book, Level
+from foresight.exchange.market.windows import Side, Window, parse_slug
+from foresight.exchange.market_clock import NS_PER_SECOND, Now
+
+_GTD_MARGIN_S: Final = 60  # the real venue refuses an expiration less than a minute away
+
+
+class OrderRequest(NamedTuple):
+    """A well-formed, signed order as it arrived.
+
+    Attributes:
+        account: Owner's address, lower case.
+        order_id: EIP-712 hash.
+        window: What it is about.
+        side: Which outcome.
+        terms: What it asks for.
+        is_on_tick: False if the price is no whole cent.
+        is_post_only: True refuses to match at once.
+    """
+
+    account: str
+    order_id: str
+    window: Window
+    side: Side
+    terms: Terms
+    is_on_tick: bool
+    is_post_only: bool
+
+
+class Desk:
+    """Orders and settlement over one ledger and one market."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        market: FairMarket,
+        *,
+        commit: Callable[[Sequence[Entry]], None],
+        settler: Settler,
+        balance_micro: int,
+    ) -> None:
+        """Put the parts together.
+
+        Args:
+            ledger: Read here, changed only by `commit`.
+            market: Books and results.
+            commit: Makes entries durable, then applies them to `ledger`.
+            settler: Pays what has ended.
+            balance_micro: Starting balance of a new account, micro-USDC.
+        """
+        self.ledger = ledger
+        self.market = market
+        self._commit = commit
+        self._settler = settler
+        self._balance_micro = balance_micro
+        self._taken: dict[tuple[str, bool, int], int] = {}
+        self._taken_slot = -1
+
+    def open_account(self, account: str, now: Now) -> None:
+        """Give an address its starting balance if it has no account yet."""
+        if account not in self.ledger.accounts:
+            self._commit([AccountOpened(account, self._balance_micro, now.wall_ns)])
+
+    def book(self, window: Window, side: Side, market_ns: int) -> Book:
+        """Return the synthetic book less what was taken from it in the running slot."""
+        book = self.market.book(window, side, market_ns)
+        if market_ns // SLOT_NS != self._taken_slot:
+            return book
+        return Book(
+            bids=self._untaken(window, side, book.bids, is_ask=False),
+            asks=self._untaken(window, side, book.asks, is_ask=True),
+        )
+
+    def submit(self, request: OrderRequest, now: Now) -> OrderReceived:
+        """Decide about one order, durably, and return the line of the request log.
+
+        Args:
+            request: The order.
+            now: When it arrived.
+        """
+        self.advance(now)
+        entry = self._decide(request, now)
+        self._commit([entry])
+        self._remember_taken(request, entry, now.market_ns)
+        return entry
+
+    def cancel(self, account: str, order_ids: Iterable[str], now: Now) -> dict[str, str]:
+        """Cancel resting orders of an account.
+
+        Returns:
+            The reason for every order that was not canceled; empty if all were.
+        """
+        refused: dict[str, str] = {}
+        entries: list[Entry] = []
+        for order_id in order_ids:
+            order = self.ledger.live.get(order_id)
+            if order is None or order.account != account:
+                refused[order_id] = "order can't be found - already canceled or matched"
+            else:
+                entries.append(OrderCanceled(order_id, "canceled by owner", now.wall_ns))
+        self._commit(entries)
+        return refused
+
+    def advance(self, now: Now) -> None:
+        """Let time do its work: fill or expire resting orders, settle ended windows."""
+        if not self.ledger.live and not any(
+            account.positions for account in self.ledger.accounts.values()
+        ):
+            return
+        self._commit([*self._wait_over(now), *self._crossed(now)])
+        self._settler.settle(now)
+
+    def _decide(self, request: OrderRequest, now: Now) -> OrderReceived:
+        terms = request.terms
+        if request.order_id in self.ledger.orders:
+            reason = f"order {request.order_id} is invalid. Duplicated."
+            return _received(request, now, "duplicate", reason)
+        refusal = self._refusal(request, now)
+        if refusal:
+            return _received(request, now, "refused", refusal)
+        book = self.book(request.window, request.side, now.market_ns)
+        levels = take(
+            book.asks if terms.is_buy else book.bids,
+            is_buy=terms.is_buy,
+            limit_cents=terms.cents,
+            size_micro=terms.size_micro,
+        )
+        killed = _kill_reason(terms, levels)
+        if killed:
+            return _received(request, now, "killed", killed)
+        fills = tuple(
+            _fill(request.order_id, index, level, is_maker=False, wall_ns=now.wall_ns)
+            for index, level in enumerate(levels)
+        )
+        refusal = self._late_refusal(request, fills)
+        if refusal:
+            return _received(request, now, "refused", refusal)
+        return _received(request, now, "accepted", "", fills)
+
+    def _late_refusal(self, request: OrderRequest, fills: tuple[Fill, ...]) -> str:
+        # What is known only once the book has been looked at.
+        terms = request.terms
+        if request.is_post_only and fills:
+            return "invalid post-only order: order crosses book"
+        if not terms.is_buy:
+            return ""
+        needed = sum(fill.cash_micro + fill.fee_micro for fill in fills)
+        if TimeInForce(terms.time_in_force).rests:
+            left = terms.size_micro - sum(fill.size_micro for fill in fills)
+            needed += -(-left * terms.cents // 100)
+        is_enough = needed <= self.ledger.free_micro(request.account)
+        return "" if is_enough else "not enough balance / allowance"
+
+    def _refusal(self, request: OrderRequest, now: Now) -> str:
+        terms = request.terms
+        if not self.market.is_tradable(request.window, now.market_ns):
+            return f"the orderbook {terms.token} does not exist"
+        if not request.is_on_tick or not 1 <= terms.cents <= 99:  # noqa: PLR2004 - cents
+            price = terms.cents / 100
+            return (
+                f"order {request.order_id} is invalid. "
+                f"Price ({price}) breaks minimum tick size rule: 0.01"
+            )
+        if terms.size_micro < SIZE_MIN_MICRO:
+            size = terms.size_micro / 1_000_000
+            return f"order {request.order_id} is invalid. Size ({size:g}) lower than the minimum: 5"
+        tif = TimeInForce(terms.time_in_force)
+        if request.is_post_only and not tif.rests:
+            return "invalid post-only order: only GTC and GTD order types are allowed"
+        earliest_s = now.wall_ns // NS_PER_SECOND + _GTD_MARGIN_S
+        if tif is TimeInForce.GTD and terms.expires_s < earliest_s:
+            return "invalid expiration"
+        return "" if self._can_pay(request) else "not enough balance / allowance"
+
+    def _can_pay(self, request: OrderRequest) -> bool:
+        terms = request.terms
+        if terms.is_buy:
+            # What it costs at most without fee: a taker may pay less, never more.
+            needed = -(-terms.size_micro * terms.cents // 100)
+            return needed <= self.ledger.free_micro(request.account)
+        free = self.ledger.free_shares_micro(request.account, terms.token)
+        return terms.size_micro <= free
+
+    def _wait_over(self, now: Now) -> list[Entry]:
+        entries: list[Entry] = []
+        for order in self.ledger.live.values():
+            window = parse_slug(order.terms.slug)
+            assert window is not None
+            if now.market_ns >= window.end_ns:
+                entries.append(OrderCanceled(order.id, "window ended", now.wall_ns))
+            elif 0 < order.terms.expires_s <= now.wall_ns // NS_PER_SECOND:
+                entries.append(OrderCanceled(order.id, "expired", now.wall_ns))
+        return entries
+
+    def _crossed(self, now: Now) -> list[Entry]:
+        entries: list[Entry] = []
+        for order in self.ledger.live.values():
+            window = parse_slug(order.terms.slug)
+            assert window is not None
+            if now.market_ns < window.end_ns and self._is_crossed(order, window, now.market_ns):
+                level = Level(order.terms.cents, order.left_micro)
+                fill = _fill(order.id, len(order.fills), level, is_maker=True, wall_ns=now.wall_ns)
+                entries.append(OrderFilled(order.id, fill))
+        return entries
+
+    def _is_crossed(self, order: Order, window: Window, market_ns: int) -> bool:
+        book = self.market.book(window, Side(order.terms.outcome), market_ns)
+        if order.terms.is_buy:
+            return bool(book.asks) and book.asks[0].cents <= order.terms.cents
+        return bool(book.bids) and book.bids[0].cents >= order.terms.cents
+
+    def _untaken(
+        self, window: Window, side: Side, levels: tuple[Level, ...], *, is_ask: bool
+    ) -> tuple[Level, ...]:
+        left = []
+        for level in levels:
+            gone = self._taken.get(_liquidity(window, side, level.cents, is_ask=is_ask), 0)
+            if gone < level.size_micro:
+                left.append(Level(level.cents, level.size_micro - gone))
+        return tuple(left)
+
+    def _remember_taken(self, request: OrderRequest, entry: OrderReceived, market_ns: int) -> None:
+        if market_ns // SLOT_NS != self._taken_slot:
+            self._taken.clear()
+            self._taken_slot = market_ns // SLOT_NS
+        for fill in entry.fills:
+            place = _liquidity(
+                request.window, request.side, fill.cents, is_ask=request.terms.is_buy
+            )
+            self._taken[place] = self._taken.get(place, 0) + fill.size_micro
+
+
+def _kill_reason(terms: Terms, levels: tuple[Level, ...]) -> str:
+    tif = TimeInForce(terms.time_in_force)
+    if tif is TimeInForce.FOK and total_micro(levels) < terms.size_micro:
+        return "order couldn't be fully filled. FOK orders are fully filled or killed."
+    if tif is TimeInForce.FAK and not levels:
+        return (
+            "no orders found to match with FAK order. "
+            "FAK orders are partially filled or killed if no match is found."
+        )
+    return ""
+
+
+def _liquidity(window: Window, side: Side, cents: int, *, is_ask: bool) -> tuple[str, bool, int]:
+    # Down's asks are Up's bids: both are named as seen from Up.
+    if side is Side.UP:
+        return window.slug, is_ask, cents
+    return window.slug, not is_ask, 100 - cents
+
+
+def _fill(order_id: str, index: int, level: Level, *, is_maker: bool, wall_ns: int) -> Fill:
+    fee = taker_fee_micro(shares_micro=level.size_micro, price_cents=level.cents)
+    return Fill(
+        id="0x" + sha256(f"fill:{order_id}:{index}".encode()).hexdigest(),
+        cents=level.cents,
+        size_micro=level.size_micro,
+        cash_micro=cash_micro(level),
+        fee_micro=0 if is_maker else fee,
+        is_maker=is_maker,
+        wall_ns=wall_ns,
+    )
+
+
+def _received(
+    request: OrderRequest,
+    now: Now,
+    verdict: Verdict,
+    reason: str,
+    fills: tuple[Fill, ...] = (),
+) -> OrderReceived:
+    return OrderReceived(
+        account=request.account,
+        order_id=request.order_id,
+        verdict=verdict,
+        reason=reason,
+        wall_ns=now.wall_ns,
+        market_ns=now.market_ns,
+        terms=request.terms,
+        fills=fills,
+    )

@@ -1,0 +1,1 @@
+"""What the two markets remember, as entries, as the sum of entries, and as a file."""

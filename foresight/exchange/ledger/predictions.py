@@ -1,0 +1,195 @@
+"""What the prediction market remembers: accounts, orders, fills, positions and every request.
+
+Owns `Ledger`, the fold over the entries of `ledger_entries`. An entry is written to disk before it
+is applied and before anyone is answered (see `ledger_file`), so a killed exchange forgets nothing
+it acknowledged.
+
+Must never enter: files, clocks, books, wire formats, decisions: an entry is already a fact.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from foresight.exchange.ledger.prediction_entries import (
+    AccountOpened,
+    Entry,
+    Fill,
+    OrderCanceled,
+    OrderFilled,
+    OrderReceived,
+    Status,
+    Terms,
+    WindowRuled,
+    WindowSettled,
+)
+
+
+class Order(msgspec.Struct):
+    """An order that was accepted or killed; changes only through entries."""
+
+    id: str
+    account: str
+    terms: Terms
+    status: Status
+    wall_ns: int
+    fills: list[Fill]
+    filled_micro: int = 0
+    cash_micro: int = 0
+    fee_micro: int = 0
+
+    @property
+    def left_micro(self) -> int:
+        """Shares not filled, x 10**6."""
+        return self.terms.size_micro - self.filled_micro
+
+
+class Position(msgspec.Struct):
+    """Shares of one token in one account.
+
+    `cost_micro` is what the shares still held were bought for, without fees; `paid_micro` and
+    `fee_micro` are totals since the position began; `realized_micro` is profit without fees.
+    """
+
+    token: str
+    slug: str
+    outcome: str
+    wallet: str
+    size_micro: int = 0
+    cost_micro: int = 0
+    bought_micro: int = 0
+    fee_micro: int = 0
+    realized_micro: int = 0
+    closed_ns: int = 0
+
+
+class Account(msgspec.Struct):
+    """One owner: cash, open positions by token, and closed ones."""
+
+    id: str
+    balance_micro: int
+    positions: dict[str, Position]
+    closed: list[Position]
+
+
+class Ledger:
+    """The fold over entries. Read-only for everyone but `apply`."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self.accounts: dict[str, Account] = {}
+        self.orders: dict[str, Order] = {}
+        self.live: dict[str, Order] = {}
+        self.requests: list[OrderReceived] = []
+        self.rulings: dict[str, WindowRuled] = {}
+        self.settlements: dict[str, WindowSettled] = {}
+
+    def apply(self, entry: Entry) -> None:
+        """Take one fact in."""
+        match entry:
+            case AccountOpened():
+                self.accounts[entry.account] = Account(entry.account, entry.balance_micro, {}, [])
+            case OrderReceived():
+                self._apply_request(entry)
+            case OrderFilled():
+                order = self.orders[entry.order_id]
+                self._apply_fill(order, entry.fill)
+                if order.left_micro == 0:
+                    self._finish(order, "MATCHED")
+            case OrderCanceled():
+                self._finish(self.orders[entry.order_id], "CANCELED")
+            case WindowRuled():
+                self.rulings[entry.slug] = entry
+            case WindowSettled():
+                self._apply_settlement(entry)
+
+    def free_micro(self, account_id: str) -> int:
+        """Return the cash of an account that no resting order has claimed, in micro-USDC."""
+        claimed = sum(
+            -(-order.left_micro * order.terms.cents // 100)
+            for order in self.live.values()
+            if order.account == account_id and order.terms.is_buy
+        )
+        return self.accounts[account_id].balance_micro - claimed
+
+    def free_shares_micro(self, account_id: str, token: str) -> int:
+        """Return the shares of a token that no resting order has claimed, x 10**6."""
+        position = self.accounts[account_id].positions.get(token)
+        claimed = sum(
+            order.left_micro
+            for order in self.live.values()
+            if order.account == account_id and order.terms.token == token and not order.terms.is_buy
+        )
+        return (position.size_micro if position else 0) - claimed
+
+    def open_slugs(self) -> Sequence[str]:
+        """Return the windows in which somebody holds shares or waits with an order."""
+        held = {
+            position.slug
+            for account in self.accounts.values()
+            for position in account.positions.values()
+        }
+        return sorted(held | {order.terms.slug for order in self.live.values()})
+
+    def _apply_request(self, entry: OrderReceived) -> None:
+        self.requests.append(entry)
+        if entry.verdict in {"duplicate", "refused"}:
+            return
+        order = Order(entry.order_id, entry.account, entry.terms, "LIVE", entry.wall_ns, [])
+        self.orders[order.id] = order
+        self.live[order.id] = order
+        for fill in entry.fills:
+            self._apply_fill(order, fill)
+        if order.left_micro == 0:
+            self._finish(order, "MATCHED")
+        elif entry.terms.time_in_force in {"FAK", "FOK"}:
+            self._finish(order, "MATCHED" if entry.fills else "CANCELED")
+
+    def _finish(self, order: Order, status: Status) -> None:
+        order.status = status
+        self.live.pop(order.id, None)
+
+    def _apply_fill(self, order: Order, fill: Fill) -> None:
+        account = self.accounts[order.account]
+        terms = order.terms
+        order.fills.append(fill)
+        order.filled_micro += fill.size_micro
+        order.cash_micro += fill.cash_micro
+        order.fee_micro += fill.fee_micro
+        position = account.positions.get(terms.token)
+        if position is None:
+            position = Position(terms.token, terms.slug, terms.outcome, terms.wallet)
+            account.positions[terms.token] = position
+        position.fee_micro += fill.fee_micro
+        if terms.is_buy:
+            account.balance_micro -= fill.cash_micro + fill.fee_micro
+            position.size_micro += fill.size_micro
+            position.cost_micro += fill.cash_micro
+            position.bought_micro += fill.size_micro
+        else:
+            account.balance_micro += fill.cash_micro - fill.fee_micro
+            _reduce(position, size_micro=fill.size_micro, income_micro=fill.cash_micro)
+        if position.size_micro == 0:
+            _close(account, position, fill.wall_ns)
+
+    def _apply_settlement(self, entry: WindowSettled) -> None:
+        self.settlements[entry.slug] = entry
+        for payout in entry.payouts:
+            account = self.accounts[payout.account]
+            position = account.positions[payout.token]
+            account.balance_micro += payout.payout_micro
+            _reduce(position, size_micro=payout.size_micro, income_micro=payout.payout_micro)
+            _close(account, position, entry.wall_ns)
+
+
+def _reduce(position: Position, *, size_micro: int, income_micro: int) -> None:
+    cost = position.cost_micro * size_micro // position.size_micro
+    position.size_micro -= size_micro
+    position.cost_micro -= cost
+    position.realized_micro += income_micro - cost
+
+
+def _close(account: Account, position: Position, wall_ns: int) -> None:
+    position.closed_ns = wall_ns
+    account.closed.append(position)
+    del account.positions[position.token]

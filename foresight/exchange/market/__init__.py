@@ -1,0 +1,1 @@
+"""The prediction market as arithmetic: windows, worth, books, what an order gets, fees."""

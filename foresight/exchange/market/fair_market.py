@@ -1,0 +1,120 @@
+"""The prediction market without a network: candles, a window and a time give a book and a result.
+
+Owns `FairMarket`, the pure interface a backtest uses in-process and the server uses over HTTP: the
+same numbers either way. Must never enter: accounts, orders, faults, wire formats, clocks.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from foresight.exchange.market.pricing import Book, probability_up, quote
+from foresight.exchange.market.windows import (
+    TIMEFRAME_SECONDS,
+    Result,
+    Side,
+    Window,
+    decide,
+    window_at,
+)
+from foresight.exchange.market_clock import NS_PER_MINUTE, NS_PER_SECOND
+from foresight.exchange.prices.tape import Tape
+
+LISTED_AHEAD_NS: Final = 3600 * NS_PER_SECOND
+"""Windows can be traded from one hour before they start (the real venue: a day)."""
+
+SLOT_NS: Final = 5 * NS_PER_SECOND
+"""The book changes with every knot of the tape."""
+
+
+class FairMarket:
+    """Books and results of every window of a tape."""
+
+    def __init__(self, tape: Tape, *, seed: int) -> None:
+        """Wrap a tape.
+
+        Args:
+            tape: Prices.
+            seed: What the depth of the books depends on.
+        """
+        self._tape = tape
+        self._seed = seed
+
+    @property
+    def tape(self) -> Tape:
+        """The prices behind the market."""
+        return self._tape
+
+    def exists(self, window: Window) -> bool:
+        """Say whether the market can ever settle a window: known asset, prices at both ends."""
+        source = self._tape.source
+        end = source.end_minute
+        return (
+            window.asset in source.assets
+            and window.start_ns >= (source.first_minute + 1) * NS_PER_MINUTE
+            and (end is None or window.end_ns <= end * NS_PER_MINUTE)
+        )
+
+    def is_tradable(self, window: Window, market_ns: int) -> bool:
+        """Say whether a window takes orders at an instant: listed and not ended."""
+        listed_ns = window.start_ns - LISTED_AHEAD_NS
+        return self.exists(window) and listed_ns <= market_ns < window.end_ns
+
+    def running(self, market_ns: int, *, ahead: int = 1) -> Iterator[Window]:
+        """Yield each slot's running window and the `ahead` windows after it.
+
+        Args:
+            market_ns: Now, market time.
+            ahead: How many later windows of each slot, 0 to 4.
+        """
+        for asset in self._tape.source.assets:
+            for timeframe, length_s in TIMEFRAME_SECONDS.items():
+                current = window_at(asset, timeframe, market_ns)
+                for step in range(ahead + 1):
+                    start_s = current.start_s + step * length_s
+                    window = Window(asset, timeframe, start_s)
+                    if self.exists(window):
+                        yield window
+
+    def reference(self, window: Window, market_ns: int) -> float | None:
+        """Return the price to beat, or None before the window starts."""
+        if market_ns < window.start_ns:
+            return None
+        return self._tape.price_at(window.asset, window.start_ns)
+
+    def final(self, window: Window, market_ns: int) -> float | None:
+        """Return the last price at the window's end, or None before it ends."""
+        if market_ns < window.end_ns:
+            return None
+        return self._tape.price_at(window.asset, window.end_ns)
+
+    def probability_up(self, window: Window, market_ns: int) -> float:
+        """Return the fair probability of Up given the path so far; one half before the start."""
+        reference = self.reference(window, market_ns)
+        price = self._tape.price_at(window.asset, min(market_ns, window.end_ns))
+        if reference is None or price is None:
+            return 0.5
+        left_ns = max(0, window.end_ns - market_ns)
+        return probability_up(
+            price=price,
+            reference=reference,
+            sigma=self._tape.sigma(window.asset, market_ns // NS_PER_MINUTE),
+            minutes_left=left_ns / NS_PER_MINUTE,
+        )
+
+    def book(self, window: Window, side: Side, market_ns: int) -> Book:
+        """Return the synthetic book of one outcome at an instant before the window's end."""
+        up = quote(
+            self.probability_up(window, market_ns),
+            self._seed,
+            window.slug,
+            market_ns // SLOT_NS,
+        )
+        return up if side is Side.UP else up.mirrored()
+
+    def result(self, window: Window, market_ns: int) -> Result | None:
+        """Return how a window ended, or None while it runs or where prices are missing."""
+        reference = self.reference(window, market_ns)
+        final = self.final(window, market_ns)
+        if reference is None or final is None:
+            return None
+        return decide(reference=reference, final=final)

@@ -1,0 +1,1 @@
+"""The prediction venue over HTTP: who may ask, identifiers, what its JSON says, and its routes."""

@@ -1,0 +1,172 @@
+"""The clob's wire format: books, orders and trades of the prediction venue.
+
+Owns their JSON shape as `ccxt.prediction.polymarket` 4.5.90 reads it. Prices and sizes are texts,
+the best price of a book is last. Must never enter: HTTP, clocks, decisions, signatures.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from foresight.exchange.chance import key_of
+from foresight.exchange.ledger.prediction_entries import Fill, OrderReceived
+from foresight.exchange.ledger.predictions import Order
+from foresight.exchange.market.fees import RATE_PERCENT
+from foresight.exchange.market.pricing import Book, Level
+from foresight.exchange.market.windows import Side, Window, parse_slug
+from foresight.exchange.market_clock import NS_PER_MS, NS_PER_SECOND
+from foresight.exchange.polymarket import tokens
+from foresight.exchange.polymarket.gamma_messages import MIN_SIZE, TICK
+from foresight.exchange.polymarket.wire_numbers import cents_text, decimal
+
+Json = dict[str, Any]
+
+LAST_PAGE: Final = "LTE="
+"""Cursor that says there is no further page (base64 of -1, as the real venue)."""
+
+_ZERO_ADDRESS: Final = "0x" + "0" * 40
+
+
+def book(window: Window, side: Side, levels: Book, *, market_ns: int) -> Json:
+    """Return an order book; the best price is last on both sides, as the real venue sends it."""
+    token = tokens.token_id(window, side)
+    stamp = market_ns // NS_PER_MS
+    return {
+        "market": tokens.condition_id(window),
+        "asset_id": token,
+        "timestamp": str(stamp),
+        "hash": f"{key_of(token, stamp, levels):040x}",
+        "bids": [_level(level) for level in reversed(levels.bids)],
+        "asks": [_level(level) for level in reversed(levels.asks)],
+        "min_order_size": MIN_SIZE,
+        "tick_size": TICK,
+        "neg_risk": False,
+        "last_trade_price": cents_text(_middle_cents(levels)),
+    }
+
+
+def middle(levels: Book) -> str:
+    """Return the middle of the best prices as decimal text."""
+    best_bid = levels.bids[0].cents if levels.bids else 0
+    best_ask = levels.asks[0].cents if levels.asks else 100
+    return decimal((best_bid + best_ask) * 5_000)
+
+
+def _middle_cents(levels: Book) -> int:
+    best = levels.bids or levels.asks
+    return best[0].cents if best else 50
+
+
+def _level(level: Level) -> Json:
+    return {"price": cents_text(level.cents), "size": decimal(level.size_micro)}
+
+
+def submission(entry: OrderReceived, status: str) -> Json:
+    """Return the answer to an accepted order."""
+    shares = sum(fill.size_micro for fill in entry.fills)
+    cash = sum(fill.cash_micro for fill in entry.fills)
+    taking, making = (shares, cash) if entry.terms.is_buy else (cash, shares)
+    return {
+        "errorMsg": "",
+        "orderID": entry.order_id,
+        "takingAmount": decimal(taking) if shares else "",
+        "makingAmount": decimal(making) if shares else "",
+        "status": status.lower(),
+        "transactionsHashes": [fill.id for fill in entry.fills],
+        "success": True,
+    }
+
+
+def order(one: Order, window: Window, owner: str) -> Json:
+    """Return an order as ``GET /data/order`` shows it; `owner` is the API key."""
+    terms = one.terms
+    return {
+        "id": one.id,
+        "status": one.status,
+        "owner": owner,
+        "maker_address": terms.wallet,
+        "market": tokens.condition_id(window),
+        "asset_id": terms.token,
+        "side": "BUY" if terms.is_buy else "SELL",
+        "original_size": decimal(terms.size_micro),
+        "size_matched": decimal(one.filled_micro),
+        "price": cents_text(terms.cents),
+        "outcome": terms.outcome,
+        "expiration": str(terms.expires_s),
+        "order_type": terms.time_in_force,
+        "associate_trades": [fill.id for fill in one.fills],
+        "created_at": one.wall_ns // NS_PER_SECOND,
+    }
+
+
+def trade(one: Order, fill: Fill, window: Window, owner: str) -> Json:
+    """Return one fill as ``GET /data/trades`` shows it.
+
+    ``fee`` and ``cash`` are ours: the exact amounts in USDC, which the real venue leaves to be
+    computed from the fee schedule.
+    """
+    terms = one.terms
+    side = "BUY" if terms.is_buy else "SELL"
+    counterparty = "0x" + fill.id[4:]
+    shared = {
+        "price": cents_text(fill.cents),
+        "fee_rate_bps": "0" if fill.is_maker else str(100 * RATE_PERCENT),
+        "outcome": terms.outcome,
+        "asset_id": terms.token,
+    }
+    seconds = str(fill.wall_ns // NS_PER_SECOND)
+    return shared | {
+        "id": fill.id,
+        "taker_order_id": counterparty if fill.is_maker else one.id,
+        "market": tokens.condition_id(window),
+        "side": side,
+        "size": decimal(fill.size_micro),
+        "status": "CONFIRMED",
+        "match_time": seconds,
+        "last_update": seconds,
+        "bucket_index": 0,
+        "owner": owner,
+        "maker_address": terms.wallet if fill.is_maker else _ZERO_ADDRESS,
+        "transaction_hash": fill.id,
+        "trader_side": "MAKER" if fill.is_maker else "TAKER",
+        "maker_orders": [
+            shared
+            | {
+                "order_id": one.id if fill.is_maker else counterparty,
+                "owner": owner if fill.is_maker else "",
+                "maker_address": terms.wallet if fill.is_maker else _ZERO_ADDRESS,
+                "matched_amount": decimal(fill.size_micro),
+                "side": side,
+            }
+        ],
+        "fee": decimal(fill.fee_micro),
+        "cash": decimal(fill.cash_micro),
+    }
+
+
+def page(rows: Iterable[Json]) -> Json:
+    """Return rows as the one and last page of a listing."""
+    data = list(rows)
+    return {"data": data, "next_cursor": LAST_PAGE, "limit": len(data), "count": len(data)}
+
+
+def trades(orders: Iterable[Order], owner_of: Callable[[str], str]) -> list[Json]:
+    """Return every fill of some orders, newest first.
+
+    Args:
+        orders: Which.
+        owner_of: Gives the API key of an account.
+    """
+    rows = [
+        (fill.wall_ns, trade(one, fill, window_of(one), owner_of(one.account)))
+        for one in orders
+        for fill in one.fills
+    ]
+    rows.sort(key=lambda row: row[0], reverse=True)
+    return [row for _, row in rows]
+
+
+def window_of(one: Order) -> Window:
+    """Return the window an order is about."""
+    window = parse_slug(one.terms.slug)
+    assert window is not None
+    return window

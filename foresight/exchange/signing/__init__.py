@@ -1,0 +1,1 @@
+"""Who signed a request: hashes and signatures, of either venue."""
