@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -70,8 +71,10 @@ def test_status_says_that_nothing_runs_and_shows_the_record_all_the_same(
     assert json.loads(done.stdout)["cycle"] == 7
 
 
-def test_a_damaged_record_is_refused(project: Project) -> None:
+def test_a_damaged_record_that_no_journal_proves_is_refused(project: Project) -> None:
+    """With its journal it is brought back; see `test_state_repair`."""
     project.record(record_of())
+    shutil.rmtree(project.home / "journal")
     path = project.home / "state" / "record.json"
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
