@@ -1,7 +1,7 @@
 """The spot venue's signed side over HTTP: /api/v3 orders and balances.
 
 Owns the routes, their parameters and error codes. Must never enter: decisions (see `spot_desk`),
-shapes of JSON (see `binance_messages`), faults.
+shapes of JSON (see `messages`), faults.
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
 """The spot venue's public side over HTTP: /api/v3 market data.
 
 Owns the routes, their parameters and caches of rendered candles. Must never enter: orders, shapes
-of JSON (see `binance_messages`), faults.
+of JSON (see `messages`), faults.
 """
 
 import json

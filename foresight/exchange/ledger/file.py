@@ -4,7 +4,7 @@ Owns the directory: its lock, its first line (the timeline, which refuses anothe
 with fsync, and reading back after a crash. Only an unfinished last line is dropped: nobody was
 answered for it.
 
-Must never enter: what entries mean (see `ledger`, `spot`).
+Must never enter: what entries mean (see `predictions`, `spot`).
 """
 
 import fcntl

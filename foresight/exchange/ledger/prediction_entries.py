@@ -1,7 +1,7 @@
 """The facts the prediction market's ledger is made of.
 
 Owns the entries: the only way anything changes, one JSON line each on disk. Must never enter: the
-fold over them (see `ledger`), decisions.
+fold over them (see `predictions`), decisions.
 """
 
 from typing import Literal

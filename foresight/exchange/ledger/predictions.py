@@ -1,8 +1,8 @@
 """What the prediction market remembers: accounts, orders, fills, positions and every request.
 
-Owns `Ledger`, the fold over the entries of `ledger_entries`. An entry is written to disk before it
-is applied and before anyone is answered (see `ledger_file`), so a killed exchange forgets nothing
-it acknowledged.
+Owns `Ledger`, the fold over the entries of `prediction_entries`. An entry is written to disk
+before it is applied and before anyone is answered (see `file`), so a killed exchange forgets
+nothing it acknowledged.
 
 Must never enter: files, clocks, books, wire formats, decisions: an entry is already a fact.
 """

@@ -1,7 +1,7 @@
 """The clob's private side over HTTP: orders, trades, balance.
 
-Owns the routes, their parameters and status codes. Must never enter: decisions (see `desk`),
-shapes of JSON (see `clob_messages`), faults other than asking for them.
+Owns the routes, their parameters and status codes. Must never enter: decisions (see
+`prediction_desk`), shapes of JSON (see `clob_messages`), faults other than asking for them.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

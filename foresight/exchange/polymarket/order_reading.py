@@ -1,7 +1,7 @@
 """Reading a submitted prediction order.
 
 Owns what a well-formed order is: amounts to price and size, token to window, fields to identity.
-Must never enter: HTTP, signatures, whether the order is a good idea (see `desk`).
+Must never enter: HTTP, signatures, whether the order is a good idea (see `prediction_desk`).
 """
 
 from collections.abc import Mapping

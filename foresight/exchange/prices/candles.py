@@ -1,7 +1,7 @@
 """One-minute candles: the shape every price source has, and what lies inside a minute.
 
 Owns `Candle`, the `CandleSource` protocol and the path of trades within a candle. Must never enter:
-where candles come from (see `prices` and `replay`), windows, quotes.
+where candles come from (see `synthetic` and `replay`), windows, quotes.
 """
 
 from collections.abc import Sequence
