@@ -15,15 +15,14 @@ ROOT = Path(__file__).parents[2]
 WORKER = """
 import json, sys
 from pathlib import Path
-from handoff.worker import process as worker_process
 from handoff.release_files import Manifest
+from handoff.worker import process
 from state.record import Timeline
 
 manifest = Manifest(*json.loads(sys.argv[1]))
-options = worker_process.WorkerOptions(
-    home=Path(sys.argv[2]), app="foresight", release=manifest.release, timeline=Timeline(speed=60)
+process.load_workload(
+    manifest, home=Path(sys.argv[2]), app="foresight", timeline=Timeline(speed=60)
 )
-worker_process.load_workload(manifest, options)
 print(json.dumps(sorted(sys.modules)))
 """
 
