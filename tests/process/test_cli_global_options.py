@@ -38,6 +38,7 @@ COMMANDS = {
     "state show": ["state", "show"],
     "state verify": ["state", "verify"],
     "state export": ["state", "export", "{place}/copy"],
+    "state repair": ["state", "repair"],
     "state restore": ["state", "restore", "{place}/nothing"],
     "state migrate": ["state", "migrate", "--plan"],
     "cycles": ["cycles"],
