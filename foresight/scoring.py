@@ -128,7 +128,8 @@ def wilson(won: int, of: int) -> Interval:
     scale = 1.0 + Z_95**2 / of
     middle = (share + Z_95**2 / (2 * of)) / scale
     reach = Z_95 * sqrt(share * (1.0 - share) / of + Z_95**2 / (4 * of**2)) / scale
-    return Interval(max(0.0, middle - reach), min(1.0, middle + reach))
+    # Rounding must not put the share itself outside: at 0 and at 1 it is the bound.
+    return Interval(max(0.0, min(share, middle - reach)), min(1.0, max(share, middle + reach)))
 
 
 def _expectation_interval(tally: Tally) -> Interval:

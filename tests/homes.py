@@ -13,14 +13,30 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_opened: list[LocalStore] = []
+
+
 def open_store(home: Path, **changes: object) -> LocalStore:
+    """Return a store in a home; `close_opened` closes it where the test does not.
+
+    A test that lets its process die leaves the store as it is, with a descriptor that the kernel
+    would have closed.
+    """
     words: dict[str, object] = {
         "app": APP,
         "timeline": Timeline(),
         "now_ns": lambda: NOW_NS,
         "force_filesystem": True,
     }
-    return LocalStore(home / "state", **(words | changes))  # type: ignore[arg-type]
+    store = LocalStore(home / "state", **(words | changes))  # type: ignore[arg-type]
+    _opened.append(store)
+    return store
+
+
+def close_opened() -> None:
+    """Close what `open_store` returned since the last call."""
+    while _opened:
+        _opened.pop().close()
 
 
 def kinds(home: Path) -> list[str]:

@@ -4,7 +4,7 @@ import random
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from foresight.board import MICRO, Result
@@ -43,6 +43,8 @@ def test_wilsons_interval_matches_a_published_value() -> None:
 
 
 @given(st.integers(0, 200), st.integers(1, 200))
+@example(0, 69)
+@example(0, 167)
 def test_wilsons_interval_holds_the_rate(won: int, more: int) -> None:
     interval = wilson(won, won + more)
     assert 0.0 <= interval.low <= won / (won + more) <= interval.high <= 1.0
