@@ -47,6 +47,7 @@ SLOW_CYCLES_MAX: Final = 2  # in a row longer than the period; one more is a fau
 DECIDE_ATTEMPTS_MAX: Final = 3  # fresh inputs may heal what failed; then the cycle is missed
 RESOLVE_ATTEMPTS_MAX: Final = 4  # per effect and cycle; then it is doubtful and carried
 RESOLVE_PAUSE_S: Final = 0.05
+CARRIED_PART: Final = 0.125  # of the budget, for effects of earlier cycles: own ones go first
 LANES_MAX: Final = 16  # effects in flight at once
 IN_FLIGHT_NS: Final = 30 * NS  # how long a request of a dead owner may still arrive
 

@@ -17,7 +17,7 @@ def _mutant(name: str, target: str, source: str, replacement: str, test: str) ->
 SHELL_MUTANTS = (
     _mutant(
         "what is absent is sent again at once",
-        "handoff/worker/effects.py",
+        "handoff/worker/requests.py",
         "        return self.monotonic_ns() > last_ns + IN_FLIGHT_NS",
         "        return self.monotonic_ns() >= last_ns",
         "test_effects_outcomes.py::test_what_is_absent_where_repeats_execute_is_not_"
@@ -25,29 +25,29 @@ SHELL_MUTANTS = (
     ),
     _mutant(
         "a doubtful effect is sent again",
-        "handoff/worker/effects.py",
-        "        may_repeat = planned and self._may_send and not blocked",
-        "        may_repeat = self._may_send and not blocked",
+        "state/absence.py",
+        "    return effect.unproven and absence.repeatable\n",
+        "    return absence.repeatable\n",
         "test_effects_outcomes.py::test_a_doubtful_effect_is_only_ever_asked_about",
     ),
     _mutant(
         "a new owner sends without asking",
-        "handoff/worker/effects.py",
-        "        if planned and self._fresh:",
-        "        if planned:",
+        "handoff/worker/lanes.py",
+        "        if effect.fate is Fate.PLANNED and self._fresh:",
+        "        if effect.fate is Fate.PLANNED:",
         "test_effects_outcomes.py::test_absence_is_final_only_when_no_request_can_be_under_way",
     ),
     _mutant(
         "an accepted effect is sent again",
-        "handoff/worker/effects.py",
-        "        return await self._ask_about(effect, may_repeat=not isinstance(answer, Pending))",
-        "        return await self._ask_about(effect, may_repeat=True)",
+        "handoff/worker/lanes.py",
+        "        return await self._ask_about(effect, may_send=not isinstance(answer, Pending))",
+        "        return await self._ask_about(effect, may_send=True)",
         "test_effects_outcomes.py::test_an_accepted_effect_is_never_sent_again_even_"
         "where_it_is_absent",
     ),
     _mutant(
         "a halted owner sends",
-        "handoff/worker/effects.py",
+        "handoff/worker/lanes.py",
         'blocked = blocked or ("" if self._may_send else "halted")',
         'blocked = blocked or ""',
         "test_effects_outcomes.py::test_while_halted_nothing_is_sent",
@@ -130,7 +130,7 @@ SHELL_MUTANTS = (
     ),
     _mutant(
         "what a release does wrong while it performs is forgotten",
-        "handoff/worker/effects.py",
+        "handoff/worker/requests.py",
         "        if not is_outside(error, self._workload.outside):",
         "        if is_outside(error, self._workload.outside):",
         "test_cycle_weather.py::test_an_effect_whose_code_is_wrong_ends_a_bake_and_is_in_doubt_"
@@ -159,5 +159,70 @@ SHELL_MUTANTS = (
         "isinstance(error, ALWAYS)",
         "test_cycle_weather.py::test_weather_leaves_a_cycle_without_inputs_and_a_bake_where_it_"
         "was[error3]",
+    ),
+    _mutant(
+        "what may execute twice is dropped with its cycle",
+        "handoff/worker/lanes.py",
+        "        return self._requests.doubtful(effect, reason)\n\n    async def _ask_about(",
+        "        return receipt(effect, Outcome.UNKNOWN, reason=reason)\n\n"
+        "    async def _ask_about(",
+        "test_effects_carried.py::test_a_message_outlasts_an_outage_of_several_cycles",
+    ),
+    _mutant(
+        "what is carried is sent while halted",
+        "handoff/worker/carried.py",
+        "        may_send = self._may_send and not blocked",
+        "        may_send = not blocked",
+        "test_effects_carried.py::test_while_halted_what_is_carried_is_kept_and_not_sent",
+    ),
+    _mutant(
+        "what is carried is sent before what it comes after",
+        "handoff/worker/carried.py",
+        "        may_send = self._may_send and not blocked",
+        "        may_send = self._may_send",
+        "test_effects_carried.py::test_what_comes_after_a_carried_effect_waits_for_it",
+    ),
+    _mutant(
+        "an effect goes after one that is carried",
+        "handoff/worker/lanes.py",
+        "        if effect.after in self._carried:",
+        "        if effect.after in self._verdicts:",
+        "test_effects_carried.py::test_a_new_effect_after_a_carried_one_is_refused",
+    ),
+    _mutant(
+        "a new owner asks about earlier cycles first thing",
+        "handoff/worker/cycle.py",
+        "        limit_s = budget_s * CARRIED_PART if self._has_settled else 0",
+        "        limit_s = budget_s * CARRIED_PART",
+        "test_effects_carried.py::test_only_an_owner_that_settled_a_cycle_asks_about_earlier_ones",
+    ),
+    _mutant(
+        "what is carried takes all the time",
+        "handoff/worker/carried.py",
+        "            if self._seconds_left() <= 0:\n                return\n",
+        "",
+        "test_effects_carried.py::test_what_finds_no_time_has_its_turn_in_the_next_cycle",
+    ),
+    _mutant(
+        "what was tried last is tried first",
+        "handoff/worker/effects.py",
+        "        return sorted(effects, key=lambda effect: self._turns[effect.effect_id])",
+        "        return list(effects)",
+        "test_effects_carried.py::test_what_finds_no_time_has_its_turn_in_the_next_cycle",
+    ),
+    _mutant(
+        "what is carried never ends",
+        "handoff/worker/effects.py",
+        "        self._end_carried(left, cycle=cycle, planned_ns=planned_ns)\n",
+        "",
+        "test_effects_carried.py::test_what_is_carried_ends_as_unknown_after_its_last_moment",
+    ),
+    _mutant(
+        "an unproven effect is written off by waiting",
+        "handoff/worker/carried.py",
+        "        behind = self._requests.absence(effect, answer)\n",
+        "        behind = self._requests.absence(effect, answer)\n"
+        "        behind = type(behind)(quiet=True, enforced=True)\n",
+        "test_effects_carried.py::test_an_unproven_effect_is_never_written_off_by_waiting",
     ),
 )

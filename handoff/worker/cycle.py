@@ -18,7 +18,7 @@ import msgspec
 
 from handoff.deciding import cycle_of, decide_once, encode_bodies, health_of, inputs_of
 from handoff.errors import WorkloadFaulty
-from handoff.limits import MS, NS, SLOW_CYCLES_MAX
+from handoff.limits import CARRIED_PART, MS, NS, SLOW_CYCLES_MAX
 from handoff.log_events import LogEvent
 from handoff.outside import fault_words, is_outside
 from handoff.worker.effects import Performer
@@ -96,6 +96,7 @@ class CycleRunner(Generic[BodyT, InputsT]):
         self._log = log
         self._performer = Performer(workload, clock, log)
         self._slow_cycles = 0  # in a row
+        self._has_settled = False  # a cycle, as this owner
 
     async def run(self, record: Record, number: int) -> Record:
         """Run one cycle to its end.
@@ -155,6 +156,7 @@ class CycleRunner(Generic[BodyT, InputsT]):
             change, self._note("settle", number, {"reason": reason} if reason else {})
         )
         self._performer.settled()
+        self._has_settled = True
         fault = raised or slow
         if fault and record.rollout is not None:
             raise WorkloadFaulty(fault)
@@ -182,11 +184,26 @@ class CycleRunner(Generic[BodyT, InputsT]):
         )
 
     async def _perform(self, record: Record, *, fresh: bool) -> Fates:
-        return await self._performer.settle_all(
-            with_room(record.outbox),
+        """Give the cycle's own effects a fate, then try once more for those carried."""
+        outbox, number = with_room(record.outbox), record.progress.cycle
+        carried = [effect for effect in outbox if effect.cycle < number]
+        budget_s, may_send = self._schedule.bounds.budget_ns / NS, not record.control.halted
+        own = await self._performer.settle_all(
+            [effect for effect in outbox if effect.cycle >= number],
             fresh=fresh,
-            limit_s=self._schedule.bounds.budget_ns / 2 / NS,
-            may_send=not record.control.halted,
+            limit_s=budget_s / 2,
+            may_send=may_send,
+            carried=[effect.effect_id for effect in carried],
+        )
+        # An effect whose asking kills must not cost later cycles theirs: who came after such a
+        # death settles the cycle in hand first.
+        limit_s = budget_s * CARRIED_PART if self._has_settled else 0
+        return own | await self._performer.ask_carried(
+            carried,
+            cycle=number,
+            limit_s=limit_s,
+            may_send=may_send,
+            planned_ns=self._schedule.boundary_ns,
         )
 
     def miss(self, number: int, reason: str, stop: Stop | None = None) -> Record:

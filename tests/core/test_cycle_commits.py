@@ -10,7 +10,7 @@ import pytest
 
 from handoff.deciding import replay_with
 from handoff.virtual_time import run_virtual
-from handoff.workload import Unavailable, Unknown, Violation
+from handoff.workload import Unavailable, Violation
 from state import transitions
 from state.cycle_audit import audit_cycles, is_over_budget
 from state.errors import OutcomeUnknown, Refusal, Refused
@@ -222,26 +222,6 @@ def test_ownership_that_is_lost_while_performing_leaves_the_settling_to_the_new_
     record = in_world(story).store.read()
     assert record.progress.phase is Phase.DECIDED
     assert [each.fate for each in record.outbox] == [Fate.PLANNED]
-
-
-def test_a_doubtful_effect_crosses_cycles_until_its_fate_is_proven() -> None:
-    async def story(world: World) -> None:
-        venue = world.app.venue
-        world.app.plans[NEXT] = [order()]
-        venue.answers["order-1"] = [OSError("reset")]
-        venue.lost = {"order-1"}
-        venue.resolving["order-1"] = [Unknown("busy")] * 6
-        first = await world.run()
-        assert [each.fate for each in first.outbox] == [Fate.DOUBTFUL]
-        assert first.receipts == ()
-        second = await world.run()
-        assert second.outbox == ()
-        assert [each.effect_id for each in second.receipts] == ["order-1"]
-        await world.run()
-
-    world = in_world(story)
-    assert world.app.venue.sent == ["order-1"]
-    assert world.body().outcomes == ["order-1 confirmed"]
 
 
 def test_inputs_that_do_not_come_are_decided_without() -> None:

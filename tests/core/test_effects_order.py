@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from handoff.limits import LANES_MAX, NS, RESOLVE_ATTEMPTS_MAX
 from handoff.virtual_time import VirtualClock, run_virtual
-from handoff.worker.effects import Performer, Verdict
+from handoff.worker.effects import Performer
 from handoff.workload import Unknown, receipt
 from state.record import Effect, Fate, Outcome, Receipt
 from tests.engine_world import START_NS, Application, LogBook, Venue, order
+
+if TYPE_CHECKING:
+    from handoff.worker.requests import Verdict
 
 
 def settled(

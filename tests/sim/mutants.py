@@ -27,7 +27,9 @@ BELIEF: Final = "handoff/believed_clock.py"
 REQUIREMENTS: Final = "state/requirements.py"
 OUTBOX: Final = "state/outbox.py"
 FOLLOWER: Final = "handoff/worker/follower.py"
-EFFECTS: Final = "handoff/worker/effects.py"
+REQUESTS: Final = "handoff/worker/requests.py"
+LANES: Final = "handoff/worker/lanes.py"
+ABSENCE: Final = "state/absence.py"
 WORKER: Final = "handoff/worker/life.py"
 CYCLE: Final = "handoff/worker/cycle.py"
 RECOVERY: Final = "state/recovery.py"
@@ -93,23 +95,23 @@ MUTANTS: Final = (
     ),
     _one(
         "an effect with an unknown outcome is sent again blindly",
-        EFFECTS,
-        "return await self._ask_about(effect, may_repeat=not isinstance(answer, Pending))",
+        LANES,
+        "return await self._ask_about(effect, may_send=not isinstance(answer, Pending))",
         "return await self._send_until(effect)",
     ),
     _one(
         "a doubtful effect is sent again",
-        EFFECTS,
-        "        if effect.delivery is Delivery.BY_ID:\n            return await self._ask_about(",
-        "        if effect.delivery is Delivery.BY_ID and not planned:\n"
-        "            return await self._send_until(effect)\n"
-        "        if effect.delivery is Delivery.BY_ID:\n            return await self._ask_about(",
+        LANES,
+        "            case Delivery.BY_ID:\n",
+        "            case Delivery.BY_ID if effect.fate is Fate.DOUBTFUL:\n"
+        "                return await self._send_until(effect)\n"
+        "            case Delivery.BY_ID:\n",
     ),
     _one(
         "a new owner sends what the dead one planned without asking",
-        EFFECTS,
-        "        if planned and self._fresh:",
-        "        if planned:",
+        LANES,
+        "        if effect.fate is Fate.PLANNED and self._fresh:",
+        "        if effect.fate is Fate.PLANNED:",
     ),
     Mutant(
         "a cycle settles without fates",
@@ -130,15 +132,15 @@ MUTANTS: Final = (
     ),
     _one(
         "absence is final although a request may be under way",
-        EFFECTS,
-        "if quiet and over:",
-        "if over:",
+        ABSENCE,
+        "(absence.quiet and not effect.unproven)",
+        "(not effect.unproven)",
     ),
     _one(
         "what is absent is sent again although a request may be under way",
-        EFFECTS,
-        "if (quiet or answer.repeatable) and not over:",
-        "if not over:",
+        ABSENCE,
+        "        return final or absence.repeatable",
+        "        return True",
     ),
     Mutant(
         "a take has no deadline, and the owner does not read before it decides",
@@ -193,17 +195,17 @@ MUTANTS: Final = (
         "the bound of requests under way is counted on the wall clock",
         (
             Edit(
-                EFFECTS,
+                REQUESTS,
                 "self._owned_since_ns = clock.monotonic_ns()",
                 "self._owned_since_ns = clock.now_ns()",
             ),
             Edit(
-                EFFECTS,
+                REQUESTS,
                 "self._sent_ns[effect.effect_id] = self._clock.monotonic_ns()",
                 "self._sent_ns[effect.effect_id] = self._clock.now_ns()",
             ),
             Edit(
-                EFFECTS,
+                REQUESTS,
                 "return self.monotonic_ns() > last_ns + IN_FLIGHT_NS",
                 "return self._clock.now_ns() > last_ns + IN_FLIGHT_NS",
             ),

@@ -1,0 +1,157 @@
+"""One attempt and one question: what the application does outside, and what its answer is worth.
+
+Owns the bound of each and the meaning of an unknown outcome, and remembers which requests may
+still be under way. In which order effects go is in `lanes`, what becomes of those of earlier
+cycles in `carried`. What an effect is, is the application's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Protocol
+
+from handoff.limits import IN_FLIGHT_NS
+from handoff.log_events import LogEvent
+from handoff.outside import fault_words, is_outside
+from handoff.workload import Absent, Pending, Unknown, is_json, receipt
+from state.absence import Absence
+from state.record import Effect, Fate, Outcome, Receipt
+
+if TYPE_CHECKING:
+    from handoff.logs import Log
+    from handoff.worker.ports import Clock
+
+Verdict = Receipt | Fate
+"""A receipt, or `Fate.DOUBTFUL`."""
+
+
+class Outside(Protocol):
+    """The application's way to the outside world: what `Workload` does with effects."""
+
+    @property
+    def outside(self) -> tuple[type[Exception], ...]:
+        """See `Workload.outside`."""
+        ...
+
+    async def perform(self, effect: Effect) -> Receipt | Pending:
+        """See `Workload.perform`."""
+        ...
+
+    async def resolve(self, effect: Effect) -> Receipt | Absent | Unknown:
+        """See `Workload.resolve`."""
+        ...
+
+
+class Requests:
+    """Sends and asks for one worker and one epoch, and remembers what may be under way.
+
+    It is made when the worker comes to own: a request of the owner before it was started
+    earlier than that, because that owner had settled or is proven dead.
+
+    Args:
+        workload: The application.
+        clock: Time. Bounds go by its monotonic side, so that a clock that is set can neither
+            cut an attempt short nor make a request under way look arrived.
+        log: Where doubtful effects are reported.
+    """
+
+    def __init__(self, workload: Outside, clock: Clock, log: Log) -> None:
+        """Keep the parts and the moment."""
+        self._workload = workload
+        self._clock = clock
+        self._log = log
+        self._owned_since_ns = clock.monotonic_ns()
+        self._sent_ns: dict[str, int] = {}
+        self._fault = ""
+
+    def fault(self) -> str:
+        """Return what the release itself did wrong since the last call, or an empty string.
+
+        An effect whose attempt raised has an unknown outcome all the same.
+        """
+        fault, self._fault = self._fault, ""
+        return fault
+
+    async def send(self, effect: Effect, timeout_s: float) -> Receipt | Pending | Unknown:
+        """Attempt an effect once. Whatever goes wrong, the outcome is unknown."""
+        limit = asyncio.timeout(timeout_s)
+        try:
+            async with limit:
+                answer = await self._workload.perform(effect)
+        except Exception as error:  # noqa: BLE001 - any exception means unknown, by contract
+            if limit.expired() and isinstance(error, TimeoutError):
+                return Unknown(f"no answer within {timeout_s:.2f} s")
+            return self._raised("perform", error)
+        finally:
+            self._sent_ns[effect.effect_id] = self._clock.monotonic_ns()
+        return answer if isinstance(answer, Pending) else _checked(answer, effect, "perform")
+
+    async def ask(self, effect: Effect, timeout_s: float) -> Receipt | Absent | Unknown:
+        """Ask once what became of an effect."""
+        limit = asyncio.timeout(timeout_s)
+        try:
+            async with limit:
+                answer = await self._workload.resolve(effect)
+        except Exception as error:  # noqa: BLE001 - an answer that fails is no answer
+            if limit.expired() and isinstance(error, TimeoutError):
+                return Unknown(f"no answer within {timeout_s:.2f} s")
+            return self._raised("resolve", error)
+        return answer if isinstance(answer, Absent) else _checked(answer, effect, "resolve")
+
+    def _raised(self, stage: str, error: Exception) -> Unknown:
+        if not is_outside(error, self._workload.outside):
+            self._fault = self._fault or fault_words(stage, error)
+        return Unknown(f"{type(error).__name__}: {error}")
+
+    def absence(self, effect: Effect, answer: Absent) -> Absence:
+        """Return what stands behind the word that there is no such effect."""
+        quiet = self._no_request_under_way(effect)
+        return Absence(quiet=quiet, enforced=answer.enforced, repeatable=answer.repeatable)
+
+    def is_expired(self, effect: Effect) -> bool:
+        """Tell whether it is too late to send an effect, by this worker's clock."""
+        return effect.not_after_ns is not None and self.now_ns() >= effect.not_after_ns
+
+    def _no_request_under_way(self, effect: Effect) -> bool:
+        """Tell whether every request that was ever started must have arrived by now."""
+        last_ns = max(self._sent_ns.get(effect.effect_id, 0), self._owned_since_ns)
+        return self.monotonic_ns() > last_ns + IN_FLIGHT_NS
+
+    def settled(self, effect_id: str) -> None:
+        """Forget when an effect was sent last: the record has its receipt."""
+        self._sent_ns.pop(effect_id, None)
+
+    def now_ns(self) -> int:
+        """Return wall-clock time, nanoseconds UTC."""
+        return self._clock.now_ns()
+
+    def monotonic_ns(self) -> int:
+        """Return time that never steps."""
+        return self._clock.monotonic_ns()
+
+    async def pause(self, seconds: float) -> None:
+        """Wait between two asks."""
+        await self._clock.pause(seconds)
+
+    def doubtful(self, effect: Effect, reason: str) -> Fate:
+        """Report that an outcome stays unknown for now."""
+        self._log.write(LogEvent.EFFECT_DOUBTFUL, effect=effect.effect_id, reason=reason)
+        return Fate.DOUBTFUL
+
+    def ended(self, effect: Effect, reason: str) -> Receipt:
+        """Report that an outcome stays unknown for good."""
+        self._log.write(LogEvent.EFFECT_DOUBTFUL, effect=effect.effect_id, reason=reason)
+        return receipt(effect, Outcome.UNKNOWN, reason=reason)
+
+
+def _checked(answer: object, effect: Effect, what: str) -> Receipt | Unknown:
+    """Take only an answer that is one, and about this effect; anything else proves nothing."""
+    if isinstance(answer, Unknown):
+        return answer
+    if not isinstance(answer, Receipt):
+        return Unknown(f"{what} returned {type(answer).__name__}")
+    if answer.effect_id != effect.effect_id:
+        return Unknown(f"{what} returned the receipt of {answer.effect_id}")
+    if not is_json(answer.payload):
+        return Unknown(f"{what} returned a receipt that cannot be stored")
+    return answer
