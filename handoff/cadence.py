@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from handoff.limits import NS, Bounds, bounds_for
+from state.record import Cadence as Numbering
 
 BUDGET_PART: Final = 0.75  # of a period: leaves room for two commits and a handoff
 
@@ -84,6 +85,11 @@ class Schedule:
         self.cadence = cadence
         self.timeline = timeline
         self.bounds: Bounds = bounds_for(cadence.period_ns // timeline.speed, cadence.budget_ns)
+
+    def recorded(self) -> Numbering:
+        """Return what a record says of the moments that its cycle numbers mean."""
+        period_ns, offset_ns = self.cadence.period_ns, self.cadence.offset_ns
+        return Numbering(period_ns=period_ns, offset_ns=offset_ns)
 
     def cycle_at(self, wall_ns: int) -> int:
         """Return the number of the cycle that contains a wall-clock instant."""

@@ -88,8 +88,9 @@ class Simulation:
         self.records: list[Record] = []
         self.bodies: list[Any] = []
         self._store = MemoryStore(app=APP, timeline=timeline, now_ns=self._time_ns)
-        settled = self._schedule(workload).cycle_at(start_ns - 1)
-        record = Record(app=APP, timeline=timeline, progress=Progress(cycle=settled))
+        schedule = self._schedule(workload)
+        progress = Progress(cycle=schedule.cycle_at(start_ns - 1))
+        record = Record(app=APP, timeline=timeline, progress=progress, cadence=schedule.recorded())
         self._store.create(record)
 
     @property

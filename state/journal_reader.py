@@ -7,6 +7,7 @@ newline yet is not there yet.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -28,6 +29,7 @@ from state.journal_frames import (
     peek,
     why_broken,
 )
+from state.numbering import Place
 from state.pruned import NAME, Pruned, decode_pruned
 from state.seal import SealBroken
 
@@ -111,6 +113,21 @@ def newest_lines(directory: Path, lines_max: int = 2) -> tuple[Line, ...]:
         return tuple(decode_unchecked(data) for data in tail)
     except (FileNotFoundError, SealBroken):
         return ()  # rotated away meanwhile, or not to be believed: nothing is known
+
+
+def read_places(directory: Path) -> Iterator[Place]:
+    """Yield what the newest segments say of cycles and their moments, oldest first.
+
+    A line beyond reading says nothing; the chain is not looked at.
+    """
+    for segment in segments(directory)[-SEARCHED_SEGMENTS_MAX:]:
+        try:
+            with segment.open("rb") as file:
+                for data in file:
+                    with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
+                        yield msgspec.json.decode(data, type=Place)
+        except FileNotFoundError:
+            continue  # pruned meanwhile
 
 
 class _Left(msgspec.Struct):

@@ -225,4 +225,43 @@ SHELL_MUTANTS = (
         "        behind = type(behind)(quiet=True, enforced=True)\n",
         "test_effects_carried.py::test_an_unproven_effect_is_never_written_off_by_waiting",
     ),
+    _mutant(
+        "the cadence of the record is not looked at",
+        "handoff/worker/gates.py",
+        "(held.period_ns, held.offset_ns) == (own.period_ns, own.offset_ns)",
+        "held.offset_ns == own.offset_ns",
+        "test_worker_numbers.py::test_a_candidate_of_another_cadence_is_refused[9]",
+    ),
+    _mutant(
+        "a follower of another cadence seizes",
+        "handoff/worker/life.py",
+        "            if fault:  # said by",
+        "            if not fault and not fault.isascii():  # said by",
+        "test_worker_numbers.py::test_a_worker_whose_numbers_mean_other_moments_does_not_own_"
+        "though_it_passed_its_gates",
+    ),
+    _mutant(
+        "an owner that finds other moments goes on",
+        "handoff/worker/life.py",
+        "            if self._numbers_fault:",
+        "            if self._numbers_fault is None:",
+        "test_worker_numbers.py::test_an_owner_that_finds_other_moments_gives_ownership_up_and_"
+        "says_so",
+    ),
+    _mutant(
+        "an owner says what nothing proves",
+        "handoff/worker/life.py",
+        "parts.schedule.recorded() if known else None",
+        "parts.schedule.recorded()",
+        "test_worker_numbers.py::test_an_owner_that_nothing_proves_right_decides_and_leaves_it_"
+        "unsaid",
+    ),
+    _mutant(
+        "the journal is asked about its newest lines only",
+        "state/numbering.py",
+        "    known = list(places)\n",
+        "    known = list(places)[-8:]\n",
+        "test_worker_numbers.py::test_where_the_record_does_not_say_it_the_journal_does_behind_"
+        "any_number_of_commands[9]",
+    ),
 )

@@ -17,6 +17,7 @@ from handoff.virtual_time import VirtualClock, run_virtual
 from handoff.wire import Kind, decode, encode
 from handoff.worker.life import Leaving, Worker
 from handoff.worker.ports import Parts
+from state.numbering import Place, newest_numbered
 from tests.engine_world import (
     FIRST,
     START_NS,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from handoff.wish import Wish
     from state.journal_frames import Line
     from state.memory_store import MemoryStore
+    from state.numbering import Numbered
     from state.record import Record, WorkerId
 
 STORY_S_MAX = 100_000  # of virtual time
@@ -118,6 +120,7 @@ class Process:
             me=me,
             log=self.log.log,
             newest_lines=lambda: world.store.journal()[-2:],
+            newest_numbered=world.newest_numbered,
         )
         self.worker = Worker(parts, deploy_id=deploy_id, wish=wish)
         self._life = Freezable(self.worker.run())
@@ -179,6 +182,7 @@ class World:
     Attributes:
         kills: What a kill by another worker does; None where it does nothing.
         killed: Names of the workers that another worker killed, in order.
+        journal_says: What the moments of cycle numbers are read from.
     """
 
     def __init__(self) -> None:
@@ -187,6 +191,7 @@ class World:
         self.venue = Venue()
         self.processes: list[Process] = []
         self.killed: list[str] = []
+        self.journal_says: Callable[[], Numbered | None] = self._numbered
         self.kills: Callable[[Process], None] | None = Process.die
 
     def watch(self, worker: WorkerId) -> _Watched:
@@ -249,6 +254,13 @@ class World:
 
     def body(self) -> Any:  # noqa: ANN401 - plain JSON
         return msgspec.json.decode(self.store.read().body)
+
+    def newest_numbered(self) -> Numbered | None:
+        """What the journal says of the moments that cycle numbers mean."""
+        return self.journal_says()
+
+    def _numbered(self) -> Numbered | None:
+        return newest_numbered(msgspec.json.decode(data, type=Place) for data in self.store.lines)
 
     def lines(self, kind: str) -> list[Line]:
         return [line for line in self.store.journal() if line.kind == kind]

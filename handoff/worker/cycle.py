@@ -45,11 +45,12 @@ if TYPE_CHECKING:
     from handoff.worker.ports import Clock
     from state.outbox import Fates
     from state.planned_stop import Stop
-    from state.record import Control, Record, WorkerId
+    from state.record import Cadence, Control, Record, WorkerId
     from state.store import Change, Store
 
     Evidence = dict[str, str | int | float]
 
+_ITS_OWN_FAULT = (Refusal.EFFECT_REPEATED, Refusal.HALTED, Refusal.OTHER_CADENCE)
 _COMMANDS_MAX = 16  # commands that may land while one cycle is decided
 _LANDED_READS_MAX = 3  # reads that may fail before an unknown outcome is passed on
 
@@ -73,6 +74,8 @@ class CycleRunner(Generic[BodyT, InputsT]):
         me: The owner.
         record: The record as this worker came to own it.
         log: Where trouble is reported.
+        cadence: What its cycle numbers mean, proven to be what those of the journal mean; None
+            where nothing proves it: then its decisions leave it to a later owner to say it.
     """
 
     def __init__(
@@ -85,6 +88,7 @@ class CycleRunner(Generic[BodyT, InputsT]):
         me: WorkerId,
         record: Record,
         log: Log,
+        cadence: Cadence | None = None,
     ) -> None:
         """Keep the parts; the epoch is the record's."""
         self._workload = workload
@@ -94,6 +98,7 @@ class CycleRunner(Generic[BodyT, InputsT]):
         self._me = me
         self._epoch = record.ownership.epoch
         self._log = log
+        self._cadence = cadence
         self._performer = Performer(workload, clock, log)
         self._slow_cycles = 0  # in a row
         self._has_settled = False  # a cycle, as this owner
@@ -284,7 +289,7 @@ class CycleRunner(Generic[BodyT, InputsT]):
             try:
                 return self.commit(change, note)
             except Refused as refused:
-                if refused.refusal in (Refusal.EFFECT_REPEATED, Refusal.HALTED):
+                if refused.refusal in _ITS_OWN_FAULT:
                     raise WorkloadFaulty(refused.detail) from refused
                 commands += 1
                 if refused.refusal is not Refusal.EVIDENCE_STALE or commands > _COMMANDS_MAX:
@@ -315,7 +320,7 @@ class CycleRunner(Generic[BodyT, InputsT]):
             effects=tuple(decision.effects),
             fallback=fallback,
         )
-        return partial(_decide_under, control=cycle.control, decide=decide)
+        return partial(_decide_under, control=cycle.control, decide=decide, cadence=self._cadence)
 
     def _decide_note(
         self, number: int, inputs: InputsT | Unavailable, started_ns: int, *, over_ns: int
@@ -345,11 +350,19 @@ class CycleRunner(Generic[BodyT, InputsT]):
         )
 
 
-def _decide_under(record: Record, *, control: Control, decide: Attempted, attempt: str) -> Record:
+def _decide_under(
+    record: Record,
+    *,
+    control: Control,
+    decide: Attempted,
+    cadence: Cadence | None,
+    attempt: str,
+) -> Record:
     """Commit a decision only under the control that it was made under.
 
     Otherwise the journal would hold a decision that its own record does not lead to.
     """
     if record.control != control:
         raise Refused(Refusal.EVIDENCE_STALE, "a command came while it was decided")
-    return decide(record, attempt=attempt)
+    numbered = transitions.number_by(record, cadence) if cadence else record
+    return decide(numbered, attempt=attempt)

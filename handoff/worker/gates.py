@@ -13,46 +13,71 @@ from typing import TYPE_CHECKING, Any
 from handoff.deciding import shape_fault
 from handoff.gate_verdict import LIMITS_S, GateName, GateVerdict, failed, passed
 from handoff.limits import MS, NS
-from state.commit import CYCLE_KINDS
 from state.errors import SchemaMismatch, StateError
 from state.moments import milliseconds, rfc3339
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable
 
     from handoff.cadence import Schedule
     from handoff.worker.ports import Clock
     from handoff.workload import Workload
-    from state.journal_frames import Line
+    from state.numbering import Numbered
     from state.record import Record
 
+    NewestNumbered = Callable[[], Numbered | None]
 
-def cadence(schedule: Schedule, lines: Sequence[Line]) -> GateVerdict:
-    """Say whether a release begins cycles when the record's cycles began.
+_REMEDY = "another cadence needs a home of its own"
+
+
+def cadence(schedule: Schedule, record: Record, newest: NewestNumbered) -> GateVerdict:
+    """Say whether a release begins cycles when the record's cycles begin.
 
     A cycle is a number. With another period the next one is years away or years late: an owner
     would wait for ever or catch up for ever, and a healthy one would look overdue.
 
     Args:
         schedule: The release's boundaries.
-        lines: The journal's newest, oldest first.
+        record: What its numbers mean, where some owner has said it.
+        newest: Asked otherwise: what the journal says.
     """
-    known = [
-        (each.cycle, each.scheduled_ms)
-        for each in lines
-        if each.kind in CYCLE_KINDS and each.scheduled_ms is not None
-    ]
-    if not known:
+    if record.cadence is not None:
+        fault = cadence_fault(schedule, record)
+        if fault:
+            return failed(GateName.CADENCE, fault)
+        return passed(GateName.CADENCE, f"every {_seconds(record.cadence.period_ns)}, as recorded")
+    known = newest()
+    if known is None or (_has_begun_so(schedule, known) and not known.decided):
         return passed(GateName.CADENCE, "no cycle is recorded yet")
-    cycle, began_ms = known[-1]
-    boundary_ns = schedule.boundary_ns(cycle)
-    if milliseconds(boundary_ns) == began_ms:
-        return passed(GateName.CADENCE, f"cycle {cycle} begins when it did")
+    if _has_begun_so(schedule, known):
+        return passed(GateName.CADENCE, f"cycle {known.cycle} begins when it did")
     reason = (
-        f"cycle {cycle} would have begun at {rfc3339(boundary_ns)}, it did so at "
-        f"{rfc3339(round(began_ms * MS))}: another cadence needs a home of its own"
+        f"cycle {known.cycle} would have begun at {rfc3339(schedule.boundary_ns(known.cycle))}, it "
+        f"did so at {rfc3339(round(known.began_ms * MS))}: {_REMEDY}"
     )
     return failed(GateName.CADENCE, reason)
+
+
+def cadence_fault(schedule: Schedule, record: Record) -> str:
+    """Return how a release's cycle numbers differ from those that the record says, or nothing."""
+    held, own = record.cadence, schedule.cadence
+    if held is None or (held.period_ns, held.offset_ns) == (own.period_ns, own.offset_ns):
+        return ""
+    return (
+        f"its cycles are {_seconds(own.period_ns)} from {_seconds(own.offset_ns)}, those of the "
+        f"record {_seconds(held.period_ns)} from {_seconds(held.offset_ns)}: {_REMEDY}"
+    )
+
+
+def _seconds(nanoseconds: int) -> str:
+    return f"{nanoseconds / NS:g} s"
+
+
+def _has_begun_so(schedule: Schedule, known: Numbered) -> bool:
+    """Tell whether a cycle begins when it did; the first record is made within its cycle."""
+    if known.decided:
+        return milliseconds(schedule.boundary_ns(known.cycle)) == known.began_ms
+    return abs(schedule.cycle_at(round(known.began_ms * MS)) - known.cycle) <= 1
 
 
 async def examine(

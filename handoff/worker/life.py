@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Generic
 
 from handoff.believed_clock import due_members, has_just_booted
 from handoff.errors import WorkloadFaulty
-from handoff.gate_verdict import to_message
+from handoff.gate_verdict import GateName, to_message
 from handoff.limits import (
     CLOSE_S_MAX,
     DECIDE_ATTEMPTS_MAX,
@@ -79,6 +79,7 @@ class Worker(Generic[BodyT, InputsT]):
         self._failures = 0  # of the next cycle, in a row
         self._refused_writes = 0  # by the disk, in a row
         self._reason = ""
+        self._numbers_fault = ""  # how its cycle numbers differ from those of the record
         self._due_said_ns = 0  # boot time at which the launcher was told last
 
     def drain(self) -> None:
@@ -144,9 +145,12 @@ class Worker(Generic[BodyT, InputsT]):
 
     async def _verdicts(self, record: Record, *, way_back: bool) -> AsyncIterator[GateVerdict]:
         parts = self._parts
-        if self._follower.deploy_id:
-            # A standby is of a release that numbered the cycles itself.
-            yield gates.cadence(parts.schedule, parts.newest_lines())
+        numbers = gates.cadence(parts.schedule, record, parts.newest_numbered)
+        if self._follower.deploy_id or not numbers.allows:
+            # A standby is of a release that numbered the cycles itself; it is told only if not.
+            yield numbers
+            if not numbers.allows:
+                return
         async for verdict in gates.examine(parts.workload, record, parts.clock, way_back=way_back):
             yield verdict
         if self._wish.shadow:
@@ -167,6 +171,10 @@ class Worker(Generic[BodyT, InputsT]):
             if self._leave or not follower.has_part(record):
                 self._reason = self._reason or (ASKED if self._leave else "no part left")
                 return Leaving.DRAINED
+            fault = gates.cadence_fault(parts.schedule, record)
+            if fault:  # said by an owner that came after this worker's gates
+                self._reason = f"{GateName.CADENCE}: {fault}"
+                return Leaving.REFUSED
             if await follower.become_owner(record):
                 return None
             await parts.clock.pause(FOLLOW_POLL_S)
@@ -181,6 +189,10 @@ class Worker(Generic[BodyT, InputsT]):
         self._follower.forget_owner()
         self._failures = 0
         self._stops = stops_before(parts.newest_lines())
+        # Again, for it may have been an owner of another cadence that was here since the gates.
+        known = record.cadence or parts.newest_numbered()
+        numbers = gates.cadence(parts.schedule, record, parts.newest_numbered)
+        self._numbers_fault = "" if numbers.allows else f"{numbers.name}: {numbers.reason}"
         runner = CycleRunner(
             workload=parts.workload,
             store=parts.store,
@@ -189,6 +201,8 @@ class Worker(Generic[BodyT, InputsT]):
             me=parts.me,
             record=record,
             log=parts.log,
+            # An owner says what its numbers mean only if the journal proves it.
+            cadence=parts.schedule.recorded() if known else None,
         )
         leaving: Leaving | None = None
         while leaving is None:
@@ -223,6 +237,9 @@ class Worker(Generic[BodyT, InputsT]):
             if record.progress.phase is Phase.DECIDED:
                 record = await runner.finish(record, fresh=False)
                 self._report(record, self._parts.clock.now_ns())
+            if self._numbers_fault:
+                self._reason = self._numbers_fault
+                return Leaving.FAULTY, runner.release(self._reason)
             record = await self._wait_due(record)
             if not self._owns(record):
                 raise Refused(Refusal.NOT_OWNER, "another worker owns it")

@@ -14,6 +14,7 @@ from handoff.cadence import Schedule
 from handoff.logs import Log
 from handoff.workload import BodyT, InputsT, Workload
 from state.journal_frames import Line
+from state.numbering import Numbered
 from state.record import WorkerId
 from state.store import Store
 
@@ -98,12 +99,18 @@ def _no_lines() -> Sequence[Line]:
     return ()
 
 
+def _nothing_numbered() -> Numbered | None:
+    return None
+
+
 class Parts(msgspec.Struct, Generic[BodyT, InputsT], frozen=True, kw_only=True):
     """What a worker is made of; real or simulated.
 
     Attributes:
         newest_lines: Returns the journal's last lines, oldest first, two at least where there
-            are two: what a shadow decides again, and what says when cycles begin.
+            are two: what a shadow decides again.
+        newest_numbered: Returns what the journal says of the moments that cycle numbers mean;
+            asked only where the record does not say it.
     """
 
     workload: Workload[BodyT, InputsT]
@@ -115,3 +122,4 @@ class Parts(msgspec.Struct, Generic[BodyT, InputsT], frozen=True, kw_only=True):
     me: WorkerId
     log: Log
     newest_lines: Callable[[], Sequence[Line]] = _no_lines
+    newest_numbered: Callable[[], Numbered | None] = _nothing_numbered

@@ -30,8 +30,9 @@ from handoff.worker.hosts import LocalHosts
 from handoff.worker.life import Leaving, Worker
 from handoff.worker.ports import Parts
 from state.errors import RecordMissing, StateError
-from state.journal_reader import newest_lines
+from state.journal_reader import newest_lines, read_places
 from state.local_store import LocalStore
+from state.numbering import newest_numbered
 from state.record import Progress, Record, Timeline, WorkerId
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ async def _run(options: WorkerOptions, workload: Workload[object, object]) -> Le
         force_filesystem=options.force_filesystem,
     )
     if options.create:
-        _create_missing(store, options, workload, cycle=schedule.cycle_at(clock.now_ns()))
+        _create_missing(store, options, workload, schedule, now_ns=clock.now_ns())
     hello: dict[str, object] = {
         "wire": WIRE,
         "worker": me.worker,
@@ -116,6 +117,7 @@ async def _run(options: WorkerOptions, workload: Workload[object, object]) -> Le
         me=me,
         log=log,
         newest_lines=partial(newest_lines, options.home / "journal", _LINES_MAX),
+        newest_numbered=lambda: newest_numbered(read_places(options.home / "journal")),
     )
     worker = Worker(parts, deploy_id=options.deploy_id, wish=options.wish)
     loop = asyncio.get_running_loop()
@@ -153,7 +155,12 @@ def _myself(release: str) -> WorkerId:
 
 
 def _create_missing(
-    store: LocalStore, options: WorkerOptions, workload: Workload[object, object], *, cycle: int
+    store: LocalStore,
+    options: WorkerOptions,
+    workload: Workload[object, object],
+    schedule: Schedule,
+    *,
+    now_ns: int,
 ) -> None:
     try:
         store.read()
@@ -163,11 +170,13 @@ def _create_missing(
                 app=options.app,
                 timeline=options.timeline,
                 # The cycle under way counts as settled: the first decision is the next one.
-                progress=Progress(cycle=cycle),
+                progress=Progress(cycle=schedule.cycle_at(now_ns)),
                 attempt=secrets.token_hex(8),
                 # From the first moment on it is known what this release can read: another one
                 # may take before the first decision, and may have to be returned from.
                 schema=workload.body.schema_id,
                 body=workload.body.encode(workload.body.initial()),
+                # Nor can a number mean another moment to it.
+                cadence=schedule.recorded(),
             )
         )

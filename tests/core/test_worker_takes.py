@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import pytest
 from typing_extensions import override
 
-from handoff.cadence import every
 from handoff.limits import NS, YIELD_NS
 from handoff.wire import Kind
 from handoff.worker.life import Leaving
 from handoff.workload import NotReady, Ready, Reconciliation
-from state import transitions
-from state.record import Control, Phase
-from state.store import Note
+from state.record import Phase
 from tests.engine_world import FIRST, PERIOD_S, Application, Body, order, schedule
 from tests.worker_world import World, told
 
@@ -365,38 +361,3 @@ def test_a_busy_owner_steps_aside_for_a_candidate_that_waits() -> None:
         assert world.clock.now_ns() < until_ns
 
     assert "b" in {line.worker for line in told(story).lines("take")}
-
-
-@pytest.mark.parametrize("period_s", [PERIOD_S * 2, PERIOD_S - 1, PERIOD_S + 0.001])
-def test_a_candidate_of_another_cadence_is_refused(period_s: float) -> None:
-    """Its next cycle would be years away, or it would catch up on years and kill who owns."""
-
-    async def story(world: World) -> None:
-        world.start("a")
-        await world.settled(NEXT)
-        app = Application()
-        app.cadence = every(period_s)
-        b = world.start("b", "r2", app=app, deploy_id="d1")
-        assert await b.left() is Leaving.REFUSED
-        [gate] = b.told(Kind.GATE)
-        assert (gate["gate"], gate["passed"]) == ("cadence", False)
-        assert f"cycle {NEXT} would have begun at" in gate["reason"]
-        await world.settled(NEXT + 1)
-
-    world = told(story)
-    assert (set(world.deciders().values()), world.killed) == ({"a"}, [])
-
-
-def test_the_cadence_is_known_behind_a_command_and_before_the_first_cycle() -> None:
-    async def story(world: World) -> None:
-        early = world.start("early", "r2", deploy_id="d1")
-        await world.until(lambda: bool(early.told(Kind.READY)))
-        world.start("a")
-        await world.settled(NEXT)
-        change = partial(transitions.command, control=Control(paused=True), attempt="pause")
-        world.store.transact(change, Note(kind="command"))
-        b = await world.candidate("b", bake=None)
-        said = [each.told(Kind.GATE)[0]["reason"] for each in (early, b)]
-        assert said == ["no cycle is recorded yet", f"cycle {NEXT} begins when it did"]
-
-    told(story)

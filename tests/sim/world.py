@@ -123,6 +123,7 @@ class World:
             progress=Progress(cycle=cycle),
             schema=SCHEMAS[1].schema_id,
             body=SCHEMAS[1].encode(SCHEMAS[1].initial()),
+            cadence=self.schedule.recorded(),
         )
         self.disk.create(record)
         self.checkers = Checkers(
