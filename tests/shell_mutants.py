@@ -264,4 +264,33 @@ SHELL_MUTANTS = (
         "test_worker_numbers.py::test_where_the_record_does_not_say_it_the_journal_does_behind_"
         "any_number_of_commands[9]",
     ),
+    _mutant(
+        "a baking release costs a cycle its limit of owners",
+        "handoff/worker/follower.py",
+        "        if record.rollout is None or record.ownership.release != me.release:",
+        "        if record.rollout is not None or record.ownership.release != me.release:",
+        "test_cycle_given_up.py::test_in_a_bake_a_worker_whose_seize_would_reach_the_limit_leaves",
+    ),
+    _mutant(
+        "one owner more is tried in a bake",
+        "handoff/worker/follower.py",
+        "        return attempts >= ATTEMPTS_MAX and (",
+        "        return attempts > ATTEMPTS_MAX and (",
+        "test_cycle_given_up.py::test_in_a_bake_a_worker_whose_seize_would_reach_the_limit_leaves",
+    ),
+    _mutant(
+        "a cycle that no owner survives is run once more",
+        "handoff/worker/life.py",
+        "            return self._miss(runner, number, GIVEN_UP)\n        record = await",
+        "            pass\n        record = await",
+        "test_cycle_given_up.py::test_a_cycle_that_kills_its_owners_before_the_decision_is_missed_"
+        "after_the_third",
+    ),
+    _mutant(
+        "a cycle in hand that no owner survives is performed once more",
+        "handoff/worker/cycle.py",
+        "given_up(record.outbox) if reason else await",
+        "given_up(record.outbox) if not reason else await",
+        "test_cycle_given_up.py::test_a_decided_cycle_is_given_up_without_a_call_of_the_application",
+    ),
 )

@@ -25,6 +25,7 @@ from handoff.log_events import LogEvent
 from handoff.wire import Kind
 from handoff.workload import BodyT, InputsT, NotReady
 from state import transitions
+from state.attempts import ATTEMPTS_MAX, attempts_after_seize
 from state.errors import Refused, SchemaMismatch, StateError, StateUnusable
 from state.record import Phase, Record, Rollout, WorkerId, evidence_of
 from state.store import Note
@@ -41,6 +42,10 @@ class Follower(Generic[BodyT, InputsT]):
     Args:
         parts: The world it lives in.
         deploy_id: The deploy whose candidate it is, or an empty string for a standby.
+
+    Attributes:
+        spent: Its release bakes, and one owner more would reach the limit of attempts: it
+            leaves, and the previous release goes on.
     """
 
     def __init__(self, parts: Parts[BodyT, InputsT], *, deploy_id: str) -> None:
@@ -55,6 +60,7 @@ class Follower(Generic[BodyT, InputsT]):
         self._killed: WorkerId | None = None  # an overdue owner, by this worker
         self._followed = (-1, -1)  # epoch and cycle for which `follow` said ready
         self._unready: str | None = None  # why it was not, when that was last reported
+        self.spent = False
         self._due: object = None  # evidence, as it was when the next step became due
         self._due_since_ns = 0  # monotonic
 
@@ -85,11 +91,29 @@ class Follower(Generic[BodyT, InputsT]):
         if self._is_successor(record):
             self._end_overdue_owner(record)
             proof = self._proof(record)
+            if proof is not None and self._would_spend_the_bake(record):
+                self.spent = True
+                return False
             if proof is not None and self._knows_or_reads(record):
                 return self._seize(record, proof)
         if self._wants_to_take(record) and await self._ready_for_next(record):
             return self._take(record)
         return False
+
+    def _would_spend_the_bake(self, record: Record) -> bool:
+        """Tell whether the owners of a release that bakes came to grief up to the limit.
+
+        The cycle that no owner survived is given up where it was the cycle's fault; in a bake it
+        is the release's, and the previous one runs it. What was read is read again: a worker
+        that seizes is held by its evidence, one that leaves by nothing.
+        """
+        me = self._parts.me
+        if record.rollout is None or record.ownership.release != me.release:
+            return False
+        attempts = attempts_after_seize(record, worker=me, due=self._is_due(record))
+        return attempts >= ATTEMPTS_MAX and (
+            evidence_of(self._parts.store.read()) == evidence_of(record)
+        )
 
     def _wants_to_take(self, record: Record) -> bool:
         if record.progress.phase is not Phase.SETTLED:

@@ -177,6 +177,9 @@ class Worker(Generic[BodyT, InputsT]):
                 return Leaving.REFUSED
             if await follower.become_owner(record):
                 return None
+            if follower.spent:
+                self._reason = f"{GIVEN_UP}, in the bake of this release"
+                return Leaving.FAULTY
             await parts.clock.pause(FOLLOW_POLL_S)
             newest = parts.store.token()
             if newest != token:

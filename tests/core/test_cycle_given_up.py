@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from handoff.wire import Kind
+from handoff.worker.life import Leaving
 from state.attempts import ATTEMPTS_MAX, GIVEN_UP
 from state.outbox import NO_ROOM, PENDING_MAX
 from state.record import Fate, Outcome, Phase, Record
@@ -77,14 +79,42 @@ def test_a_cycle_that_kills_its_owners_before_the_decision_is_missed_after_the_t
     assert (missed.cycle, missed.worker, missed.evidence) == (FIRST + 2, "d", {"reason": GIVEN_UP})
 
 
+def test_in_a_bake_a_worker_whose_seize_would_reach_the_limit_leaves() -> None:
+    """The cycle is not at fault where another release runs it."""
+
+    async def story(world: Workers) -> None:
+        old = world.start("old")
+        await world.settled(FIRST + 1)
+        owner = _poison(await world.candidate("a"))
+        await world.until(lambda: bool(owner.told(Kind.TOOK)))
+        old.stop()  # nobody of the previous release looks while the new one is tried
+        for name in ("b", "c"):
+            await world.until(partial(_is_gone, owner))
+            owner = _poison(world.start(name, "r2"))
+        await world.until(partial(_is_gone, owner))
+        third = world.start("d", "r2")
+        assert await third.left() is Leaving.FAULTY
+        reason = third.line.told[-1]["reason"]
+        assert reason == f"{GIVEN_UP}, in the bake of this release"
+        assert world.store.read().progress.attempts == ATTEMPTS_MAX - 1
+        old.wake()
+        await world.settled(FIRST + 3)
+
+    world = told(story)
+    assert world.lines("miss") == []
+    assert world.deciders()[FIRST + 2] == "old"
+
+
 def _is_gone(process: Process) -> bool:
     return process.gone
 
 
 def _poisoned(world: Workers, name: str) -> Process:
     """Start a worker that does not survive the second cycle."""
-    process = world.start(name)
+    return _poison(world.start(name))
 
+
+def _poison(process: Process) -> Process:
     async def observed(cycle: Cycle) -> list[str]:
         if cycle.number == FIRST + 2:
             process.die()

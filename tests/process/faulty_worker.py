@@ -46,7 +46,7 @@ class Faulty(Chained):
     @override
     async def observe(self, cycle: Cycle, body: Body) -> Reading | Unavailable:
         inputs = await super().observe(cycle, body)
-        strike("observe")
+        strike("observe", cycle.number)
         return inputs
 
     @override
@@ -57,7 +57,7 @@ class Faulty(Chained):
         inputs: Reading | Unavailable,
         receipts: Sequence[Receipt],
     ) -> Decision[Body]:
-        struck = strike("decide")
+        struck = strike("decide", cycle.number)
         decision = super().decide(cycle, body, inputs, receipts)
         if struck == "impure":
             decision.body.ballast = secrets.token_hex(16)
@@ -71,14 +71,16 @@ class Faulty(Chained):
 
     @override
     async def perform(self, effect: Effect) -> Receipt:
-        strike("perform")
+        strike("perform", effect.cycle)
         receipt = await super().perform(effect)
-        strike("performed")
+        strike("performed", effect.cycle)
         return receipt
 
 
-def strike(place: str) -> str:
+def strike(place: str, cycle: int = 0) -> str:
     """Do what the settings say about this place; return the fault if nothing else happened."""
+    if SETTINGS.every and cycle % SETTINGS.every:
+        return ""
     if place != SETTINGS.place or (SETTINGS.once and not _first()):
         return ""
     match SETTINGS.fault:

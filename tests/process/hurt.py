@@ -39,6 +39,7 @@ class Hurt(Installation):
         *,
         place: str = "",
         fault: str = "",
+        every: int = 0,
         once: bool = False,
         boot_s: float = 0.0,
         catch_up_s: float | None = None,
@@ -53,6 +54,7 @@ class Hurt(Installation):
             catch_up_s=catch_up_s,
             place=place,
             fault=fault,
+            every=every,
             once=str(self.directory / f"struck-{version}") if once else "",
         )
         return self.tree(MODULE, settings, name=version)
