@@ -51,6 +51,9 @@ CARRIED_PART: Final = 0.125  # of the budget, for effects of earlier cycles: own
 LANES_MAX: Final = 16  # effects in flight at once
 IN_FLIGHT_NS: Final = 30 * NS  # how long a request of a dead owner may still arrive
 
+BODY_BYTES_MAX: Final = 32 << 20  # every commit writes it, and its fallback, twice at times
+BODY_BYTES_NEAR: Final = BODY_BYTES_MAX // 2  # from here on it is said, once an owner
+
 WIRE_LINE_BYTES_MAX: Final = 1 << 20
 WIRE_QUEUE_MAX: Final = 1000  # messages to a peer that does not read; then it is dropped
 RECONNECT_PAUSE_S: Final = 0.25

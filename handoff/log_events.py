@@ -34,6 +34,7 @@ class LogEvent(enum.Enum):
     OWNERSHIP_LOST = "ownership_lost"
     CYCLE_FAULTY = "cycle_faulty"
     CYCLE_MISSED = "cycle_missed"
+    BODY_NEAR_LIMIT = "body_near_limit"
     OBSERVE_OVER_BUDGET = "observe_over_budget"
     INPUTS_UNAVAILABLE = "inputs_unavailable"
     EFFECT_DOUBTFUL = "effect_doubtful"

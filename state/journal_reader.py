@@ -91,15 +91,22 @@ def read_pruned(directory: Path) -> Pruned:
 
 
 def read_tail(segment: Path, lines_max: int = 2) -> Tail:
-    """Read a segment backwards until its last complete lines are there."""
+    """Read a segment backwards until its last complete lines are there.
+
+    Each byte is read and looked at once, whatever the length of a line; what is read is bounded
+    by the segment, which is closed before it grows beyond its size or one line.
+    """
     with segment.open("rb") as file:
         start = file.seek(0, 2)
-        data = b""
+        blocks: list[bytes] = []
+        newlines = 0
         # One newline more than lines: the end of the line before them, and the end of each.
-        while start > 0 and data.count(b"\n") <= lines_max:
+        while start > 0 and newlines <= lines_max:
             step = min(_BLOCK_BYTES, start)
             start = file.seek(start - step)
-            data = file.read(step) + data
+            blocks.append(file.read(step))
+            newlines += blocks[-1].count(b"\n")
+    data = b"".join(reversed(blocks))
     whole = data.rfind(b"\n") + 1
     lines = data[:whole].split(b"\n")[:-1]
     return Tail(lines=tuple(lines[-lines_max:]), size=start + whole, torn=len(data) - whole)

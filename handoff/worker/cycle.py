@@ -18,7 +18,14 @@ import msgspec
 
 from handoff.deciding import cycle_of, decide_once, encode_bodies, health_of, inputs_of
 from handoff.errors import WorkloadFaulty
-from handoff.limits import CARRIED_PART, MS, NS, SLOW_CYCLES_MAX
+from handoff.limits import (
+    BODY_BYTES_MAX,
+    BODY_BYTES_NEAR,
+    CARRIED_PART,
+    MS,
+    NS,
+    SLOW_CYCLES_MAX,
+)
 from handoff.log_events import LogEvent
 from handoff.outside import fault_words, is_outside
 from handoff.worker.effects import Performer
@@ -45,7 +52,7 @@ if TYPE_CHECKING:
     from handoff.worker.ports import Clock
     from state.outbox import Fates
     from state.planned_stop import Stop
-    from state.record import Cadence, Control, Record, WorkerId
+    from state.record import Cadence, Control, Fallback, Record, WorkerId
     from state.store import Change, Store
 
     Evidence = dict[str, str | int | float]
@@ -102,6 +109,7 @@ class CycleRunner(Generic[BodyT, InputsT]):
         self._performer = Performer(workload, clock, log)
         self._slow_cycles = 0  # in a row
         self._has_settled = False  # a cycle, as this owner
+        self._said_near = False  # that the body is near its bound
 
     async def run(self, record: Record, number: int) -> Record:
         """Run one cycle to its end.
@@ -307,6 +315,7 @@ class CycleRunner(Generic[BodyT, InputsT]):
         if record.rollout is not None and took_ns > budget_ns:
             message = f"deciding took {took_ns / MS:.0f} ms, the budget is {budget_ns / MS:.0f} ms"
             raise WorkloadFaulty(message)
+        self._require_storable(cycle.number, body, fallback)
         if len(decision.effects) > PLANNED_MAX:
             message = f"more than {PLANNED_MAX} effects planned"
             raise WorkloadFaulty(message)
@@ -321,6 +330,18 @@ class CycleRunner(Generic[BodyT, InputsT]):
             fallback=fallback,
         )
         return partial(_decide_under, control=cycle.control, decide=decide, cadence=self._cadence)
+
+    def _require_storable(self, number: int, body: msgspec.Raw, fallback: Fallback | None) -> None:
+        """Refuse a body that makes every commit late; say when one gets there."""
+        bodies = (body, fallback.body) if fallback else (body,)
+        size = max(len(memoryview(each)) for each in bodies)
+        if size > BODY_BYTES_MAX:
+            message = f"a body of {size} bytes, at most {BODY_BYTES_MAX}: keep less in it"
+            raise WorkloadFaulty(message)
+        if size > BODY_BYTES_NEAR and not self._said_near:
+            self._said_near = True
+            reason = f"{size} bytes of at most {BODY_BYTES_MAX}"
+            self._log.write(LogEvent.BODY_NEAR_LIMIT, cycle=number, reason=reason)
 
     def _decide_note(
         self, number: int, inputs: InputsT | Unavailable, started_ns: int, *, over_ns: int

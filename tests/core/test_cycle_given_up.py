@@ -93,6 +93,7 @@ def test_in_a_bake_a_worker_whose_seize_would_reach_the_limit_leaves() -> None:
             owner = _poison(world.start(name, "r2"))
         await world.until(partial(_is_gone, owner))
         third = world.start("d", "r2")
+        await world.until(partial(_is_gone, third), limit_s=60)
         assert await third.left() is Leaving.FAULTY
         reason = third.line.told[-1]["reason"]
         assert reason == f"{GIVEN_UP}, in the bake of this release"
