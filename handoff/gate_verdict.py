@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from handoff.limits import SHADOW_S_MAX
+from handoff.limits import OBSERVE_S_MAX, SHADOW_S_MAX
 
 
 class GateName(enum.StrEnum):
@@ -28,6 +28,7 @@ class GateName(enum.StrEnum):
     WARM = "warm"  # connections and rules are there
     RECONCILE = "reconcile"  # the world outside agrees with the body
     SHADOW = "shadow"  # it decided beside the owner, effects off
+    OBSERVE = "observe"  # it got as much of the world as the owner did, beside it
 
 
 class GateResult(enum.StrEnum):
@@ -49,6 +50,7 @@ LIMITS_S: Final[dict[str, float]] = {
     GateName.WARM: 60.0,  # connections to a slow service, and its rules
     GateName.RECONCILE: 30.0,  # read-only requests to each service
     GateName.SHADOW: SHADOW_S_MAX,  # whole cycles, as many as were asked for
+    GateName.OBSERVE: OBSERVE_S_MAX,  # four periods, as far as a candidate may live
 }
 
 

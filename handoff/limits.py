@@ -27,11 +27,15 @@ SYNCHRONISE_NS_MAX: Final = 60 * NS  # hosts without a time server stay unsynchr
 TICKS_IN_SECOND: Final = 100  # USER_HZ, the unit of start ticks, on every Linux we support
 
 READY_TIMEOUT_S: Final = 120.0  # import, connections and gates of a candidate
-CANDIDATE_LIFE_S_MAX: Final = 1800.0  # a candidate nobody approves is stopped
+CANDIDATE_LIFE_S_MAX: Final = 3600.0  # a candidate nobody approves is stopped
 SHADOW_S_MAX: Final = 1500.0  # of it, for cycles decided beside the owner
+OBSERVE_S_MAX: Final = 1200.0  # of it, for cycles observed beside the owner: four of 5 minutes
+OBSERVE_PERIODS: Final = 4  # three tries, and one cycle in which nothing was learnt
 DRIVER_ABSENCE_S_MAX: Final = 60.0  # a deployer may be restarted once in this time
 STANDBY_SILENCE_S_MAX: Final = 30.0  # a warm standby seizes at once where nobody owns, or it hangs
 STANDBY_TRIAL_S: Final = 300.0  # to get warm, to see that an owner hangs, and to seize
+WEATHER_S_MAX: Final = 90.0  # a standby that cannot get warm for the weather tries for so long
+WEATHER_PAUSE_S: Final = (0.5, 1.0, 2.0, 5.0)  # between its tries; the last again and again
 DRAIN_TIMEOUT_S: Final = 30.0  # then an old worker that owns nothing is killed
 LAUNCHER_REPLY_S_MAX: Final = 10.0  # a launcher that does not answer is hung
 
@@ -43,6 +47,8 @@ WRITE_RETRY_S_MAX: Final = 2.0  # how soon a disk that is free again is noticed
 YIELD_NS: Final = 500 * MS  # a busy owner steps aside this long for a waiting candidate
 YIELD_CYCLES_MIN: Final = 8  # and not again for this many cycles
 
+BAKE_OUTSIDE_S: Final = 1800.0  # a bake waits so long for inputs that nobody gets
+HEALTH_DROP: Final = 0.25  # one feed of four may fail by chance; half of them do not
 SLOW_CYCLES_MAX: Final = 2  # in a row longer than the period; one more is a fault in a bake
 DECIDE_ATTEMPTS_MAX: Final = 3  # fresh inputs may heal what failed; then the cycle is missed
 RESOLVE_ATTEMPTS_MAX: Final = 4  # per effect and cycle; then it is doubtful and carried
@@ -60,6 +66,7 @@ RECONNECT_PAUSE_S: Final = 0.25
 CONNECTIONS_MAX: Final = 64
 
 RESTART_BACKOFF_S: Final = (0.0, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+BAD_WEATHER_PAUSE_S: Final = 1.0  # it has waited already, before it left
 RESTART_WINDOW_S: Final = 300.0  # failures older than this are forgotten
 FAILED_STARTS_MAX: Final = 3  # during a bake; then the previous release is started
 SOCKET_PATH_BYTES_MAX: Final = 107  # sun_path of Linux is 108 with its terminator
@@ -123,7 +130,8 @@ def bounds_for(period_ns: int, budget_ns: int | None = None) -> Bounds:
 
 assert CLOSE_S_MAX < DRAIN_TIMEOUT_S, "a leaving worker is not killed for its connections"
 assert DRIVER_ABSENCE_S_MAX < CANDIDATE_LIFE_S_MAX
-assert READY_TIMEOUT_S + SHADOW_S_MAX < CANDIDATE_LIFE_S_MAX
+assert READY_TIMEOUT_S + SHADOW_S_MAX + OBSERVE_S_MAX < CANDIDATE_LIFE_S_MAX
+assert WEATHER_S_MAX < READY_TIMEOUT_S, "a standby in bad weather leaves by itself"
 assert CLOCK_DOUBT_POLL_S * NS * (CLOCK_AGREE_READINGS - 1) <= CLOCK_AGREE_NS
 assert CLOCK_AGREE_NS < SYNCHRONISE_NS_MAX < FRESH_BOOT_NS
 assert YIELD_NS < OVERDUE_GRACE_NS_MIN, "a yielding owner must not look overdue"

@@ -211,7 +211,8 @@ class Simulation:
 
     async def _warm(self, clock: VirtualClock) -> None:
         record = as_owned_by(self._me(), self._store.read())
-        async for verdict in gates.examine(self._workload, record, clock):
+        async for examined in gates.examine(self._workload, record, clock):
+            verdict = examined.verdict
             if not verdict.allows:
                 message = f"gate {verdict.name}: {verdict.reason}"
                 raise WorkloadFaulty(message)

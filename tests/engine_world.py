@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 from typing_extensions import override
@@ -59,6 +59,8 @@ class Application(Workload[Body, list[str]]):
     body: Schema[Any] = Schema("test.body", 1, Body)
     inputs: Schema[Any] = Schema("test.inputs", 1, list[str])
     cadence: Cadence = every(PERIOD_S)
+    # A test that is about observing beside the owner says so; in the others a take costs no cycle.
+    observe_twice: ClassVar[bool] = False
 
     def __init__(self, venue: Venue | None = None) -> None:
         self.venue = venue or Venue()

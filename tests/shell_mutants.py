@@ -139,8 +139,8 @@ SHELL_MUTANTS = (
     _mutant(
         "a bad cycle counts as clean",
         "handoff/worker/cycle.py",
-        "cleanliness=Cleanliness.OUTSIDE if raised or self._slow_cycles else cleanliness",
-        "cleanliness=cleanliness",
+        "is_clean = begun is not None and not (begun.lack or raised or self._slow_cycles)",
+        "is_clean = begun is not None and not begun.lack",
         "test_cycle_weather.py::test_a_slow_cycle_between_punctual_ones_is_not_clean_and_ends_"
         "nothing",
     ),

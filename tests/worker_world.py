@@ -10,6 +10,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec.structs import replace
 
 from handoff.cadence import Schedule
 from handoff.limits import NS
@@ -17,6 +18,8 @@ from handoff.virtual_time import VirtualClock, run_virtual
 from handoff.wire import Kind, decode, encode
 from handoff.worker.life import Leaving, Worker
 from handoff.worker.ports import Parts
+from handoff.worker.settings import Settings
+from state.heard import heard_in
 from state.numbering import Place, newest_numbered
 from tests.engine_world import (
     FIRST,
@@ -31,10 +34,11 @@ from tests.engine_world import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Generator
+    from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
 
     from handoff.wire import Message
     from handoff.wish import Wish
+    from state.heard import Heard
     from state.journal_frames import Line
     from state.memory_store import MemoryStore
     from state.numbering import Numbered
@@ -121,6 +125,8 @@ class Process:
             log=self.log.log,
             newest_lines=lambda: world.store.journal()[-2:],
             newest_numbered=world.newest_numbered,
+            heard=world.heard,
+            settings=world.settings,
         )
         self.worker = Worker(parts, deploy_id=deploy_id, wish=wish)
         self._life = Freezable(self.worker.run())
@@ -181,6 +187,7 @@ class World:
 
     Attributes:
         kills: What a kill by another worker does; None where it does nothing.
+        counts: Whether lines say how much was answered; an older engine's do not.
         killed: Names of the workers that another worker killed, in order.
         journal_says: What the moments of cycle numbers are read from.
     """
@@ -189,6 +196,8 @@ class World:
         self.clock = VirtualClock(START_NS)
         self.store: MemoryStore = memory_store(self.clock)
         self.venue = Venue()
+        self.settings = Settings()
+        self.counts = True
         self.processes: list[Process] = []
         self.killed: list[str] = []
         self.journal_says: Callable[[], Numbered | None] = self._numbered
@@ -212,6 +221,11 @@ class World:
         process = Process(self, worker_id(name, release), app, deploy_id, wish)
         self.processes.append(process)
         return process
+
+    def heard(self) -> Iterator[Heard]:
+        """Return the journal from its newest line back."""
+        lines = heard_in(reversed(self.store.lines))
+        return lines if self.counts else (replace(line, health=None) for line in lines)
 
     async def candidate(
         self,

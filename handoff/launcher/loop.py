@@ -279,7 +279,8 @@ class Launcher:
             case Kind.LOST.value:
                 self._children.update(running, owner=False, overdue_s=None)
             case Kind.YIELDING.value:
-                self._desk.tell_role(Role.CANDIDATE, Kind.YIELDING, until_ns=message["until_ns"])
+                for role in (Role.CANDIDATE, Role.STANDBY):  # the way back is one
+                    self._desk.tell_role(role, Kind.YIELDING, until_ns=message["until_ns"])
             case Kind.LEAVING.value:
                 running.leaving, running.reason = message["leaving"], message["reason"]
             case _:

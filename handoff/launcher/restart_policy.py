@@ -7,7 +7,12 @@ that owns the record, never "what is on disk".
 from __future__ import annotations
 
 from handoff.light_typing import Any, NamedTuple
-from handoff.limits import FAILED_STARTS_MAX, RESTART_BACKOFF_S, RESTART_WINDOW_S
+from handoff.limits import (
+    BAD_WEATHER_PAUSE_S,
+    FAILED_STARTS_MAX,
+    RESTART_BACKOFF_S,
+    RESTART_WINDOW_S,
+)
 
 
 class Choice(NamedTuple):
@@ -59,6 +64,10 @@ class Failures(NamedTuple):
     in_a_row: int = 0
     last_s: float = 0.0
     next_start_s: float = 0.0
+
+    def after_bad_weather(self, now_s: float) -> Failures:
+        """Return the same count: the start failed, and its release had no part in that."""
+        return Failures(self.in_a_row, self.last_s, now_s + BAD_WEATHER_PAUSE_S)
 
     def after_failure(self, now_s: float, *, warm: bool = False) -> Failures:
         """Return the count with one more failure.

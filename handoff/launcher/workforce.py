@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 JOB_ATTEMPTS: Final = 3  # a deployer that is killed goes on where it was
 _FAULTY_STATUS: Final = 4  # `Leaving.FAULTY` of a worker
+_OUTSIDE_STATUS: Final = 5  # `Leaving.OUTSIDE` of a worker
 
 
 class Workforce:
@@ -168,6 +169,10 @@ class Workforce:
 
     def standby_failed(self, running: Running, how: Exit | None) -> None:
         """Note that a standby ended although nobody asked it to."""
+        if running.leaving == "OUTSIDE" or (how is not None and how.status == _OUTSIDE_STATUS):
+            # Nothing is held against its release: it waits for the world, as a worker does.
+            self._failures = self._failures.after_bad_weather(time.monotonic())
+            return
         faulty = how is not None and how.status == _FAULTY_STATUS
         self._bad_cycle = faulty or running.leaving == "FAULTY"
         self._failures = self._failures.after_failure(time.monotonic(), warm=running.child.warm)

@@ -9,10 +9,9 @@ After the commit there is no way back: the effects get their fates, then the cyc
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from functools import partial
-from typing import TYPE_CHECKING, Generic, Protocol
+from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol
 
 import msgspec
 
@@ -27,8 +26,8 @@ from handoff.limits import (
     SLOW_CYCLES_MAX,
 )
 from handoff.log_events import LogEvent
-from handoff.outside import fault_words, is_outside
 from handoff.worker.effects import Performer
+from handoff.worker.observing import observe_once
 from handoff.workload import BodyT, Cycle, InputsT, Unavailable, Workload
 from state import transitions
 from state.attempts import GIVEN_UP, attempts_spent
@@ -49,6 +48,7 @@ from state.transitions import Cleanliness
 if TYPE_CHECKING:
     from handoff.cadence import Schedule
     from handoff.logs import Log
+    from handoff.worker.bake_health import BakeHealth
     from handoff.worker.ports import Clock
     from state.outbox import Fates
     from state.planned_stop import Stop
@@ -70,6 +70,13 @@ class Attempted(Protocol):
         ...
 
 
+class _Begun(NamedTuple):
+    """A cycle that this worker began: when, monotonic, and why it got too little, if it did."""
+
+    at_ns: int
+    lack: str
+
+
 class CycleRunner(Generic[BodyT, InputsT]):
     """Runs the cycles of one owner with one epoch.
 
@@ -83,6 +90,7 @@ class CycleRunner(Generic[BodyT, InputsT]):
         log: Where trouble is reported.
         cadence: What its cycle numbers mean, proven to be what those of the journal mean; None
             where nothing proves it: then its decisions leave it to a later owner to say it.
+        bake: Counts the cycles of a bake that got too little; None outside one.
     """
 
     def __init__(
@@ -96,6 +104,7 @@ class CycleRunner(Generic[BodyT, InputsT]):
         record: Record,
         log: Log,
         cadence: Cadence | None = None,
+        bake: BakeHealth | None = None,
     ) -> None:
         """Keep the parts; the epoch is the record's."""
         self._workload = workload
@@ -110,6 +119,7 @@ class CycleRunner(Generic[BodyT, InputsT]):
         self._slow_cycles = 0  # in a row
         self._has_settled = False  # a cycle, as this owner
         self._said_near = False  # that the body is near its bound
+        self._bake = bake
 
     async def run(self, record: Record, number: int) -> Record:
         """Run one cycle to its end.
@@ -130,32 +140,31 @@ class CycleRunner(Generic[BodyT, InputsT]):
         cycle = self._cycle(record, number)
         inputs, over_ns = await self._observe(cycle, body)
         note = self._decide_note(number, inputs, started_ns, over_ns=over_ns)
-        cleanliness = Cleanliness.OUTSIDE if note.unavailable else Cleanliness.CLEAN
         decided = self._decide(record, cycle, note)
-        return await self.finish(decided, fresh=True, cleanliness=cleanliness, begun_ns=begun_ns)
+        return await self.finish(decided, fresh=True, begun=_Begun(begun_ns, self._lack(note)))
 
     async def finish(
         self,
         record: Record,
         *,
         fresh: bool,
-        cleanliness: Cleanliness = Cleanliness.OUTSIDE,
-        begun_ns: int | None = None,
+        begun: _Begun | None = None,
     ) -> Record:
         """Give every effect of a decided cycle a fate and settle it.
 
         Args:
             record: A record whose cycle is decided.
             fresh: This worker planned the effects; nobody has sent them.
-            cleanliness: How the cycle counts in a bake, where nothing speaks against it.
-            begun_ns: When this worker began the cycle, monotonic; None where another one did.
+            begun: What this worker knows of the cycle; None where another one began it: it is
+                neither clean nor slow then.
 
         Raises:
             WorkloadFaulty: The cycle is settled, and was a bad one of a release that bakes.
         """
         number, reason = record.progress.cycle, GIVEN_UP if attempts_spent(record) else ""
         fates = given_up(record.outbox) if reason else await self._perform(record, fresh=fresh)
-        raised, slow = self._performer.fault(), self._slow(begun_ns)
+        raised, slow = self._performer.fault(), self._slow(begun)
+        is_clean = begun is not None and not (begun.lack or raised or self._slow_cycles)
         change = partial(
             transitions.settle,
             worker=self._me,
@@ -163,14 +172,14 @@ class CycleRunner(Generic[BodyT, InputsT]):
             cycle=number,
             fates=fates,
             # What is held against the release must not end its bake well.
-            cleanliness=Cleanliness.OUTSIDE if raised or self._slow_cycles else cleanliness,
+            cleanliness=Cleanliness.CLEAN if is_clean else Cleanliness.OUTSIDE,
         )
         settled = self.commit(
             change, self._note("settle", number, {"reason": reason} if reason else {})
         )
         self._performer.settled()
         self._has_settled = True
-        fault = raised or slow
+        fault = raised or slow or self._waited(begun)
         if fault and record.rollout is not None:
             raise WorkloadFaulty(fault)
         if fault:
@@ -178,15 +187,27 @@ class CycleRunner(Generic[BodyT, InputsT]):
             self._log.write(LogEvent.CYCLE_FAULTY, cycle=number, reason=fault)
         return settled
 
-    def _slow(self, begun_ns: int | None) -> str:
+    def _lack(self, note: Note) -> str:
+        """Return why a cycle got too little to count as clean, or an empty string."""
+        if self._bake is None:
+            return note.unavailable
+        return self._bake.too_little(note.health, note.unavailable)
+
+    def _waited(self, begun: _Begun | None) -> str:
+        """Count a cycle that got too little; return why its bake ends, or an empty string."""
+        if self._bake is None or begun is None:
+            return ""
+        return self._bake.count(begun.lack, begun.at_ns, self._clock.monotonic_ns())
+
+    def _slow(self, begun: _Begun | None) -> str:
         """Count a cycle longer than the period; return the fault once too many run in a row.
 
         Only its own time counts, on a clock that stands still while the host is suspended: a
         cycle that began late because others did is none the slower.
         """
-        if begun_ns is None:
+        if begun is None:
             return ""
-        own_ns = self._clock.monotonic_ns() - begun_ns
+        own_ns = self._clock.monotonic_ns() - begun.at_ns
         period_ns = self._schedule.bounds.period_ns
         self._slow_cycles = self._slow_cycles + 1 if own_ns > period_ns else 0
         if self._slow_cycles <= SLOW_CYCLES_MAX:
@@ -257,32 +278,13 @@ class CycleRunner(Generic[BodyT, InputsT]):
 
     async def _observe(self, cycle: Cycle, body: BodyT) -> tuple[InputsT | Unavailable, int]:
         """Return the inputs, and the budget if `observe` ran over it; otherwise 0."""
-        budget_ns = self._schedule.bounds.budget_ns
-        limit = asyncio.timeout(budget_ns / NS)
-        inputs: InputsT | Unavailable
-        try:
-            async with limit:
-                inputs = await self._workload.observe(cycle, body)
-        except Exception as error:
-            if limit.expired():
-                return self._over_budget(cycle, budget_ns), budget_ns
-            if not is_outside(error, self._workload.outside):
-                raise WorkloadFaulty(fault_words("observe", error)) from error
-            inputs = Unavailable(f"{type(error).__name__}: {error}")
+        observed = await observe_once(self._workload, self._schedule, cycle, body)
+        inputs = observed.inputs
         if isinstance(inputs, Unavailable):
-            inputs = Unavailable(inputs.reason or "no reason given")
-            reason = inputs.reason
-            self._log.write(LogEvent.INPUTS_UNAVAILABLE, cycle=cycle.number, reason=reason)
-        return inputs, 0
-
-    def _over_budget(self, cycle: Cycle, budget_ns: int) -> Unavailable:
-        """Say that `observe` was cut off: no outage, but a budget that this release outgrew."""
-        reason = (
-            f"observe ran over its budget of {budget_ns / NS:g} s; "
-            f"a release that needs longer says so: {self._schedule.budget_remedy()}"
-        )
-        self._log.write(LogEvent.OBSERVE_OVER_BUDGET, cycle=cycle.number, reason=reason)
-        return Unavailable(reason)
+            over = LogEvent.OBSERVE_OVER_BUDGET if observed.over_ns else None
+            event = over or LogEvent.INPUTS_UNAVAILABLE
+            self._log.write(event, cycle=cycle.number, reason=inputs.reason)
+        return inputs, observed.over_ns
 
     def _decide(self, record: Record, cycle: Cycle, note: Note) -> Record:
         """Decide and commit; a command that lands in between is decided upon afresh."""

@@ -23,6 +23,7 @@ from handoff.deciding import cycle_of
 from handoff.limits import MS, NS
 from handoff.log_events import LogEvent
 from handoff.wire import Kind
+from handoff.worker.control_group import ControlGroup
 from handoff.workload import BodyT, InputsT, NotReady
 from state import transitions
 from state.attempts import ATTEMPTS_MAX, attempts_after_seize
@@ -55,6 +56,7 @@ class Follower(Generic[BodyT, InputsT]):
         self._bake: int | None = None  # cycles to bake, once approved
         self._take_back = ""  # the deploy whose bake is to be ended
         self._yield_until_ns = 0
+        self._control_group = ControlGroup(parts)
         self._took_epoch: int | None = None
         self._watched: tuple[WorkerId, OtherWorker] | None = None
         self._killed: WorkerId | None = None  # an overdue owner, by this worker
@@ -84,7 +86,16 @@ class Follower(Generic[BodyT, InputsT]):
     def has_part(self, record: Record) -> bool:
         """Tell whether this worker may still become owner."""
         under_way = bool(self.deploy_id) and not self._superseded(record)
-        return under_way or self._is_known(record)
+        return under_way or self.is_known(record)
+
+    def look(self, record: Record) -> None:
+        """Look at a bake as its way back does; nothing is waited for."""
+        parts = self._parts
+        is_asked = record.rollout is not None and self._is_previous(record)
+        if is_asked and parts.workload.observe_twice:
+            self._control_group.look(record, as_owned_by(parts.me, record))
+        else:
+            self._control_group.stop()
 
     async def become_owner(self, record: Record) -> bool:
         """Seize or take if the rules and the evidence allow it; return whether it owns."""
@@ -121,7 +132,7 @@ class Follower(Generic[BodyT, InputsT]):
         if record.rollout is not None:
             # Asked for this deploy and no other: a wish must not outlive the bake it is about.
             asked = self._take_back == record.rollout.deploy_id
-            return asked and self._is_previous(record)
+            return (asked or bool(self._control_group.reason)) and self._is_previous(record)
         if self._bake is None:
             return False
         return record.ownership.owner is not None and self._took_epoch is None
@@ -174,7 +185,9 @@ class Follower(Generic[BodyT, InputsT]):
             )
 
         boundary_ns = parts.schedule.boundary_ns(cycle)
-        note = Note(kind="take", scheduled_ns=boundary_ns, evidence=self._both_alive(record))
+        reason = self._control_group.reason if record.rollout is not None else ""
+        evidence = self._both_alive(record) | ({"reason": reason} if reason else {})
+        note = Note(kind="take", scheduled_ns=boundary_ns, evidence=evidence)
         if not self._landed(change, note, attempt):
             return False
         self._took_epoch = record.ownership.epoch + 1
@@ -187,6 +200,7 @@ class Follower(Generic[BodyT, InputsT]):
             release=parts.me.release,
             boundary_ms=boundary_ns // MS,
             of=rollout.of,
+            reason=reason,
             **due_members(parts.clock.belief(), parts.schedule.overdue_at_ns(cycle)),
         )
         return True
@@ -210,12 +224,12 @@ class Follower(Generic[BodyT, InputsT]):
         standby = not self.deploy_id or self._took_epoch is not None
         if owning is None:
             return standby
-        known = self._is_known(record)
+        known = self.is_known(record)
         # A release that never owned seizes as it would take: approved, in nobody else's bake.
         approved = self._bake is not None and (known or record.rollout is None)
         return (standby and known) or approved
 
-    def _is_known(self, record: Record) -> bool:
+    def is_known(self, record: Record) -> bool:
         """Tell whether this worker's release owns, or is the one that a bake may return to."""
         owning = record.ownership.newest
         same = owning is None or self._parts.me.release == owning.release
@@ -223,7 +237,7 @@ class Follower(Generic[BodyT, InputsT]):
 
     def _knows_or_reads(self, record: Record) -> bool:
         """Tell whether this release reads the body; it may have changed since the gates."""
-        if self._is_known(record):
+        if self.is_known(record):
             return True
         try:
             self._parts.workload.body.decode(record.body, record.schema)
@@ -350,12 +364,16 @@ class Follower(Generic[BodyT, InputsT]):
 
     def _watch_owner(self, owner: WorkerId) -> OtherWorker:
         if self._watched is None or self._watched[0] != owner:
-            self.forget_owner()
+            self._stop_watching()
             self._watched = (owner, self._parts.hosts.watch(owner))
         return self._watched[1]
 
     def forget_owner(self) -> None:
-        """Stop watching the owner's process."""
+        """Stop watching the owner's process, and what it gets."""
+        self._control_group.stop()
+        self._stop_watching()
+
+    def _stop_watching(self) -> None:
         if self._watched is not None:
             self._watched[1].close()
             self._watched = None

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from handoff.deciding import shape_fault
 from handoff.gate_verdict import LIMITS_S, GateName, GateVerdict, failed, passed
 from handoff.limits import MS, NS
+from handoff.outside import fault_words, is_outside
 from state.errors import SchemaMismatch, StateError
 from state.moments import milliseconds, rfc3339
 
@@ -80,9 +81,21 @@ def _has_begun_so(schedule: Schedule, known: Numbered) -> bool:
     return abs(schedule.cycle_at(round(known.began_ms * MS)) - known.cycle) <= 1
 
 
+class Examined(NamedTuple):
+    """What a gate said, and whether the outside world alone was the reason."""
+
+    verdict: GateVerdict
+    is_weather: bool = False
+
+
 async def examine(
-    workload: Workload[Any, Any], record: Record, clock: Clock, *, way_back: bool = True
-) -> AsyncIterator[GateVerdict]:
+    workload: Workload[Any, Any],
+    record: Record,
+    clock: Clock,
+    *,
+    way_back: bool = True,
+    limit_s: float | None = None,
+) -> AsyncIterator[Examined]:
     """Yield the verdict of each gate in turn; nothing follows a failed one.
 
     Args:
@@ -91,6 +104,7 @@ async def examine(
         clock: Measures the gates.
         way_back: The release that wrote the body must be able to read it again later. A standby
             of a release that owns has none to go back to.
+        limit_s: Longest time for each of them, where that is less than its own limit.
     """
     schema = partial(_schema, way_back=way_back)
     for gate, check in (
@@ -98,21 +112,29 @@ async def examine(
         (GateName.WARM, _warm),
         (GateName.RECONCILE, _reconcile),
     ):
-        begun_ns, evidence = clock.monotonic_ns(), ""
-        fault: str | None = None
+        begun_ns = clock.monotonic_ns()
         try:
-            evidence = await check(workload, record)
-        except TimeoutError:
-            fault = "it took too long"
-        except StateError as error:
-            fault = str(error)
+            async with asyncio.timeout(limit_s):
+                evidence = await check(workload, record)
         except Exception as error:  # noqa: BLE001 - whatever a release raises refuses it
-            fault = f"{type(error).__name__}: {error}"
-        seconds = (clock.monotonic_ns() - begun_ns) / NS
-        if fault is not None:
-            yield failed(gate, fault, seconds=seconds)
+            seconds = (clock.monotonic_ns() - begun_ns) / NS
+            yield Examined(
+                failed(gate, _fault_of(gate, error, workload), seconds=seconds),
+                is_weather=is_outside(error, workload.outside),
+            )
             return
-        yield passed(gate, evidence, seconds=seconds)
+        yield Examined(passed(gate, evidence, seconds=(clock.monotonic_ns() - begun_ns) / NS))
+
+
+def _fault_of(gate: GateName, error: Exception, workload: Workload[Any, Any]) -> str:
+    """Return why a gate failed; what the release did not declare names the line that would."""
+    if isinstance(error, TimeoutError):
+        return "it took too long"
+    if isinstance(error, StateError):
+        return str(error)
+    if is_outside(error, workload.outside) or gate is GateName.SCHEMA:
+        return f"{type(error).__name__}: {error}"
+    return fault_words(gate.value, error)
 
 
 class _Disagrees(StateError):

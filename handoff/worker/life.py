@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Generic
 
 from handoff.believed_clock import due_members, has_just_booted
@@ -21,6 +22,8 @@ from handoff.limits import (
     MS,
     NS,
     OWNER_POLL_S,
+    WEATHER_PAUSE_S,
+    WEATHER_S_MAX,
     WRITE_RETRY_S_MAX,
     YIELD_CYCLES_MIN,
     YIELD_NS,
@@ -29,8 +32,12 @@ from handoff.log_events import LogEvent
 from handoff.wire import Kind
 from handoff.wish import Wish
 from handoff.worker import gates
+from handoff.worker.bake_health import BakeHealth
 from handoff.worker.cycle import CycleRunner
 from handoff.worker.follower import Follower, as_owned_by
+from handoff.worker.gates import Examined
+from handoff.worker.glance import baseline
+from handoff.worker.observe_gate import ObserveGate
 from handoff.worker.shadow import Shadow
 from handoff.workload import BodyT, InputsT
 from state.attempts import GIVEN_UP, attempts_spent
@@ -42,7 +49,6 @@ from state.record import Phase, Record
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from handoff.gate_verdict import GateVerdict
     from handoff.worker.ports import Parts
 
 
@@ -53,6 +59,7 @@ class Leaving(enum.Enum):
     FAILED = 1  # an error that it cannot go on with
     REFUSED = 3  # a gate refused it
     FAULTY = 4  # a bad cycle in its bake: the previous release goes on
+    OUTSIDE = 5  # the outside world keeps it from getting warm: no fault of the release
 
 
 class Worker(Generic[BodyT, InputsT]):
@@ -75,6 +82,8 @@ class Worker(Generic[BodyT, InputsT]):
         self._asked_ns = 0  # when it was asked to leave
         self._stops = Stops()  # whose cycles may have to be given up
         self._candidate_waits = False
+        self._asked_back = ""  # the deploy whose bake somebody wants to end
+        self._bake: BakeHealth | None = None  # while this worker owns in one
         self._yielded_cycle = -YIELD_CYCLES_MIN
         self._failures = 0  # of the next cycle, in a row
         self._refused_writes = 0  # by the disk, in a row
@@ -117,8 +126,9 @@ class Worker(Generic[BodyT, InputsT]):
             self._reason = f"{self._reason}; close raised {type(error).__name__}: {error}"
 
     async def _live(self) -> Leaving:
-        if not await self._warm():
-            return Leaving.REFUSED
+        refused = await self._warm()
+        if refused is not None:
+            return refused
         while True:
             record = self._parts.store.read()
             if self._owns(record):
@@ -128,33 +138,67 @@ class Worker(Generic[BodyT, InputsT]):
             if leaving is not None:
                 return leaving
 
-    async def _warm(self) -> bool:
-        """Pass the gates that only the release's own code can answer."""
+    async def _warm(self) -> Leaving | None:
+        """Pass the gates that only the release's own code can answer; say why it leaves if not.
+
+        A candidate is refused whatever the reason: its owner goes on. A standby may be the only
+        worker there is, so bad weather makes it wait and try again, for as long as a launcher
+        lets it, and what it leaves for then is not held against its release.
+        """
+        parts, is_standby = self._parts, not self._follower.deploy_id
+        begun_ns = parts.clock.monotonic_ns()
+        for pause_s in chain(WEATHER_PAUSE_S, repeat(WEATHER_PAUSE_S[-1])):
+            left_s = WEATHER_S_MAX - (parts.clock.monotonic_ns() - begun_ns) / NS
+            refused = await self._pass_gates(left_s if is_standby else None)
+            if refused is None:
+                self._reason = ""
+                return None
+            if not (is_standby and refused.is_weather):
+                return Leaving.REFUSED
+            if left_s <= pause_s:
+                break
+            await parts.clock.pause(pause_s)
+            if self._asked_to_leave():
+                return Leaving.DRAINED
+        return Leaving.OUTSIDE
+
+    async def _pass_gates(self, limit_s: float | None) -> Examined | None:
+        """Return what refuses this worker, or None once it is warm.
+
+        Args:
+            limit_s: The gates of a standby together take no longer than that.
+        """
         parts, deploy_id = self._parts, self._follower.deploy_id
         record = as_owned_by(parts.me, parts.store.read())
-        way_back = bool(deploy_id) and not self._wish.irreversible
-        async for verdict in self._verdicts(record, way_back=way_back):
+        async for examined in self._verdicts(record, limit_s):
+            verdict = examined.verdict
             parts.channel.tell(Kind.GATE, deploy=deploy_id, **to_message(verdict))
             if not verdict.allows:
                 self._reason = f"{verdict.name}: {verdict.reason}"
                 parts.log.write(LogEvent.GATE_FAILED, gate=verdict.name, reason=verdict.reason)
-                return False
+                return examined
         parts.log.write(LogEvent.WORKER_WARM)
         parts.channel.tell(Kind.READY, deploy=deploy_id)
-        return True
+        return None
 
-    async def _verdicts(self, record: Record, *, way_back: bool) -> AsyncIterator[GateVerdict]:
-        parts = self._parts
+    async def _verdicts(self, record: Record, limit_s: float | None) -> AsyncIterator[Examined]:
+        parts, is_candidate = self._parts, bool(self._follower.deploy_id)
+        way_back = is_candidate and not self._wish.irreversible
         numbers = gates.cadence(parts.schedule, record, parts.newest_numbered)
-        if self._follower.deploy_id or not numbers.allows:
+        if is_candidate or not numbers.allows:
             # A standby is of a release that numbered the cycles itself; it is told only if not.
-            yield numbers
+            yield Examined(numbers)
             if not numbers.allows:
                 return
-        async for verdict in gates.examine(parts.workload, record, parts.clock, way_back=way_back):
-            yield verdict
+        async for examined in gates.examine(
+            parts.workload, record, parts.clock, way_back=way_back, limit_s=limit_s
+        ):
+            yield examined
         if self._wish.shadow:
-            yield await Shadow(parts, self._wish).run(self._asked_to_leave)
+            yield Examined(await Shadow(parts, self._wish).run(self._asked_to_leave))
+        if is_candidate and not self._follower.is_known(parts.store.read()):
+            # Neither a restart nor a way back: an outage cannot keep those from owning.
+            yield Examined(await ObserveGate(parts).run(self._asked_to_leave))
 
     def _asked_to_leave(self) -> bool:
         self._listen()
@@ -168,6 +212,7 @@ class Worker(Generic[BodyT, InputsT]):
         record = parts.store.read()
         while True:
             self._listen()
+            follower.look(record)
             if self._leave or not follower.has_part(record):
                 self._reason = self._reason or (ASKED if self._leave else "no part left")
                 return Leaving.DRAINED
@@ -196,6 +241,7 @@ class Worker(Generic[BodyT, InputsT]):
         known = record.cadence or parts.newest_numbered()
         numbers = gates.cadence(parts.schedule, record, parts.newest_numbered)
         self._numbers_fault = "" if numbers.allows else f"{numbers.name}: {numbers.reason}"
+        self._bake = self._bake_health(record)
         runner = CycleRunner(
             workload=parts.workload,
             store=parts.store,
@@ -206,6 +252,7 @@ class Worker(Generic[BodyT, InputsT]):
             log=parts.log,
             # An owner says what its numbers mean only if the journal proves it.
             cadence=parts.schedule.recorded() if known else None,
+            bake=self._bake,
         )
         leaving: Leaving | None = None
         while leaving is None:
@@ -225,6 +272,12 @@ class Worker(Generic[BodyT, InputsT]):
             else:
                 self._refused_writes = 0
         return leaving
+
+    def _bake_health(self, record: Record) -> BakeHealth | None:
+        parts, previous = self._parts, record.ownership.previous
+        if record.rollout is None or previous is None:
+            return None
+        return BakeHealth(baseline(parts.heard(), previous.release), parts.settings)
 
     async def _pause_refused(self) -> None:
         """Wait before the next try, longer each time: every one observes afresh."""
@@ -382,11 +435,11 @@ class Worker(Generic[BodyT, InputsT]):
         return due_members(clock.belief(), schedule.overdue_from_ns(cycle, clock.now_ns()))
 
     async def _give_way(self, record: Record) -> None:
-        """Step aside for a moment if a candidate waits and no gap is left for it."""
+        """Step aside for a moment if somebody waits and no gap is left to take in."""
         parts = self._parts
         number = record.progress.cycle + 1
         gap = parts.clock.now_ns() < parts.schedule.take_deadline_ns(number)
-        if gap or not self._candidate_waits or number < self._yielded_cycle + YIELD_CYCLES_MIN:
+        if gap or not self._is_awaited(record, number):
             return
         self._yielded_cycle, self._candidate_waits = number, False
         until_ns = parts.clock.now_ns() + YIELD_NS
@@ -394,13 +447,23 @@ class Worker(Generic[BodyT, InputsT]):
         while parts.clock.now_ns() < until_ns and self._owns(parts.store.read()):
             await parts.clock.pause(FOLLOW_POLL_S)
 
+    def _is_awaited(self, record: Record, number: int) -> bool:
+        """Tell whether a candidate, or the way back, is to be let in before a cycle."""
+        rollout = record.rollout
+        if rollout is not None and self._asked_back == rollout.deploy_id:
+            return True  # the end of this owner's bake is wanted: at each boundary until it is
+        blind = rollout is not None and self._bake is not None and self._bake.makes_way
+        waits = self._candidate_waits or blind
+        return waits and number >= self._yielded_cycle + YIELD_CYCLES_MIN
+
     def _listen(self) -> None:
         for message in self._parts.channel.received_nowait():
             match message.get("kind"):
                 case Kind.GO.value:
                     self._follower.approve(int(message.get("bake", 0)))
                 case Kind.RETURN.value:
-                    self._follower.ask_back(str(message.get("deploy", "")))
+                    self._asked_back = str(message.get("deploy", ""))
+                    self._follower.ask_back(self._asked_back)
                 case Kind.DRAIN.value:
                     self.drain()
                 case Kind.WAITING.value:

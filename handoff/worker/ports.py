@@ -5,14 +5,16 @@ Owns signatures only; real and simulated parts implement them, and a worker neve
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Generic, Protocol
 
 import msgspec
 
 from handoff.cadence import Schedule
 from handoff.logs import Log
+from handoff.worker.settings import Settings
 from handoff.workload import BodyT, InputsT, Workload
+from state.heard import Heard
 from state.journal_frames import Line
 from state.numbering import Numbered
 from state.record import WorkerId
@@ -103,6 +105,10 @@ def _nothing_numbered() -> Numbered | None:
     return None
 
 
+def _nothing_heard() -> Iterator[Heard]:
+    return iter(())
+
+
 class Parts(msgspec.Struct, Generic[BodyT, InputsT], frozen=True, kw_only=True):
     """What a worker is made of; real or simulated.
 
@@ -111,6 +117,8 @@ class Parts(msgspec.Struct, Generic[BodyT, InputsT], frozen=True, kw_only=True):
             are two: what a shadow decides again.
         newest_numbered: Returns what the journal says of the moments that cycle numbers mean;
             asked only where the record does not say it.
+        heard: Returns the journal's lines from the newest back, without bodies.
+        settings: What the installation says.
     """
 
     workload: Workload[BodyT, InputsT]
@@ -123,3 +131,5 @@ class Parts(msgspec.Struct, Generic[BodyT, InputsT], frozen=True, kw_only=True):
     log: Log
     newest_lines: Callable[[], Sequence[Line]] = _no_lines
     newest_numbered: Callable[[], Numbered | None] = _nothing_numbered
+    heard: Callable[[], Iterator[Heard]] = _nothing_heard
+    settings: Settings = Settings()

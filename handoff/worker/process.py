@@ -29,7 +29,9 @@ from handoff.worker.channel import LauncherChannel
 from handoff.worker.hosts import LocalHosts
 from handoff.worker.life import Leaving, Worker
 from handoff.worker.ports import Parts
+from handoff.worker.settings import settings_of
 from state.errors import RecordMissing, StateError
+from state.heard import newest_heard
 from state.journal_reader import newest_lines, read_places
 from state.local_store import LocalStore
 from state.numbering import newest_numbered
@@ -118,6 +120,8 @@ async def _run(options: WorkerOptions, workload: Workload[object, object]) -> Le
         log=log,
         newest_lines=partial(newest_lines, options.home / "journal", _LINES_MAX),
         newest_numbered=lambda: newest_numbered(read_places(options.home / "journal")),
+        heard=partial(newest_heard, options.home / "journal"),
+        settings=settings_of(os.environ),
     )
     worker = Worker(parts, deploy_id=options.deploy_id, wish=options.wish)
     loop = asyncio.get_running_loop()

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from tests.sim.worker_process import WorkerProcess
 
 _FAULTY_STATUS = 4
+_OUTSIDE_STATUS = 5
 _TICK_S = 1.0
 
 
@@ -207,6 +208,9 @@ class SimulatedLauncher:
                 self._standby_failed(running, status)
 
     def _standby_failed(self, running: Running, status: int | None) -> None:
+        if status == _OUTSIDE_STATUS or running.leaving == "OUTSIDE":
+            self._failures = self._failures.after_bad_weather(self._now_s())
+            return
         self._bad_cycle = status == _FAULTY_STATUS or running.leaving == "FAULTY"
         self._failures = self._failures.after_failure(self._now_s(), warm=running.child.warm)
 
@@ -241,7 +245,7 @@ class SimulatedLauncher:
             case Kind.LOST.value:
                 self._update(running, owner=False, overdue_s=None)
             case Kind.YIELDING.value:
-                self.tell_role(Role.CANDIDATE, Kind.YIELDING, until_ns=message["until_ns"])
+                self._tell_waiting(message["until_ns"])
             case Kind.LEAVING.value:
                 running.leaving, running.reason = message["leaving"], message["reason"]
             case _:
@@ -256,6 +260,10 @@ class SimulatedLauncher:
         for running in self.children.values():
             if running.line is line:
                 running.line = None
+
+    def _tell_waiting(self, until_ns: int) -> None:
+        for role in (Role.CANDIDATE, Role.STANDBY):
+            self.tell_role(role, Kind.YIELDING, until_ns=until_ns)
 
     def _greet(self, line: SimulatedLine, message: Message) -> None:
         running = next(

@@ -18,8 +18,9 @@ from tests.sim.clockwork import Clockwork, Process
 from tests.sim.ports import SimulatedClock, SimulatedHosts, SimulatedLine, SimulatedLog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
+    from state.heard import Heard
     from state.record import Timeline
     from state.store import Store
     from tests.sim.faults import Faults
@@ -39,6 +40,7 @@ class Surroundings(NamedTuple):
     processes: dict[int, WorkerProcess]
     launcher: Callable[[], SimulatedLauncher | None]
     store_of: Callable[[Process], Store]
+    heard: Callable[[], Iterator[Heard]]
     trace: Callable[..., None]
 
 
@@ -84,6 +86,7 @@ class WorkerProcess(Process):
                 schedule=Schedule(workload.cadence, around.timeline),
                 me=self.identity,
                 log=SimulatedLog(self, around.trace),
+                heard=around.heard,
             ),
             deploy_id=deploy_id,
         )

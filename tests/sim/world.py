@@ -20,6 +20,7 @@ from handoff.limits import IN_FLIGHT_NS, MS, NS, RESTART_BACKOFF_S
 from state import transitions
 from state.cycle_audit import audit_cycles
 from state.errors import RecordBehind
+from state.heard import heard_in
 from state.record import Control, Progress, Record, Timeline
 from state.store import Note
 from tests.sim.application import SCHEMAS, Application, Fault, Release, Traits
@@ -111,6 +112,7 @@ class World:
             processes=self.processes,
             launcher=lambda: self.launcher,
             store_of=self._store_of,
+            heard=lambda: heard_in(reversed(self.disk.lines)),
             trace=self.trace,
         )
         traits = self._traits
