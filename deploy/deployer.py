@@ -18,14 +18,13 @@ from filelock import FileLock, Timeout
 from msgspec.structs import asdict
 
 from deploy import gates, history, host, releases_dir, replay, requests, survey
-from deploy.errors import DeployError, GateRefused, TurnTimeout
+from deploy.errors import DeployError, GateRefused, RequestMissing, TurnTimeout
 from deploy.git_tree import GitTree
 from deploy.release import releases_to_keep
 from handoff.errors import HandoffError, NotRunning, WireBroken
 from handoff.gate_verdict import GateName, GateVerdict, skipped
-from handoff.limits import READY_TIMEOUT_S, SHADOW_S_MAX
 from handoff.release_files import Manifest, read_manifest
-from handoff.rollout.driver import Driver, Limits, Watcher
+from handoff.rollout.driver import ASK_BACK_S, Driver, Limits, Watcher, why_returned
 from handoff.rollout.events import AbortAsked, Event, GateFailed, GatePassed, Superseded
 from handoff.rollout.launcher_client import LauncherClient
 from handoff.rollout.table import Deploy, Phase
@@ -45,6 +44,7 @@ if TYPE_CHECKING:
 TURN_LOCK: Final = "deploy.lock"
 TURN_S_MAX: Final = 7200.0  # a bake of an hour, and the deploy before it
 TURN_POLL_S: Final = 0.2
+GIVE_BACK_S_MAX: Final = 600.0  # the way back may have to be started first
 LAUNCHERS_MAX: Final = 10  # that may die during one bake before this deployer gives up
 LAUNCHER_BACK_S_MAX: Final = 600.0  # a person starts it again; an init system takes a second
 DISK_BACK_S_MAX: Final = 600.0  # to write down how it ended; somebody has to make room first
@@ -149,7 +149,7 @@ class Deployer:
             # What it was examined for is not asked again: nobody could refuse it now.
             if not self._ended_meanwhile():
                 self._drive(read_manifest(self._home, self._entry.release))
-        elif self._already_live():
+        elif self._already_live() or self._gave_back():
             self._end(history.Outcome.PERMANENT, "it is live already")
         else:
             manifest = self._build()
@@ -166,7 +166,7 @@ class Deployer:
             deploy_id=self._request.deploy,
             release=manifest.release,
             wish=wish,
-            limits=Limits(gating_s=READY_TIMEOUT_S + (SHADOW_S_MAX if wish.shadow else 0)),
+            limits=Limits.for_home(self._home, wish),
             watcher=Watcher(moved=self._moved, interrupt=self._wanted),
         )
         deploy = driver.run()
@@ -265,6 +265,19 @@ class Deployer:
             return live.release == self._request.release or bool(wanted and live.commit == wanted)
         return False
 
+    def _gave_back(self) -> bool:
+        """Return to the wanted release if a bake that nobody drives has it as its way back."""
+        deadline_s = time.monotonic() + GIVE_BACK_S_MAX
+        while time.monotonic() < deadline_s:
+            record = self._record()
+            previous, rollout = record.ownership.previous, record.rollout
+            if rollout is None or previous is None or previous.release != self._request.release:
+                return self._already_live()
+            with LauncherClient(self._home) as client:
+                client.ask(Kind.GIVE_BACK, deploy=rollout.deploy_id)
+            time.sleep(ASK_BACK_S)  # noqa: TID251 - nothing tells when a release owns again
+        return False
+
     def _ended_meanwhile(self) -> bool:
         """Tell whether it ended while no deployer lived; the record says how."""
         record = self._record()
@@ -273,7 +286,8 @@ class Deployer:
         if record.ownership.release == self._entry.release:
             self._end(history.Outcome.PERMANENT, "")
         elif self._took:
-            self._end(history.Outcome.RETURNED, "the previous release owns again")
+            reason = why_returned(self._home) or "the previous release owns again"
+            self._end(history.Outcome.RETURNED, reason)
         else:
             return False  # it is approved and did not take yet
         return True
@@ -291,6 +305,7 @@ class Deployer:
             if requests.newer_than(self._home, self._request) is not None:
                 yield False
                 return
+            self._ask_back()
             with contextlib.suppress(Timeout):
                 lock.acquire(timeout=TURN_POLL_S, poll_interval=TURN_POLL_S / 4)
                 break
@@ -302,6 +317,16 @@ class Deployer:
             yield True
         finally:
             lock.release()
+
+    def _ask_back(self) -> None:
+        """End a bake whose way back is what this deploy wants: that return is the rollback."""
+        with contextlib.suppress(StateError, RequestMissing):
+            record = self._record()
+            previous, rollout = record.ownership.previous, record.rollout
+            if rollout is None or previous is None or previous.release != self._request.release:
+                return
+            if not requests.read_request(self._home, rollout.deploy_id).aborted_by:
+                requests.ask_abort(self._home, rollout.deploy_id, self._request.by)
 
     def _superseded(self) -> None:
         newer = requests.newer_than(self._home, self._request)

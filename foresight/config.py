@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from foresight.errors import ConfigError
+from handoff.limits import BAKE_OUTSIDE_S, HEALTH_DROP
 from handoff.wish import BAKE, REPLAY_CYCLES, REPLAY_DIFFER_MAX, Wish
 
 VARIABLE_PREFIX: Final = "FORESIGHT_"
@@ -44,6 +45,10 @@ class Engine(_Section, frozen=True, kw_only=True):
         replay: How many recorded cycles a new release decides again before it is started; 0
             leaves that out.
         replay_differ_max: Largest share of them that it may decide otherwise, 0 to 1.
+        bake_outside_s: A bake waits so long, wall-clock seconds, for inputs that nobody gets; then
+            the previous release owns again, with a reason that begins with "outside".
+        health_drop: How far the part of its questions that a release gets answers to may lie
+            below another release's, 0 to 1.
         speed: Application seconds per wall-clock second; above 1 for the local exchange only.
         period_s: Length of a cycle in application seconds.
         catch_up_s: A cycle that is later than so many application seconds is missed; 0 runs all.
@@ -68,6 +73,8 @@ class Engine(_Section, frozen=True, kw_only=True):
     bake: Annotated[int, Meta(ge=0, le=10_000)] = BAKE
     replay: Annotated[int, Meta(ge=0, le=10_000)] = REPLAY_CYCLES
     replay_differ_max: Annotated[float, Meta(ge=0, le=1)] = REPLAY_DIFFER_MAX
+    bake_outside_s: Annotated[float, Meta(ge=1, le=604_800)] = BAKE_OUTSIDE_S
+    health_drop: Annotated[float, Meta(ge=0, le=1)] = HEALTH_DROP
     speed: Annotated[int, Meta(ge=1, le=600)] = 1
     period_s: Annotated[float, Meta(gt=0, le=3600)] = 60.0
     catch_up_s: Annotated[float, Meta(ge=0, le=1e6)] = 900.0

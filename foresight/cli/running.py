@@ -38,6 +38,7 @@ from handoff.plain import launcher_lock_free, prepare_home
 from handoff.release_files import read_manifest
 from handoff.rollout.launcher_client import LauncherClient
 from handoff.wire import Kind
+from handoff.worker.settings import Settings, variables_of
 from state.errors import HomeUnsuitable, RecordMissing
 from state.record import Timeline, check_identity
 
@@ -170,7 +171,8 @@ def _first_release(installation: Installation) -> str:
 def _environment(
     config: Config, home: Path, replay: Path | None, *, live: bool
 ) -> tuple[tuple[str, str], ...]:
-    found: dict[str, str] = {}
+    engine = config.engine
+    found = dict(variables_of(Settings(engine.bake_outside_s, engine.health_drop)))
     if config.venue.kind == "local":
         found["FORESIGHT_EXCHANGE_URL"] = config.venue.url or f"http://{_exchange_address(home)}"
     if replay is not None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from handoff.gate_verdict import GateName, failed, from_message, passed
-from handoff.limits import READY_TIMEOUT_S
+from handoff.limits import OBSERVE_PERIODS, OBSERVE_S_MAX, READY_TIMEOUT_S, SHADOW_S_MAX
 from handoff.rollout import table as rollout
 from handoff.rollout.events import (
     AbortAsked,
@@ -40,6 +41,7 @@ from handoff.rollout.launcher_client import LauncherClient, RequestRefused
 from handoff.rollout.table import ENDED, Deploy, Phase
 from handoff.wire import Kind, Message
 from handoff.wish import options_of
+from state.heard import counting, newest_heard
 from state.local_store import read_only_snapshot
 
 if TYPE_CHECKING:
@@ -51,7 +53,38 @@ if TYPE_CHECKING:
 _POLL_S = 0.25
 LAST_WORDS_S = 3.0  # a worker that leaves needs as long to close its connections
 ASK_BACK_S = 2.0  # who is to take back may have to be started first, and hears it once it is up
+_LINES_MAX = 256  # of the journal, back to the newest change of owner
 TAIL_CHARS = 200  # of a dead candidate's last line, in the reason
+
+
+def why_returned(home: Path) -> str:
+    """Return what the journal says of the newest change of owner; empty where it gives no reason.
+
+    A way back that takes says why in its take, a release that gives up in its release.
+    """
+    for line in counting(islice(newest_heard(home / "journal"), _LINES_MAX)):
+        if line.kind in ("take", "release", "seize") and line.evidence.get("reason"):
+            return str(line.evidence["reason"])
+        if line.kind == "take":
+            break
+    return ""
+
+
+def _blames(message: Message) -> bool:
+    """Tell whether a release's last words say why it lost; that it has no part left does not."""
+    return bool(message.get("reason")) and message.get("leaving") != "DRAINED"
+
+
+def _observe_s(home: Path) -> float:
+    """Return how long observing beside the owner may take, as far as the journal tells."""
+    lines = counting(islice(newest_heard(home / "journal"), _LINES_MAX))
+    began = {line.cycle: line.scheduled_ms for line in lines if line.kind == "decide"}
+    known = sorted((cycle, ms) for cycle, ms in began.items() if ms is not None)
+    if len(known) < 2:  # noqa: PLR2004 - a period lies between two
+        return OBSERVE_S_MAX
+    (first, first_ms), (last, last_ms) = known[0], known[-1]
+    period_s = (last_ms - first_ms) / (last - first) / 1000
+    return min(OBSERVE_S_MAX, OBSERVE_PERIODS * period_s + _POLL_S)
 
 
 class Limits(NamedTuple):
@@ -62,6 +95,12 @@ class Limits(NamedTuple):
     ready_s: float = 600.0
     baking_s: float = 7200.0
     stopping_s: float = 60.0
+
+    @classmethod
+    def for_home(cls, home: Path, wish: Wish) -> Limits:
+        """Return the limits of a deploy: its gates wait for live cycles of the owner."""
+        shadow_s = SHADOW_S_MAX if wish.shadow else 0.0
+        return cls(gating_s=READY_TIMEOUT_S + shadow_s + _observe_s(home))
 
     def of(self, phase: Phase) -> float | None:
         """Return the limit of a phase, if it has one here."""
@@ -123,7 +162,7 @@ class Driver:
         self._client.ask(Kind.SUBSCRIBE)
         self._release = release
         self._wish = wish
-        self._limits = limits or Limits()
+        self._limits = limits or Limits.for_home(home, wish)
         self._watcher = watcher or Watcher()
         self._deploy, _ = rollout.begin(deploy_id)
         self._phase_since_s = time.monotonic()
@@ -159,8 +198,8 @@ class Driver:
         while self._deploy.phase is Phase.RETURNED and not self._deploy.reason:
             message = self._client.event(max(0.0, deadline_s - time.monotonic()))
             if message is None:
-                reason = "the previous release owns again"
-            elif message.get("deploy") == self._deploy.deploy_id and message.get("reason"):
+                reason = why_returned(self._home) or "the previous release owns again"
+            elif message.get("deploy") == self._deploy.deploy_id and _blames(message):
                 reason = str(message["reason"])
             elif message["kind"] == Kind.EXITED.value and message["release"] == self._release:
                 reason = str(message.get("reason") or message["how"])
@@ -260,7 +299,8 @@ class Driver:
     def _owned_by_another(self, message: Message) -> Event | None:
         owned = self._deploy.phase in (Phase.BAKING, Phase.STOPPING)
         if owned and message["release"] != self._release:
-            return OwnershipReturned(self._deploy.reason)
+            # The way back says why it took; an abort has said so already.
+            return OwnershipReturned(str(message.get("reason") or self._deploy.reason))
         if self._deploy.phase is Phase.READY and message["release"] == self._release:
             bakes = message.get("of", 0) > 0  # it seized from a dead owner
             return Took(message["cycle"], 0, bakes=bakes)
