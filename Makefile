@@ -75,6 +75,10 @@ sim: setup ## search simulated worlds for a broken guarantee (SEEDS=n runs so ma
 crash: setup ## kill the store at every system call and look at what is left
 	@$(VENV)/python -m tests.crash --full $(ARGS)
 
+.PHONY: releases-bad
+releases-bad: setup ## deploy each kind of bad release again and again, with outages (about ten minutes)
+	@RELEASES_BAD=1 $(VENV)/python -m pytest -n 0 tests/process/test_bad_releases.py $(ARGS)
+
 .PHONY: soak
 soak: setup ## run for hours with deploys and faults, then prove the journal
 	@$(VENV)/python -m bench.soak $(ARGS)

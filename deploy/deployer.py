@@ -17,14 +17,14 @@ import msgspec
 from filelock import FileLock, Timeout
 from msgspec.structs import asdict
 
-from deploy import gates, history, host, releases_dir, replay, requests, survey
-from deploy.errors import DeployError, GateRefused, RequestMissing, TurnTimeout
+from deploy import gates, history, host, releases_dir, replay, requests, survey, way_back
+from deploy.errors import DeployError, GateRefused, TurnTimeout
 from deploy.git_tree import GitTree
 from deploy.release import releases_to_keep
 from handoff.errors import HandoffError, NotRunning, WireBroken
 from handoff.gate_verdict import GateName, GateVerdict, skipped
 from handoff.release_files import Manifest, read_manifest
-from handoff.rollout.driver import ASK_BACK_S, Driver, Limits, Watcher, why_returned
+from handoff.rollout.driver import Driver, Limits, Watcher, why_returned
 from handoff.rollout.events import AbortAsked, Event, GateFailed, GatePassed, Superseded
 from handoff.rollout.launcher_client import LauncherClient
 from handoff.rollout.table import Deploy, Phase
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 TURN_LOCK: Final = "deploy.lock"
 TURN_S_MAX: Final = 7200.0  # a bake of an hour, and the deploy before it
 TURN_POLL_S: Final = 0.2
-GIVE_BACK_S_MAX: Final = 600.0  # the way back may have to be started first
 LAUNCHERS_MAX: Final = 10  # that may die during one bake before this deployer gives up
 LAUNCHER_BACK_S_MAX: Final = 600.0  # a person starts it again; an init system takes a second
 DISK_BACK_S_MAX: Final = 600.0  # to write down how it ended; somebody has to make room first
@@ -149,7 +148,7 @@ class Deployer:
             # What it was examined for is not asked again: nobody could refuse it now.
             if not self._ended_meanwhile():
                 self._drive(read_manifest(self._home, self._entry.release))
-        elif self._already_live() or self._gave_back():
+        elif self._already_live() or way_back.give(self._home, self._request):
             self._end(history.Outcome.PERMANENT, "it is live already")
         else:
             manifest = self._build()
@@ -265,19 +264,6 @@ class Deployer:
             return live.release == self._request.release or bool(wanted and live.commit == wanted)
         return False
 
-    def _gave_back(self) -> bool:
-        """Return to the wanted release if a bake that nobody drives has it as its way back."""
-        deadline_s = time.monotonic() + GIVE_BACK_S_MAX
-        while time.monotonic() < deadline_s:
-            record = self._record()
-            previous, rollout = record.ownership.previous, record.rollout
-            if rollout is None or previous is None or previous.release != self._request.release:
-                return self._already_live()
-            with LauncherClient(self._home) as client:
-                client.ask(Kind.GIVE_BACK, deploy=rollout.deploy_id)
-            time.sleep(ASK_BACK_S)  # noqa: TID251 - nothing tells when a release owns again
-        return False
-
     def _ended_meanwhile(self) -> bool:
         """Tell whether it ended while no deployer lived; the record says how."""
         record = self._record()
@@ -305,7 +291,7 @@ class Deployer:
             if requests.newer_than(self._home, self._request) is not None:
                 yield False
                 return
-            self._ask_back()
+            way_back.ask(self._home, self._request)
             with contextlib.suppress(Timeout):
                 lock.acquire(timeout=TURN_POLL_S, poll_interval=TURN_POLL_S / 4)
                 break
@@ -317,16 +303,6 @@ class Deployer:
             yield True
         finally:
             lock.release()
-
-    def _ask_back(self) -> None:
-        """End a bake whose way back is what this deploy wants: that return is the rollback."""
-        with contextlib.suppress(StateError, RequestMissing):
-            record = self._record()
-            previous, rollout = record.ownership.previous, record.rollout
-            if rollout is None or previous is None or previous.release != self._request.release:
-                return
-            if not requests.read_request(self._home, rollout.deploy_id).aborted_by:
-                requests.ask_abort(self._home, rollout.deploy_id, self._request.by)
 
     def _superseded(self) -> None:
         newer = requests.newer_than(self._home, self._request)

@@ -79,7 +79,7 @@ SITES: Final = (
     Site(
         "OwnershipReturned",
         DRIVER,
-        "return OwnershipReturned(self._deploy.reason)",
+        'return OwnershipReturned(str(message.get("reason") or self._deploy.reason))',
         "test_driver.py::test_another_release_that_owns_in_the_bake_ends_it",
     ),
     Site(

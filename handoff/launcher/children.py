@@ -33,7 +33,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ALLOWED: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER", "LOGNAME")
-ALLOWED_PREFIXES: Final = ("XDG_", "SSL_CERT_", "PIP_", "UV_", "REQUESTS_CA_", "CURL_CA_")
+ALLOWED_PREFIXES: Final = (
+    "HANDOFF_",
+    "XDG_",
+    "SSL_CERT_",
+    "PIP_",
+    "UV_",
+    "REQUESTS_CA_",
+    "CURL_CA_",
+)
 TAIL_BYTES: Final = 4096  # of a dead child's output, for the history
 LOGS_KEPT_MAX: Final = 400
 RECORDED: Final = "launcher.json"

@@ -71,7 +71,7 @@ def test_a_missing_way_back_is_refused_until_somebody_accepts_it(tmp_path: Path)
         assert bot.live() == old
         accepted = bot.run(one_way, irreversible=True, bake=5)
         assert accepted.outcome == history.Outcome.PERMANENT, accepted
-        assert accepted.gates[-3].evidence.endswith("with no way back")
+        assert gate(accepted, GateName.SCHEMA).evidence.endswith("with no way back")
         record = bot.record()
         assert record is not None
         assert record.rollout is None, "nothing bakes where nothing could come back"

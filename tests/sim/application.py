@@ -54,6 +54,8 @@ class Fault(enum.Enum):
     DIES = "dies"  # the process dies while it decides
     HANGS = "hangs"  # the process never returns from decide
     COLD = "cold"  # it cannot warm up
+    BLIND = "blind"  # it takes its own mistake for the outside world's
+    OVERLONG = "overlong"  # its cycles take longer than the period
     NO_WAY_BACK = "no_way_back"  # its step down fails on the body that it makes
 
 
@@ -174,11 +176,16 @@ class Application(Workload[AnyBody, Inputs]):
         if self._release.fault is Fault.OBSERVE:
             message = "a fault of its own"
             raise ValueError(message)
+        if self._release.fault is Fault.BLIND:
+            message = "no such address"
+            raise ConnectionRefusedError(message)
         if self._faults.strikes("inputs", 0.1):
             message = "no route to the feed"
             raise OSError(message)
         if self._faults.strikes("inputs", 0.05):
             return Unavailable("the feed says so")
+        if self._release.fault is Fault.OVERLONG:
+            await pause(self._process, self._traits.period_ns * 0.45 / 1e9)
         await self._wait(30, 4.0)
         return Inputs(self._rng.randrange(1000))
 
@@ -224,6 +231,8 @@ class Application(Workload[AnyBody, Inputs]):
                 raise ZeroDivisionError(message)
             case Fault.SLOW:
                 process.clockwork.block(process, self._traits.period_ns)
+            case Fault.OVERLONG:
+                process.clockwork.block(process, self._traits.period_ns * 2 // 5)
             case Fault.DIES:
                 process.die()
                 process.require_alive()
@@ -263,6 +272,8 @@ class Application(Workload[AnyBody, Inputs]):
 
     @override
     async def perform(self, effect: Effect) -> Receipt | Pending:
+        if self._release.fault is Fault.OVERLONG:
+            await pause(self._process, self._traits.period_ns * 0.2 / 1e9)
         await self._wait(5, 3.0)  # before the request is on its way
         self._process.cross("send")
         answer = await self._venue.execute(self._process, effect)
