@@ -49,6 +49,8 @@ class Row(msgspec.Struct, kw_only=True):
     worker: str = ""
     late_ms: float | None = None
     effects: int = 0
+    asked: int | None = None
+    answered: int | None = None
 
 
 @click.command()
@@ -71,7 +73,7 @@ def cycles(
         for row in rows:
             emit_json(row)
         return ExitCode.DONE
-    columns = ("cycle", "release", "epoch", "worker", "late ms", "effects", "")
+    columns = ("cycle", "release", "epoch", "worker", "late ms", "effects", "answered", "")
     emit_table(columns, (_cells(row) for row in rows))
     return ExitCode.DONE
 
@@ -127,11 +129,15 @@ def _row(line: Line, *, stopped: bool) -> Row:
         worker=line.worker,
         late_ms=late,
         effects=len(planned) if line.kind == "decide" else 0,
+        asked=None if line.health is None else line.health.asked,
+        answered=None if line.health is None else line.health.answered,
     )
 
 
 def _cells(row: Row) -> tuple[object, ...]:
-    return (row.cycle, row.release, row.epoch, row.worker, row.late_ms, row.effects, _note(row))
+    answered = "" if row.asked is None else f"{row.answered} of {row.asked}"
+    who = (row.cycle, row.release, row.epoch, row.worker)
+    return (*who, row.late_ms, row.effects, answered, _note(row))
 
 
 def _note(row: Row) -> str:

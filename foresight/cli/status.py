@@ -6,9 +6,11 @@ works, with a note, when nothing runs.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from deploy import history
 from foresight.book import SCHEMA, Book
@@ -21,13 +23,18 @@ from handoff.exit_codes import ExitCode
 from handoff.limits import MS
 from handoff.release_files import read_manifest
 from state.cycle_audit import audit_cycles
+from state.heard import counting, newest_heard
 from state.journal_reader import newest_lines
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from state.heard import Heard
     from state.record import Record
 
 REPAINT_S = 1.0
 INPUTS_LINES = 120  # of the journal: an hour at a minute a cycle, two lines each
+HEALTH_LINES = 16  # of the journal: the newest decision is among them
 
 
 @click.command()
@@ -77,6 +84,7 @@ def summary_of(installation: Installation) -> dict[str, Any]:
         "deploy": plain(current) if current is not None else None,
         "rollout": plain(record.rollout),
         "inputs": _inputs(installation),
+        "health": plain(health_of(newest_heard(installation.home / "journal"))),
         "outbox": len(record.outbox),
         "positions": len(book.positions),
         "slots": {slot: plain(memory) for slot, memory in book.slots.items()},
@@ -108,6 +116,29 @@ def _next_boundary_ms(installation: Installation, record: Record) -> int:
     return installation.schedule(record).boundary_ns(record.progress.cycle + 1) // MS
 
 
+class HealthSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """How much the newest decided cycle got of what it asked for.
+
+    Attributes:
+        cycle: The cycle; None where none was counted.
+        asked: What it asked for.
+        answered: How much of it was answered.
+    """
+
+    cycle: int | None = None
+    asked: int = 0
+    answered: int = 0
+
+
+def health_of(newest_first: Iterable[Heard]) -> HealthSeen:
+    """Return what the journal's newest decision says of its inputs."""
+    for line in counting(islice(newest_first, HEALTH_LINES)):
+        if line.kind == "decide" and line.health is not None:
+            health = line.health
+            return HealthSeen(cycle=line.cycle, asked=health.asked, answered=health.answered)
+    return HealthSeen()
+
+
 def lines_of(summary: dict[str, Any]) -> list[str]:
     """Return the summary as lines of text."""
     owner = summary["owner"]
@@ -128,7 +159,11 @@ def lines_of(summary: dict[str, Any]) -> list[str]:
         f"win rate  {rate}, mean price {recent['mean_price']:.3f}",
         f"          {worth}",
     ]
-    inputs = summary["inputs"]
+    health, inputs = summary["health"], summary["inputs"]
+    if health["cycle"] is not None:
+        lines.append(
+            f"answered  {health['answered']} of {health['asked']} in cycle {health['cycle']}"
+        )
     if inputs["unavailable"]:
         lines.append(
             f"inputs    none in {inputs['unavailable']} of the last {inputs['cycles']} cycles, "

@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from state.journal_frames import ABORTED, GENESIS
+from state.journal_frames import ABORTED, GENESIS, Health
 from state.record import Phase
 
 STRIP_CYCLES: Final = 120  # two hours at a minute a cycle; fits one row of a desktop screen
@@ -50,6 +50,7 @@ class CycleLine(msgspec.Struct, frozen=True, kw_only=True):
     unavailable: str = ""
     evidence: dict[str, str | int | float] = {}
     aborts: int = 0
+    health: Health | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +66,7 @@ class Cell:
         boundary_ms: Its boundary, wall-clock milliseconds; None where no line says.
         late_ms: From the boundary to the start of the work; None where no line says.
         worked_ms: From the start of the work to the last commit so far.
-        note: Why it was missed, or why there were no inputs.
+        note: Why it was missed, or what was amiss with its inputs.
     """
 
     cycle: int
@@ -275,7 +276,7 @@ def _decided(line: CycleLine, late_ms: float) -> Cell:
         epoch=line.epoch,
         worker=line.worker,
         boundary_ms=line.scheduled_ms,
-        note=f"no inputs: {line.unavailable}" if line.unavailable else "",
+        note=_inputs_note(line),
     )
     if line.started_ms is None or line.scheduled_ms is None:
         return cell
@@ -283,6 +284,15 @@ def _decided(line: CycleLine, late_ms: float) -> Cell:
     worked_ms = None if line.committed_ms is None else line.committed_ms - line.started_ms
     mark = Mark.LATE if behind_ms > late_ms else Mark.DECIDING
     return replace(cell, mark=mark, late_ms=behind_ms, worked_ms=worked_ms)
+
+
+def _inputs_note(line: CycleLine) -> str:
+    """Return what was amiss with a cycle's inputs; empty where everything was answered."""
+    if line.unavailable:
+        return f"no inputs: {line.unavailable}"
+    if line.health is None or line.health.answered >= line.health.asked:
+        return ""
+    return f"{line.health.answered} of {line.health.asked} answered"
 
 
 def _settled(cell: Cell, line: CycleLine, late_ms: float) -> Cell:

@@ -15,6 +15,7 @@ import msgspec
 from typing_extensions import override
 
 from handoff.cadence import Cadence
+from handoff.limits import NS
 from handoff.workload import (
     Absent,
     Cycle,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Sequence
 
+    from state.journal_frames import Health
     from tests.sim.clockwork import Process
     from tests.sim.faults import Faults
     from tests.sim.venue import Venue
@@ -185,9 +187,15 @@ class Application(Workload[AnyBody, Inputs]):
         if self._faults.strikes("inputs", 0.05):
             return Unavailable("the feed says so")
         if self._release.fault is Fault.OVERLONG:
-            await pause(self._process, self._traits.period_ns * 0.45 / 1e9)
+            await pause(self._process, self._traits.period_ns * 0.4 / NS)
         await self._wait(30, 4.0)
         return Inputs(self._rng.randrange(1000))
+
+    @override
+    def health(self, inputs: Inputs | Unavailable) -> Health:
+        if self._release.fault is Fault.OVERLONG:
+            self._process.clockwork.block(self._process, self._traits.period_ns * 2 // 5)
+        return super().health(inputs)
 
     async def _wait(self, short_ms: float, long_s: float) -> None:
         seconds = self._rng.uniform(1, short_ms) / 1000
@@ -272,8 +280,6 @@ class Application(Workload[AnyBody, Inputs]):
 
     @override
     async def perform(self, effect: Effect) -> Receipt | Pending:
-        if self._release.fault is Fault.OVERLONG:
-            await pause(self._process, self._traits.period_ns * 0.2 / 1e9)
         await self._wait(5, 3.0)  # before the request is on its way
         self._process.cross("send")
         answer = await self._venue.execute(self._process, effect)

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from tests.sim.faults import Faults
     from tests.sim.launcher import SimulatedLauncher
 
-_LIMITS_S = {Phase.STARTING: 20.0, Phase.GATING: 20.0, Phase.READY: 60.0, Phase.STOPPING: 60.0}
+_LIMITS_S = {Phase.STARTING: 20.0, Phase.GATING: 60.0, Phase.READY: 60.0, Phase.STOPPING: 60.0}
 
 
 class SimulatedDeployer:

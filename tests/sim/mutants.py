@@ -256,6 +256,27 @@ MUTANTS: Final = (
         "return waited_ns > schedule.bounds.overdue_ns and (",
         "return waited_ns < 0 and (",
     ),
+    Mutant(
+        "what a release sees is held against nobody's sight",
+        (
+            Edit(
+                WORKER,
+                "if is_candidate and not self._follower.is_known(parts.store.read()):",
+                "if is_candidate and parts.store.read() is None:",
+            ),
+            Edit(
+                FOLLOWER,
+                "return (asked or bool(self._control_group.reason)) and",
+                "return asked and",
+            ),
+        ),
+    ),
+    _one(
+        "a release slower than its period is never bad",
+        CYCLE,
+        "if self._slow_cycles <= SLOW_CYCLES_MAX:",
+        "if self._slow_cycles >= 0:",
+    ),
 )
 
 

@@ -185,14 +185,26 @@ class World:
 
     def _is_healed(self) -> bool:
         healed = self._on_time >= HEALED_CYCLES and not self.faults.on
-        return healed and not self.checkers.unfinished()
+        return healed and not self.checkers.unfinished() and not self._keeps_a_bad_release()
+
+    def _keeps_a_bad_release(self) -> str:
+        """Return which release bakes on that its living way back should have replaced."""
+        record = self.checkers.record
+        previous, owning = record.ownership.previous, record.ownership.release
+        if record.rollout is None or previous is None:
+            return ""
+        bad = self.releases[owning].fault in {Fault.BLIND, Fault.OVERLONG}
+        lives = any(
+            each.alive and each.release == previous.release for each in self.processes.values()
+        )
+        return f"{owning} bakes on, {self.releases[owning].fault.value}" if bad and lives else ""
 
     def _illness(self) -> str:
         record = self.checkers.record
         due = self.schedule.cycle_at(self.clockwork.wall_ns())
         if record.progress.cycle < due - 1:
             return f"cycle {record.progress.cycle + 1} is not decided, cycle {due} is due"
-        return self.checkers.unfinished() or "cycles are late"
+        return self._keeps_a_bad_release() or self.checkers.unfinished() or "cycles are late"
 
     def _final(self) -> str:
         lines = self.disk.journal()
