@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import enum
-from itertools import chain, repeat
 from typing import TYPE_CHECKING, Generic
 
 from handoff.believed_clock import due_members, has_just_booted
 from handoff.errors import WorkloadFaulty
-from handoff.gate_verdict import GateName, to_message
+from handoff.gate_verdict import GateName
 from handoff.limits import (
     CLOSE_S_MAX,
     DECIDE_ATTEMPTS_MAX,
@@ -22,8 +21,6 @@ from handoff.limits import (
     MS,
     NS,
     OWNER_POLL_S,
-    WEATHER_PAUSE_S,
-    WEATHER_S_MAX,
     WRITE_RETRY_S_MAX,
     YIELD_CYCLES_MIN,
     YIELD_NS,
@@ -34,11 +31,9 @@ from handoff.wish import Wish
 from handoff.worker import gates
 from handoff.worker.bake_health import BakeHealth
 from handoff.worker.cycle import CycleRunner
-from handoff.worker.follower import Follower, as_owned_by
-from handoff.worker.gates import Examined
+from handoff.worker.follower import Follower
 from handoff.worker.glance import baseline
-from handoff.worker.observe_gate import ObserveGate
-from handoff.worker.shadow import Shadow
+from handoff.worker.warming import Warming
 from handoff.workload import BodyT, InputsT
 from state.attempts import GIVEN_UP, attempts_spent
 from state.errors import Refusal, Refused, StateError, StateUnusable
@@ -47,8 +42,6 @@ from state.planned_stop import ASKED, CATCH_UP, Stop, Stops, stops_before
 from state.record import Phase, Record
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from handoff.worker.ports import Parts
 
 
@@ -139,66 +132,11 @@ class Worker(Generic[BodyT, InputsT]):
                 return leaving
 
     async def _warm(self) -> Leaving | None:
-        """Pass the gates that only the release's own code can answer; say why it leaves if not.
-
-        A candidate is refused whatever the reason: its owner goes on. A standby may be the only
-        worker there is, so bad weather makes it wait and try again, for as long as a launcher
-        lets it, and what it leaves for then is not held against its release.
-        """
-        parts, is_standby = self._parts, not self._follower.deploy_id
-        begun_ns = parts.clock.monotonic_ns()
-        for pause_s in chain(WEATHER_PAUSE_S, repeat(WEATHER_PAUSE_S[-1])):
-            left_s = WEATHER_S_MAX - (parts.clock.monotonic_ns() - begun_ns) / NS
-            refused = await self._pass_gates(left_s if is_standby else None)
-            if refused is None:
-                self._reason = ""
-                return None
-            if not (is_standby and refused.is_weather):
-                return Leaving.REFUSED
-            if left_s <= pause_s:
-                break
-            await parts.clock.pause(pause_s)
-            if self._asked_to_leave():
-                return Leaving.DRAINED
-        return Leaving.OUTSIDE
-
-    async def _pass_gates(self, limit_s: float | None) -> Examined | None:
-        """Return what refuses this worker, or None once it is warm.
-
-        Args:
-            limit_s: The gates of a standby together take no longer than that.
-        """
-        parts, deploy_id = self._parts, self._follower.deploy_id
-        record = as_owned_by(parts.me, parts.store.read())
-        async for examined in self._verdicts(record, limit_s):
-            verdict = examined.verdict
-            parts.channel.tell(Kind.GATE, deploy=deploy_id, **to_message(verdict))
-            if not verdict.allows:
-                self._reason = f"{verdict.name}: {verdict.reason}"
-                parts.log.write(LogEvent.GATE_FAILED, gate=verdict.name, reason=verdict.reason)
-                return examined
-        parts.log.write(LogEvent.WORKER_WARM)
-        parts.channel.tell(Kind.READY, deploy=deploy_id)
-        return None
-
-    async def _verdicts(self, record: Record, limit_s: float | None) -> AsyncIterator[Examined]:
-        parts, is_candidate = self._parts, bool(self._follower.deploy_id)
-        way_back = is_candidate and not self._wish.irreversible
-        numbers = gates.cadence(parts.schedule, record, parts.newest_numbered)
-        if is_candidate or not numbers.allows:
-            # A standby is of a release that numbered the cycles itself; it is told only if not.
-            yield Examined(numbers)
-            if not numbers.allows:
-                return
-        async for examined in gates.examine(
-            parts.workload, record, parts.clock, way_back=way_back, limit_s=limit_s
-        ):
-            yield examined
-        if self._wish.shadow:
-            yield Examined(await Shadow(parts, self._wish).run(self._asked_to_leave))
-        if is_candidate and not self._follower.is_known(parts.store.read()):
-            # Neither a restart nor a way back: an outage cannot keep those from owning.
-            yield Examined(await ObserveGate(parts).run(self._asked_to_leave))
+        """Pass the gates that only the release's own code can answer; say why it leaves if not."""
+        warming = Warming(self._parts, self._follower, self._wish, self._asked_to_leave)
+        cold = await warming.run()
+        self._reason = warming.reason
+        return None if cold is None else Leaving[cold.name]
 
     def _asked_to_leave(self) -> bool:
         self._listen()

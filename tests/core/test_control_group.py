@@ -185,7 +185,7 @@ def test_a_busy_owner_makes_way_for_the_end_of_its_bake() -> None:
 
         new.observed = works
         # It is behind from now on: when a cycle is settled, the next boundary has passed.
-        world.clock.step(60 * PERIOD_S * NS)
+        world.clock.suspend(60 * PERIOD_S * NS)
         for process in (a, b):
             process.line.say(Kind.RETURN, deploy="deploy-b")
         await world.until(lambda: len(b.told(Kind.YIELDING)) == 3, limit_s=3 * PERIOD_S)
@@ -208,7 +208,7 @@ def test_a_busy_owner_that_is_blind_makes_way_by_itself() -> None:
             await world.clock.pause(PERIOD_S)  # over its budget
 
         new.observed = works
-        world.clock.step(60 * PERIOD_S * NS)
+        world.clock.suspend(60 * PERIOD_S * NS)
         await world.until(lambda: bool(b.told(Kind.YIELDING)), limit_s=5 * PERIOD_S)
         a.line.say(Kind.YIELDING, until_ns=b.told(Kind.YIELDING)[-1]["until_ns"])
         await world.until(lambda: world.owner() == "a", limit_s=2)

@@ -31,6 +31,7 @@ REQUESTS: Final = "handoff/worker/requests.py"
 LANES: Final = "handoff/worker/lanes.py"
 ABSENCE: Final = "state/absence.py"
 WORKER: Final = "handoff/worker/life.py"
+WARMING: Final = "handoff/worker/warming.py"
 CYCLE: Final = "handoff/worker/cycle.py"
 RECOVERY: Final = "state/recovery.py"
 SUPERVISION: Final = "handoff/launcher/supervision.py"
@@ -260,7 +261,7 @@ MUTANTS: Final = (
         "what a release sees is held against nobody's sight",
         (
             Edit(
-                WORKER,
+                WARMING,
                 "if is_candidate and not self._follower.is_known(parts.store.read()):",
                 "if is_candidate and parts.store.read() is None:",
             ),
