@@ -149,6 +149,7 @@ class Deployer:
             if not self._ended_meanwhile():
                 self._drive(read_manifest(self._home, self._entry.release))
         elif self._already_live() or way_back.give(self._home, self._request):
+            self._note(release=self._request.release or self._entry.release)
             self._end(history.Outcome.PERMANENT, "it is live already")
         else:
             manifest = self._build()

@@ -9,7 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handoff.launcher.restart_policy import Failures, backoff_s, choose_release
-from handoff.limits import FAILED_STARTS_MAX, RESTART_BACKOFF_S, RESTART_WINDOW_S
+from handoff.limits import (
+    BAD_WEATHER_PAUSE_S,
+    FAILED_STARTS_MAX,
+    RESTART_BACKOFF_S,
+    RESTART_WINDOW_S,
+)
 
 NEW, OLD = {"release": "r2"}, {"release": "r1"}
 
@@ -105,3 +110,12 @@ def test_a_failure_long_after_the_last_one_counts_from_one() -> None:
     failures = Failures().after_failure(0.0).after_failure(1.0)
     assert failures.after_failure(1.0 + RESTART_WINDOW_S - 0.1).in_a_row == 3
     assert failures.after_failure(1.0 + RESTART_WINDOW_S).in_a_row == 1
+
+
+def test_bad_weather_is_no_failed_start_of_the_release() -> None:
+    """Three of those in a bake start the previous release: the world must not count as one."""
+    failures = Failures().after_failure(1000.0)
+    for now_s in (1001.0, 1100.0, 1200.0, 1300.0):
+        failures = failures.after_bad_weather(now_s)
+        assert failures.next_start_s == now_s + BAD_WEATHER_PAUSE_S
+    assert failures.in_a_row == 1

@@ -155,7 +155,8 @@ def test_each_gate_of_the_candidate_is_said_once_with_its_evidence(bot: Bot) -> 
     steps = [step for step in said if step.get("event") == "GatePassed"]
     told = [(step["gate"], step["evidence"], step["seconds"]) for step in steps]
     of_candidate = [gate for gate in entry.gates if gate.name in {step["gate"] for step in steps}]
-    assert [gate for gate, _, _ in told] == ["boot", "cadence", "schema", "warm", "reconcile"]
+    names = ["boot", "cadence", "schema", "warm", "reconcile", "observe"]
+    assert [gate for gate, _, _ in told] == names
     assert told == [(gate.name, gate.evidence, gate.seconds) for gate in of_candidate]
 
 
@@ -207,3 +208,24 @@ def test_a_release_that_ran_comes_back_without_a_trial_and_fenced_like_any_other
     assert back is not None
     assert back.rollout is None
     assert back.ownership.epoch == began.ownership.epoch + 2
+
+
+def test_a_rollback_in_a_bake_is_that_return_and_waits_for_nothing(bot: Bot) -> None:
+    """It waited for the end of the bake, which may be hours away, and deployed again then."""
+    first = bot.live()
+    second = bot.project.version("2")
+    bot.request(second, bake=1000)
+    bot.wait(lambda: bot.live() == second, "the bake")
+    record = bot.record()
+    assert record is not None
+    assert record.ownership.previous is not None
+    wanted = record.ownership.previous.release
+    bot.request("", release=wanted, bake=0)
+    bot.wait(lambda: bot.live() == first, "the return", limit_s=20.0)
+    bot.wait_live(first)
+    ended = [(entry.release, entry.outcome) for entry in bot.deploys()]
+    assert ended[0][1] == "returned"
+    assert ended[1] == (wanted, "permanent")
+    record = bot.record()
+    assert record is not None
+    assert record.rollout is None
