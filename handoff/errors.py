@@ -25,6 +25,27 @@ class AnotherInCharge(HandoffError):
     hint = "use `status` to see it, `down` to stop it"
 
 
+class HomeCopied(HandoffError):
+    """This home is a copy of one whose owner lives."""
+
+    hint = "stop the other one first (`down` there), or go on with it and remove this copy"
+
+
+class OwnerUnproven(HandoffError):
+    """Nothing proves that the owner that the record names is dead."""
+
+    hint = (
+        "if it is: `up --moved` says so for this one owner; "
+        '`[engine] volume = "exclusive"` says that one machine at a time has this home'
+    )
+
+
+class LifeLockUnusable(HandoffError):
+    """A worker cannot take the lock that proves its life; without it, it must not own."""
+
+    hint = "make room on the disk of the home directory"
+
+
 class WireBroken(HandoffError):
     """A peer said something that is not a message of this protocol."""
 

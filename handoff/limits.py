@@ -39,6 +39,9 @@ WEATHER_PAUSE_S: Final = (0.5, 1.0, 2.0, 5.0)  # between its tries; the last aga
 DRAIN_TIMEOUT_S: Final = 30.0  # then an old worker that owns nothing is killed
 LAUNCHER_REPLY_S_MAX: Final = 10.0  # a launcher that does not answer is hung
 
+LIFE_LOCK_ATTEMPTS_MAX: Final = 60  # of a worker on a full disk; then it is started again
+LIFE_LOCK_PAUSE_S: Final = 1.0
+
 CLOSE_S_MAX: Final = 10.0  # for the connections of a worker that leaves
 
 FOLLOW_POLL_S: Final = 0.02  # how often a follower looks at the record's token
@@ -128,6 +131,7 @@ def bounds_for(period_ns: int, budget_ns: int | None = None) -> Bounds:
     return bounds
 
 
+assert LIFE_LOCK_ATTEMPTS_MAX * LIFE_LOCK_PAUSE_S < READY_TIMEOUT_S
 assert CLOSE_S_MAX < DRAIN_TIMEOUT_S, "a leaving worker is not killed for its connections"
 assert DRIVER_ABSENCE_S_MAX < CANDIDATE_LIFE_S_MAX
 assert READY_TIMEOUT_S + SHADOW_S_MAX + OBSERVE_S_MAX < CANDIDATE_LIFE_S_MAX

@@ -12,6 +12,7 @@ longer.
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 HAS_PIDFD: Final = hasattr(os, "pidfd_open") and LightPath("/proc/self/stat").exists()
 _START_TICKS_FIELD: Final = 19  # of /proc/pid/stat after the command name; proc(5) field 22
 _STATE_FIELD: Final = 0
+_NO_PROCESS: Final = (errno.ESRCH, errno.EINVAL, errno.ENOENT)  # the latter two: a thread's number
 STRANGERS_MAX: Final = 64  # orphans reaped at one look; the rest wait for the next
 
 TERM: Final = signal.SIGTERM  # leave when what is in hand is done
@@ -185,10 +187,14 @@ def watch(identity: Identity) -> Watched | None:
     if HAS_PIDFD:
         try:
             pidfd = os.pidfd_open(identity.pid)
-        except ProcessLookupError:
+        except OSError as error:
+            if error.errno not in _NO_PROCESS:
+                raise
             return None
-    watched = Watched(identity, pidfd)
-    if start_ticks(identity.pid) != identity.start_ticks:
+    watched, ticks = Watched(identity, pidfd), start_ticks(identity.pid)
+    # A pid of which nothing can be seen may be this process: then it is not proven gone.
+    hidden = ticks is None and pidfd is not None and not watched.gone()
+    if ticks != identity.start_ticks and not hidden:
         watched.close()
         return None
     return watched
@@ -209,7 +215,12 @@ def proven_dead(identity: Identity) -> bool:
         return True
     if identity.pid_namespace != pid_namespace():
         return False
-    return start_ticks(identity.pid) != identity.start_ticks
+    if not HAS_PIDFD:
+        return start_ticks(identity.pid) != identity.start_ticks
+    watched = watch(identity)
+    if watched is not None:
+        watched.close()
+    return watched is None
 
 
 def spawn(

@@ -178,6 +178,12 @@ class _Watched:
             self._world.kills(self._process)
         return True
 
+    def doubt(self) -> str:
+        return ""
+
+    def evidence(self) -> dict[str, str]:
+        return {}
+
     def close(self) -> None:
         return
 

@@ -13,6 +13,7 @@ import os
 import selectors
 import time
 
+from handoff.launcher.adoption import is_named, why_not
 from handoff.launcher.engine_config import write_json
 from handoff.launcher.supervision import Child, Role
 from handoff.light_typing import TYPE_CHECKING, Any, Final
@@ -24,13 +25,17 @@ from handoff.processes import (
     Watched,
     boot_id,
     pid_namespace,
+    proven_dead,
     spawn,
+    start_ticks,
     watch,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from handoff.life_signs import FileId
 
 ALLOWED: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER", "LOGNAME")
 ALLOWED_PREFIXES: Final = (
@@ -73,9 +78,18 @@ class Running:
 class Children:
     """The table of living children."""
 
-    def __init__(self, home: Path, selector: selectors.BaseSelector) -> None:
-        """Start empty; `adopt_recorded` finds those of a launcher before this one."""
+    def __init__(
+        self, home: Path, selector: selectors.BaseSelector, held: FileId | None = None
+    ) -> None:
+        """Start empty; `adopt_recorded` finds those of a launcher before this one.
+
+        Args:
+            home: The state directory.
+            selector: Where their ends are noticed.
+            held: The file of the lock that makes this launcher the only one.
+        """
         self._home = home
+        self._held = held
         self._selector = selector
         self._table: dict[str, Running] = {}
         self._file = home / "run" / RECORDED
@@ -136,28 +150,34 @@ class Children:
         watched = watch(identity)
         if watched is None:
             return None
+        if start_ticks(identity.pid) != identity.start_ticks:
+            watched.close()  # what cannot be seen may be anybody
+            return None
         log = self._log_of(child.name)
         return self._add(Running(child, watched, log, argv))
 
-    def adopt_recorded(self) -> list[Running]:
-        """Adopt the children that the launcher before this one wrote down."""
-        adopted = (self._adopt_plain(each) for each in self.read_recorded(self._home))
-        return [running for running in adopted if running is not None]
+    def adopt_recorded(self) -> tuple[list[Running], dict[str, str]]:
+        """Adopt the children that the launcher before this one wrote down.
+
+        Returns:
+            Those, and by name why others are not adopted although they live.
+        """
+        plain, left = _recorded(self._home), dict[str, str]()
+        adopted, named = [], is_named(plain, self._held)
+        for each in plain.get("children", []):
+            running = self._adopt_plain(each, left, named=named)
+            if running is not None:
+                adopted.append(running)
+        return adopted, left
 
     @staticmethod
     def read_recorded(home: Path) -> list[dict[str, Any]]:
-        """Return what the launcher before this one wrote down of its children.
+        """Return what the launcher before this one wrote down of its children."""
+        return list(_recorded(home).get("children", []))
 
-        Nothing of another boot is returned: its processes are gone, whatever their pids.
-        """
-        try:
-            plain = json.loads((home / "run" / RECORDED).read_bytes())
-        except (OSError, ValueError):
-            return []
-        same_boot = plain.get("boot_id", boot_id()) == boot_id()
-        return list(plain.get("children", [])) if same_boot else []
-
-    def _adopt_plain(self, plain: dict[str, Any]) -> Running | None:
+    def _adopt_plain(
+        self, plain: dict[str, Any], left: dict[str, str], *, named: bool | None
+    ) -> Running | None:
         try:
             identity = Identity(
                 int(plain["pid"]), int(plain["start_ticks"]), boot_id(), pid_namespace()
@@ -172,6 +192,12 @@ class Children:
             attempts_left = int(plain.get("attempts_left", 0))
         except (KeyError, TypeError, ValueError):
             # A newer launcher's words: whoever it is stands in the record, or says hello.
+            return None
+        is_worker = child.role in (Role.STANDBY, Role.CANDIDATE)
+        reason = why_not(self._home, identity.pid, is_worker=is_worker, named=named)
+        if reason and not proven_dead(identity):
+            left[child.name] = reason
+        if reason:
             return None
         running = self.adopt(child, identity, plain.get("argv", ()))
         if running is not None:
@@ -228,10 +254,27 @@ class Children:
             }
             for each in self
         ]
-        plain = {"format": 1, "pid": os.getpid(), "boot_id": boot_id(), "children": children}
+        plain = {"format": 1, "pid": os.getpid(), "boot_id": boot_id()}
+        plain |= {"pid_namespace": pid_namespace(), "children": children}
+        if self._held is not None:
+            plain |= {"lock": self._held.inode, "device": self._held.device}
         with contextlib.suppress(OSError):
             # On a full disk the next launcher adopts by the record and by who says hello.
             write_json(self._file, plain)
+
+
+def _recorded(home: Path) -> dict[str, Any]:
+    """Return the table of the launcher before this one; empty if it is of another boot.
+
+    What ran then is gone, whatever its pid.
+    """
+    try:
+        plain: dict[str, Any] = json.loads((home / "run" / RECORDED).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    here = (boot_id(), pid_namespace())
+    told = (plain.get("boot_id", here[0]), plain.get("pid_namespace", here[1]))
+    return plain if told == here else {}
 
 
 def _open_log(path: Path) -> int:

@@ -22,6 +22,7 @@ import time
 from handoff.boot_clock import boot_ns
 from handoff.errors import HandoffError
 from handoff.launcher import self_replacement
+from handoff.launcher.adoption import why_not
 from handoff.launcher.children import Children, Running
 from handoff.launcher.companions import Companions
 from handoff.launcher.connections import Connection, Connections
@@ -43,6 +44,7 @@ from handoff.launcher.supervision import (
     wake_at_s,
 )
 from handoff.launcher.workforce import Workforce
+from handoff.life_signs import file_id_of
 from handoff.light_typing import TYPE_CHECKING, Any, Final
 from handoff.limits import NS
 from handoff.log_events import LogEvent
@@ -82,7 +84,7 @@ class Launcher:
         self._locks = inherited.locks or _take_locks(home, self._config.account)
         self._selector = selectors.DefaultSelector()
         self._log = Log(process="launcher", app=self._config.app)
-        self._children = Children(home, self._selector)
+        self._children = Children(home, self._selector, file_id_of(self._locks["home"]))
         self._workforce = Workforce(home, self._children, self._log)
         self._companions = Companions(self._children, self._log, inherited.listening)
         self._connections = Connections(home / "run" / SOCKET, self._selector)
@@ -251,7 +253,10 @@ class Launcher:
                 deploy_id=message.get("deploy", ""),
                 started_s=time.monotonic(),
             )
-            running = self._children.adopt(child, identity)
+            # A worker of the release before this one does not say that it holds a lock.
+            named = None if "lock" not in message else False
+            if not why_not(self._home, pid, is_worker=True, named=named):
+                running = self._children.adopt(child, identity)
         if running is None:
             self._connections.drop(connection)
             return

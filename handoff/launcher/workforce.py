@@ -8,24 +8,26 @@ from __future__ import annotations
 
 import contextlib
 import json
-import socket
 import time
 
 from handoff.errors import HandoffError
+from handoff.launcher.adoption import owner_found
 from handoff.launcher.children import Children, Running, child_environment
 from handoff.launcher.newest_line import counted_record
 from handoff.launcher.restart_policy import Failures, choose_release
 from handoff.launcher.supervision import Child, Role
 from handoff.light_typing import TYPE_CHECKING, Any, Final
+from handoff.liveness import Verdict
 from handoff.log_events import LogEvent
-from handoff.processes import Exit, Identity, watch
 from handoff.release_files import read_manifest
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from handoff.launcher.engine_config import EngineConfig
+    from handoff.liveness import Judgement
     from handoff.logs import Log
+    from handoff.processes import Exit, Identity
 
 JOB_ATTEMPTS: Final = 3  # a deployer that is killed goes on where it was
 _FAULTY_STATUS: Final = 4  # `Leaving.FAULTY` of a worker
@@ -50,24 +52,33 @@ class Workforce:
         self._bad_cycle = False
 
     def adopt(self) -> None:
-        """Adopt the recorded children, and the owner that the record names."""
-        for running in self._children.adopt_recorded():
-            self._log.write(LogEvent.CHILD_ADOPTED, child=running.child.name)
+        """Adopt the recorded children, and the owner that the record names.
+
+        Raises:
+            HomeCopied: The owner lives, and has another home.
+        """
         owner = ((self._read_record() or {}).get("ownership") or {}).get("owner")
-        if owner is None or self._children.by_pid(owner["pid"]) is not None:
+        # First of all: in a copy nothing is anybody's.
+        looked = owner_found(self._home, owner) if owner else None
+        adopted, left = self._children.adopt_recorded()
+        for running in adopted:
+            self._log.write(LogEvent.CHILD_ADOPTED, child=running.child.name)
+        for name, reason in left.items():
+            self._log.write(LogEvent.CHILD_NOT_ADOPTED, child=name, reason=reason)
+        if owner and looked is not None:
+            self._adopt_owner(owner, *looked)
+
+    def _adopt_owner(self, owner: dict[str, Any], identity: Identity, found: Judgement) -> None:
+        if found.is_dead or self._children.by_pid(identity.pid) is not None:
             return
-        identity = Identity(
-            owner["pid"], owner["start_ticks"], owner["boot_id"], owner["pid_namespace"]
-        )
-        watched = watch(identity) if owner["host"] == socket.gethostname() else None
-        if watched is not None and watched.pidfd is not None:
-            watched.close()
-            name = self._children.fresh_name("adopted")
-            started_s = time.monotonic()
-            child = Child(
-                name, Role.STANDBY, release=owner["release"], owner=True, started_s=started_s
-            )
-            self._children.adopt(child, identity)
+        if found.verdict is not Verdict.HERE:
+            name = owner["worker"]
+            self._log.write(LogEvent.CHILD_NOT_ADOPTED, child=name, reason=found.reason)
+            return
+        name = self._children.fresh_name("adopted")
+        child = Child(name, Role.STANDBY, release=owner["release"], owner=True)
+        child = child._replace(started_s=time.monotonic())
+        if self._children.adopt(child, identity) is not None:
             self._log.write(LogEvent.CHILD_ADOPTED, child=name)
 
     def start_standby(self, config: EngineConfig, reason: str, *, owner_hangs: bool) -> None:

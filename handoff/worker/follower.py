@@ -60,6 +60,7 @@ class Follower(Generic[BodyT, InputsT]):
         self._took_epoch: int | None = None
         self._watched: tuple[WorkerId, OtherWorker] | None = None
         self._killed: WorkerId | None = None  # an overdue owner, by this worker
+        self._doubted: WorkerId | None = None  # an owner that was said to be unproven
         self._followed = (-1, -1)  # epoch and cycle for which `follow` said ready
         self._unready: str | None = None  # why it was not, when that was last reported
         self.spent = False
@@ -163,8 +164,18 @@ class Follower(Generic[BodyT, InputsT]):
         self._followed, self._unready = key, None
         return True
 
+    def _is_doubtful(self, owner: WorkerId) -> bool:
+        """Tell whether an owner may live in another home; what is proven there is nothing here."""
+        doubt = self._watch_owner(owner).doubt()
+        if doubt and self._doubted != owner:
+            self._parts.log.write(LogEvent.OWNER_UNPROVEN, owner=owner.worker, reason=doubt)
+            self._doubted = owner
+        return bool(doubt)
+
     def _take(self, record: Record) -> bool:
-        parts = self._parts
+        parts, owner = self._parts, record.ownership.owner
+        if owner is not None and self._is_doubtful(owner):
+            return False
         cycle = record.progress.cycle + 1
         deadline_ns = max(parts.schedule.take_deadline_ns(cycle), self._yield_until_ns)
         if parts.clock.now_ns() >= deadline_ns:
@@ -251,6 +262,7 @@ class Follower(Generic[BodyT, InputsT]):
         if owner is None:
             return Proof.NONE
         if not self._watch_owner(owner).gone():
+            self._is_doubtful(owner)
             return None
         return Proof.OVERDUE if self._killed == owner else Proof.DEAD
 
@@ -318,6 +330,7 @@ class Follower(Generic[BodyT, InputsT]):
         evidence: dict[str, str | int | float] = {"proof": proof.value}
         if owner is not None:
             evidence |= {"old_pid": owner.pid, "old_start_ticks": owner.start_ticks}
+            evidence |= self._watch_owner(owner).evidence()
         if not self._landed(change, Note(kind="seize", evidence=evidence), attempt):
             return False
         self._took_epoch = record.ownership.epoch + 1

@@ -72,6 +72,14 @@ class OtherWorker(Protocol):
         """
         ...
 
+    def doubt(self) -> str:
+        """Return why it may live in another home than this one; empty if it does not."""
+        ...
+
+    def evidence(self) -> dict[str, str]:
+        """Return what its death was concluded from, where that is more than its process."""
+        ...
+
     def close(self) -> None:
         """Stop watching."""
         ...

@@ -18,7 +18,10 @@ from handoff import life_lock
 from handoff.application import load_workload
 from handoff.cadence import Schedule
 from handoff.deciding import replay_with
-from handoff.errors import HandoffError
+from handoff.errors import HandoffError, LifeLockUnusable
+from handoff.life_signs import file_id_of, machine_id
+from handoff.limits import LIFE_LOCK_ATTEMPTS_MAX, LIFE_LOCK_PAUSE_S
+from handoff.log_events import LogEvent
 from handoff.logs import Log
 from handoff.processes import STOP_SIGNALS, identity_of
 from handoff.release_files import read_manifest
@@ -85,8 +88,8 @@ def run_worker(options: WorkerOptions) -> int:
 
 
 async def _run(options: WorkerOptions, workload: Workload[object, object]) -> Leaving:
-    clock, me = system_clock(), _myself(options.release)
-    log = Log(worker=me.worker, release=options.release)
+    clock, name = system_clock(), secrets.token_hex(4)
+    log = Log(worker=name, release=options.release)
     schedule = Schedule(workload.cadence, options.timeline)
     store = LocalStore(
         options.home / "state",
@@ -99,6 +102,8 @@ async def _run(options: WorkerOptions, workload: Workload[object, object]) -> Le
     )
     if options.create:
         _create_missing(store, options, workload, schedule, now_ns=clock.now_ns())
+    keep = _owners(store.read())
+    me = _myself(name, options.release, lock=await _life_lock(options.home, name, keep, log))
     hello: dict[str, object] = {
         "wire": WIRE,
         "worker": me.worker,
@@ -106,14 +111,14 @@ async def _run(options: WorkerOptions, workload: Workload[object, object]) -> Le
         "start_ticks": me.start_ticks,
         "release": me.release,
         "deploy": options.deploy_id,
+        "lock": me.lock,
     }
-    life = life_lock.hold(options.home, me.worker, keep=_owners(store.read()))  # before it can own
     channel = LauncherChannel(options.home / "run" / "control.sock", hello)
     parts = Parts(
         workload=workload,
         store=store,
         clock=clock,
-        hosts=LocalHosts(options.home),
+        hosts=LocalHosts(options.home, os.environ),
         channel=channel,
         schedule=schedule,
         me=me,
@@ -134,8 +139,6 @@ async def _run(options: WorkerOptions, workload: Workload[object, object]) -> Le
         await channel.flush(_FLUSH_S)
         line.cancel()
         store.close()
-        if life is not None:
-            os.close(life)
 
 
 def _owners(record: Record) -> set[str]:
@@ -144,17 +147,36 @@ def _owners(record: Record) -> set[str]:
     return {each.worker for each in (held.owner, held.last_owner, held.previous) if each}
 
 
-def _myself(release: str) -> WorkerId:
+async def _life_lock(home: Path, worker: str, keep: set[str], log: Log) -> int:
+    """Take this worker's lock, before it can own; return its inode.
+
+    Raises:
+        LifeLockUnusable: It cannot be had for long; the launcher starts another worker.
+    """
+    for attempt in range(LIFE_LOCK_ATTEMPTS_MAX):
+        descriptor = life_lock.hold(home, worker, keep=keep)
+        if descriptor is not None:
+            return file_id_of(descriptor).inode
+        if not attempt:
+            log.write(LogEvent.LIFE_LOCK_REFUSED, home=str(home))
+        await asyncio.sleep(LIFE_LOCK_PAUSE_S)  # noqa: TID251 - nothing runs on a clock yet
+    message = f"no file can be made and locked in {home / 'run'}"
+    raise LifeLockUnusable(message)
+
+
+def _myself(worker: str, release: str, *, lock: int) -> WorkerId:
     identity = identity_of(os.getpid())
     assert identity is not None, "a running process has an identity"
     return WorkerId(
-        worker=secrets.token_hex(4),
+        worker=worker,
         host=socket.gethostname(),
         boot_id=identity.boot_id,
         pid_namespace=identity.pid_namespace,
         pid=identity.pid,
         start_ticks=identity.start_ticks,
         release=release,
+        machine=machine_id(),
+        lock=lock,
     )
 
 

@@ -123,6 +123,12 @@ class _Watched:
             self._process.kill_soon(rng.randrange(3 * NS if slow else 20 * MS))
         return True
 
+    def doubt(self) -> str:
+        return ""
+
+    def evidence(self) -> dict[str, str]:
+        return {}
+
     def close(self) -> None:
         """Do nothing: nothing is held."""
 
