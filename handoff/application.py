@@ -39,7 +39,7 @@ def load_workload(
         ReleaseUnusable: The entry is not `module:factory`.
     """
     os.chdir(manifest.tree)
-    sys.path[:0] = [path for path in manifest.paths if path not in sys.path]
+    sys.path[:] = [*manifest.paths, *(path for path in sys.path if path not in manifest.paths)]
     module_name, separator, factory_name = manifest.entry.partition(":")
     if not separator:
         message = f"entry {manifest.entry!r} is not module:factory"

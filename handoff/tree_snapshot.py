@@ -6,6 +6,7 @@ Owns the copy and its digest. A snapshot is never changed once its manifest is w
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -17,12 +18,14 @@ from state.atomic_file import SystemFiles, sync
 
 _FILES: Final = SystemFiles()
 IGNORED: Final = frozenset({".git", ".venv", "__pycache__", ".mypy_cache", ".ruff_cache"})
+REASONS_MAX: Final = 3  # of what cannot be copied; the rest is seen once these are dealt with
 
 
 def snapshot_tree(home: Path, source: Path, entry: str) -> Manifest:
     """Copy a directory into an immutable release and return how to start it.
 
-    The same content gives the same release: a snapshot that exists is used again.
+    The same content gives the same release: a snapshot that exists is used again. The content
+    is that of the copy, so what changes while it is made, or lies behind a link, counts.
 
     Args:
         home: The state directory.
@@ -30,12 +33,52 @@ def snapshot_tree(home: Path, source: Path, entry: str) -> Manifest:
         entry: `module:factory`.
 
     Raises:
-        ReleaseUnusable: The source is not a directory.
+        ReleaseUnusable: The source is not a directory, or cannot be copied.
     """
     if not source.is_dir():
         message = f"{source} is not a directory"
         raise ReleaseUnusable(message)
-    release = f"tree-{tree_digest(source, entry)}"
+    if home.resolve().is_relative_to(source.resolve()):
+        message = (
+            f"the state directory {home} is inside {source}, which would be copied into itself"
+        )
+        raise ReleaseUnusable(message)
+    fresh = home / "releases" / f".tree-{os.getpid()}"
+    try:
+        copied = _copied(source, fresh / "tree")
+        return _in_place(home, fresh, entry, tree_digest(copied, entry))
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _copied(source: Path, tree: Path) -> Path:
+    """Copy a directory, what links lead to included; return the copy."""
+    _refuse_circles(source)
+    shutil.rmtree(tree.parent, ignore_errors=True)
+    tree.parent.mkdir(parents=True, mode=0o700)
+    try:
+        shutil.copytree(source, tree, ignore=shutil.ignore_patterns(*IGNORED))
+    except shutil.Error as error:
+        reasons = "; ".join(f"{name}: {reason}" for name, _, reason in error.args[0][:REASONS_MAX])
+        message = f"{source} cannot be copied: {reasons}"
+        raise ReleaseUnusable(message) from error
+    return tree
+
+
+def _refuse_circles(source: Path) -> None:
+    """Refuse a directory with a link to a directory that it is in: a copy of it has no end."""
+    for directory, names, _ in os.walk(source, followlinks=True):
+        names[:] = [name for name in names if name not in IGNORED]
+        for name in names:
+            path = Path(directory, name)
+            if path.is_symlink() and Path(directory).resolve().is_relative_to(path.resolve()):
+                message = f"{path} is a link to a directory that it is in"
+                raise ReleaseUnusable(message)
+
+
+def _in_place(home: Path, fresh: Path, entry: str, digest: str) -> Manifest:
+    """Make a release of a copy: what has the name of a digest is what the digest is of."""
+    release = f"tree-{digest}"
     target = release_directory(home, release)
     manifest = Manifest(
         release=release,
@@ -47,8 +90,7 @@ def snapshot_tree(home: Path, source: Path, entry: str) -> Manifest:
     if _is_there(home, manifest):
         return manifest
     shutil.rmtree(target, ignore_errors=True)
-    target.mkdir(parents=True, mode=0o700)
-    shutil.copytree(source, target / "tree", ignore=shutil.ignore_patterns(*IGNORED))
+    fresh.rename(target)
     for path in [*(target / "tree").rglob("*"), target / "tree"]:
         sync(_FILES, path)  # before the manifest says that it is there
     write_manifest(home, manifest)
@@ -65,7 +107,12 @@ def _is_there(home: Path, manifest: Manifest) -> bool:
 
 
 def tree_digest(source: Path, entry: str) -> str:
-    """Return 12 characters that differ when a file, its place or the entry differs."""
+    """Return 12 characters that differ when a file, its place or the entry differs.
+
+    Args:
+        source: A directory without links to directories: what lies behind one does not count.
+        entry: `module:factory`.
+    """
     digest = hashlib.sha256(entry.encode())
     for path in sorted(source.rglob("*")):
         relative = path.relative_to(source)

@@ -59,6 +59,7 @@ if TYPE_CHECKING:
 SOCKET: Final = "control.sock"
 NOTED_MAX: Final = 65536  # signals at one look, more than a socket pair holds
 TICK_S_MAX: Final = 1.0  # also the poll where a system has no pidfd
+_NEUTRAL: Final = "/"
 _SIGNALS: Final = (
     signal.SIGTERM,
     signal.SIGINT,
@@ -98,6 +99,7 @@ class Launcher:
     def run(self) -> int:
         """Run until stopped; return the exit status."""
         self._catch_signals()
+        os.chdir(_NEUTRAL)  # children begin here, and import nothing from here
         event = LogEvent.LAUNCHER_REPLACED if self._is_new_image else LogEvent.LAUNCHER_STARTED
         self._log.write(event, home=str(self._home))
         self._workforce.adopt()

@@ -20,5 +20,5 @@ def test_an_interpreter_of_its_own_is_isolated_and_told_nothing() -> None:
 
 def test_a_borrowed_interpreter_is_told_where_the_release_is() -> None:
     """Isolated, it would ignore what it is told and run whatever is installed there."""
-    assert BORROWED.program("worker") == ["/usr/bin/python3", "-s", "-m", "handoff", "worker"]
+    assert BORROWED.program("worker") == ["/usr/bin/python3", "-s", "-P", "-m", "handoff", "worker"]
     assert BORROWED.variables() == {"PYTHONPATH": "/srv/releases/r1/tree:/srv/engine"}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from handoff.errors import ReleaseUnusable
 from handoff.plain import prepare_home
 from handoff.release_files import MANIFEST, read_manifest
 from handoff.tree_snapshot import snapshot_tree
@@ -62,3 +63,49 @@ def test_a_manifest_that_was_torn_is_written_anew(
     (Path(manifest.tree).parent / MANIFEST).write_bytes(damage)
     assert snapshot_tree(tmp_path / "home", source, "main:create") == manifest
     assert read_manifest(tmp_path / "home", manifest.release) == manifest
+
+
+def test_what_lies_behind_a_link_to_a_directory_is_a_part_of_the_release(
+    tmp_path: Path, source: Path
+) -> None:
+    """It is copied, so another content of it is another release and no stale one."""
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    (shared / "rule.py").write_text("answer = 1\n")
+    (source / "linked").symlink_to(shared)
+    home = tmp_path / "home"
+    prepare_home(home)
+    first = snapshot_tree(home, source, "main:create")
+    (shared / "rule.py").write_text("answer = 2\n")
+    second = snapshot_tree(home, source, "main:create")
+    assert first.release != second.release
+    assert (Path(second.tree) / "linked" / "rule.py").read_text() == "answer = 2\n"
+    assert snapshot_tree(home, source, "main:create") == second
+    assert sorted(path.name for path in (home / "releases").iterdir()) == sorted(
+        (first.release, second.release)
+    )
+
+
+@pytest.mark.parametrize(
+    ("link", "target", "words"),
+    [
+        ("package/again", "..", "that it is in"),
+        ("gone", "nowhere", "cannot be copied"),
+    ],
+)
+def test_a_tree_that_cannot_be_copied_is_refused_by_name(
+    tmp_path: Path, source: Path, link: str, target: str, words: str
+) -> None:
+    prepare_home(tmp_path / "home")
+    (source / link).symlink_to(target)
+    with pytest.raises(ReleaseUnusable, match=words) as caught:
+        snapshot_tree(tmp_path / "home", source, "main:create")
+    assert link in str(caught.value)
+    assert list((tmp_path / "home" / "releases").iterdir()) == []
+
+
+def test_a_home_inside_its_own_tree_is_refused(source: Path) -> None:
+    """It would be copied into itself, again and again."""
+    prepare_home(source / "home")
+    with pytest.raises(ReleaseUnusable, match="inside"):
+        snapshot_tree(source / "home", source, "main:create")
