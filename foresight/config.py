@@ -64,6 +64,8 @@ class Engine(_Section, frozen=True, kw_only=True):
             signed tag on it; empty, nothing. A deploy by hand never needs one.
         documentation: A merge that changes nothing else needs no deploy. As in a shell, except
             that a star also stands for slashes.
+        volume: `exclusive` promises that one machine at a time has this home, as a volume that
+            follows its container does; empty, another machine's home needs a word (`up --moved`).
         notify: File of mode 0600 with the addresses that are told of deploys and of trouble.
     """
 
@@ -86,6 +88,7 @@ class Engine(_Section, frozen=True, kw_only=True):
     signed: Literal["", "commits", "tags"] = ""
     documentation: tuple[str, ...] = ("docs/**", "*.md")
     notify: str = ""
+    volume: Literal["", "exclusive"] = ""
 
     @property
     def wish(self) -> Wish:

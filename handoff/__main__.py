@@ -63,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--speed", type=int, default=1, help="application seconds per second")
     run.add_argument("--standby", action="store_true", help="keep a warm standby")
     run.add_argument("--force-filesystem", action="store_true", help="accept a volatile disk")
+    run.add_argument("--moved", action="store_true", help="the owner elsewhere is dead: my word")
     run.set_defaults(run=_run)
     replace = commands.add_parser("replace", help="put a new release in charge")
     replace.add_argument("--tree", type=Path, required=True, help="directory with the modules")
@@ -190,6 +191,7 @@ def _run(arguments: argparse.Namespace) -> int:
         speed=arguments.speed,
         standby=arguments.standby,
         force_filesystem=arguments.force_filesystem,
+        moved=arguments.moved,
     )
 
 

@@ -16,10 +16,12 @@ from handoff.errors import NotRunning
 from handoff.launcher.engine_config import EngineConfig, read_engine_config, write_engine_config
 from handoff.launcher.locks import take_account, take_home
 from handoff.release_files import Manifest, read_manifest
+from handoff.replay.repair import header_in
 from handoff.rollout.driver import Driver, Watcher
 from handoff.rollout.launcher_client import LauncherClient
 from handoff.tree_snapshot import snapshot_tree
 from handoff.wire import Kind
+from handoff.worker.hosts import MOVED, VOLUME, LocalHosts, refuse_doubtful
 from state.atomic_file import SystemFiles, make_directory
 from state.errors import RecordDamaged, RecordMissing
 from state.local_store import read_only_snapshot
@@ -33,8 +35,10 @@ if TYPE_CHECKING:
     from handoff.rollout.events import Event
     from handoff.rollout.table import Deploy, Phase
     from handoff.wish import Wish
+    from state.record import WorkerId
 
 DOWN_S_MAX = 60.0
+RESTORED = "restored-owner"  # in `run/`: names the one worker that a restore was about
 
 
 def prepare_home(home: Path) -> None:
@@ -52,6 +56,7 @@ def run(
     speed: int = 1,
     standby: bool = False,
     force_filesystem: bool = False,
+    moved: bool = False,
 ) -> NoReturn:
     """Become a launcher that runs until it is stopped; return only by an exception."""
     from handoff.launcher.process import (  # noqa: PLC0415 - what only talks does not need it
@@ -61,6 +66,7 @@ def run(
     prepare_home(home)
     timeline = Timeline(origin_ns=_origin_ns(home, speed), speed=speed)
     _refuse_home(home, app, timeline, force_filesystem=force_filesystem)
+    vouched = vouched_in(home, volume=os.environ.get(VOLUME, ""), moved=moved)
     manifest = snapshot_tree(home, tree, entry)
     config = EngineConfig(
         app=app,
@@ -68,6 +74,7 @@ def run(
         origin_ns=timeline.origin_ns,
         speed=speed,
         standby=standby,
+        environment=vouched,
         force_filesystem=force_filesystem,
     )
     launcher_lock_free(home)
@@ -89,6 +96,50 @@ def _refuse_home(home: Path, app: str, timeline: Timeline, *, force_filesystem: 
     except (RecordMissing, RecordDamaged):
         return
     check_identity(record, app=app, timeline=timeline)
+
+
+def vouched_in(home: Path, *, volume: str, moved: bool) -> tuple[tuple[str, str], ...]:
+    """Return what workers are told about an owner that may live in another home.
+
+    Args:
+        home: The state directory.
+        volume: `exclusive` where one machine at a time has this home.
+        moved: An operator says that the owner that the record names is dead.
+
+    Raises:
+        HomeCopied: That owner lives, and has another home.
+        OwnerUnproven: It may, and nobody vouches for anything.
+    """
+    owner = _owner_in(home)
+    words = {VOLUME: volume} if volume else {}
+    if owner is not None and (moved or _restored(home) == owner.worker):
+        words[MOVED] = owner.worker  # of nobody else: what is said once must not last
+    refuse_doubtful(LocalHosts(home, words), owner)
+    return tuple(words.items())
+
+
+def _owner_in(home: Path) -> WorkerId | None:
+    try:
+        return read_only_snapshot(home / "state").ownership.owner
+    except (RecordMissing, RecordDamaged):
+        pass  # then the newest line names it
+    try:
+        return header_in(home).ownership.owner
+    except RecordMissing:
+        return None
+
+
+def note_restored(home: Path) -> None:
+    """Keep the word of who restores a state: the owner that it names is dead."""
+    owner = _owner_in(home)
+    (home / "run" / RESTORED).write_text(owner.worker if owner else "", encoding="ascii")
+
+
+def _restored(home: Path) -> str:
+    try:
+        return (home / "run" / RESTORED).read_text(encoding="ascii")
+    except (OSError, ValueError):
+        return ""
 
 
 def launcher_lock_free(home: Path, account: str = "") -> None:

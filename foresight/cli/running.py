@@ -34,7 +34,7 @@ from handoff.errors import HandoffError, NotRunning
 from handoff.exit_codes import ExitCode
 from handoff.launcher import process as launcher_process
 from handoff.launcher.engine_config import Companion, EngineConfig, write_engine_config
-from handoff.plain import launcher_lock_free, prepare_home
+from handoff.plain import launcher_lock_free, prepare_home, vouched_in
 from handoff.release_files import read_manifest
 from handoff.rollout.launcher_client import LauncherClient
 from handoff.wire import Kind
@@ -61,6 +61,9 @@ POLL_S = 0.2
 )
 @click.option("--live", is_flag=True, help="Real money, if the configuration says so too.")
 @click.option("--force-filesystem", is_flag=True, help="Accept a network or volatile disk.")
+@click.option(
+    "--moved", is_flag=True, help="My word: the owner that ran this home elsewhere is dead."
+)
 @pass_installation
 def up(
     installation: Installation,
@@ -70,6 +73,7 @@ def up(
     replay: Path | None,
     live: bool,
     force_filesystem: bool,
+    moved: bool,
 ) -> int:
     """Start trading: launcher, owner, page and, for the local venue, the exchange."""
     home, config = installation.home, installation.config
@@ -77,6 +81,7 @@ def up(
     _make_home(home)
     account = _account(config)
     launcher_lock_free(home, account)
+    vouched = vouched_in(home, volume=config.engine.volume, moved=moved)
     repair_for_start(home, config.engine.app)
     timeline = _timeline(installation, speed or config.engine.speed)
     page_at = _with_port(config.engine.page)
@@ -87,7 +92,7 @@ def up(
         speed=timeline.speed,
         standby=config.engine.standby,
         companions=_companions(installation, timeline, page=page_at, replay=replay),
-        environment=_environment(config, home, replay, live=live),
+        environment=(*_environment(config, home, replay, live=live), *vouched),
         force_filesystem=force_filesystem,
         account=account,
     )

@@ -31,9 +31,8 @@ from foresight.cli.output import (
 from handoff.errors import AnotherInCharge, ReleaseUnusable
 from handoff.exit_codes import ExitCode
 from handoff.launcher.locks import take_home
-from handoff.plain import prepare_home
-from handoff.processes import proven_dead
-from handoff.worker.hosts import process_of
+from handoff.plain import note_restored, prepare_home
+from handoff.worker.hosts import LocalHosts
 from state.archive import StateNewer, export_state, restore_state
 from state.errors import RecordDamaged, RecordMissing, StateUnusable
 from state.journal_reader import segments, verify_chain, verify_cycles
@@ -129,6 +128,7 @@ def restore(installation: Installation, *, file: Path, force: bool, as_json: boo
         except StateNewer as error:
             complain(str(error), error.hint)
             return ExitCode.REFUSED
+        note_restored(home)
     if as_json:
         emit_json({"restored": contents, "kept": str(kept) if kept else None})
         return ExitCode.DONE
@@ -283,7 +283,8 @@ def _owner_lives(home: Path) -> bool:
         return False
     if owner is None:
         return False
-    return not proven_dead(process_of(owner))
+    found = LocalHosts(home).judge(owner)
+    return not (found.is_dead or found.is_doubtful)  # who has another home does not run here
 
 
 def steps_of(record: Record, known: Knowledge) -> dict[str, Any]:
