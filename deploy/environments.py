@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from deploy import commands, frozen_directory, installed
 from deploy.errors import EnvironmentFailed
 from deploy.release import LOCK_FILE, PythonFacts, environment_hash, pins_of
+from handoff.release_files import ENVIRONMENTS, SITE_PACKAGES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +32,6 @@ COMPILE_LIMIT_S: Final = 300.0  # 4 s on two cores, measured
 TAIL_BYTES: Final = 4000  # of the installers' words, in an error
 MARKER: Final = "environment.json"
 MARKER_FORMAT: Final = 1
-SITE_PACKAGES: Final = "site-packages"
 
 _BYTECODE: Final = "__pycache__"
 _REDIRECTING: Final = ("GIT_", "PYTHON", "VIRTUAL_ENV", "__PYVENV")
@@ -64,7 +64,7 @@ def this_python() -> PythonFacts:
 
 def environment_directory(home: Path, name: str) -> Path:
     """Return where an environment lives under a home directory."""
-    return home / "environments" / name
+    return home / ENVIRONMENTS / name
 
 
 def ensure(home: Path, lock: bytes, *, making: Callable[[], None] = lambda: None) -> Environment:

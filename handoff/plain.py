@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from handoff.rollout.events import Event
     from handoff.rollout.table import Deploy, Phase
     from handoff.wish import Wish
-    from state.record import WorkerId
+    from state.record import Record, WorkerId
 
 DOWN_S_MAX = 60.0
 RESTORED = "restored-owner"  # in `run/`: names the one worker that a restore was about
@@ -68,6 +68,7 @@ def run(
     _refuse_home(home, app, timeline, force_filesystem=force_filesystem)
     vouched = vouched_in(home, volume=os.environ.get(VOLUME, ""), moved=moved)
     manifest = snapshot_tree(home, tree, entry)
+    _require_release(home)
     config = EngineConfig(
         app=app,
         first_release=manifest.release,
@@ -118,15 +119,21 @@ def vouched_in(home: Path, *, volume: str, moved: bool) -> tuple[tuple[str, str]
     return tuple(words.items())
 
 
-def _owner_in(home: Path) -> WorkerId | None:
+def _counted(home: Path) -> Record | None:
+    """Return the record; where it cannot be read, what the journal's newest line says of it."""
     try:
-        return read_only_snapshot(home / "state").ownership.owner
+        return read_only_snapshot(home / "state")
     except (RecordMissing, RecordDamaged):
-        pass  # then the newest line names it
+        pass
     try:
-        return header_in(home).ownership.owner
+        return header_in(home)
     except RecordMissing:
         return None
+
+
+def _owner_in(home: Path) -> WorkerId | None:
+    record = _counted(home)
+    return None if record is None else record.ownership.owner
 
 
 def note_restored(home: Path) -> None:
@@ -156,12 +163,22 @@ def launcher_lock_free(home: Path, account: str = "") -> None:
 
 def _origin_ns(home: Path, speed: int) -> int:
     """Return the timeline's origin: the record's, or now where there is none."""
-    try:
-        plain = json.loads((home / "state" / "record.json").read_bytes())
-        return int(plain["timeline"]["origin_ns"])
-    except (OSError, ValueError, KeyError):
-        # At speed 1 the origin changes nothing; 0 keeps the numbers of cycles global.
-        return 0 if speed == 1 else time.time_ns()
+    record = _counted(home)
+    if record is not None:
+        return record.timeline.origin_ns
+    # At speed 1 the origin changes nothing; 0 keeps the numbers of cycles global.
+    return 0 if speed == 1 else time.time_ns()
+
+
+def _require_release(home: Path) -> None:
+    """Refuse a home whose owning release is not in it: nobody else may go on.
+
+    Raises:
+        ReleaseUnusable: It is not; a run with its tree makes it again.
+    """
+    record = _counted(home)
+    if record is not None and record.ownership.release:
+        read_manifest(home, record.ownership.release)
 
 
 def replace(

@@ -11,6 +11,7 @@ import json
 import os
 
 from handoff.errors import ReleaseUnusable
+from handoff.light_path import LightPath
 from handoff.light_typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 MANIFEST: Final = "release.json"
 MANIFEST_FORMAT: Final = 1
+ENVIRONMENTS: Final = "environments"  # in a home, by their hash
+SITE_PACKAGES: Final = "site-packages"
 
 
 class Manifest(NamedTuple):
@@ -62,7 +65,7 @@ def release_directory(home: Path, release: str) -> Path:
 
 
 def read_manifest(home: Path, release: str) -> Manifest:
-    """Read how to start a release.
+    """Read how to start a release, from where it is now: its home may have been moved.
 
     Raises:
         ReleaseUnusable: It is not there, incomplete or of a newer format.
@@ -81,10 +84,40 @@ def read_manifest(home: Path, release: str) -> Manifest:
         raise ReleaseUnusable(message)
     known = {name: fields[name] for name in Manifest._fields if name in fields}
     try:
-        return Manifest(**{**known, "paths": tuple(known.get("paths", ()))})
+        manifest = Manifest(**{**known, "paths": tuple(known.get("paths", ()))})
     except TypeError as error:
         message = f"{path} is incomplete: {error}"
         raise ReleaseUnusable(message) from error
+    return _found_in(os.fspath(home), manifest)
+
+
+def _found_in(home: str, manifest: Manifest) -> Manifest:
+    """Return a manifest as it is in this home, which may have been moved since it was written."""
+    place = f"/releases/{manifest.release}"
+    if not manifest.tree.endswith(f"{place}/tree"):
+        return manifest
+    former = manifest.tree.removesuffix(f"{place}/tree")
+    if former == home or not LightPath(f"{home}{place}/tree").exists():
+        return manifest
+
+    def moved(path: str) -> str:
+        own = path.startswith(f"{former}{place}/")
+        return f"{home}{path.removeprefix(former)}" if own else path
+
+    paths = manifest.paths or _paths_of(f"{home}{place}", f"{home}/{ENVIRONMENTS}", manifest)
+    return manifest._replace(
+        python=moved(manifest.python),
+        tree=moved(manifest.tree),
+        paths=tuple(moved(path) for path in paths),
+    )
+
+
+def _paths_of(place: str, environments: str, manifest: Manifest) -> tuple[str, ...]:
+    """Return what the interpreter of a release sees; its own list of it names the former home."""
+    packages = f"{environments}/{manifest.environment}/{SITE_PACKAGES}"
+    engine = f"{place}/engine"
+    carried = (engine,) if LightPath(engine).exists() else ()
+    return (f"{place}/tree", *carried, packages)
 
 
 def write_manifest(home: Path, manifest: Manifest) -> None:

@@ -6,6 +6,7 @@ wrote the newest line, in its own environment. The rule is in `state.recovery`.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from deploy.verification import Unanswered, ask
@@ -65,6 +66,18 @@ def counted_header(home: Path) -> Record:
             return header_in(home)
         except RecordMissing:
             raise fault from None
+
+
+def owning_release(home: Path) -> str:
+    """Return the release that owns, by the record or the newest line; empty if none ever did."""
+    found: list[Record] = []
+    with contextlib.suppress(RecordMissing, RecordDamaged):
+        found.append(read_only_snapshot(home / "state"))
+    with contextlib.suppress(RecordMissing):
+        found.append(header_in(home))
+    # A record that was put back is behind the journal, one whose journal lost lines before it.
+    newest = max(found, key=lambda each: each.ownership.epoch, default=None)
+    return newest.ownership.release if newest is not None else ""
 
 
 def repair_for_start(home: Path, app: str) -> None:

@@ -6,6 +6,7 @@ local venue, the exchange. From the moment the launcher runs, this command is no
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import signal
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING
 import click
 
 from deploy import releases_dir
+from deploy.errors import UnknownRef
 from deploy.git_tree import GitTree
 from deploy.notifications import read_addresses
 from foresight.cli.hooks import watcher_of
@@ -26,11 +28,11 @@ from foresight.cli.installation import Installation, pass_installation
 from foresight.cli.log_lines import LogLines
 from foresight.cli.moments import now_ns, pause
 from foresight.cli.output import complain, detail, emit_text, progress
-from foresight.cli.repairing import repair_for_start
+from foresight.cli.repairing import counted_header, owning_release, repair_for_start
 from foresight.errors import ConfigError
 from foresight.exchange.prices.recordings import recorded_assets
 from foresight.project import ENTRY
-from handoff.errors import HandoffError, NotRunning
+from handoff.errors import HandoffError, NotRunning, ReleaseUnusable
 from handoff.exit_codes import ExitCode
 from handoff.launcher import process as launcher_process
 from handoff.launcher.engine_config import Companion, EngineConfig, write_engine_config
@@ -49,6 +51,12 @@ KEY_FILE = "FORESIGHT_VENUE_KEY_FILE"
 READY_S_MAX = 300.0  # the first environment may have to be downloaded
 DOWN_S_MAX = 90.0
 POLL_S = 0.2
+
+
+class ReleaseOtherwise(HandoffError):
+    """The release that owns the record cannot be made again as it was."""
+
+    hint = "start it with the Python and the Foresight that it was deployed with"
 
 
 @click.command()
@@ -82,12 +90,13 @@ def up(
     account = _account(config)
     launcher_lock_free(home, account)
     vouched = vouched_in(home, volume=config.engine.volume, moved=moved)
+    first_release = _first_release(installation)  # whose code a repair may need
     repair_for_start(home, config.engine.app)
     timeline = _timeline(installation, speed or config.engine.speed)
     page_at = _with_port(config.engine.page)
     engine = EngineConfig(
         app=config.engine.app,
-        first_release=_first_release(installation),
+        first_release=first_release,
         origin_ns=timeline.origin_ns,
         speed=timeline.speed,
         standby=config.engine.standby,
@@ -151,7 +160,7 @@ def _make_home(home: Path) -> None:
 def _timeline(installation: Installation, speed: int) -> Timeline:
     """Return the record's timeline, or one that begins now where there is no record."""
     try:
-        record = installation.record()
+        record = counted_header(installation.home)
     except RecordMissing:
         return Timeline(origin_ns=now_ns(), speed=speed)
     wanted = Timeline(origin_ns=record.timeline.origin_ns, speed=speed)
@@ -160,17 +169,30 @@ def _timeline(installation: Installation, speed: int) -> Timeline:
 
 
 def _first_release(installation: Installation) -> str:
-    """Return the release that owns the record; where there is none, HEAD, built now."""
-    try:
-        held = installation.record().ownership.release
-    except RecordMissing:
-        held = ""
+    """Return the release that owns the record; where there is none, HEAD, built now.
+
+    One that is not there any more, as in a home that a state was restored into, is built again.
+
+    Raises:
+        ReleaseUnusable: Its commit is not here.
+        ReleaseOtherwise: It cannot be built here as it was.
+    """
+    home, held = installation.home, owning_release(installation.home)
     if held:
-        return read_manifest(installation.home, held).release
+        with contextlib.suppress(ReleaseUnusable):
+            return read_manifest(home, held).release
     repository = GitTree(installation.repository)
-    commit = repository.commit("HEAD")
+    try:
+        commit = repository.commit(held.partition("-")[0] or "HEAD")
+    except UnknownRef as error:
+        message = f"release {held} is not in {home}, and its commit is not in this repository"
+        raise ReleaseUnusable(message) from error
     progress(f"building {commit.commit[:12]} {commit.subject}")
-    return releases_dir.build(installation.home, repository, commit, entry_default=ENTRY).release
+    made = releases_dir.build(home, repository, commit, entry_default=ENTRY).release
+    if held and made != held:
+        message = f"the record is of release {held}; the same commit gives {made} here"
+        raise ReleaseOtherwise(message)
+    return made
 
 
 def _environment(
