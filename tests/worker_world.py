@@ -179,7 +179,7 @@ class _Watched:
         return True
 
     def doubt(self) -> str:
-        return ""
+        return self._world.doubt
 
     def evidence(self) -> dict[str, str]:
         return {}
@@ -196,6 +196,7 @@ class World:
         counts: Whether lines say how much was answered; an older engine's do not.
         killed: Names of the workers that another worker killed, in order.
         journal_says: What the moments of cycle numbers are read from.
+        doubt: Why whoever is watched may live in another home, or empty.
     """
 
     def __init__(self) -> None:
@@ -208,6 +209,7 @@ class World:
         self.killed: list[str] = []
         self.journal_says: Callable[[], Numbered | None] = self._numbered
         self.kills: Callable[[Process], None] | None = Process.die
+        self.doubt = ""
 
     def watch(self, worker: WorkerId) -> _Watched:
         found = [each for each in self.processes if each.me == worker]

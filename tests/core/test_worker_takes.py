@@ -159,6 +159,23 @@ def test_an_approved_candidate_seizes_if_the_owner_dies_before_it_could_take() -
     assert told(story).deciders() == {NEXT: "a", NEXT + 1: "b", NEXT + 2: "b"}
 
 
+def test_nobody_takes_from_an_owner_that_may_have_another_home() -> None:
+    """A take asks for no proof of death: in a copied home both owners would decide."""
+
+    async def story(world: World) -> None:
+        world.start("a")
+        await world.settled(NEXT)
+        world.doubt = "it is of another machine"
+        b = await world.candidate("b")
+        await world.settled(NEXT + 2)
+        assert b.told(Kind.TOOK) == []
+        world.doubt = ""
+        await world.settled(NEXT + 4)
+        assert len(b.told(Kind.TOOK)) == 1
+
+    told(story)
+
+
 def test_a_candidate_whose_streams_do_not_cover_the_next_cycle_waits() -> None:
     async def story(world: World) -> None:
         world.start("a")
