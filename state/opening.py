@@ -180,6 +180,9 @@ class Redeciding:
             OSError: It cannot be noted.
         """
         line, replay = undecided.line, self._replay
+        walked = replayed(self._lines_to(line), found, None)
+        if walked is not None:  # a line between carries the body: nothing has to be decided
+            return lambda: walked
         if replay is None or self._release not in {None, release_of(line)}:
             raise self._behind(line, "that release has to decide it again")
         if self._attended:

@@ -130,13 +130,13 @@ def release_of(line: Line) -> str:
     return line.release or decode_open(line.header, Record).ownership.release
 
 
-def replayed(lines: Iterable[Line], found: Found, replay: Replay) -> Generation | None:
+def replayed(lines: Iterable[Line], found: Found, replay: Replay | None) -> Generation | None:
     """Return the record that the last of many lines left, or None where nothing leads to it.
 
     Args:
         lines: A run of lines up to the newest one, oldest first, their chain checked.
         found: What is at hand: the walk may begin at any of them.
-        replay: Decides a recorded cycle again.
+        replay: Decides a recorded cycle again; None where no code is at hand.
     """
     known = {each.digest: each.record for each in found.generations}
     record: Record | None = None
@@ -146,8 +146,8 @@ def replayed(lines: Iterable[Line], found: Found, replay: Replay) -> Generation 
     return Generation(record, line.result) if record is not None and line is not None else None
 
 
-def _again(line: Line, before: Record | None, replay: Replay) -> Record | None:
-    if before is None or line.kind != "decide":
+def _again(line: Line, before: Record | None, replay: Replay | None) -> Record | None:
+    if before is None or replay is None or line.kind != "decide":
         return None
     found = decided_again(Undecided(line, Generation(before, line.parent)), replay)
     return found.record if found is not None else None

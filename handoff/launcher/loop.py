@@ -174,8 +174,10 @@ class Launcher:
 
     def _act(self, action: Action) -> None:
         match action:
-            case StartStandby(reason, owner_hangs):
-                self._workforce.start_standby(self._config, reason, owner_hangs=owner_hangs)
+            case StartStandby(reason, owner_hangs, beside_owner):
+                self._workforce.start_standby(
+                    self._config, reason, owner_hangs=owner_hangs, beside_owner=beside_owner
+                )
             case Drain(name):
                 running = self._children.get(name)
                 if running is not None:

@@ -23,7 +23,12 @@ class Choice(NamedTuple):
 
 
 def choose_release(
-    record: dict[str, Any] | None, *, first: str, failed_starts: int, bad_cycle: bool
+    record: dict[str, Any] | None,
+    *,
+    first: str,
+    failed_starts: int,
+    bad_cycle: bool,
+    beside_owner: bool = False,
 ) -> Choice:
     """Choose the release to start where no worker is alive that could run the next cycle.
 
@@ -33,6 +38,8 @@ def choose_release(
         failed_starts: Starts of the owning release in a row that ended before it was warm,
             or while it owned.
         bad_cycle: The owning release left because of a bad cycle in its bake, or hangs in one.
+        beside_owner: It is well and wants a standby: in a bake one of the release before it, or a
+            bad cycle would hand over to another worker of the same release.
     """
     ownership = (record or {}).get("ownership", {})
     owning = ownership.get("owner") or ownership.get("last_owner")
@@ -40,10 +47,12 @@ def choose_release(
         return Choice(first, "no worker ever owned this record")
     previous = ownership.get("previous")
     if record is not None and record.get("rollout") and previous is not None:
+        if failed_starts >= FAILED_STARTS_MAX and not beside_owner:
+            return Choice(previous["release"], f"{failed_starts} failed starts in the bake")
         if bad_cycle:
             return Choice(previous["release"], "a bad cycle in the bake")
-        if failed_starts >= FAILED_STARTS_MAX:
-            return Choice(previous["release"], f"{failed_starts} failed starts in the bake")
+        if beside_owner and failed_starts < FAILED_STARTS_MAX:
+            return Choice(previous["release"], "it is the way back of the bake")
     return Choice(owning["release"], "it owns the record")
 
 

@@ -68,10 +68,12 @@ class StartStandby(Value):
     Attributes:
         reason: Why.
         owner_hangs: The owner is alive and does nothing: in a bake a fault of its release.
+        beside_owner: The owner is well: in a bake it wants its way back beside it.
     """
 
     reason: str
     owner_hangs: bool = False
+    beside_owner: bool = False
 
 
 class Drain(Value):
@@ -182,7 +184,7 @@ def _plan_standbys(situation: Situation) -> list[Action]:
         reason = f"{overdue[0].name} is overdue, and no standby seizes"
         return [StartStandby(reason, owner_hangs=True)]
     if situation.standby and len(standbys) == 1 and standbys[0].owner:
-        return [StartStandby("a standby is wanted")]
+        return [StartStandby("a standby is wanted", beside_owner=True)]
     return []
 
 

@@ -81,7 +81,9 @@ class Workforce:
         if self._children.adopt(child, identity) is not None:
             self._log.write(LogEvent.CHILD_ADOPTED, child=name)
 
-    def start_standby(self, config: EngineConfig, reason: str, *, owner_hangs: bool) -> None:
+    def start_standby(
+        self, config: EngineConfig, reason: str, *, owner_hangs: bool, beside_owner: bool
+    ) -> None:
         """Start a worker of the release that the record calls for."""
         record = counted_record(self._home, self._read_record())
         choice = choose_release(
@@ -89,6 +91,7 @@ class Workforce:
             first=config.first_release,
             failed_starts=self._failures.in_a_row,
             bad_cycle=self._bad_cycle or owner_hangs,
+            beside_owner=beside_owner,
         )
         self._log.write(LogEvent.CHILD_STARTED, reason=reason, release=choice.release)
         self._start_or_note(config, choice.release, create=record is None)

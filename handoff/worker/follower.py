@@ -119,9 +119,11 @@ class Follower(Generic[BodyT, InputsT]):
         is the release's, and the previous one runs it. What was read is read again: a worker
         that seizes is held by its evidence, one that leaves by nothing.
         """
-        me = self._parts.me
+        me, previous = self._parts.me, record.ownership.previous
         if record.rollout is None or record.ownership.release != me.release:
             return False
+        if previous is None or previous.release == me.release:
+            return False  # nobody else could run it: the cycle is given up
         attempts = attempts_after_seize(record, worker=me, due=self._is_due(record))
         return attempts >= ATTEMPTS_MAX and (
             evidence_of(self._parts.store.read()) == evidence_of(record)

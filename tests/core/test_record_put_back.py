@@ -15,7 +15,9 @@ import pytest
 from state.errors import RecordBehind, StateError
 from state.record import Phase
 from tests.faulty_files import Killed
+from tests.homes import open_store
 from tests.put_back import WAYS, HookedFiles, Life, Pair, pair_in, put, repair, survive
+from tests.records import B, note, seize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -145,6 +147,17 @@ def test_one_line_is_decided_again_unattended_and_more_by_an_operator(home: Path
     assert life.store.read().progress.cycle == 13
     assert life.store.read().progress.phase is Phase.DECIDED
     assert pair_in(home).record == now.record
+
+
+def test_what_a_line_between_carries_needs_no_release_and_nobody_who_looks_on(home: Path) -> None:
+    """A seize says the body: a record put back from before it comes forward with no code at all."""
+    life = lived(home, "settle")
+    life.store.transact(lambda record: seize(record, B), note("seize"))
+    life.settle()
+    now, before_the_decision = pair_in(home).record, life.history[-3]
+    put(home, Pair(before_the_decision.record, None))
+    open_store(home, files=life.files, replay=None).read()
+    assert pair_in(home).record == now
 
 
 def test_what_is_put_back_is_brought_to_the_very_bytes(home: Path) -> None:

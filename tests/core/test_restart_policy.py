@@ -57,6 +57,24 @@ def test_after_a_bad_cycle_in_a_bake_the_previous_release_is_started_at_once() -
     assert chosen(baking(), bad=True) == "r1"
 
 
+def beside_owner(record: dict[str, Any], *, failed: int = 0) -> str:
+    choice = choose_release(
+        record, first="r0", failed_starts=failed, bad_cycle=False, beside_owner=True
+    )
+    return choice.release
+
+
+def test_the_standby_of_a_bake_is_its_way_back() -> None:
+    """Or, after a restart of the host, a bad cycle would hand over to the release that bakes."""
+    assert beside_owner(baking()) == "r1"
+    assert beside_owner(plain(owner=NEW, previous=None) | {"rollout": None}) == "r2"
+
+
+def test_a_way_back_that_does_not_come_up_leaves_its_place_to_the_release_that_bakes() -> None:
+    assert beside_owner(baking(), failed=FAILED_STARTS_MAX - 1) == "r1"
+    assert beside_owner(baking(), failed=FAILED_STARTS_MAX) == "r2"
+
+
 def test_outside_a_bake_there_is_no_way_back() -> None:
     """A body that only the new release reads must not be given to the old one."""
     settled = plain(owner=NEW, previous=None) | {"rollout": None}

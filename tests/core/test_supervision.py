@@ -141,7 +141,8 @@ def test_who_does_not_own_is_never_overdue() -> None:
 
 
 def test_a_standby_is_started_beside_a_lonely_owner_if_one_is_wanted() -> None:
-    assert plan(situation(OWNER, standby=True)) == [StartStandby("a standby is wanted")]
+    wanted = StartStandby("a standby is wanted", beside_owner=True)
+    assert plan(situation(OWNER, standby=True)) == [wanted]
     assert plan(situation(OWNER, STANDBY, standby=True)) == []
     assert plan(situation(OWNER, standby=False)) == []
 

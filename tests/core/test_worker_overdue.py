@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 from handoff.limits import NS
 from handoff.wire import Kind
@@ -13,6 +14,9 @@ from state.record import Control
 from state.store import Note
 from tests.engine_world import FIRST, PERIOD_S, schedule
 from tests.worker_world import Process, World, told
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NEXT = FIRST + 1
 OVERDUE_S = schedule().bounds.overdue_ns / NS
@@ -27,15 +31,23 @@ async def owner_and_standby(world: World) -> tuple[Process, Process]:
     return a, s
 
 
-def test_an_owner_has_the_whole_limit_after_a_step_of_the_clock_or_a_suspension() -> None:
+def test_an_owner_has_the_whole_limit_after_a_step_of_the_clock() -> None:
     """Late in a cycle the record has rested for longer than the limit; that is no sign."""
+    assert_left_alone(lambda world: world.clock.step(60 * NS))
 
+
+def test_an_owner_has_the_whole_limit_after_a_suspension() -> None:
+    """The boundary passed while nothing ran: the limit counts from when that is seen."""
+    assert_left_alone(lambda world: world.clock.suspend(60 * NS))
+
+
+def assert_left_alone(jump: Callable[[World], None]) -> None:
     async def story(world: World) -> None:
         a, _ = await owner_and_standby(world)
         await world.after(NEXT + 1, -0.5)
         # Nothing of this host ran meanwhile; the owner is the last to get the processor.
         a.stop()
-        world.clock.step(60 * NS)
+        jump(world)
         await world.clock.pause(OVERDUE_S - 0.5)
         a.wake()
         await world.settled(NEXT + 8)

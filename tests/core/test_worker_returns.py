@@ -15,6 +15,7 @@ from handoff.wire import Kind
 from handoff.worker.life import Leaving
 from handoff.workload import Decision
 from state import transitions
+from state.attempts import ATTEMPTS_MAX
 from state.errors import DiskFull
 from state.record import Control, evidence_of
 from state.schema import Schema
@@ -24,6 +25,7 @@ from tests.worker_world import Process, World, told
 
 if TYPE_CHECKING:
     from state.memory_store import Moment
+    from state.record import Record
 
 NEXT = FIRST + 1
 RECORD = "record.json"
@@ -165,6 +167,38 @@ def test_in_a_bake_a_worker_of_the_previous_release_can_be_started_again() -> No
 
     world = told(story)
     assert world.deciders()[NEXT + 2] == "again"
+
+
+def spent_but_for_one(record: Record) -> Record:
+    """The record as it is after so many owners did not survive what comes next."""
+    progress = msgspec.structs.replace(record.progress, attempts=ATTEMPTS_MAX - 1)
+    return msgspec.structs.replace(record, progress=progress, attempt="spent")
+
+
+@pytest.mark.parametrize("way_back", ["r1", "r2"])
+def test_a_cycle_that_kills_in_a_bake_is_left_to_the_way_back_only_if_that_is_another_release(
+    way_back: str,
+) -> None:
+    """A release can be deployed over itself: left to each other, nobody would own any more."""
+
+    async def story(world: World) -> None:
+        a = world.start("a", way_back)
+        await world.settled(NEXT)
+        b = await world.candidate("b", app=Application(), bake=5)
+        await world.until(lambda: bool(b.told(Kind.TOOK)))
+        a.die()
+        b.stop()
+        world.store.transact(spent_but_for_one, Note(kind="command"))
+        await world.after(NEXT + 1, 0.1)
+        b.die()
+        third = world.start("third", "r2")
+        if way_back == "r1":
+            assert await third.left() is Leaving.FAULTY
+            return
+        record = await world.settled(NEXT + 2)
+        assert [each.cycle for each in record.progress.missed] == [NEXT + 1]
+
+    told(story)
 
 
 def test_after_the_bake_the_old_code_is_refused_by_its_gate() -> None:

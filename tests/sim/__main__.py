@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.sim.world import Outcome, run_seed
+from tests.sim.world import Outcome, run_seed, try_seed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,11 +90,11 @@ def _seeds(options: argparse.Namespace, deadline_s: float | None) -> Iterator[in
 
 def _outcomes(seeds: Iterator[int], jobs: int) -> Iterator[Outcome]:
     if jobs == 1:
-        yield from map(run_seed, seeds)
+        yield from map(try_seed, seeds)
         return
     with multiprocessing.get_context("spawn").Pool(jobs) as pool:
         while batch := list(itertools.islice(seeds, jobs * _CHUNK * 4)):
-            yield from pool.map(run_seed, batch, chunksize=_CHUNK)
+            yield from pool.map(try_seed, batch, chunksize=_CHUNK)
 
 
 def _report(outcomes: list[Outcome], seconds: float) -> dict[str, Any]:

@@ -124,6 +124,27 @@ def chain_of(body: AnyBody) -> str:
     return body.link if isinstance(body, Body2) else body.chain
 
 
+class Place(enum.Enum):
+    """Where a poisoned cycle ends the process that comes to it."""
+
+    OBSERVE = "observe"
+    DECIDE = "decide"
+    PERFORM = "perform"
+    RESOLVE = "resolve"
+
+
+class Poison(NamedTuple):
+    """A cycle that no owner survives, whatever its release.
+
+    Attributes:
+        cycle: Its number.
+        place: What of it kills; doing something outside kills while there is trouble only.
+    """
+
+    cycle: int
+    place: Place
+
+
 class Traits(NamedTuple):
     """What the application does in one simulation.
 
@@ -133,6 +154,7 @@ class Traits(NamedTuple):
         effects_max: Effects of a decision at most.
         orders_alone: Every effect is of the ordinary kind, delivered by id, in a lane of its own.
         bounded: Effects have a time after which they must not be sent.
+        poison: A cycle that no owner survives, or None.
     """
 
     period_ns: int
@@ -140,6 +162,7 @@ class Traits(NamedTuple):
     effects_max: int
     orders_alone: bool
     bounded: bool
+    poison: Poison | None = None
 
 
 class Application(Workload[AnyBody, Inputs]):
@@ -175,6 +198,7 @@ class Application(Workload[AnyBody, Inputs]):
 
     @override
     async def observe(self, cycle: Cycle, body: AnyBody) -> Inputs | Unavailable:
+        self._meet_poison(Place.OBSERVE, cycle.number)
         if self._release.fault is Fault.OBSERVE:
             message = "a fault of its own"
             raise ValueError(message)
@@ -213,6 +237,7 @@ class Application(Workload[AnyBody, Inputs]):
         inputs: Inputs | Unavailable,
         receipts: Sequence[Receipt],
     ) -> Decision[AnyBody]:
+        self._meet_poison(Place.DECIDE, cycle.number)
         self._break()
         number = inputs.number if isinstance(inputs, Inputs) else -1
         handed = tuple(each.effect_id for each in receipts)
@@ -230,6 +255,14 @@ class Application(Workload[AnyBody, Inputs]):
             broken = self._release.fault is Fault.NO_WAY_BACK
             after = Body2(link=link, broken=broken, **members)
         return Decision(body=after, effects=self._effects(cycle))
+
+    def _meet_poison(self, place: Place, cycle: int) -> None:
+        poison = self._traits.poison
+        if poison is None or poison != (cycle, place):
+            return
+        if self._faults.on or place in {Place.OBSERVE, Place.DECIDE}:
+            self._process.die()
+            self._process.require_alive()
 
     def _break(self) -> None:
         process = self._process
@@ -280,6 +313,7 @@ class Application(Workload[AnyBody, Inputs]):
 
     @override
     async def perform(self, effect: Effect) -> Receipt | Pending:
+        self._meet_poison(Place.PERFORM, cycle_of_name(effect.effect_id))
         await self._wait(5, 3.0)  # before the request is on its way
         self._process.cross("send")
         answer = await self._venue.execute(self._process, effect)
@@ -289,6 +323,7 @@ class Application(Workload[AnyBody, Inputs]):
 
     @override
     async def resolve(self, effect: Effect) -> Receipt | Absent | Unknown:
+        self._meet_poison(Place.RESOLVE, cycle_of_name(effect.effect_id))
         await self._wait(5, 3.0)
         answer = await self._venue.query(self._process, effect)
         match answer:
@@ -305,6 +340,11 @@ class Application(Workload[AnyBody, Inputs]):
         if executed:
             return receipt(effect, Outcome.CONFIRMED)
         return receipt(effect, Outcome.REFUSED, reason="the venue said no")
+
+
+def cycle_of_name(effect_id: str) -> int:
+    """Return the number of the cycle that planned an effect."""
+    return int(effect_id.partition("-")[0])
 
 
 async def pause(process: Process, seconds: float) -> None:

@@ -68,7 +68,7 @@ class Disk(MemoryStore):
             return super()._bring_forward(found)
         except RecordBehind:
             # More than one decision: an operator runs `state repair` with the release's code.
-            target = replayed(self.journal(), found, self.replay) if self.replay else None
+            target = replayed(self.journal(), found, self.replay)
             if target is None:
                 raise
             self._place(encode_record(target.record)[0])

@@ -31,6 +31,8 @@ KINDS: Final = (
     "launcher",
     "deployer",
     "operator",
+    "poison",  # a cycle kills whoever comes to it
+    "reboot",  # the host starts anew, under another name as a container does
     "inputs",
     "false_death",  # a proof of death is wrong, as if somebody lied about a pid
 )

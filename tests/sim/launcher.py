@@ -140,8 +140,8 @@ class SimulatedLauncher:
 
     def _act(self, action: StartStandby | Drain | Kill | Exit) -> None:
         match action:
-            case StartStandby(reason, owner_hangs):
-                self._start_standby(reason, owner_hangs=owner_hangs)
+            case StartStandby(reason, owner_hangs, beside_owner):
+                self._start_standby(reason, owner_hangs=owner_hangs, beside_owner=beside_owner)
             case Drain(name):
                 self.drain(name)
             case Kill(name):
@@ -154,12 +154,13 @@ class SimulatedLauncher:
 
     # --- children ----------------------------------------------------------------------
 
-    def _start_standby(self, reason: str, *, owner_hangs: bool) -> None:
+    def _start_standby(self, reason: str, *, owner_hangs: bool, beside_owner: bool) -> None:
         choice = choose_release(
             self._record(),
             first=self._first_release,
             failed_starts=self._failures.in_a_row,
             bad_cycle=self._bad_cycle or owner_hangs,
+            beside_owner=beside_owner,
         )
         self._trace("launcher", "start standby", reason=reason, release=choice.release)
         self._start(Role.STANDBY, choice.release, "")

@@ -39,6 +39,7 @@ class Surroundings(NamedTuple):
     lag_s: float
     processes: dict[int, WorkerProcess]
     launcher: Callable[[], SimulatedLauncher | None]
+    host: Callable[[], int]
     store_of: Callable[[Process], Store]
     heard: Callable[[], Iterator[Heard]]
     trace: Callable[..., None]
@@ -60,9 +61,9 @@ class WorkerProcess(Process):
         )
         self.identity = WorkerId(
             worker=self.name,
-            host="host",
-            boot_id="boot",
-            pid_namespace="1",
+            host=f"host-{around.host()}",
+            boot_id=f"boot-{around.host()}",
+            pid_namespace=str(around.host()),
             pid=pid,
             start_ticks=around.clockwork.now_ns * TICKS_IN_SECOND // NS,
             release=release.name,

@@ -6,7 +6,6 @@ everything around them is simulated, so that one number is enough to see it all 
 
 from __future__ import annotations
 
-import contextlib
 import random
 import secrets
 from functools import partial
@@ -23,7 +22,7 @@ from state.errors import RecordBehind
 from state.heard import heard_in
 from state.record import Control, Progress, Record, Timeline
 from state.store import Note
-from tests.sim.application import SCHEMAS, Application, Fault, Release, Traits
+from tests.sim.application import SCHEMAS, Application, Fault, Place, Poison, Release, Traits
 from tests.sim.checkers import Checkers, Facts
 from tests.sim.clockwork import Clockwork, Process
 from tests.sim.deployer import SimulatedDeployer
@@ -71,6 +70,18 @@ def run_seed(seed: int, trace: Callable[[str], None] | None = None) -> Outcome:
         return World(seed, rng, trace).run()
 
 
+def try_seed(seed: int) -> Outcome:
+    """Run a seed; what the simulation itself raises is its violation, not the end of the search.
+
+    Not every exception can be sent from a process to another: the search would wait for ever.
+    """
+    try:
+        return run_seed(seed)
+    except Exception as error:  # noqa: BLE001 - reported with its seed
+        words = f"the simulation raised {type(error).__name__}: {error}"
+        return Outcome(seed, words, cycles=0, owners=0, effects=0, seconds=0.0, chain="")
+
+
 class World:
     """One simulation."""
 
@@ -97,10 +108,15 @@ class World:
         self.processes: dict[int, WorkerProcess] = {}
         self.launcher: SimulatedLauncher | None = None
         self._standby = rng.random() < 0.5
+        self._boots = 1
         self._build(Timeline())
 
     def _build(self, timeline: Timeline) -> None:
-        clockwork = self.clockwork
+        clockwork, traits = self.clockwork, self._traits
+        cadence = Cadence(period_ns=traits.period_ns, catch_up_ns=traits.catch_up_ns)
+        self.schedule = Schedule(cadence, timeline)
+        cycle = self.schedule.cycle_at(clockwork.wall_ns())
+        self._traits = traits._replace(poison=self._draw_poison(cycle))
         self.disk = Disk(app=APP, timeline=timeline, now_ns=clockwork.wall_ns)
         self._around = Surroundings(
             clockwork=clockwork,
@@ -111,14 +127,11 @@ class World:
             lag_s=self._rng.choice((0.08, 0.15, 0.3)),
             processes=self.processes,
             launcher=lambda: self.launcher,
+            host=lambda: self._boots,
             store_of=self._store_of,
             heard=lambda: heard_in(reversed(self.disk.lines)),
             trace=self.trace,
         )
-        traits = self._traits
-        cadence = Cadence(period_ns=traits.period_ns, catch_up_ns=traits.catch_up_ns)
-        self.schedule = Schedule(cadence, timeline)
-        cycle = self.schedule.cycle_at(clockwork.wall_ns())
         record = Record(
             app=APP,
             timeline=timeline,
@@ -145,6 +158,12 @@ class World:
             pause_s=self._rng.choice((3.0, 10.0)) if deploys else 1e6,
             trace=self.trace,
         )
+
+    def _draw_poison(self, first_cycle: int) -> Poison | None:
+        if not self.faults.kinds["poison"]:
+            return None
+        ahead = self._rng.randrange(2, TROUBLE_CYCLES_MAX)
+        return Poison(first_cycle + ahead, self._rng.choice(list(Place)))
 
     # --- its course ----------------------------------------------------------------------
 
@@ -180,7 +199,7 @@ class World:
         self.faults.on = False
         if self.launcher is None:
             self._start_launcher()
-        self._command(Control())
+        self._resume()
         self._healthy_from = self.schedule.cycle_at(self.clockwork.wall_ns()) + 1
 
     def _is_healed(self) -> bool:
@@ -314,6 +333,7 @@ class World:
         self._repeat("line", 15.0, self._break_line)
         self._repeat("launcher", 15.0, self._kill_launcher)
         self._repeat("operator", 15.0, self._operate)
+        self._repeat("reboot", 20.0, self._reboot)
         self._repeat("venue_down", 15.0, self._close_venue)
 
     def _repeat(self, kind: str, every_s: float, act: Callable[[], None]) -> None:
@@ -385,6 +405,15 @@ class World:
         if process is not None:
             process.line.hang_up()
 
+    def _reboot(self) -> None:
+        """End everything; what starts then is on a host with another name and boot."""
+        self.trace("world", "starts the host anew")
+        self._boots += 1
+        for each in self.processes.values():
+            if each.alive:
+                each.die()
+        self._kill_launcher()
+
     def _kill_launcher(self) -> None:
         if self.launcher is None:
             return
@@ -407,15 +436,23 @@ class World:
         paused, halted = self._rng.random() < 0.3, self._rng.random() < 0.4
         self._command(Control(paused=paused, halted=halted, by="operator"))
 
-    def _command(self, control: Control) -> None:
+    def _resume(self) -> None:
+        if not self._command(Control()):
+            self.clockwork.after(NS, self._resume)
+
+    def _command(self, control: Control) -> bool:
+        """Change what the operator wants; return whether it was done."""
         holder = self.disk.holder
         if holder is not None and holder.alive:
-            return  # the command line says that the record is locked; one tries again
+            return False  # the command line says that the record is locked; one tries again
 
         change = partial(transitions.command, control=control, attempt=secrets.token_hex(8))
         self.disk.replay, self.disk.interrupt = None, lambda _: None
-        with contextlib.suppress(RecordBehind):  # the release that is named has to be started first
+        try:
             self.checkers.record = self.disk.transact(change, Note(kind="command"))
+        except RecordBehind:  # the release that is named has to be started first
+            return False
+        return True
 
     # --- for humans --------------------------------------------------------------------------
 
