@@ -53,8 +53,8 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         live: Commit that owns, or an empty string.
-        requested: Commits of the requests that have not ended, oldest first; empty ones are of
-            requests for a kept release.
+        requested: Commits of the requests that have not ended, oldest first; of one for a kept
+            release the commit that it was made of, or an empty string where nobody knows.
         outcomes: How the newest deploy of each commit ended.
         handled: The head that was dealt with last, or an empty string.
     """
@@ -63,6 +63,15 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     requested: Sequence[str] = ()
     outcomes: Mapping[str, str] = {}
     handled: str = ""
+
+    @property
+    def target(self) -> str:
+        """What will run once everything asked for has ended well; empty where nobody knows.
+
+        What runs at the moment may be about to go: a head that differs from it by words alone
+        differs from what replaces it by more.
+        """
+        return self.requested[-1] if self.requested else self.live
 
 
 def why_left_alone(commit: str, known: Known) -> str:

@@ -123,7 +123,7 @@ class Follower:
         skipped = branch.why_skipped(
             self._policy,
             message=repository.message(head.commit),
-            files=_files_since(repository, known.live, head.commit),
+            files=_files_since(repository, known.target, head.commit),
             is_signed=self._is_signed(repository, head.commit),
         )
         if skipped:
@@ -167,7 +167,11 @@ class Follower:
         superseded = history.Outcome.SUPERSEDED.value
         return branch.Known(
             live=self._live_commit(),
-            requested=[each.commit for each in requests.open_requests(self._home)],
+            requested=[
+                each.commit or self._commit_of(each.release)
+                for each in requests.open_requests(self._home)
+                if not each.aborted_by
+            ],
             outcomes={
                 each.commit: each.outcome
                 for each in entries
@@ -177,7 +181,9 @@ class Follower:
         )
 
     def _live_commit(self) -> str:
-        release = self._owning_release()
+        return self._commit_of(self._owning_release())
+
+    def _commit_of(self, release: str) -> str:
         with contextlib.suppress(HandoffError):
             return read_manifest(self._home, release).commit if release else ""
         return ""

@@ -14,15 +14,15 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-from filelock import FileLock, Timeout
 from msgspec.structs import asdict
 
-from deploy import gates, history, host, releases_dir, replay, requests, survey, way_back
-from deploy.errors import DeployError, GateRefused, TurnTimeout
+from deploy import gates, history, host, releases_dir, replay, requests, survey, turn, way_back
+from deploy.errors import DeployError, GateRefused
 from deploy.git_tree import GitTree
 from deploy.release import releases_to_keep
 from handoff.errors import HandoffError, NotRunning, WireBroken
 from handoff.gate_verdict import GateName, GateVerdict, skipped
+from handoff.launcher.engine_config import Job
 from handoff.release_files import Manifest, read_manifest
 from handoff.rollout.driver import Driver, Limits, Watcher, why_returned
 from handoff.rollout.events import AbortAsked, Event, GateFailed, GatePassed, Superseded
@@ -34,18 +34,16 @@ from state.local_store import read_only_snapshot
 from state.moments import rfc3339
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from deploy.git_tree import Commit
     from handoff.wish import Wish
     from state.record import Record
 
-TURN_LOCK: Final = "deploy.lock"
-TURN_S_MAX: Final = 7200.0  # a bake of an hour, and the deploy before it
-TURN_POLL_S: Final = 0.2
 LAUNCHERS_MAX: Final = 10  # that may die during one bake before this deployer gives up
 LAUNCHER_BACK_S_MAX: Final = 600.0  # a person starts it again; an init system takes a second
+LAUNCHER_POLL_S: Final = 0.2
 DISK_BACK_S_MAX: Final = 600.0  # to write down how it ended; somebody has to make room first
 DISK_POLL_S: Final = 1.0
 RELEASES_SPARE: Final = 8  # permanent ones kept for a rollback
@@ -105,17 +103,24 @@ class Deployer:
                 above.
             OSError: It was approved, and the disk refused; as above.
         """
+        if not self._entry.outcome:
+            self._deploy_in_turn()
+        return self._finish()
+
+    def _deploy_in_turn(self) -> None:
         try:
-            with self._turn() as mine:
-                if mine:
+            with turn.taken(
+                self._home, self._request, held=self._approved, waits=self._wait
+            ) as ended:
+                if ended is None:
+                    self._mine = True
                     self._deploy_to_the_end()
                 else:
-                    self._superseded()
+                    self._end(_INTERRUPTED[type(ended)], turn.words(ended))
         except (DeployError, HandoffError, StateError, OSError) as error:
             if self._approved:
                 raise  # it may own: that it was refused would be a lie
             self._end(history.Outcome.REFUSED, str(error))
-        return self._finish()
 
     # --- the order of things -------------------------------------------------------
 
@@ -140,7 +145,7 @@ class Deployer:
             with contextlib.suppress(HandoffError), LauncherClient(self._home) as client:
                 client.ask(Kind.STATUS)
                 return True
-            time.sleep(TURN_POLL_S)  # noqa: TID251 - nothing tells when a socket is there
+            time.sleep(LAUNCHER_POLL_S)  # noqa: TID251 - nothing tells when a socket is there
         return False
 
     def _deploy(self) -> None:
@@ -152,6 +157,7 @@ class Deployer:
             self._note(release=self._request.release or self._entry.release)
             self._end(history.Outcome.PERMANENT, "it is live already")
         else:
+            turn.await_owner(self._home, self._request)
             manifest = self._build()
             self._note(release=manifest.release, commit=manifest.commit, subject=manifest.subject)
             self._require_memory()
@@ -282,33 +288,8 @@ class Deployer:
     def _record(self) -> Record:
         return read_only_snapshot(self._home / "state")
 
-    @contextlib.contextmanager
-    def _turn(self) -> Iterator[bool]:
-        """Yield True once this deploy is the one under way, False if it is superseded."""
-        path = self._home / "run" / TURN_LOCK
-        lock = FileLock(path, mode=0o600, thread_local=False, fallback_to_soft=False)
-        deadline_s = time.monotonic() + TURN_S_MAX
-        while True:
-            if requests.newer_than(self._home, self._request) is not None:
-                yield False
-                return
-            way_back.ask(self._home, self._request)
-            with contextlib.suppress(Timeout):
-                lock.acquire(timeout=TURN_POLL_S, poll_interval=TURN_POLL_S / 4)
-                break
-            if time.monotonic() > deadline_s:
-                raise TurnTimeout(TURN_S_MAX)
-            self._phase("waiting")
-        self._mine = True
-        try:
-            yield True
-        finally:
-            lock.release()
-
-    def _superseded(self) -> None:
-        newer = requests.newer_than(self._home, self._request)
-        by = newer.deploy if newer is not None else "a newer request"
-        self._end(history.Outcome.SUPERSEDED, f"superseded by {by}")
+    def _wait(self) -> None:
+        self._phase("waiting")
 
     def _wanted(self) -> Event | None:
         replaceable = self._entry.phase in _REPLACEABLE
@@ -321,6 +302,9 @@ class Deployer:
 
     def _begin(self) -> history.Entry:
         request = self._request
+        ended = history.ended(self._home, request.deploy)
+        if ended is not None:
+            return ended  # a deployer was killed between its last line and the end of the request
         current = history.read_current(self._home)
         if current is not None and current.deploy == request.deploy:
             return current
@@ -435,6 +419,17 @@ def submit(home: Path, request: requests.Request, python: str) -> None:
 def command(home: Path, deploy: str, python: str) -> list[str]:
     """Return the command of a deploy's job."""
     return [python, "-I", "-m", "deploy", "run", "--home", str(home), "--deploy", deploy]
+
+
+def jobs_to_resume(home: Path, python: str) -> tuple[Job, ...]:
+    """Return the deployers of all open requests: those that nobody runs any more go on with them.
+
+    A deploy goes on also where nobody watches the branch.
+    """
+    found = requests.open_requests(home)
+    return tuple(
+        Job(job_name(each.deploy), tuple(command(home, each.deploy, python))) for each in found
+    )
 
 
 def job_name(deploy: str) -> str:

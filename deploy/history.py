@@ -159,6 +159,12 @@ def read_history(home: Path) -> History:
         return History((), 0)
 
 
+def ended(home: Path, deploy: str) -> Entry | None:
+    """Return how a deploy ended, or None where it did not, or long ago."""
+    entries = _newest_entries(home / HISTORY)
+    return next((each for each in reversed(entries) if each.deploy == deploy), None)
+
+
 def finish(home: Path, entry: Entry) -> None:
     """Write a finished deploy down; afterwards it is no longer under way.
 
@@ -171,7 +177,7 @@ def finish(home: Path, entry: Entry) -> None:
         WriteFailed: The disk refused; the deploy is still under way.
     """
     with _alone(home):
-        if entry.deploy not in _last_deploys(home / HISTORY):
+        if entry.deploy not in {each.deploy for each in _newest_entries(home / HISTORY)}:
             _append(home / HISTORY, entry_line(entry))
         current = read_current(home)
         if current is not None and current.deploy == entry.deploy:
@@ -222,14 +228,14 @@ def _alone(home: Path) -> Iterator[None]:
         lock.release()
 
 
-def _last_deploys(path: Path) -> set[str]:
+def _newest_entries(path: Path) -> tuple[Entry, ...]:
     try:
         with path.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - TAIL_BYTES))
-            return {entry.deploy for entry in history_of(file.read()).entries}
+            return history_of(file.read()).entries
     except FileNotFoundError:
-        return set()
+        return ()
 
 
 def _append(path: Path, line: bytes) -> None:

@@ -43,6 +43,18 @@ class Companion(NamedTuple):
     environment: tuple[tuple[str, str], ...] = ()
 
 
+class Job(NamedTuple):
+    """A program that runs once, to its end.
+
+    Attributes:
+        name: Its name in `status` and in the logs.
+        argv: Program, absolute, and arguments.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+
+
 class EngineConfig(NamedTuple):
     """An installation.
 
@@ -56,6 +68,8 @@ class EngineConfig(NamedTuple):
         environment: What workers and jobs get on top of the allowed environment.
         force_filesystem: Accept a network or volatile file system for the state.
         account: Name of what one launcher of this user at a time may act for, or empty.
+        jobs: Programs that were under way when the launcher before this one ended: each is run
+            once more at the start, unless it lives.
     """
 
     app: str
@@ -67,6 +81,7 @@ class EngineConfig(NamedTuple):
     environment: tuple[tuple[str, str], ...] = ()
     force_filesystem: bool = False
     account: str = ""
+    jobs: tuple[Job, ...] = ()
 
 
 def write_engine_config(home: Path, config: EngineConfig) -> None:
@@ -74,6 +89,7 @@ def write_engine_config(home: Path, config: EngineConfig) -> None:
     plain = config._asdict() | {
         "format": ENGINE_FORMAT,
         "companions": [companion._asdict() for companion in config.companions],
+        "jobs": [job._asdict() for job in config.jobs],
     }
     write_json(home / "run" / ENGINE_FILE, plain)
 
@@ -92,6 +108,9 @@ def read_engine_config(home: Path) -> EngineConfig:
             raise EngineConfigInvalid(message)
         companions = tuple(_companion(each) for each in plain.get("companions", ()))
         known = {name: plain[name] for name in EngineConfig._fields if name in plain}
+        known["jobs"] = tuple(
+            Job(each["name"], tuple(each["argv"])) for each in plain.get("jobs", ())
+        )
         known |= {"companions": companions, "environment": _pairs(plain.get("environment", ()))}
         return EngineConfig(**known)
     except (OSError, ValueError, KeyError, TypeError) as error:

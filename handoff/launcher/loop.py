@@ -103,6 +103,8 @@ class Launcher:
         event = LogEvent.LAUNCHER_REPLACED if self._is_new_image else LogEvent.LAUNCHER_STARTED
         self._log.write(event, home=str(self._home))
         self._workforce.adopt()
+        if not self._is_new_image:  # those of an image before this one are its children still
+            self._workforce.resume_jobs(self._config)
         self_replacement.let_signals_in()
         while not self._done:
             self._supervise()

@@ -171,6 +171,16 @@ class Workforce:
         running.attempts_left = attempts_left
         self._children.write_down()
 
+    def resume_jobs(self, config: EngineConfig) -> None:
+        """Start the jobs that were under way when the launcher before this one ended."""
+        for job in config.jobs:
+            if self._children.get(job.name) is not None:
+                continue  # it outlived that launcher
+            try:
+                self.start_job(config, Child(job.name, Role.JOB), job.argv)
+            except OSError as error:
+                self._log.write(LogEvent.START_FAILED, child=job.name, reason=str(error))
+
     def start_job_again(self, config: EngineConfig, running: Running) -> None:
         """Start a job that died once more, if it may."""
         if running.attempts_left == 0:

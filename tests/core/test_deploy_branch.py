@@ -45,6 +45,13 @@ def test_a_head_is_wanted(known: Known) -> None:
     assert why_left_alone(NEW, known) == ""
 
 
+def test_a_head_is_compared_with_what_will_run() -> None:
+    """What runs is about to go: a revert of what was merged last is no change of words alone."""
+    assert Known(live=OLD).target == OLD
+    assert Known(live=OLD, requested=[OTHER, NEW]).target == NEW
+    assert Known(live=OLD, requested=[""]).target == "", "then nothing is said of the difference"
+
+
 def test_a_rollback_is_not_undone() -> None:
     """The branch still has the bad release: following it again would fight the operator."""
     known = Known(live=OLD, outcomes={NEW: "permanent", OLD: "permanent"}, handled=NEW)

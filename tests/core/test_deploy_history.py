@@ -1,6 +1,7 @@
 """What a line of the history says, and what a reader makes of a torn one."""
 
 import json
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -11,7 +12,9 @@ from deploy.history import (
     OUTPUT_CHARS_MAX,
     Entry,
     Outcome,
+    ended,
     entry_line,
+    finish,
     history_of,
     phase_seconds,
     requested,
@@ -85,3 +88,18 @@ def test_only_deploys_that_took_say_how_long_a_deploy_takes() -> None:
         deploy="d2", requested_at="", requested_ms=0, by="mia", phases={"building": 9.0}
     )
     assert phase_seconds([ENDED, refused]) == [{"building": 0.25}]
+
+
+def test_how_a_deploy_ended_is_found_again(tmp_path: Path) -> None:
+    """A deployer that was killed after its last line must not deploy once more."""
+    assert ended(tmp_path, "d1") is None
+    for deploy, reason in (("d1", "first"), ("d2", "other")):
+        entry = msgspec.structs.replace(
+            requested(deploy, now_ns=0, by="mia", ref="main", from_release=""),
+            outcome=Outcome.RETURNED.value,
+            reason=reason,
+        )
+        finish(tmp_path, entry)
+    found = ended(tmp_path, "d1")
+    assert found is not None
+    assert (found.outcome, found.reason) == ("returned", "first")

@@ -141,7 +141,12 @@ class Bot:
         first = owner.release if owner is not None else self.project.build(self.home).release
         write_engine_config(
             self.home,
-            EngineConfig(app="counted", first_release=first, companions=companions),
+            EngineConfig(
+                app="counted",
+                first_release=first,
+                companions=companions,
+                jobs=deployer.jobs_to_resume(self.home, sys.executable),
+            ),
         )
         with (self.home / "logs" / "launcher.log").open("ab") as log:
             self._launcher = subprocess.Popen(

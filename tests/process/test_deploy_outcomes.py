@@ -36,7 +36,9 @@ def bot(tmp_path: Path) -> Iterator[Bot]:
         yield running
 
 
-def deployer_of(bot: Bot, commit: str, say: Callable[[dict[str, Any]], None]) -> Deployer:
+def deployer_of(
+    bot: Bot, commit: str, say: Callable[[dict[str, Any]], None], *, bake: int = 2
+) -> Deployer:
     """Return a deployer that runs in this process, so that a test knows where it is."""
     request = requests.Request(
         deploy=f"d{secrets.token_hex(4)}",
@@ -45,7 +47,7 @@ def deployer_of(bot: Bot, commit: str, say: Callable[[dict[str, Any]], None]) ->
         commit=commit,
         by="mia",
         requested_ns=time.time_ns(),
-        wish=Wish(bake=2),
+        wish=Wish(bake=bake),
     )
     requests.write_request(bot.home, request)
     return Deployer(bot.home, request, now_ns=time.time_ns, say=say)

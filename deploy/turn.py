@@ -1,0 +1,105 @@
+"""The turn: one deploy at a time, and who ends the waiting for it.
+
+Owns the lock that the deploy under way holds. Whoever waits is told at once of an abort and of a
+newer request. A bake whose deployer died still has the turn: the deployer is started again, or the
+bake ends without it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import TYPE_CHECKING, Final
+
+from filelock import FileLock, Timeout
+
+from deploy import requests, way_back
+from deploy.errors import TurnTimeout
+from handoff.limits import READY_TIMEOUT_S
+from handoff.rollout.events import AbortAsked
+from state.errors import StateError
+from state.local_store import read_only_snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from handoff.rollout.events import Superseded
+
+LOCK: Final = "deploy.lock"
+POLL_S: Final = 0.2
+# The longest bake that can be wished for: 10 000 cycles of an hour. What was merged during a bake
+# is still wanted after it, and whoever holds the lock without living has lost it.
+TURN_S_MAX: Final = 10_000 * 3600.0
+
+
+@contextlib.contextmanager
+def taken(
+    home: Path, request: requests.Request, *, held: bool, waits: Callable[[], None]
+) -> Iterator[AbortAsked | Superseded | None]:
+    """Yield None once a deploy is the one under way, or who ended its waiting.
+
+    Args:
+        home: The state directory.
+        request: Its request.
+        held: It was approved already, so that it may own: nothing ends its waiting then.
+        waits: Called again and again while it waits.
+
+    Raises:
+        TurnTimeout: The deploy before it did not end.
+    """
+    path = home / "run" / LOCK
+    lock = FileLock(path, mode=0o600, thread_local=False, fallback_to_soft=False)
+    deadline_s = time.monotonic() + TURN_S_MAX
+    while not _acquired(lock, home, request, held=held):
+        ended = None if held else requests.interruption(home, request, is_replaceable=True)
+        if ended is not None:
+            yield ended
+            return
+        way_back.ask(home, request)
+        if time.monotonic() > deadline_s:
+            raise TurnTimeout(TURN_S_MAX)
+        waits()
+    try:
+        yield None if held else requests.interruption(home, request, is_replaceable=True)
+    finally:
+        lock.release()
+
+
+def await_owner(home: Path, request: requests.Request) -> None:
+    """Wait until somebody owns: after a start of everything the owner comes up beside the deploy.
+
+    Where nobody comes up in time the deploy goes on without: it may be what helps.
+    """
+    deadline_s = time.monotonic() + READY_TIMEOUT_S
+    while read_only_snapshot(home / "state").ownership.owner is None:
+        asked = requests.interruption(home, request, is_replaceable=True)
+        if asked is not None or time.monotonic() > deadline_s:
+            return
+        time.sleep(POLL_S)  # noqa: TID251 - nothing tells when a release owns
+
+
+def words(ended: AbortAsked | Superseded) -> str:
+    """Return who ended the waiting, as the history says it."""
+    return f"{'aborted' if isinstance(ended, AbortAsked) else 'superseded'} by {ended.by}"
+
+
+def _acquired(lock: FileLock, home: Path, request: requests.Request, *, held: bool) -> bool:
+    with contextlib.suppress(Timeout):
+        lock.acquire(timeout=POLL_S, poll_interval=POLL_S / 4)
+        if held or not _is_baking(home, request):
+            return True
+        lock.release()
+        time.sleep(POLL_S)  # noqa: TID251 - nothing tells when a bake ends
+    return False
+
+
+def _is_baking(home: Path, request: requests.Request) -> bool:
+    """Tell whether another deploy bakes whose deployer is to come back."""
+    with contextlib.suppress(StateError):
+        rollout = read_only_snapshot(home / "state").rollout
+        if rollout is None or way_back.bake_to_return_from(home, request.release):
+            return False
+        others = {each.deploy for each in requests.open_requests(home)} - {request.deploy}
+        return rollout.deploy_id in others
+    return False
