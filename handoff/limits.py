@@ -71,6 +71,8 @@ CONNECTIONS_MAX: Final = 64
 RESTART_BACKOFF_S: Final = (0.0, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 BAD_WEATHER_PAUSE_S: Final = 1.0  # it has waited already, before it left
 RESTART_WINDOW_S: Final = 300.0  # failures older than this are forgotten
+FIRST_STARTS_MAX: Final = 5  # of a release where no cycle was ever decided; then nobody goes on
+FIRST_START_S_MAX: Final = 300.0  # nor where it hangs for so long
 FAILED_STARTS_MAX: Final = 3  # during a bake; then the previous release is started
 SOCKET_PATH_BYTES_MAX: Final = 107  # sun_path of Linux is 108 with its terminator
 

@@ -24,6 +24,7 @@ class LogEvent(enum.Enum):
     CHILD_NOT_ADOPTED = "child_not_adopted"
     CHILD_EXITED = "child_exited"
     CHILD_KILLED = "child_killed"
+    FIRST_START_GIVEN_UP = "first_start_given_up"
     START_FAILED = "start_failed"
     PEER_REFUSED = "peer_refused"
     WORKER_WARM = "worker_warm"

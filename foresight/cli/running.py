@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
-import signal
 import socket
 import subprocess
 import sys
@@ -35,7 +34,14 @@ from foresight.project import ENTRY
 from handoff.errors import HandoffError, NotRunning, ReleaseUnusable
 from handoff.exit_codes import ExitCode
 from handoff.launcher import process as launcher_process
-from handoff.launcher.engine_config import Companion, EngineConfig, write_engine_config
+from handoff.launcher.engine_config import (
+    Companion,
+    EngineConfig,
+    EngineConfigInvalid,
+    read_engine_config,
+    write_engine_config,
+)
+from handoff.limits import DRAIN_TIMEOUT_S, FIRST_START_S_MAX
 from handoff.plain import launcher_lock_free, prepare_home, vouched_in
 from handoff.release_files import read_manifest
 from handoff.rollout.launcher_client import LauncherClient
@@ -48,9 +54,10 @@ if TYPE_CHECKING:
     from foresight.config import Config
 
 KEY_FILE = "FORESIGHT_VENUE_KEY_FILE"
-READY_S_MAX = 300.0  # the first environment may have to be downloaded
+READY_S_MAX = FIRST_START_S_MAX + 2 * DRAIN_TIMEOUT_S  # the launcher says itself why it gives up
 DOWN_S_MAX = 90.0
 POLL_S = 0.2
+WORDS_MAX = 500  # of a launcher that ended without an error of its own
 
 
 class ReleaseOtherwise(HandoffError):
@@ -159,14 +166,23 @@ def _make_home(home: Path) -> None:
 
 
 def _timeline(installation: Installation, speed: int) -> Timeline:
-    """Return the record's timeline, or one that begins now where there is no record."""
+    """Return the record's timeline; where there is no record, one that began or begins now."""
     try:
         record = counted_header(installation.home)
     except RecordMissing:
-        return Timeline(origin_ns=now_ns(), speed=speed)
+        return Timeline(origin_ns=_origin_ns(installation.home, speed), speed=speed)
     wanted = Timeline(origin_ns=record.timeline.origin_ns, speed=speed)
     check_identity(record, app=installation.config.engine.app, timeline=wanted)
     return wanted
+
+
+def _origin_ns(home: Path, speed: int) -> int:
+    """Return where a start that came to no record had begun: its exchange has that origin."""
+    with contextlib.suppress(EngineConfigInvalid):
+        begun = read_engine_config(home)
+        if begun.speed == speed and begun.origin_ns:
+            return begun.origin_ns
+    return now_ns()
 
 
 def _first_release(installation: Installation) -> str:
@@ -292,21 +308,39 @@ def _run_detached(home: Path, page: str) -> int:
     """Start the launcher, and return once somebody owns."""
     lines = LogLines()
     lines.skip(_log(home))
+    said_before = _log(home).stat().st_size if _log(home).exists() else 0
     pid = _start_launcher(home)
     deadline_s = time.monotonic() + READY_S_MAX
     while time.monotonic() < deadline_s:
         _tell(lines, home)
-        if os.waitpid(pid, os.WNOHANG) != (0, 0):
-            words = _log(home).read_text(encoding="utf-8")[-500:]
-            reason = f"the launcher ended: {words.strip()}"
-            raise HandoffError(reason)
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            return _tell_why(home, os.waitstatus_to_exitcode(status), said_before)
         if _has_owner(home):
             emit_text(f"page {page}")
             progress(f"running; home {home}")
             return ExitCode.DONE
         pause(POLL_S)
-    os.kill(pid, signal.SIGTERM)  # noqa: TID251 - the child started above, not yet waited for
-    reason = f"no worker owns after {READY_S_MAX:g} s"
+    what = f"no worker owns after {READY_S_MAX:g} s; it goes on trying"
+    complain(what, "`foresight logs` says what it waits for, `foresight down` stops it")
+    return ExitCode.TIMED_OUT
+
+
+def _tell_why(home: Path, status: int, said_before: int) -> int:
+    """Say why the launcher ended, in its own words; return the exit code.
+
+    Args:
+        home: The state directory.
+        status: Its exit status.
+        said_before: How long its log was before it was started, bytes.
+    """
+    said = _log(home).read_bytes()[said_before:].decode("utf-8", "replace")
+    _, error, words = said.rpartition("\nerror: ")
+    what, _, hint = words.strip().partition("\nhint: ")
+    if status == ExitCode.REFUSED and error:
+        complain(what, hint)
+        return ExitCode.REFUSED
+    reason = f"the launcher ended: {said.strip()[-WORDS_MAX:]}"
     raise HandoffError(reason)
 
 

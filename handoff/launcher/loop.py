@@ -56,6 +56,8 @@ from handoff.wire import WIRE, Kind, Message
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from handoff.launcher.first_start import FirstReleaseBroken
+
 SOCKET: Final = "control.sock"
 NOTED_MAX: Final = 65536  # signals at one look, more than a socket pair holds
 TICK_S_MAX: Final = 1.0  # also the poll where a system has no pidfd
@@ -95,9 +97,14 @@ class Launcher:
         self._unowned_s: float | None = None
         self._ready_s = 0.0
         self._done = False
+        self._broken: FirstReleaseBroken | None = None
 
     def run(self) -> int:
-        """Run until stopped; return the exit status."""
+        """Run until stopped; return the exit status.
+
+        Raises:
+            FirstReleaseBroken: No cycle was ever decided here, and none will be.
+        """
         self._catch_signals()
         os.chdir(_NEUTRAL)  # children begin here, and import nothing from here
         event = LogEvent.LAUNCHER_REPLACED if self._is_new_image else LogEvent.LAUNCHER_STARTED
@@ -118,6 +125,8 @@ class Launcher:
         self._log.write(LogEvent.LAUNCHER_STOPPED)
         for lock in self._locks.values():
             os.close(lock)
+        if self._broken is not None:
+            raise self._broken
         return 0
 
     # --- the loop ------------------------------------------------------------------
@@ -169,10 +178,21 @@ class Launcher:
         self._init.report(time.monotonic(), is_owned=is_owned, is_stopping=self._desk.stopping)
 
     def _supervise(self) -> None:
+        self._give_up_first()
         for action in plan(self._situation()):
             self._act(action)
         if not self._desk.stopping:
             self._companions.keep(self._config.companions)
+
+    def _give_up_first(self) -> None:
+        """Stop where the first release of this home does not come up."""
+        if self._desk.stopping:
+            return
+        waiting = [each for each in self._children if each.child.role is Role.STANDBY]
+        self._broken = self._workforce.why_given_up(waiting[0] if waiting else None)
+        if self._broken is not None:
+            self._log.write(LogEvent.FIRST_START_GIVEN_UP, reason=str(self._broken))
+            self._desk.stopping = True
 
     def _act(self, action: Action) -> None:
         match action:
@@ -278,6 +298,7 @@ class Launcher:
             case Kind.READY.value:
                 self._children.update(running, warm=True)
                 self._ready_s = time.monotonic()
+                self._workforce.ready()
             case Kind.TOOK.value | Kind.SEIZED.value:
                 self._own(running)
                 # A release may hang in its very first cycle.

@@ -13,6 +13,7 @@ import sys
 
 from handoff.errors import AnotherInCharge, HandoffError
 from handoff.launcher import loop as launcher
+from handoff.launcher.first_start import REFUSED, FirstReleaseBroken
 from handoff.launcher.self_replacement import PREFLIGHT, require_readable
 from handoff.light_path import LightPath
 from handoff.light_typing import TYPE_CHECKING, Final, cast
@@ -49,6 +50,8 @@ def main() -> int:
             # Before anything is held or started: this loads what shall not stay in memory.
             importlib.import_module("handoff.launcher.subreaper").become_subreaper()
         return launcher.main(home)
+    except FirstReleaseBroken as error:
+        return _fail(error, REFUSED)
     except AnotherInCharge as error:
         return _fail(error, _ANOTHER)
     except HandoffError as error:

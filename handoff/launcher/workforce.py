@@ -13,10 +13,12 @@ import time
 from handoff.errors import HandoffError
 from handoff.launcher.adoption import owner_found
 from handoff.launcher.children import Children, Running, child_environment
+from handoff.launcher.first_start import Failed, FirstReleaseBroken, has_begun, is_given_up
 from handoff.launcher.newest_line import counted_record
 from handoff.launcher.restart_policy import Failures, choose_release
 from handoff.launcher.supervision import Child, Role
 from handoff.light_typing import TYPE_CHECKING, Any, Final
+from handoff.limits import FIRST_START_S_MAX, FIRST_STARTS_MAX
 from handoff.liveness import Verdict
 from handoff.log_events import LogEvent
 from handoff.release_files import read_manifest
@@ -50,6 +52,11 @@ class Workforce:
         self._log = log
         self._failures = Failures()
         self._bad_cycle = False
+        self._begun_s = time.monotonic()
+        self._has_begun = False  # that a cycle was decided is never undone
+        self._was_ready = False
+        self._outside = False  # the world kept a worker from getting ready
+        self._last_failed = Failed("", "")
 
     def adopt(self) -> None:
         """Adopt the recorded children, and the owner that the record names.
@@ -114,10 +121,13 @@ class Workforce:
         self._start_or_note(config, release, create=False)
 
     def _start_or_note(self, config: EngineConfig, release: str, *, create: bool) -> None:
+        if self._last_failed.release != release:
+            self._last_failed = Failed(release, "it ends before it is ready")
         try:
             self.start_worker(config, Role.STANDBY, release, create=create)
         except (HandoffError, OSError) as error:
             self._log.write(LogEvent.START_FAILED, release=release, reason=str(error))
+            self._last_failed = Failed(release, str(error))
             self._failures = self._failures.after_failure(time.monotonic())
 
     def start_worker(
@@ -193,9 +203,12 @@ class Workforce:
 
     def standby_failed(self, running: Running, how: Exit | None) -> None:
         """Note that a standby ended although nobody asked it to."""
+        words = how.words() if how is not None else running.leaving
+        self._last_failed = Failed(running.child.release, words, running.reason, running.tail())
         if running.leaving == "OUTSIDE" or (how is not None and how.status == _OUTSIDE_STATUS):
             # Nothing is held against its release: it waits for the world, as a worker does.
             self._failures = self._failures.after_bad_weather(time.monotonic())
+            self._outside = True
             return
         faulty = how is not None and how.status == _FAULTY_STATUS
         self._bad_cycle = faulty or running.leaving == "FAULTY"
@@ -208,6 +221,36 @@ class Workforce:
     def settled(self) -> None:
         """Note that a cycle settled: failures before it are forgotten."""
         self._failures = Failures()
+        self._has_begun = True
+
+    def ready(self) -> None:
+        """Note that a worker is warm."""
+        self._was_ready = True
+
+    def why_given_up(self, hanging: Running | None) -> FirstReleaseBroken | None:
+        """Return why the first release of this home is started no more, or None to go on.
+
+        Args:
+            hanging: A living worker that is not ready yet, if there is one.
+        """
+        given_up = not self._has_begun and is_given_up(
+            failures=self._failures.in_a_row,
+            waited_s=time.monotonic() - self._begun_s,
+            ready=self._was_ready,
+            outside=self._outside,
+        )
+        if not given_up:
+            return None
+        self._has_begun = has_begun(self._home)  # the files are looked at only now
+        if self._has_begun:
+            return None
+        failed = self._last_failed
+        if hanging is not None and self._failures.in_a_row < FIRST_STARTS_MAX:
+            how = f"it is not ready after {FIRST_START_S_MAX:g} s"
+            failed = Failed(hanging.child.release, how, tail=hanging.tail())
+        ownership = (self._read_record() or {}).get("ownership") or {}
+        owned = bool(ownership.get("owner") or ownership.get("last_owner"))
+        return FirstReleaseBroken(failed, owned=owned, home=str(self._home))
 
     def next_start_s(self) -> float:
         """Return the earliest monotonic time of the next start of a standby."""

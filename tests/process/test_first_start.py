@@ -1,0 +1,85 @@
+"""A first release that is broken says why and ends; one that ran is started again for ever."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from handoff.exit_codes import ExitCode
+from handoff.limits import FIRST_STARTS_MAX
+from tests.process.hurt import ENTRY, Hurt
+from tests.process.test_project import Project
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = [pytest.mark.process, pytest.mark.timeout(180)]
+
+
+@pytest.mark.parametrize(
+    ("place", "fault", "words"),
+    [
+        ("import", "raise", "told to fail"),
+        ("import", "kill", "killed by SIGKILL"),
+        ("warm", "raise", "told to fail"),
+    ],
+)
+def test_a_broken_first_release_says_why_and_ends(
+    tmp_path: Path, place: str, fault: str, words: str
+) -> None:
+    """Nobody is there yet whom it would serve to try for ever, without a word."""
+    with Hurt(tmp_path) as hurt:
+        tree = hurt.release("v0", place=place, fault=fault)
+        done = hurt.call("run", ENTRY, "--tree", str(tree), "--app", "bench")
+        assert done.returncode == ExitCode.REFUSED, done.stderr
+        error = done.stderr[done.stderr.index("error: the first release ") :]
+        assert words in error, done.stderr
+        assert "hint: correct it and start again" in error
+        assert done.stderr.count('"child_exited"') == FIRST_STARTS_MAX
+        assert hurt.workers() == []
+        hurt.start(hurt.release("v1"), ENTRY)
+        assert hurt.version() == "v1", "the corrected one is started, in the same home"
+
+
+def test_a_release_that_decided_once_is_started_again_for_ever(tmp_path: Path) -> None:
+    """An unattended restart comes up, once what kept it down is gone."""
+    with Hurt(tmp_path) as hurt:
+        hurt.up()
+        hurt.wait_cycles(2)
+        assert hurt.down() == ExitCode.DONE
+        (tree,) = (hurt.home / "releases").glob("*/tree")
+        entry = tree / "faulty_worker.py"
+        sound = entry.read_bytes()
+        tree.chmod(0o755)
+        entry.chmod(0o644)
+        entry.write_text("raise SystemExit('no library')\n", encoding="utf-8")
+        hurt.launcher = hurt.run(hurt.directory / "trees" / "v0", ENTRY)
+        failed = '"child_exited"'
+        already = hurt.output.read_text("utf-8").count(failed)
+        wanted = already + FIRST_STARTS_MAX + 1
+        hurt.wait(lambda: hurt.output.read_text("utf-8").count(failed) >= wanted, "failed starts")
+        entry.write_bytes(sound)
+        hurt.wait_cycles(1)
+
+
+def test_up_says_why_the_first_release_does_not_start(tmp_path: Path) -> None:
+    """Not after five minutes that nobody owns, but at once what is wrong; then a corrected one."""
+    project = Project(tmp_path)
+    assert project.run("init", str(project.tree)).returncode == 0
+    strategy = project.tree / "strategy.py"
+    sound = strategy.read_text("utf-8")
+    strategy.write_text("raise RuntimeError('no idea')\n", encoding="utf-8")
+    project.commit("Break it")
+    done = project.run("up", "-d")
+    assert done.returncode == ExitCode.REFUSED, done.stderr
+    assert "error: the first release " in done.stderr
+    assert "no idea" in done.stderr
+    assert "hint: correct it and start again" in done.stderr
+    assert project.run("down").returncode == ExitCode.NOT_RUNNING
+    strategy.write_text(sound, encoding="utf-8")
+    project.commit("Correct it")
+    try:
+        assert project.run("up", "-d").returncode == ExitCode.DONE
+    finally:
+        assert project.run("down").returncode == ExitCode.DONE
