@@ -8,13 +8,14 @@ says that the deploy has ended, however it ended.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 import time
 from pathlib import Path
 
 from deploy import convergence, notifications, requests
-from deploy.deployer import NICENESS, Deployer, json_line
+from deploy.deployer import NICENESS, Deployer
 from deploy.errors import DeployError, RequestMissing
 from deploy.watcher import BranchWatcher
 from handoff.errors import HandoffError
@@ -99,7 +100,7 @@ def _notify(arguments: argparse.Namespace) -> int:
 
 
 def _say(members: dict[str, object]) -> None:
-    sys.stdout.write(json_line(members) + "\n")
+    sys.stdout.write(json.dumps(members, default=str) + "\n")
     sys.stdout.flush()
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from filelock import FileLock, Timeout
 
-from deploy import branch, deployer, history, requests
+from deploy import branch, history, jobs, requests
 from deploy.errors import GitFailed, PolicyMissing, TurnTimeout
 from deploy.git_tree import GitTree
 from handoff.errors import HandoffError
@@ -130,7 +130,7 @@ class Follower:
             self._record_skipped(head, skipped)
             return f"{head.commit[: branch.SHOWN_DIGITS]} skipped: {skipped}"
         request = self._request(head)
-        deployer.submit(self._home, request, self._python)
+        jobs.submit(self._home, request, self._python)
         return f"{head.commit[: branch.SHOWN_DIGITS]} asked for as {request.deploy}"
 
     def _request(self, head: Commit) -> requests.Request:

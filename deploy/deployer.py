@@ -9,20 +9,29 @@ it how far it had come. Ownership is never decided here.
 from __future__ import annotations
 
 import contextlib
-import json
 import time
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from msgspec.structs import asdict
 
-from deploy import gates, history, host, releases_dir, replay, requests, survey, turn, way_back
+from deploy import (
+    gates,
+    history,
+    host,
+    inputs,
+    releases_dir,
+    replay,
+    requests,
+    survey,
+    turn,
+    way_back,
+)
 from deploy.errors import DeployError, GateRefused
 from deploy.git_tree import GitTree
 from deploy.release import releases_to_keep
 from handoff.errors import HandoffError, NotRunning, WireBroken
 from handoff.gate_verdict import GateName, GateVerdict, skipped
-from handoff.launcher.engine_config import Job
 from handoff.release_files import Manifest, read_manifest
 from handoff.rollout.driver import Driver, Limits, Watcher, why_returned
 from handoff.rollout.events import AbortAsked, Event, GateFailed, GatePassed, Superseded
@@ -85,9 +94,13 @@ class Deployer:
     ) -> None:
         """Start from what is known of the deploy already."""
         self._home = home
-        self._request = request
         self._now_ns = now_ns
         self._say = say
+        self._start(request)
+
+    def _start(self, request: requests.Request) -> None:
+        """Start a try from what is known of it."""
+        self._request = request
         self._interrupt: history.Outcome | None = None
         self._mine = False
         self._since_s = time.monotonic()
@@ -95,7 +108,7 @@ class Deployer:
         self._approved = self._took or self._entry.phase in _APPROVED
 
     def run(self) -> history.Entry:
-        """Run the deploy to its end and write it into the history.
+        """Run the deploy to its end, try after try, and write each into the history.
 
         Raises:
             StateError: The history could not be written; the request stays open.
@@ -103,12 +116,25 @@ class Deployer:
                 above.
             OSError: It was approved, and the disk refused; as above.
         """
-        if not self._entry.outcome:
-            self._deploy_in_turn()
-        return self._finish()
+        while True:
+            if not self._entry.outcome:
+                self._deploy_in_turn()
+            self._write_down()
+            if not self._goes_again():
+                return self._finish()
+            self._start(requests.count_try(self._home, self._request.deploy))
+
+    def _goes_again(self) -> bool:
+        """Tell whether the deploy is tried again once there are inputs."""
+        ended = requests.interruption(self._home, self._request, is_replaceable=True)
+        return ended is None and inputs.goes_again(self._entry, self._request.tries)
 
     def _deploy_in_turn(self) -> None:
         try:
+            ended = self._await_inputs()
+            if ended is not None:
+                self._end(_INTERRUPTED[type(ended)], turn.words(ended))
+                return
             with turn.taken(
                 self._home, self._request, held=self._approved, waits=self._wait
             ) as ended:
@@ -123,6 +149,15 @@ class Deployer:
             self._end(history.Outcome.REFUSED, str(error))
 
     # --- the order of things -------------------------------------------------------
+
+    def _await_inputs(self) -> AbortAsked | Superseded | None:
+        """Wait for inputs where the try before had none; return who ended the waiting."""
+        if not self._request.tries or self._entry.phase not in ("", "inputs"):
+            return None
+        before = history.ended(self._home, self._request.attempt_before)
+        self._phase("inputs")
+        failed = before.release if before is not None else ""
+        return turn.await_inputs(self._home, self._request, failed)
 
     def _deploy_to_the_end(self) -> None:
         """Deploy; once approved also past the death of the launcher, as the workers do."""
@@ -169,7 +204,7 @@ class Deployer:
         wish = self._wish
         driver = Driver(
             self._home,
-            deploy_id=self._request.deploy,
+            deploy_id=self._request.attempt,
             release=manifest.release,
             wish=wish,
             limits=Limits.for_home(self._home, wish),
@@ -274,7 +309,7 @@ class Deployer:
     def _ended_meanwhile(self) -> bool:
         """Tell whether it ended while no deployer lived; the record says how."""
         record = self._record()
-        if record.rollout is not None and record.rollout.deploy_id == self._request.deploy:
+        if record.rollout is not None and record.rollout.deploy_id == self._request.attempt:
             return False
         if record.ownership.release == self._entry.release:
             self._end(history.Outcome.PERMANENT, "")
@@ -292,25 +327,32 @@ class Deployer:
         self._phase("waiting")
 
     def _wanted(self) -> Event | None:
-        replaceable = self._entry.phase in _REPLACEABLE
+        replaceable = self._entry.phase in _REPLACEABLE or self._waits_in_vain()
         event = requests.interruption(self._home, self._request, is_replaceable=replaceable)
         if event is not None:
             self._interrupt = _INTERRUPTED[type(event)]
         return event
 
+    def _waits_in_vain(self) -> bool:
+        """Tell whether a newer request need not wait for a bake: it has no inputs."""
+        if self._entry.phase != Phase.BAKING.value:
+            return False
+        newer = requests.newer_than(self._home, self._request)
+        return newer is not None and inputs.are_missing(self._home, self._entry.release)
+
     # --- what is written down ------------------------------------------------------
 
     def _begin(self) -> history.Entry:
         request = self._request
-        ended = history.ended(self._home, request.deploy)
+        ended = history.ended(self._home, request.attempt)
         if ended is not None:
             return ended  # a deployer was killed between its last line and the end of the request
         current = history.read_current(self._home)
-        if current is not None and current.deploy == request.deploy:
+        if current is not None and current.deploy == request.attempt:
             return current
         owner = self._record().ownership.owner
         return history.requested(
-            request.deploy,
+            request.attempt,
             now_ns=request.requested_ns,
             by=request.by,
             ref=request.ref or request.release,
@@ -372,12 +414,14 @@ class Deployer:
         self._note(outcome=outcome.value, reason=reason)
 
     def _finish(self) -> history.Entry:
-        deadline_s = time.monotonic() + DISK_BACK_S_MAX
-        while not self._written(give_up=time.monotonic() > deadline_s):
-            time.sleep(DISK_POLL_S)  # noqa: TID251 - nothing tells when a disk has room
         requests.close_request(self._home, self._request.deploy)
         self._say({"ended": msgspec.to_builtins(self._entry)})
         return self._entry
+
+    def _write_down(self) -> None:
+        deadline_s = time.monotonic() + DISK_BACK_S_MAX
+        while not self._written(give_up=time.monotonic() > deadline_s):
+            time.sleep(DISK_POLL_S)  # noqa: TID251 - nothing tells when a disk has room
 
     def _written(self, *, give_up: bool) -> bool:
         try:
@@ -402,41 +446,3 @@ def _members(event: Event) -> dict[str, Any]:
 
 def _as_path(home: Path, text: str) -> Path:
     return type(home)(text)
-
-
-def submit(home: Path, request: requests.Request, python: str) -> None:
-    """Write a request and let the launcher run its deployer.
-
-    Raises:
-        NotRunning: There is no launcher; the request is not kept.
-    """
-    with LauncherClient(home) as client:
-        requests.write_request(home, requests.as_newest(home, request))
-        argv = command(home, request.deploy, python)
-        client.ask(Kind.RUN_JOB, name=job_name(request.deploy), argv=argv)
-
-
-def command(home: Path, deploy: str, python: str) -> list[str]:
-    """Return the command of a deploy's job."""
-    return [python, "-I", "-m", "deploy", "run", "--home", str(home), "--deploy", deploy]
-
-
-def jobs_to_resume(home: Path, python: str) -> tuple[Job, ...]:
-    """Return the deployers of all open requests: those that nobody runs any more go on with them.
-
-    A deploy goes on also where nobody watches the branch.
-    """
-    found = requests.open_requests(home)
-    return tuple(
-        Job(job_name(each.deploy), tuple(command(home, each.deploy, python))) for each in found
-    )
-
-
-def job_name(deploy: str) -> str:
-    """Return the name of a deploy's job, also of its log."""
-    return f"deploy-{deploy}"
-
-
-def json_line(members: dict[str, Any]) -> str:
-    """Return one step of a deploy as a line."""
-    return json.dumps(members, default=str)

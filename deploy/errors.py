@@ -287,6 +287,17 @@ class TurnTimeout(DeployError):
         self.limit_s = limit_s
 
 
+class InputsTimeout(DeployError):
+    """What runs got no inputs for as long as anybody waits."""
+
+    hint = "see to what the running release asks, then `foresight deploy`"
+
+    def __init__(self, limit_s: float) -> None:
+        """Keep how long was waited."""
+        super().__init__(f"no inputs came within {limit_s:g} s")
+        self.limit_s = limit_s
+
+
 class GateRefused(DeployError):
     """A gate of the host says no; nothing was started."""
 

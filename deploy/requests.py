@@ -20,6 +20,7 @@ from state.atomic_file import SystemFiles, make_directory, replace_file
 if TYPE_CHECKING:
     from pathlib import Path
 
+_MARK: Final = "."  # between a deploy and the number of its try
 REQUESTS_MAX: Final = 1000  # files looked at; older ones are leftovers
 
 
@@ -37,6 +38,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         release: A kept release to go back to, instead of a commit to build.
         wish: What is wished of the deploy; in the file its members stand beside the others.
         aborted_by: Who wants it undone, or an empty string.
+        tries: How many of its tries ended because nobody got inputs; it goes on with the next one.
     """
 
     deploy: str
@@ -49,6 +51,27 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     release: str = ""
     wish: Wish = Wish()
     aborted_by: str = ""
+    tries: int = 0
+
+    @property
+    def attempt(self) -> str:
+        """Id of the try under way: each is a deploy of its own to workers, record and history."""
+        return attempt_of(self.deploy, self.tries)
+
+    @property
+    def attempt_before(self) -> str:
+        """Id of the try before it, or an empty string."""
+        return attempt_of(self.deploy, self.tries - 1) if self.tries else ""
+
+
+def attempt_of(deploy: str, tries: int) -> str:
+    """Return the id of a deploy's try after so many that ended without inputs."""
+    return f"{deploy}{_MARK}{tries + 1}" if tries else deploy
+
+
+def deploy_of(attempt: str) -> str:
+    """Return which deploy a try belongs to."""
+    return attempt.partition(_MARK)[0]
 
 
 def write_request(home: Path, request: Request) -> None:
@@ -64,7 +87,7 @@ def read_request(home: Path, deploy: str) -> Request:
     """Return a request.
 
     Raises:
-        RequestMissing: There is none of that id: its deploy has ended, or never was.
+        RequestMissing: There is none of that id or try: its deploy has ended, or never was.
     """
     try:
         return from_flat_json(_path(home, deploy).read_bytes(), Request)
@@ -131,10 +154,22 @@ def ask_abort(home: Path, deploy: str, by: str) -> None:
     write_request(home, msgspec.structs.replace(request, aborted_by=by))
 
 
+def count_try(home: Path, deploy: str) -> Request:
+    """Count a try that ended because nobody got inputs; return the request as it is now.
+
+    Raises:
+        RequestMissing: It has ended already.
+    """
+    request = read_request(home, deploy)
+    counted = msgspec.structs.replace(request, tries=request.tries + 1)
+    write_request(home, counted)
+    return counted
+
+
 def close_request(home: Path, deploy: str) -> None:
     """Forget a request whose deploy is in the history."""
     _path(home, deploy).unlink(missing_ok=True)
 
 
 def _path(home: Path, deploy: str) -> Path:
-    return home / "run" / "deploys" / f"{deploy}.json"
+    return home / "run" / "deploys" / f"{deploy_of(deploy)}.json"

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from filelock import FileLock, Timeout
 
-from deploy import requests, way_back
-from deploy.errors import TurnTimeout
+from deploy import inputs, requests, way_back
+from deploy.errors import InputsTimeout, TurnTimeout
 from handoff.limits import READY_TIMEOUT_S
 from handoff.rollout.events import AbortAsked
 from state.errors import StateError
@@ -31,6 +31,7 @@ POLL_S: Final = 0.2
 # The longest bake that can be wished for: 10 000 cycles of an hour. What was merged during a bake
 # is still wanted after it, and whoever holds the lock without living has lost it.
 TURN_S_MAX: Final = 10_000 * 3600.0
+INPUTS_S_MAX: Final = 30 * 86_400.0  # an outage of a month is a person's to look at
 
 
 @contextlib.contextmanager
@@ -79,6 +80,31 @@ def await_owner(home: Path, request: requests.Request) -> None:
         time.sleep(POLL_S)  # noqa: TID251 - nothing tells when a release owns
 
 
+def await_inputs(
+    home: Path, request: requests.Request, failed: str
+) -> AbortAsked | Superseded | None:
+    """Wait until what runs gets inputs; return who ended the waiting, or None.
+
+    Args:
+        home: The state directory.
+        request: The request that waits.
+        failed: The release whose bake had none.
+
+    Raises:
+        InputsTimeout: They did not come.
+    """
+    waiting = inputs.Waiting(home, failed)
+    deadline_s = time.monotonic() + INPUTS_S_MAX
+    while not waiting.is_over():
+        ended = requests.interruption(home, request, is_replaceable=True)
+        if ended is not None:
+            return ended
+        if time.monotonic() > deadline_s:
+            raise InputsTimeout(INPUTS_S_MAX)
+        time.sleep(POLL_S)  # noqa: TID251 - nothing tells when a cycle is decided
+    return None
+
+
 def words(ended: AbortAsked | Superseded) -> str:
     """Return who ended the waiting, as the history says it."""
     return f"{'aborted' if isinstance(ended, AbortAsked) else 'superseded'} by {ended.by}"
@@ -100,6 +126,6 @@ def _is_baking(home: Path, request: requests.Request) -> bool:
         rollout = read_only_snapshot(home / "state").rollout
         if rollout is None or way_back.bake_to_return_from(home, request.release):
             return False
-        others = {each.deploy for each in requests.open_requests(home)} - {request.deploy}
+        others = {each.attempt for each in requests.open_requests(home)} - {request.attempt}
         return rollout.deploy_id in others
     return False

@@ -11,7 +11,7 @@ import signal
 import threading
 from typing import TYPE_CHECKING, Final
 
-from deploy import deployer, requests
+from deploy import jobs, requests
 from deploy.errors import DeployError
 from handoff.errors import HandoffError
 from handoff.rollout.launcher_client import LauncherClient
@@ -81,13 +81,13 @@ class BranchWatcher:
             alive = {child["name"] for child in status["children"]}
             for request in waiting:
                 resumed = self._resumed.get(request.deploy, 0)
-                job = deployer.job_name(request.deploy)
+                job = jobs.job_name(request.deploy)
                 if job in alive or resumed >= RESUMED_MAX or status["stopping"]:
                     continue
                 # Not at the first look: the one who asks writes first and starts then.
                 self._resumed[request.deploy] = resumed + 1
                 if resumed:
-                    argv = deployer.command(self._home, request.deploy, self._python)
+                    argv = jobs.command(self._home, request.deploy, self._python)
                     client.ask(Kind.RUN_JOB, name=job, argv=argv)
                     self._tell(f"started the deployer of {request.deploy} again")
 

@@ -197,6 +197,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _replace(arguments: argparse.Namespace) -> int:
     from handoff import plain  # noqa: PLC0415 - as above
+    from handoff.outside import BAKE_WORDS  # noqa: PLC0415 - as above
     from handoff.rollout.table import Phase  # noqa: PLC0415 - as above
 
     deploy = plain.replace(
@@ -210,6 +211,11 @@ def _replace(arguments: argparse.Namespace) -> int:
         sys.stdout,
         f"{deploy.deploy_id} {deploy.phase.value} {deploy.release} {deploy.reason}".strip(),
     )
+    if deploy.phase is Phase.RETURNED and deploy.reason.startswith(BAKE_WORDS):
+        _say(
+            sys.stderr,
+            "hint: nobody is to blame, and nothing tries again: replace it once inputs come",
+        )
     codes = {Phase.PERMANENT: ExitCode.DONE, Phase.RETURNED: ExitCode.RETURNED}
     return codes.get(deploy.phase, ExitCode.REFUSED)
 

@@ -12,6 +12,9 @@ from typing import Final
 # Refused connections, names that do not resolve, missing files; and whatever took too long.
 ALWAYS: Final = (OSError, TimeoutError)
 
+# What the reason of a return begins with where a bake had no inputs, and nobody is to blame.
+BAKE_WORDS: Final = "outside: "
+
 
 def is_outside(error: Exception, declared: tuple[type[Exception], ...]) -> bool:
     """Tell whether an exception is the world's, given what the release declares as such."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from msgspec import structs
 
-from deploy import deployer, history, requests
+from deploy import history, jobs, requests
 from deploy.git_tree import GitTree
 from foresight.cli.installation import Installation, pass_installation
 from foresight.cli.log_lines import LogLines
@@ -232,7 +232,7 @@ def _abort(installation: Installation) -> int:
 def _submit(
     home: Path, request: requests.Request, *, detach: bool, wait_s: float, as_json: bool
 ) -> int:
-    deployer.submit(home, request, sys.executable)
+    jobs.submit(home, request, sys.executable)
     if detach:
         emit_json({"deploy": request.deploy}) if as_json else emit_text(request.deploy)
         return ExitCode.DONE
@@ -256,20 +256,28 @@ def _submit(
 def _follow(home: Path, deploy_id: str, wait_s: float) -> dict[str, Any] | None:
     """Show the deployer's steps until it has ended; return its history entry."""
     deadline_s = time.monotonic() + wait_s
-    for step in _steps(home / "logs" / f"{deployer.job_name(deploy_id)}.log"):
+    for step in _steps(home / "logs" / f"{jobs.job_name(deploy_id)}.log"):
         if step is not None:
             detail(json.dumps(step))
             text = _words(step)
             if text:
                 progress(text)
             continue
-        for entry in reversed(history.read_history(home).entries):
-            if entry.deploy == deploy_id:
-                return dict(plain(entry))
+        ended = _ended(home, deploy_id)
+        if ended is not None:
+            return dict(plain(ended))
         if time.monotonic() > deadline_s:
             return None
         pause(POLL_S)
     return None
+
+
+def _ended(home: Path, deploy_id: str) -> history.Entry | None:
+    """Return how the newest try of a deploy ended, or None while the deploy goes on."""
+    if any(each.deploy == deploy_id for each in requests.open_requests(home)):
+        return None  # a try may have ended; the deploy has not
+    entries = reversed(history.read_history(home).entries)
+    return next((each for each in entries if requests.deploy_of(each.deploy) == deploy_id), None)
 
 
 def _steps(log: Path) -> Iterator[dict[str, Any] | None]:
@@ -295,6 +303,8 @@ def _words(step: dict[str, Any]) -> str:  # noqa: PLR0911 - one line per kind of
             return f"  took cycle {cycle}, its boundary is in {left_s:.2f} s"
         case {"event": "CycleSettled", "clean_cycles": clean, "of": of}:
             return f"  {clean} of {of} clean cycles"
+        case {"phase": "inputs"}:
+            return "nobody got inputs; it is tried again once the running release gets some"
         case {"phase": phase} if "event" not in step:
             return str(phase)
         case _:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from deploy import deployer, releases_dir
+from deploy import jobs, releases_dir
 from deploy.errors import UnknownRef
 from deploy.git_tree import GitTree
 from deploy.notifications import read_addresses
@@ -111,7 +111,7 @@ def up(
         environment=(*_environment(config, home, replay, live=live), *vouched),
         force_filesystem=force_filesystem,
         account=account,
-        jobs=deployer.jobs_to_resume(home, sys.executable),
+        jobs=jobs.jobs_to_resume(home, sys.executable),
     )
     write_engine_config(home, engine)
     page = f"http://{page_at}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from deploy import deployer, requests
+from deploy import jobs, requests
 from deploy.history import Outcome
 from foresight.drill.scene import Scene, require
 from foresight.evidence.errors import CourseLeft
@@ -55,7 +55,7 @@ def cannot_import(scene: Scene) -> str:
 def deployer_killed(scene: Scene) -> str:
     """Kill the deployer when its candidate's gates begin."""
     deploy, _ = _gating(scene)
-    name = deployer.job_name(deploy)
+    name = jobs.job_name(deploy)
     job = scene.instance.children(Role.JOB).get(name)
     if job is None:
         what = "the deployer was not among the launcher's children"

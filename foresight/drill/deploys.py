@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from deploy import deployer, history, requests
+from deploy import history, jobs, requests
 from deploy.errors import RequestMissing
 from foresight.drill.faults import BAKE
 from foresight.evidence.git import run_git
@@ -96,7 +96,7 @@ class Deploys:
             requested_ns=now_ns(),
             wish=Wish(bake=bake, replay=0),
         )
-        deployer.submit(self._instance.home, request, sys.executable)
+        jobs.submit(self._instance.home, request, sys.executable)
         return request.deploy
 
     def ended(self, deploy: str) -> history.Entry:

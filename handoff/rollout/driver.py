@@ -364,7 +364,9 @@ class Driver:
     def _check_interrupt(self) -> None:
         event = None if self._interrupted else self._watcher.interrupt()
         if event is not None:
-            self._interrupted = isinstance(event, AbortAsked)
+            # Said again until it counts: of a newer request only a bake is told once.
+            baking = self._deploy.phase is Phase.BAKING
+            self._interrupted = baking or isinstance(event, AbortAsked)
             self._apply(event)
         elif self._is_asked_back() and time.monotonic() - self._asked_back_s > ASK_BACK_S:
             self._do(ReturnOwnership())

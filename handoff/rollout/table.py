@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from handoff.errors import InvalidTransition
+from handoff.outside import BAKE_WORDS
 from handoff.rollout.events import (
     AbortAsked,
     Approve,
@@ -102,6 +103,7 @@ TRANSITIONS: Final[Mapping[tuple[Phase, type[Event]], Phase]] = {
     (Phase.BAKING, BakeEnded): Phase.PERMANENT,
     (Phase.BAKING, OwnershipReturned): Phase.RETURNED,
     (Phase.BAKING, AbortAsked): Phase.BAKING,  # undone by an ordinary take of the previous
+    (Phase.BAKING, Superseded): Phase.BAKING,  # it waits for inputs: undone likewise
     (Phase.BAKING, CandidateExited): Phase.BAKING,  # whoever is warm seizes; the record tells
     (Phase.BAKING, TimeLimitPassed): Phase.BAKING,  # nobody undoes what already owns
 }
@@ -163,7 +165,7 @@ def _commands(before: Phase, after: Deploy, event: Event) -> tuple[Command, ...]
             return (StartCandidate(release),)
         case CandidateReady():
             return (Approve(),)
-        case AbortAsked() if after.phase is Phase.BAKING:
+        case AbortAsked() | Superseded() if after.phase is Phase.BAKING:
             return (ReturnOwnership(),)
         case _:
             return ()
@@ -195,6 +197,8 @@ def _reason(deploy: Deploy, event: Event) -> str:
             return f"{deploy.phase.value} took longer than {limit_s:g} s"
         case AbortAsked(by):
             return f"aborted by {by}"
+        case Superseded(by) if deploy.phase is Phase.BAKING:
+            return f"{BAKE_WORDS}it waited for inputs when it was superseded by {by}"
         case Superseded(by):
             return f"superseded by {by}"
         case _:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from handoff.limits import NS
+from handoff.outside import BAKE_WORDS
 from handoff.worker.glance import is_low, words_of
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from state.journal_frames import Health
 
 CYCLES_MIN: Final = 5  # without inputs in a row, however long a period is
-WORDS: Final = "outside: "  # what the reason of a return begins with where nobody is to blame
 MAKE_WAY_CYCLES: Final = 3  # after so many the way back has compared two and may want to take
 
 
@@ -67,4 +67,5 @@ class BakeHealth:
         waited_s = (now_ns - self._since_ns) / NS
         if self._cycles < CYCLES_MIN or waited_s < self._settings.bake_outside_s:
             return ""
-        return f"{WORDS}no inputs in {self._cycles} cycles running, {waited_s:.0f} s: {too_little}"
+        how_long = f"in {self._cycles} cycles running, {waited_s:.0f} s"
+        return f"{BAKE_WORDS}no inputs {how_long}: {too_little}"

@@ -222,6 +222,14 @@ def test_an_abort_in_the_bake_gives_ownership_back() -> None:
     assert commands == (ReturnOwnership(),)
 
 
+def test_a_newer_request_ends_a_bake_that_waits_for_inputs_as_outside() -> None:
+    """It would wait for half an hour behind a release of which nothing can be said."""
+    deploy, commands = step(in_phase(Phase.BAKING), Superseded("d2"))
+    assert deploy.phase is Phase.BAKING, "until the previous release owns again"
+    assert deploy.reason == "outside: it waited for inputs when it was superseded by d2"
+    assert commands == (ReturnOwnership(),)
+
+
 @pytest.mark.parametrize("event", [CandidateExited("killed"), TimeLimitPassed(7200)])
 def test_what_owns_is_undone_by_nobody_here(event: Event) -> None:
     """The record says who owns; whoever is warm seizes."""

@@ -19,7 +19,7 @@ import filelock
 import msgspec
 import typing_extensions
 
-from deploy import convergence, deployer, frozen_directory, git_hook, history, requests
+from deploy import convergence, frozen_directory, git_hook, history, jobs, requests
 from deploy.branch import Policy
 from deploy.git_tree import GitTree
 from deploy.hook_script import Settings
@@ -145,7 +145,7 @@ class Bot:
                 app="counted",
                 first_release=first,
                 companions=companions,
-                jobs=deployer.jobs_to_resume(self.home, sys.executable),
+                jobs=jobs.jobs_to_resume(self.home, sys.executable),
             ),
         )
         with (self.home / "logs" / "launcher.log").open("ab") as log:
@@ -257,7 +257,7 @@ class Bot:
             requested_ns=requested_ns or time.time_ns(),
             wish=Wish(**{"bake": 1} | wished),
         )
-        deployer.submit(self.home, request, sys.executable)
+        jobs.submit(self.home, request, sys.executable)
         return request.deploy
 
     # --- looking -------------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec import structs
 
-from deploy import deployer, history, requests, turn
+from deploy import history, jobs, requests, turn
 from deploy.deployer import Deployer
 from handoff.rollout.table import Phase
 from tests.process.bot import Bot, end
@@ -39,7 +39,7 @@ def deployers(bot: Bot) -> list[int]:
 
 
 def wait_waiting(bot: Bot, deploy: str) -> None:
-    log = bot.home / "logs" / f"{deployer.job_name(deploy)}.log"
+    log = bot.home / "logs" / f"{jobs.job_name(deploy)}.log"
     bot.wait(lambda: log.exists() and '"waiting"' in log.read_text("utf-8"), "its waiting")
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from typing_extensions import override
 
-from deploy import deployer
+from deploy import jobs
 from deploy.branch import Policy
 from deploy.convergence import Follower
 from deploy.watcher import BranchWatcher
@@ -176,10 +176,10 @@ def test_a_deploy_outlives_its_terminal_and_its_deployer(bot: Bot) -> None:
     bot.project.write("worker.py", SLOW_START + WORKER.format(version="2"))
     second = bot.project.commit("Take a while to start")
     ask = (
-        "import sys, time; from pathlib import Path; from deploy import deployer, requests;"
+        "import sys, time; from pathlib import Path; from deploy import jobs, requests;"
         "from handoff.wish import Wish;"
         "home, repository, commit = sys.argv[1:];"
-        "deployer.submit(Path(home), requests.Request(deploy='dterminal', repository=repository,"
+        "jobs.submit(Path(home), requests.Request(deploy='dterminal', repository=repository,"
         "commit=commit, ref=commit, by='mia', wish=Wish(bake=4), requested_ns=time.time_ns()),"
         "sys.executable); time.sleep(600)"
     )
@@ -190,7 +190,7 @@ def test_a_deploy_outlives_its_terminal_and_its_deployer(bot: Bot) -> None:
         command, stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True
     )
     os.close(terminal)
-    job = deployer.job_name("dterminal")
+    job = jobs.job_name("dterminal")
     bot.wait(lambda: any(child["name"] == job for child in bot.children()), "the deployer")
     os.close(main)
     asker.kill()
@@ -209,7 +209,7 @@ def test_a_deployer_that_died_with_its_launcher_is_started_again(bot: Bot) -> No
     deploy = bot.request(second, bake=4)
     bot.wait(lambda: (now := bot.current()) is not None and now.phase == "baking", "a bake")
     deployers = [
-        int(child["pid"]) for child in bot.children() if child["name"] == deployer.job_name(deploy)
+        int(child["pid"]) for child in bot.children() if child["name"] == jobs.job_name(deploy)
     ]
     bot.kill_launcher()
     for pid in deployers:

@@ -1,0 +1,50 @@
+"""A deploy as a job of the launcher: its name, its command, how it is begun and gone on with.
+
+Owns what ties a request to the process that runs its deploy; what that process does is in
+`deployer`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from deploy import requests
+from handoff.launcher.engine_config import Job
+from handoff.rollout.launcher_client import LauncherClient
+from handoff.wire import Kind
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def submit(home: Path, request: requests.Request, python: str) -> None:
+    """Write a request and let the launcher run its deployer.
+
+    Raises:
+        NotRunning: There is no launcher; the request is not kept.
+    """
+    with LauncherClient(home) as client:
+        requests.write_request(home, requests.as_newest(home, request))
+        argv = command(home, request.deploy, python)
+        client.ask(Kind.RUN_JOB, name=job_name(request.deploy), argv=argv)
+
+
+def command(home: Path, deploy: str, python: str) -> list[str]:
+    """Return the command of a deploy's job."""
+    return [python, "-I", "-m", "deploy", "run", "--home", str(home), "--deploy", deploy]
+
+
+def jobs_to_resume(home: Path, python: str) -> tuple[Job, ...]:
+    """Return the deployers of all open requests: those that nobody runs any more go on with them.
+
+    A deploy goes on also where nobody watches the branch.
+    """
+    found = requests.open_requests(home)
+    return tuple(
+        Job(job_name(each.deploy), tuple(command(home, each.deploy, python))) for each in found
+    )
+
+
+def job_name(deploy: str) -> str:
+    """Return the name of a deploy's job, also of its log."""
+    return f"deploy-{deploy}"
