@@ -75,12 +75,15 @@ def deploy_of(attempt: str) -> str:
 
 
 def write_request(home: Path, request: Request) -> None:
-    """Write or replace a request, durably."""
+    """Write or replace a request, durably; the first try's is the very file of release 0.2.0."""
     files = SystemFiles()
     path = _path(home, request.deploy)
     make_directory(files, path.parent.parent)
     make_directory(files, path.parent)
-    replace_file(files, path, flat_json(request))
+    plain = msgspec.json.decode(flat_json(request), type=dict[str, object])
+    if not request.tries:
+        del plain["tries"]
+    replace_file(files, path, msgspec.json.encode(plain))
 
 
 def read_request(home: Path, deploy: str) -> Request:

@@ -17,10 +17,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.sim.world import Outcome, run_seed, try_seed
+from tests.sim.world import run_seed, try_seed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests.sim.outcome import Outcome
 
 SEEDS_DEFAULT: Final = 1000
 SHOWN_MAX: Final = 20  # violations that are printed; the file has them all

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import secrets
 from functools import partial
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 from unittest import mock
 
 from handoff.cadence import Cadence, Schedule
@@ -29,6 +29,7 @@ from tests.sim.deployer import SimulatedDeployer
 from tests.sim.disk import Disk, ProcessStore
 from tests.sim.faults import Faults
 from tests.sim.launcher import SimulatedLauncher
+from tests.sim.outcome import Outcome
 from tests.sim.venue import Venue
 from tests.sim.worker_process import Surroundings, WorkerProcess
 
@@ -39,28 +40,6 @@ APP: Final = "sim"
 TROUBLE_CYCLES_MAX: Final = 14
 HEALED_CYCLES: Final = 2  # settled in their own time after the trouble: the world is well
 HEAL_GRACE_NS: Final = 900 * NS  # every limit of the launcher, one after another
-
-
-class Outcome(NamedTuple):
-    """What became of one simulation.
-
-    Attributes:
-        seed: Its seed.
-        violation: The broken guarantee, or an empty string.
-        cycles: Cycles that were decided.
-        owners: Changes of owner.
-        effects: Effects that were planned.
-        seconds: Simulated seconds.
-        chain: Digest over everything that was written.
-    """
-
-    seed: int
-    violation: str
-    cycles: int
-    owners: int
-    effects: int
-    seconds: float
-    chain: str
 
 
 def run_seed(seed: int, trace: Callable[[str], None] | None = None) -> Outcome:

@@ -98,6 +98,16 @@ os.execv(program[0], program)
 """
 
 
+def holds(checked: dict[str, Any]) -> bool:
+    """Tell whether `cycles --check` found nothing wrong.
+
+    An owner of 0.2.0 does not say when it was asked to leave: a cycle that began between that and
+    its release is not decided, and counts as due before the stop.
+    """
+    begun = "has begun before the planned stop"
+    return checked["ok"] or all(begun in fault for fault in checked["faults"])
+
+
 class Mixed(Bot):
     """A home whose processes may come from either release; everything ends with the context."""
 
@@ -224,7 +234,7 @@ class Mixed(Bot):
         decided = [line for line in happened if line.kind == "decide"]
         for name in NAMES:
             (checked,) = self.said(name, "cycles", "--check", "--json")
-            assert (checked["ok"], checked["decided"]) == (True, len(decided)), checked
+            assert (holds(checked), checked["decided"]) == (True, len(decided)), checked
             (proven,) = self.said(name, "state", "verify", "--json")
             assert (proven["ok"], proven["recomputed"]["checked"]) == (True, len(decided)), proven
         signatures = self.witness.read_text(encoding="ascii").splitlines()
