@@ -67,6 +67,8 @@ WIRE_LINE_BYTES_MAX: Final = 1 << 20
 WIRE_QUEUE_MAX: Final = 1000  # messages to a peer that does not read; then it is dropped
 RECONNECT_PAUSE_S: Final = 0.25
 CONNECTIONS_MAX: Final = 64
+CONNECTIONS_FOR_WORKERS: Final = 16  # of them; no crowd of clients keeps a worker out
+IDLE_S_MAX: Final = 10.0  # for a peer to greet, subscribe or ask, if its place is wanted
 
 RESTART_BACKOFF_S: Final = (0.0, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 BAD_WEATHER_PAUSE_S: Final = 1.0  # it has waited already, before it left

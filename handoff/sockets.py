@@ -13,8 +13,8 @@ import struct
 
 from handoff.errors import PathTooLong
 from handoff.light_path import LightPath
-from handoff.light_typing import TYPE_CHECKING
-from handoff.limits import SOCKET_PATH_BYTES_MAX
+from handoff.light_typing import TYPE_CHECKING, NamedTuple
+from handoff.limits import CONNECTIONS_MAX, SOCKET_PATH_BYTES_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +55,7 @@ def listen_unix(path: Path) -> socket.socket:
             listener.bind(address)
     finally:
         os.umask(mask)
-    listener.listen(16)
+    listener.listen(2 * CONNECTIONS_MAX)  # a full queue turns a client away at once, unix(7)
     listener.setblocking(False)  # noqa: FBT003 - the method takes it by position only
     return listener
 
@@ -77,9 +77,22 @@ def connect_unix(path: Path, timeout_s: float) -> socket.socket:
     return connection
 
 
-def peer_uid(connection: socket.socket) -> int | None:
-    """Return the user id of the process at the other end; None where it cannot be told."""
+class Peer(NamedTuple):
+    """The process at the other end of a socket, as the kernel knows it.
+
+    Attributes:
+        pid: Its pid in this process's namespace; 0 where it has none there.
+        uid: Its user.
+    """
+
+    pid: int
+    uid: int
+
+
+def peer_of(connection: socket.socket) -> Peer | None:
+    """Return who connected; None where it cannot be told."""
     if not hasattr(socket, "SO_PEERCRED"):
         return None  # macOS: the mode of the socket's directory is the guard
     data = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    return int(struct.unpack("3i", data)[1])
+    pid, uid, _ = struct.unpack("3i", data)
+    return Peer(pid, uid)

@@ -8,14 +8,21 @@ Standard library only.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import selectors
 import time
 
 from handoff.launcher.adoption import is_named, why_not
 from handoff.launcher.engine_config import write_json
-from handoff.launcher.supervision import Child, Role
+from handoff.launcher.supervision import Role
+from handoff.launcher.written_down import (
+    RECORDED,
+    Written,
+    from_plain,
+    is_adoptable,
+    read_written,
+    to_plain,
+)
 from handoff.light_typing import TYPE_CHECKING, Any, Final
 from handoff.processes import (
     KILL,
@@ -35,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from handoff.launcher.supervision import Child
     from handoff.life_signs import FileId
 
 ALLOWED: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER", "LOGNAME")
@@ -49,7 +57,6 @@ ALLOWED_PREFIXES: Final = (
 )
 TAIL_BYTES: Final = 4096  # of a dead child's output, for the history
 LOGS_KEPT_MAX: Final = 400
-RECORDED: Final = "launcher.json"
 
 
 class Running:
@@ -146,8 +153,8 @@ class Children:
         return self._add(Running(child, watched, log, argv))
 
     def adopt(self, child: Child, identity: Identity, argv: Sequence[str] = ()) -> Running | None:
-        """Watch a process that another launcher started; None if it is gone."""
-        watched = watch(identity)
+        """Watch a process that another launcher started; None if it is gone, or cannot be one."""
+        watched = watch(identity) if is_adoptable(identity.pid) else None
         if watched is None:
             return None
         if start_ticks(identity.pid) != identity.start_ticks:
@@ -162,46 +169,29 @@ class Children:
         Returns:
             Those, and by name why others are not adopted although they live.
         """
-        plain, left = _recorded(self._home), dict[str, str]()
-        adopted, named = [], is_named(plain, self._held)
-        for each in plain.get("children", []):
-            running = self._adopt_plain(each, left, named=named)
-            if running is not None:
-                adopted.append(running)
-        return adopted, left
+        plain, left, now_s = read_written(self._home), dict[str, str](), time.monotonic()
+        named = is_named(plain, self._held)
+        written = [from_plain(each, now_s=now_s) for each in plain.get("children", [])]
+        adopted = [
+            self._adopt_written(each, left, named=named) for each in written if each is not None
+        ]
+        return [running for running in adopted if running is not None], left
 
-    @staticmethod
-    def read_recorded(home: Path) -> list[dict[str, Any]]:
-        """Return what the launcher before this one wrote down of its children."""
-        return list(_recorded(home).get("children", []))
-
-    def _adopt_plain(
-        self, plain: dict[str, Any], left: dict[str, str], *, named: bool | None
+    def _adopt_written(
+        self, written: Written, left: dict[str, str], *, named: bool | None
     ) -> Running | None:
-        try:
-            identity = Identity(
-                int(plain["pid"]), int(plain["start_ticks"]), boot_id(), pid_namespace()
-            )
-            child = Child(
-                name=plain["name"],
-                role=Role(plain["role"]),
-                release=plain.get("release", ""),
-                deploy_id=plain.get("deploy", ""),
-                started_s=time.monotonic(),
-            )
-            attempts_left = int(plain.get("attempts_left", 0))
-        except (KeyError, TypeError, ValueError):
-            # A newer launcher's words: whoever it is stands in the record, or says hello.
-            return None
+        child, identity = written.child, written.identity
+        if child.name in self._table:
+            return None  # the same one twice, or somebody with another's name
         is_worker = child.role in (Role.STANDBY, Role.CANDIDATE)
         reason = why_not(self._home, identity.pid, is_worker=is_worker, named=named)
         if reason and not proven_dead(identity):
             left[child.name] = reason
         if reason:
             return None
-        running = self.adopt(child, identity, plain.get("argv", ()))
+        running = self.adopt(child, identity, written.argv)
         if running is not None:
-            running.attempts_left = attempts_left
+            running.attempts_left = written.attempts_left
         return running
 
     def _add(self, running: Running) -> Running:
@@ -242,16 +232,7 @@ class Children:
     def write_down(self) -> None:
         """Write the table for the next launcher."""
         children = [
-            {
-                "name": each.child.name,
-                "role": each.child.role.value,
-                "release": each.child.release,
-                "deploy": each.child.deploy_id,
-                "pid": each.watched.identity.pid,
-                "start_ticks": each.watched.identity.start_ticks,
-                "argv": each.argv,
-                "attempts_left": each.attempts_left,
-            }
+            to_plain(each.child, each.watched.identity, each.argv, each.attempts_left)
             for each in self
         ]
         plain = {"format": 1, "pid": os.getpid(), "boot_id": boot_id()}
@@ -261,20 +242,6 @@ class Children:
         with contextlib.suppress(OSError):
             # On a full disk the next launcher adopts by the record and by who says hello.
             write_json(self._file, plain)
-
-
-def _recorded(home: Path) -> dict[str, Any]:
-    """Return the table of the launcher before this one; empty if it is of another boot.
-
-    What ran then is gone, whatever its pid.
-    """
-    try:
-        plain: dict[str, Any] = json.loads((home / "run" / RECORDED).read_bytes())
-    except (OSError, ValueError):
-        return {}
-    here = (boot_id(), pid_namespace())
-    told = (plain.get("boot_id", here[0]), plain.get("pid_namespace", here[1]))
-    return plain if told == here else {}
 
 
 def _open_log(path: Path) -> int:

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import os
 import selectors
+import time
 
 from handoff import wire
-from handoff.errors import WireBroken
 from handoff.light_typing import TYPE_CHECKING
-from handoff.limits import CONNECTIONS_MAX, WIRE_LINE_BYTES_MAX
-from handoff.sockets import listen_unix, peer_uid
+from handoff.limits import (
+    CONNECTIONS_FOR_WORKERS,
+    CONNECTIONS_MAX,
+    IDLE_S_MAX,
+    WIRE_LINE_BYTES_MAX,
+)
+from handoff.sockets import listen_unix, peer_of
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from handoff.wire import Kind, Message
@@ -26,14 +31,26 @@ if TYPE_CHECKING:
 class Connection:
     """One peer of the control socket."""
 
-    def __init__(self, sock: socket.socket) -> None:
-        """Start without a name."""
+    def __init__(self, sock: socket.socket, pid: int | None) -> None:
+        """Start without a name.
+
+        Args:
+            sock: The connection.
+            pid: The process at the other end, as the kernel says; None where it does not say.
+        """
         self.sock = sock
+        self.pid = pid
+        self.heard_s = time.monotonic()  # when it connected, or said something last
         self.child = ""  # name of the child at the other end, once it said hello
         self.subscribed = False
         self.drives = ""  # the deploy whose candidate it asked for
         self._buffer = wire.LineBuffer()
         self._out = b""
+
+    def is_idle(self, now_s: float) -> bool:
+        """Tell whether it neither greeted, subscribed nor asked anything for too long."""
+        has_part = self.child or self.subscribed or self.drives
+        return not has_part and now_s > self.heard_s + IDLE_S_MAX
 
     def tell(self, kind: Kind, **members: object) -> None:
         """Queue a message; `flush` sends it."""
@@ -55,14 +72,21 @@ class Connection:
         return bool(self._out)
 
     def receive(self) -> list[Message] | None:
-        """Return what came, or None if the peer is gone or speaks nonsense."""
+        """Return what came, or None if the peer is gone.
+
+        Raises:
+            WireBroken: It speaks nonsense.
+        """
         try:
             data = self.sock.recv(65536)
-            return self._buffer.feed(data) if data else None
         except BlockingIOError:
             return []
-        except (OSError, WireBroken):
+        except OSError:
             return None
+        messages = self._buffer.feed(data) if data else None
+        if messages:
+            self.heard_s = time.monotonic()
+        return messages
 
 
 class Connections:
@@ -76,21 +100,40 @@ class Connections:
         self._open: list[Connection] = []
         selector.register(self._listener, selectors.EVENT_READ, self)
 
-    def accept(self) -> bool:
-        """Accept one peer; return False where it was refused."""
+    def accept(self, is_child: Callable[[int], bool]) -> bool:
+        """Accept one peer; return False where it was refused.
+
+        Args:
+            is_child: Tells whether a pid is one of the launcher's children.
+        """
         try:
             sock, _ = self._listener.accept()
         except OSError:
             return False
-        uid = peer_uid(sock)
-        if uid not in (None, os.geteuid(), 0) or len(self._open) >= CONNECTIONS_MAX:
+        peer = peer_of(sock)
+        is_stranger = peer is not None and peer.uid not in (os.geteuid(), 0)
+        pid = peer.pid if peer is not None else None
+        if is_stranger or not self._has_place(is_worker=pid is not None and is_child(pid)):
             sock.close()
             return False
         sock.setblocking(False)  # noqa: FBT003 - the method takes it by position only
-        connection = Connection(sock)
+        connection = Connection(sock, pid)
         self._open.append(connection)
         self._selector.register(sock, selectors.EVENT_READ, connection)
         return True
+
+    def _has_place(self, *, is_worker: bool) -> bool:
+        """Tell whether there is room for one more; who is idle makes room."""
+        others = [each for each in self._open if not each.child]
+        limit = CONNECTIONS_MAX if is_worker else CONNECTIONS_MAX - CONNECTIONS_FOR_WORKERS
+        taken = len(self._open) if is_worker else len(others)
+        if taken < limit:
+            return True
+        now_s = time.monotonic()
+        idle = [each for each in others if each.is_idle(now_s)]
+        for connection in idle:
+            self.drop(connection)
+        return bool(idle)
 
     def drop(self, connection: Connection) -> None:
         """Forget a peer."""

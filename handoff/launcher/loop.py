@@ -20,7 +20,7 @@ import sys
 import time
 
 from handoff.boot_clock import boot_ns
-from handoff.errors import HandoffError
+from handoff.errors import HandoffError, WireBroken
 from handoff.launcher import self_replacement
 from handoff.launcher.adoption import why_not
 from handoff.launcher.children import Children, Running
@@ -44,6 +44,7 @@ from handoff.launcher.supervision import (
     wake_at_s,
 )
 from handoff.launcher.workforce import Workforce
+from handoff.launcher.written_down import read_written
 from handoff.life_signs import file_id_of
 from handoff.light_typing import TYPE_CHECKING, Any, Final
 from handoff.limits import NS
@@ -138,7 +139,7 @@ class Launcher:
         for key, _ in self._selector.select(max(timeout_s, 0.0)):
             match key.data:
                 case Connections():
-                    if not self._connections.accept():
+                    if not self._connections.accept(self._is_child):
                         self._log.write(LogEvent.PEER_REFUSED)
                 case Connection() as connection:
                     self._hear(connection)
@@ -249,27 +250,41 @@ class Launcher:
 
     # --- messages ------------------------------------------------------------------
 
+    def _is_child(self, pid: int) -> bool:
+        return self._children.by_pid(pid) is not None
+
     def _hear(self, connection: Connection) -> None:
-        messages = connection.receive()
+        """Act on what a peer said; whatever is wrong with it costs this peer its line only."""
+        try:
+            messages = connection.receive()
+            for message in messages or ():
+                self._act_on(connection, message)
+        except Exception as error:  # noqa: BLE001 - nothing that a peer says may end the launcher
+            messages = None
+            reason = f"{type(error).__name__}: {error}"
+            self._log.write(LogEvent.PEER_REFUSED, pid_of_peer=connection.pid, reason=reason)
         if messages is None:
             self._connections.drop(connection)
-            return
-        for message in messages:
-            if connection.child:
-                self._hear_worker(connection, message)
-            elif message["kind"] == Kind.HELLO.value:
-                self._greet(connection, message)
-            else:
-                listening = self._companions.listening
-                self._desk.answer(connection, message, self._config, listening)
+
+    def _act_on(self, connection: Connection, message: Message) -> None:
+        if connection.child:
+            self._hear_worker(connection, message)
+        elif message["kind"] == Kind.HELLO.value:
+            self._greet(connection, message)
+        else:
+            listening = self._companions.listening
+            self._desk.answer(connection, message, self._config, listening)
 
     def _greet(self, connection: Connection, message: Message) -> None:
-        pid = int(message["pid"])
+        pid = message["pid"]
+        if connection.pid not in (None, pid):
+            text = f"it calls itself {pid}"
+            raise WireBroken(text)
         running = self._children.by_pid(pid)
         identity = identity_of(pid)
-        if int(message.get("wire", 0)) > WIRE or identity is None:
-            self._connections.drop(connection)
-            return
+        if message.get("wire", 0) > WIRE or identity is None:
+            text = f"process {pid} speaks a newer protocol, or is gone"
+            raise WireBroken(text)
         if running is None:
             role = Role.CANDIDATE if message.get("deploy") else Role.STANDBY
             child = Child(
@@ -284,8 +299,8 @@ class Launcher:
             if not why_not(self._home, pid, is_worker=True, named=named):
                 running = self._children.adopt(child, identity)
         if running is None:
-            self._connections.drop(connection)
-            return
+            text = f"process {pid} cannot be a worker of this launcher"
+            raise WireBroken(text)
         connection.child = running.child.name
         self._connections.broadcast(Kind.HELLO, **_members(message))
 
@@ -418,7 +433,7 @@ def _take_locks(home: Path, account: str) -> dict[str, int]:
 def preflight(home: Path) -> int:
     """Tell by the exit status whether this code could take over this home right now."""
     read_engine_config(home)
-    Children.read_recorded(home)
+    read_written(home)
     return 0
 
 

@@ -20,6 +20,16 @@ if TYPE_CHECKING:
 LINE_BYTES: Final = 64 * 1024  # header and all, but for a line with large inputs
 _BLOCK_BYTES: Final = 64 * 1024
 _SUFFIX: Final = ".jsonl"
+_PARTS: Final = ("ownership", "progress", "rollout")
+_WORKERS: Final = ("owner", "last_owner", "previous")
+_OF_WORKER: Final = {
+    "release": str,
+    "host": str,
+    "boot_id": str,
+    "pid_namespace": str,
+    "pid": int,
+    "start_ticks": int,
+}
 
 
 def counted_record(home: Path, record: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -36,12 +46,33 @@ def counted_record(home: Path, record: dict[str, Any] | None) -> dict[str, Any] 
     line = _newest_line(os.path.join(os.fspath(home), "journal"))  # noqa: PTH118 - no pathlib here
     if not line.get("result") or (record and _reached(record) > _reached({"progress": line})):
         return record
-    header = line.get("header")
-    if isinstance(header, dict) and header.get("ownership"):
+    header = as_record(line.get("header"))
+    if header.get("ownership"):
         return header
     if not line.get("release") or (record and record.get("digest") == line["result"]):
         return record
     return {"ownership": {"owner": {"release": line["release"]}}}
+
+
+def as_record(plain: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever a file holds
+    """Return plain JSON if it has the shape of a record as far as a launcher reads it, else {}.
+
+    One of another shape is damaged: the worker that is started refuses it or repairs it.
+    """
+    sound = (
+        isinstance(plain, dict)
+        and all(isinstance(plain.get(name), dict | None) for name in _PARTS)
+        and all(_is_worker((plain.get("ownership") or {}).get(name)) for name in _WORKERS)
+    )
+    return plain if sound else {}
+
+
+def _is_worker(plain: Any) -> bool:  # noqa: ANN401 - as above
+    if plain is None:
+        return True
+    return isinstance(plain, dict) and all(
+        isinstance(plain.get(name), kind) for name, kind in _OF_WORKER.items()
+    )
 
 
 def _reached(record: dict[str, Any]) -> tuple[int, bool]:

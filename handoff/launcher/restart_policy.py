@@ -41,7 +41,7 @@ def choose_release(
         beside_owner: It is well and wants a standby: in a bake one of the release before it, or a
             bad cycle would hand over to another worker of the same release.
     """
-    ownership = (record or {}).get("ownership", {})
+    ownership = (record or {}).get("ownership") or {}
     owning = ownership.get("owner") or ownership.get("last_owner")
     if owning is None:
         return Choice(first, "no worker ever owned this record")

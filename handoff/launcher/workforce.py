@@ -14,7 +14,7 @@ from handoff.errors import HandoffError
 from handoff.launcher.adoption import owner_found
 from handoff.launcher.children import Children, Running, child_environment
 from handoff.launcher.first_start import Failed, FirstReleaseBroken, has_begun, is_given_up
-from handoff.launcher.newest_line import counted_record
+from handoff.launcher.newest_line import as_record, counted_record
 from handoff.launcher.restart_policy import Failures, choose_release
 from handoff.launcher.supervision import Child, Role
 from handoff.light_typing import TYPE_CHECKING, Any, Final
@@ -107,7 +107,7 @@ class Workforce:
         """Start a worker of the release that a bake shall return to, where none lives."""
         record = counted_record(self._home, self._read_record()) or {}
         rollout, previous = record.get("rollout"), (record.get("ownership") or {}).get("previous")
-        if not rollout or previous is None or rollout["deploy_id"] != deploy_id:
+        if not rollout or previous is None or rollout.get("deploy_id") != deploy_id:
             return
         release = previous["release"]
         alive = any(
@@ -267,6 +267,5 @@ class Workforce:
         except FileNotFoundError:
             return None
         with contextlib.suppress(ValueError):
-            plain: dict[str, Any] = json.loads(data)
-            return plain
+            return as_record(json.loads(data))
         return {}

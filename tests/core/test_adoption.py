@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import selectors
 import shutil
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,17 +18,24 @@ from handoff.life_signs import file_id_of
 from handoff.processes import HAS_PIDFD, identity_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.skipif(not HAS_PIDFD, reason="nothing can be looked into here")
 
 
-def written_by_a_launcher(home: Path, role: Role) -> None:
+@pytest.fixture
+def child_pid() -> Iterator[int]:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        yield process.pid
+
+
+def written_by_a_launcher(home: Path, role: Role, pid: int) -> None:
     """Leave the table of a launcher that had this process for a child and is gone."""
     (home / "run").mkdir(parents=True)
     lock = take_home(home)
     with selectors.DefaultSelector() as selector:
-        identity = identity_of(os.getpid())
+        identity = identity_of(pid)
         assert identity is not None
         children = Children(home, selector, file_id_of(lock))
         assert children.adopt(Child("one", role), identity) is not None
@@ -42,10 +51,12 @@ def adopted_in(home: Path) -> tuple[list[str], dict[str, str]]:
 
 
 @pytest.mark.parametrize("role", [Role.COMPANION, Role.JOB, Role.STANDBY])
-def test_companions_of_the_original_are_not_adopted_by_a_copy(tmp_path: Path, role: Role) -> None:
+def test_companions_of_the_original_are_not_adopted_by_a_copy(
+    tmp_path: Path, role: Role, child_pid: int
+) -> None:
     """Its page, its deployer, a worker that is just starting: the copy's launcher ended them."""
     home, copy = tmp_path / "home", tmp_path / "copy"
-    written_by_a_launcher(home, role)
+    written_by_a_launcher(home, role, child_pid)
     shutil.copytree(home, copy)
     adopted, left = adopted_in(copy)
     assert adopted == []
@@ -53,12 +64,10 @@ def test_companions_of_the_original_are_not_adopted_by_a_copy(tmp_path: Path, ro
     assert adopted_in(home) == (["one"], {})
 
 
-def test_a_table_of_the_release_before_this_one_is_believed(
-    tmp_path: Path,
-) -> None:
+def test_a_table_of_the_release_before_this_one_is_believed(tmp_path: Path, child_pid: int) -> None:
     """It names no lock; its children would be started a second time."""
     home = tmp_path / "home"
-    written_by_a_launcher(home, Role.COMPANION)
+    written_by_a_launcher(home, Role.COMPANION, child_pid)
     path = home / "run" / "launcher.json"
     text = path.read_text()
     path.write_text(text.replace('"lock"', '"former"'))

@@ -32,7 +32,7 @@ def test_a_message_is_one_line_and_comes_back(kind: Kind, members: dict[str, obj
 def test_messages_come_out_whole_wherever_the_stream_is_cut(
     texts: list[str], cuts: list[int]
 ) -> None:
-    stream = b"".join(encode(Kind.LEAVING, reason=text) for text in texts)
+    stream = b"".join(encode(Kind.LEAVING, leaving="FAILED", reason=text) for text in texts)
     buffer, found, start = LineBuffer(), [], 0
     for end in [*sorted(cut for cut in cuts if cut < len(stream)), len(stream)]:
         found += buffer.feed(stream[start:end])
@@ -60,6 +60,57 @@ def test_what_is_no_message_is_refused(line: bytes) -> None:
         decode(line)
     with pytest.raises(WireBroken):
         LineBuffer().feed(line + b"\n")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"kind":"hello"}',
+        b'{"kind":"hello","pid":"7","release":"r1"}',
+        b'{"kind":"hello","pid":true,"release":"r1"}',
+        b'{"kind":"hello","pid":7.5,"release":"r1"}',
+        b'{"kind":"hello","pid":99999999999999999999,"release":"r1"}',
+        b'{"kind":"hello","pid":7,"release":["r1"]}',
+        b'{"kind":"hello","pid":7,"release":"r1","wire":null}',
+        b'{"kind":"hello","pid":7,"release":"r1","deploy":{}}',
+        b'{"kind":"leaving"}',
+        b'{"kind":"leaving","leaving":"FAILED","reason":7}',
+        b'{"kind":"yielding","cycle":7}',
+        b'{"kind":"due","overdue_boot_ms":"soon"}',
+        b'{"kind":"due","overdue_boot_ms":NaN}',
+        b'{"kind":"due","overdue_boot_ms":-Infinity}',
+        b'{"kind":"due","overdue_boot_ms":1e999}',
+        b'{"kind":"due","overdue_boot_ms":1e300}',
+        b'{"kind":"due","whatever":1e999}',
+        b'{"kind":"approve","deploy":"d1","bake":"many"}',
+        b'{"kind":"run_job","name":"../../etc","argv":[]}',
+        b'{"kind":"run_job","name":"","argv":[]}',
+        b'{"kind":"run_job","name":"job","argv":"sh"}',
+        b'{"kind":"run_job","name":"job","argv":[1]}',
+        b'{"kind":"start_candidate","release":"r1","deploy":"d1","options":[null]}',
+        b'{"kind":"settled","cycle":7}',
+        b'{"kind":"exited"}',
+    ],
+)
+def test_a_message_without_what_its_kind_needs_or_with_another_type_is_none(line: bytes) -> None:
+    """One such line ended the launcher, or stayed in what it knew for good."""
+    with pytest.raises(WireBroken):
+        LineBuffer().feed(line + b"\n")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"kind":"aiming","cycle":"whatever","pid":null}',
+        b'{"kind":"hello","pid":7,"release":"r1","since":{"newer":"engine"}}',
+        b'{"kind":"due","overdue_boot_ms":7}',
+        b'{"kind":"due","overdue_boot_ms":7.5}',
+        b'{"kind":"reply","pid":"whatever","name":7}',
+    ],
+)
+def test_what_this_engine_does_not_know_is_let_through(line: bytes) -> None:
+    """A newer peer says more, and a reply says what was asked for."""
+    assert LineBuffer().feed(line + b"\n") == [json.loads(line)]
 
 
 def test_bytes_that_are_no_text_are_refused() -> None:

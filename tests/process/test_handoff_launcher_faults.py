@@ -13,16 +13,13 @@ from bench.installation import is_alive, send
 from handoff.exit_codes import ExitCode
 from handoff.rollout.launcher_client import LauncherClient
 from handoff.rollout.table import Phase
-from handoff.sockets import connect_unix
-from handoff.wire import Kind, encode
+from handoff.wire import Kind
 from tests.process.hurt import ENTRY, PERIOD_S, Hurt, verify_counts, verify_nothing_lost
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = pytest.mark.timeout(180)
-
-WAIT_S = 10.0
 
 
 def test_a_killed_launcher_finds_its_worker_again(tmp_path: Path) -> None:
@@ -176,23 +173,37 @@ def test_a_launcher_stopped_for_a_while_costs_no_cycle(tmp_path: Path) -> None:
         verify_nothing_lost(hurt)
 
 
+OLDER_WORDS = """
+from handoff.worker.channel import LauncherChannel
+
+_tell = LauncherChannel.tell
+
+
+def tell(channel, kind, **members):
+    if kind.value == "settled" and channel._writer is not None:
+        channel._writer.write(b'{"kind":"aiming","cycle":7,"boundary_ms":1}\\n')
+    _tell(channel, kind, **members)
+
+
+LauncherChannel.tell = tell
+"""
+
+
 def test_a_word_that_a_worker_of_an_older_engine_says_is_ignored(tmp_path: Path) -> None:
     """Messages are taken out of the engine in time; who still sends one is no stranger."""
     with Hurt(tmp_path) as hurt:
-        hurt.up()
+        tree = hurt.release("v0")
+        module = tree / "faulty_worker.py"
+        module.write_text(module.read_text("utf-8") + OLDER_WORDS, encoding="utf-8")
+        hurt.start(tree, ENTRY)
         owner = hurt.the_owner()
-        record = hurt.record()
-        assert record is not None
-        path = hurt.home / "run" / "control.sock"
-        with LauncherClient(hurt.home) as subscriber, connect_unix(path, WAIT_S) as line:
+        with LauncherClient(hurt.home) as subscriber:
             subscriber.ask(Kind.SUBSCRIBE)
-            line.sendall(
-                encode(Kind.HELLO, wire=1, pid=owner.pid, release=record.ownership.release)
-            )
-            line.sendall(b'{"kind":"aiming","cycle":7,"boundary_ms":1}\n')
-            line.sendall(encode(Kind.MISSED, cycle=7))
             heard = [""]
-            hurt.wait(lambda: _next_kind(subscriber, heard) == Kind.MISSED.value, "the word after")
+            for _ in range(2):
+                hurt.wait(
+                    lambda: _next_kind(subscriber, heard) == Kind.SETTLED.value, "the word after"
+                )
         assert "aiming" not in heard
         assert hurt.the_owner() == owner
         verify_nothing_lost(hurt)

@@ -45,14 +45,14 @@ def test_what_a_stopped_launcher_does_not_read_is_bounded_and_the_newest_comes_i
 
     async def story() -> list[dict[str, Any]]:
         listener = listen_unix(tmp_path / "control.sock")
-        channel = LauncherChannel(tmp_path / "control.sock", {"wire": 1})
+        channel = LauncherChannel(tmp_path / "control.sock", {"wire": 1, "pid": 7, "release": "r1"})
         line = asyncio.create_task(channel.keep_up())
         try:
             async with asyncio.timeout(WAIT_S):
                 first = await accepted(listener)
                 waiting = 0
                 for cycle in range(MESSAGES):
-                    channel.tell(Kind.SETTLED, cycle=cycle, words="x" * 400)
+                    channel.tell(Kind.DUE, cycle=cycle, words="x" * 400)
                     writer = channel._writer  # noqa: SLF001 - nothing else tells what waits
                     if writer is not None:
                         waiting = max(waiting, writer.transport.get_write_buffer_size())
@@ -66,4 +66,4 @@ def test_what_a_stopped_launcher_does_not_read_is_bounded_and_the_newest_comes_i
             listener.close()
 
     found = asyncio.run(story())
-    assert [message["kind"] for message in found] == ["hello", "settled"]
+    assert [message["kind"] for message in found] == ["hello", "due"]
