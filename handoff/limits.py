@@ -70,9 +70,18 @@ CONNECTIONS_MAX: Final = 64
 CONNECTIONS_FOR_WORKERS: Final = 16  # of them; no crowd of clients keeps a worker out
 IDLE_S_MAX: Final = 10.0  # for a peer to greet, subscribe or ask, if its place is wanted
 
+LOGS_OF_A_CHILD_MAX: Final = 20  # files; the oldest go when another is begun
+LOG_BYTES_MAX: Final = 10_000_000  # of one file, seen at a program that prints 20 MB a second
+LOG_BYTES_CUT: Final = 4_000_000  # cut from here on: it goes on growing until the next look
+LOG_BYTES_KEPT: Final = 1_000_000  # the last words
+LOG_LOOK_S: Final = 0.25
+LOG_LOOK_SOON_S: Final = 0.05  # once one has grown by more than this since the last look
+LOG_GROWTH_BYTES: Final = 1_000_000
+
 RESTART_BACKOFF_S: Final = (0.0, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 BAD_WEATHER_PAUSE_S: Final = 1.0  # it has waited already, before it left
 RESTART_WINDOW_S: Final = 300.0  # failures older than this are forgotten
+STARTS_MAX: Final = 10  # of workers, or of one companion, in any window as long as that
 FIRST_STARTS_MAX: Final = 5  # of a release where no cycle was ever decided; then nobody goes on
 FIRST_START_S_MAX: Final = 300.0  # nor where it hangs for so long
 FAILED_STARTS_MAX: Final = 3  # during a bake; then the previous release is started
@@ -137,6 +146,8 @@ def bounds_for(period_ns: int, budget_ns: int | None = None) -> Bounds:
 
 assert LIFE_LOCK_ATTEMPTS_MAX * LIFE_LOCK_PAUSE_S < READY_TIMEOUT_S
 assert CLOSE_S_MAX < DRAIN_TIMEOUT_S, "a leaving worker is not killed for its connections"
+assert 2 * LOG_BYTES_KEPT < LOG_BYTES_CUT, "what is kept is moved to the front of what is cut"
+assert LOG_BYTES_CUT < LOG_BYTES_MAX
 assert DRIVER_ABSENCE_S_MAX < CANDIDATE_LIFE_S_MAX
 assert READY_TIMEOUT_S + SHADOW_S_MAX + OBSERVE_S_MAX < CANDIDATE_LIFE_S_MAX
 assert WEATHER_S_MAX < READY_TIMEOUT_S, "a standby in bad weather leaves by itself"

@@ -27,8 +27,11 @@ class LogLines:
         if not path.exists():
             return []
         with path.open("rb") as file:
-            file.seek(self._offsets.get(path, 0))
+            # A log that grew too large was cut to its last words: they are read once more.
+            known = self._offsets.get(path, 0)
+            start = known if known <= path.stat().st_size else 0
+            file.seek(start)
             data = file.read()
         whole = data[: data.rfind(b"\n") + 1]
-        self._offsets[path] = self._offsets.get(path, 0) + len(whole)
+        self._offsets[path] = start + len(whole)
         return whole.decode("utf-8", "replace").splitlines()

@@ -13,6 +13,7 @@ import selectors
 import time
 
 from handoff.launcher.adoption import is_named, why_not
+from handoff.launcher.child_logs import ChildLogs, cut
 from handoff.launcher.engine_config import write_json
 from handoff.launcher.supervision import Role
 from handoff.launcher.written_down import (
@@ -71,6 +72,8 @@ class Running:
         self.attempts_left = 0
         self.leaving = ""
         self.reason = ""
+        self.asked = False  # to leave, by this launcher
+        self.judged = False  # its end was counted as a failure already
 
     def tail(self) -> str:
         """Return the last words of the child."""
@@ -101,6 +104,7 @@ class Children:
         self._table: dict[str, Running] = {}
         self._file = home / "run" / RECORDED
         self._numbered = 0
+        self._logs = ChildLogs(home / "logs")
         _prune_logs(home / "logs")
 
     def __iter__(self) -> Iterator[Running]:
@@ -114,6 +118,10 @@ class Children:
     def by_pid(self, pid: int) -> Running | None:
         """Return a child by pid."""
         return next((each for each in self if each.watched.identity.pid == pid), None)
+
+    def any_gone(self) -> bool:
+        """Tell whether one of them has ended that is not taken out of the table yet."""
+        return any(each.watched.gone() for each in self)
 
     def values(self) -> tuple[Child, ...]:
         """Return what the rules look at."""
@@ -129,7 +137,7 @@ class Children:
             self._numbered += 1
             name = f"{stem}-{os.getpid()}-{self._numbered}"
             # A launcher that replaced itself has its pid again, and counts from one again.
-            if name not in self._table and not self._log_of(name).exists():
+            if name not in self._table and not self._logs.path_of(name).exists():
                 return name
 
     def start(
@@ -144,13 +152,12 @@ class Children:
         Raises:
             OSError: It cannot be started.
         """
-        log = self._log_of(child.name)
-        output = _open_log(log)
+        output = self._logs.open(child.name, [each.log for each in self])
         try:
             watched = spawn(argv, environment=environment, output=output, keep=keep)
         finally:
             os.close(output)
-        return self._add(Running(child, watched, log, argv))
+        return self._add(Running(child, watched, self._logs.path_of(child.name), argv))
 
     def adopt(self, child: Child, identity: Identity, argv: Sequence[str] = ()) -> Running | None:
         """Watch a process that another launcher started; None if it is gone, or cannot be one."""
@@ -160,7 +167,7 @@ class Children:
         if start_ticks(identity.pid) != identity.start_ticks:
             watched.close()  # what cannot be seen may be anybody
             return None
-        log = self._log_of(child.name)
+        log = self._logs.path_of_process(identity.pid, child.name)
         return self._add(Running(child, watched, log, argv))
 
     def adopt_recorded(self) -> tuple[list[Running], dict[str, str]]:
@@ -201,8 +208,10 @@ class Children:
         self.write_down()
         return running
 
-    def _log_of(self, name: str) -> Path:
-        return self._home / "logs" / f"{name}.log"
+    def look_at_logs(self, now_s: float) -> float:
+        """Keep the logs of the living within their bound; return when to look again."""
+        self._logs.look([each.log for each in self], now_s)
+        return self._logs.next_look_s
 
     def gone(self) -> list[tuple[Running, Exit | None]]:
         """Take the children out of the table that are gone, with how they ended."""
@@ -214,6 +223,7 @@ class Children:
             if running.watched.pidfd is not None:
                 self._selector.unregister(running.watched)
             running.watched.close()
+            cut(running.log)
             del self._table[running.child.name]
             ended.append((running, how))
         if ended:
@@ -223,6 +233,7 @@ class Children:
     def drain(self, running: Running) -> None:
         """Ask a child to leave; it counts from now."""
         running.watched.send(TERM)
+        running.asked = True
         self.update(running, stopping_s=time.monotonic())
 
     def kill(self, running: Running) -> None:
@@ -244,15 +255,6 @@ class Children:
             write_json(self._file, plain)
 
 
-def _open_log(path: Path) -> int:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-    try:
-        return os.open(path, flags, 0o600)
-    except OSError:
-        # A worker without a log works; a log without a worker does not.
-        return os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
-
-
 def child_environment(extra: Sequence[tuple[str, str]]) -> dict[str, str]:
     """Return a child's environment: an allow list of ours, and what the installation adds."""
     allowed = {
@@ -264,7 +266,6 @@ def child_environment(extra: Sequence[tuple[str, str]]) -> dict[str, str]:
 
 
 def _prune_logs(directory: Path) -> None:
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     logs = sorted(directory.glob("*.log"), key=lambda path: path.stat().st_mtime)
     for path in logs[:-LOGS_KEPT_MAX]:
         path.unlink(missing_ok=True)

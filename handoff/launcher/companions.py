@@ -11,7 +11,7 @@ import socket
 import time
 
 from handoff.launcher.children import Children, child_environment
-from handoff.launcher.restart_policy import Failures
+from handoff.launcher.restart_policy import Failures, Starts
 from handoff.launcher.supervision import Child, Role
 from handoff.light_typing import TYPE_CHECKING, Final
 from handoff.log_events import LogEvent
@@ -42,6 +42,7 @@ class Companions:
         self._children = children
         self._log = log
         self._failures: dict[str, Failures] = {}
+        self._starts: dict[str, Starts] = {}
         self.listening = dict(listening)
 
     def keep(self, wanted: tuple[Companion, ...]) -> None:
@@ -49,8 +50,7 @@ class Companions:
         now_s = time.monotonic()
         for companion in wanted:
             alive = self._children.get(companion.name) is not None
-            failures = self._failures.get(companion.name, Failures())
-            if not alive and now_s >= failures.next_start_s:
+            if not alive and now_s >= self._next_start_s(companion.name):
                 self._start(companion)
         names = {companion.name for companion in wanted}
         for running in self._children:
@@ -61,8 +61,12 @@ class Companions:
 
     def next_start_s(self) -> float | None:
         """Return the next monotonic time at which a pause is over, if there is one."""
-        times = [each.next_start_s for each in self._failures.values()]
+        times = [self._next_start_s(name) for name in (*self._failures, *self._starts)]
         return min((each for each in times if each > time.monotonic()), default=None)
+
+    def _next_start_s(self, name: str) -> float:
+        failures, starts = self._failures.get(name, Failures()), self._starts.get(name, Starts())
+        return max(failures.next_start_s, starts.next_start_s)
 
     def failed(self, name: str) -> None:
         """Note that one ended although nobody asked it to."""
@@ -72,6 +76,8 @@ class Companions:
     def _start(self, companion: Companion) -> None:
         argv = [part.replace("{fd}", str(CHILD_DESCRIPTOR)) for part in companion.argv]
         child = Child(companion.name, Role.COMPANION, started_s=time.monotonic())
+        starts = self._starts.get(companion.name, Starts())
+        self._starts[companion.name] = starts.after_start(child.started_s)
         try:
             keep: dict[int, int] = {}
             if companion.listen:

@@ -30,6 +30,7 @@ from handoff.launcher.desk import Desk
 from handoff.launcher.engine_config import read_engine_config
 from handoff.launcher.locks import take_account, take_home
 from handoff.launcher.notify_socket import NotifySocket
+from handoff.launcher.restart_policy import DRAINED, was_asked_for
 from handoff.launcher.supervision import (
     Action,
     Child,
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
 
 SOCKET: Final = "control.sock"
 NOTED_MAX: Final = 65536  # signals at one look, more than a socket pair holds
+LAST_LOOKS: Final = 3
 TICK_S_MAX: Final = 1.0  # also the poll where a system has no pidfd
 _NEUTRAL: Final = "/"
 _SIGNALS: Final = (
@@ -133,10 +135,11 @@ class Launcher:
     # --- the loop ------------------------------------------------------------------
 
     def _wait(self) -> None:
+        now_s = time.monotonic()
         times = [wake_at_s(self._situation()), self._companions.next_start_s()]
-        wake_s = min((each for each in times if each is not None), default=None)
-        timeout_s = TICK_S_MAX if wake_s is None else min(TICK_S_MAX, wake_s - time.monotonic())
-        for key, _ in self._selector.select(max(timeout_s, 0.0)):
+        times += [now_s + TICK_S_MAX, self._children.look_at_logs(now_s)]
+        wake_s = min(each for each in times if each is not None)
+        for key, _ in self._selector.select(max(wake_s - now_s, 0.0)):
             match key.data:
                 case Connections():
                     if not self._connections.accept(self._is_child):
@@ -201,9 +204,11 @@ class Launcher:
                 self._workforce.start_standby(
                     self._config, reason, owner_hangs=owner_hangs, beside_owner=beside_owner
                 )
-            case Drain(name):
+            case Drain(name, hangs):
                 running = self._children.get(name)
                 if running is not None:
+                    if hangs:
+                        self._judge(running, None)
                     self._children.drain(running)
             case Kill(name):
                 running = self._children.get(name)
@@ -214,6 +219,8 @@ class Launcher:
                 self._done = True
 
     def _bury(self) -> None:
+        if self._children.any_gone():
+            self._hear_last_words()
         for running, how in self._children.gone():
             child = running.child
             words = how.words() if how is not None else running.leaving or "gone"
@@ -233,11 +240,34 @@ class Launcher:
             self._after_exit(running, how)
         reap_strangers(lambda pid: self._children.by_pid(pid) is not None)
 
+    def _hear_last_words(self) -> None:
+        """Hear what children said before they ended: it tells whether somebody wanted that."""
+        for _ in range(LAST_LOOKS):  # to accept, to greet, to listen
+            for key, _events in self._selector.select(0):
+                match key.data:
+                    case Connections():
+                        self._connections.accept(self._is_child)
+                    case Connection() as connection:
+                        self._hear(connection)
+                    case _:
+                        continue
+
     def _after_exit(self, running: Running, how: ProcessExit | None) -> None:
-        # The status of an adopted worker is nobody's to collect; its last message says as much.
-        drained = how == ProcessExit(0, 0) or (how is None and running.leaving == "DRAINED")
-        if drained or running.child.stopping_s is not None:
+        line, role = self._connections.of_child(running.child.name), running.child.role
+        if line is not None:
+            self._connections.drop(line)  # a process that it forked may hold the other end
+        if role is Role.STANDBY:
+            self._workforce.ended(running, how)
+        status = how.status if how is not None and not how.signal else None
+        asked, leaving = running.asked, running.leaving
+        if not was_asked_for(role, asked=asked, leaving=leaving, status=status):
+            self._judge(running, how)
+
+    def _judge(self, running: Running, how: ProcessExit | None) -> None:
+        """Count an end that nobody asked for, once."""
+        if running.judged:
             return
+        running.judged = True
         match running.child.role:
             case Role.STANDBY:
                 self._workforce.standby_failed(running, how)
@@ -281,11 +311,11 @@ class Launcher:
             text = f"it calls itself {pid}"
             raise WireBroken(text)
         running = self._children.by_pid(pid)
-        identity = identity_of(pid)
-        if message.get("wire", 0) > WIRE or identity is None:
-            text = f"process {pid} speaks a newer protocol, or is gone"
+        identity = identity_of(pid) if running is None else None
+        if message.get("wire", 0) > WIRE:
+            text = f"process {pid} speaks a newer protocol"
             raise WireBroken(text)
-        if running is None:
+        if running is None and identity is not None:
             role = Role.CANDIDATE if message.get("deploy") else Role.STANDBY
             child = Child(
                 self._children.fresh_name("adopted"),
@@ -330,9 +360,21 @@ class Launcher:
                     self._desk.tell_role(role, Kind.YIELDING, until_ns=message["until_ns"])
             case Kind.LEAVING.value:
                 running.leaving, running.reason = message["leaving"], message["reason"]
+                self._leaves(running)
             case _:
                 pass  # forwarded all the same: a subscriber may know it
         self._forward(message["kind"], {**members, "child": connection.child})
+
+    def _leaves(self, running: Running) -> None:
+        """A worker that said so owns nothing any more, and has to be gone in a while.
+
+        It may never be: a thread of its own that does not end keeps the process.
+        """
+        if running.child.stopping_s is not None:
+            return
+        if running.child.role is Role.STANDBY and running.leaving != DRAINED:
+            self._judge(running, None)
+        self._children.update(running, owner=False, overdue_s=None, stopping_s=time.monotonic())
 
     def _forward(self, kind: str, members: dict[str, Any]) -> None:
         with contextlib.suppress(ValueError):  # a kind of a newer engine

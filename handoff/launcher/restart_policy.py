@@ -6,13 +6,17 @@ that owns the record, never "what is on disk".
 
 from __future__ import annotations
 
-from handoff.light_typing import Any, NamedTuple
+from handoff.launcher.supervision import Role
+from handoff.light_typing import Any, Final, NamedTuple
 from handoff.limits import (
     BAD_WEATHER_PAUSE_S,
     FAILED_STARTS_MAX,
     RESTART_BACKOFF_S,
     RESTART_WINDOW_S,
+    STARTS_MAX,
 )
+
+DRAINED: Final = "DRAINED"  # a worker's last word where it was asked to leave or has no part left
 
 
 class Choice(NamedTuple):
@@ -56,6 +60,24 @@ def choose_release(
     return Choice(owning["release"], "it owns the record")
 
 
+def was_asked_for(role: Role, *, asked: bool, leaving: str, status: int | None) -> bool:
+    """Tell whether somebody wanted a child to end; any other end is a failure.
+
+    A status of 0 proves nothing: a program that has lost its way exits with it as well.
+
+    Args:
+        role: What it was started as.
+        asked: The launcher asked it to leave.
+        leaving: A worker's last message: why it leaves.
+        status: Its exit status; None where a signal ended it, or where nobody can collect it.
+    """
+    if asked:
+        return True
+    if role is Role.JOB:
+        return status == 0  # it runs once, and that was it
+    return role is not Role.COMPANION and leaving == DRAINED
+
+
 def backoff_s(failures: int) -> float:
     """Return the pause before the next start after so many failures in a row."""
     return RESTART_BACKOFF_S[min(failures, len(RESTART_BACKOFF_S) - 1)]
@@ -90,3 +112,28 @@ class Failures(NamedTuple):
         in_a_row = (self.in_a_row if recent else 0) + 1
         pause_s = 0.0 if warm and in_a_row == 1 else backoff_s(in_a_row)
         return Failures(in_a_row, now_s, now_s + pause_s)
+
+
+class Starts(NamedTuple):
+    """The newest starts of a worker or of a companion: so many in any window, and no more.
+
+    That is a rate, never an end: when the oldest is out of the window, the next one may begin.
+
+    Attributes:
+        times_s: Monotonic times, oldest first; at most `STARTS_MAX`.
+    """
+
+    times_s: tuple[float, ...] = ()
+
+    @property
+    def next_start_s(self) -> float:
+        """The earliest monotonic time of the next start."""
+        return self.times_s[0] + RESTART_WINDOW_S if len(self.times_s) == STARTS_MAX else 0.0
+
+    def after_start(self, now_s: float) -> Starts:
+        """Return the starts with one more."""
+        return Starts((*self.times_s, now_s)[-STARTS_MAX:])
+
+    def without(self, started_s: float) -> Starts:
+        """Return the starts without one that is not held against anybody any more."""
+        return Starts(tuple(each for each in self.times_s if each != started_s))

@@ -46,7 +46,7 @@ class Child(NamedTuple):
         warm: It passed its gates.
         owner: It said last that it owns.
         overdue_s: When its next cycle is overdue, if it owns; otherwise None.
-        stopping_s: When it was asked to leave, or None.
+        stopping_s: When it was asked to leave, or said that it leaves; or None.
         undriven_s: Since when nobody drives its deploy, if it is a candidate; or None.
     """
 
@@ -77,9 +77,15 @@ class StartStandby(Value):
 
 
 class Drain(Value):
-    """Ask a child to leave."""
+    """Ask a child to leave.
+
+    Attributes:
+        name: Which.
+        hangs: It got no further by itself: a failure of its release, though it has not ended.
+    """
 
     name: str
+    hangs: bool = False
 
 
 class Kill(Value):
@@ -199,7 +205,7 @@ def _nobody_came(standbys: list[Child], owner: Child, now_s: float) -> bool:
 
 def _plan_late(situation: Situation) -> list[Action]:
     late: list[Action] = [
-        Drain(child.name)
+        Drain(child.name, hangs=child.role is Role.STANDBY)
         for child in situation.children
         if child.stopping_s is None and situation.now_s > _ends_s(child)
     ]
@@ -213,7 +219,7 @@ def _drain_silent(situation: Situation) -> list[Action]:
     if situation.now_s <= _silent_from_s(situation.unowned_s, situation.ready_s):
         return []
     return [
-        Drain(child.name)
+        Drain(child.name, hangs=True)
         for child in situation.children
         if child.role is Role.STANDBY and child.warm and child.stopping_s is None
     ]

@@ -15,12 +15,13 @@ from handoff.launcher.adoption import owner_found
 from handoff.launcher.children import Children, Running, child_environment
 from handoff.launcher.first_start import Failed, FirstReleaseBroken, has_begun, is_given_up
 from handoff.launcher.newest_line import as_record, counted_record
-from handoff.launcher.restart_policy import Failures, choose_release
+from handoff.launcher.restart_policy import Failures, Starts, choose_release
 from handoff.launcher.supervision import Child, Role
 from handoff.light_typing import TYPE_CHECKING, Any, Final
 from handoff.limits import FIRST_START_S_MAX, FIRST_STARTS_MAX
 from handoff.liveness import Verdict
 from handoff.log_events import LogEvent
+from handoff.processes import KILL
 from handoff.release_files import read_manifest
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ class Workforce:
         self._children = children
         self._log = log
         self._failures = Failures()
+        self._starts = Starts()
+        self._settled_s = 0.0  # when a cycle settled last
         self._bad_cycle = False
         self._begun_s = time.monotonic()
         self._has_begun = False  # that a cycle was decided is never undone
@@ -114,7 +117,7 @@ class Workforce:
             (each.role, each.release, each.stopping_s) == (Role.STANDBY, release, None)
             for each in self._children.values()
         )
-        if alive or time.monotonic() < self._failures.next_start_s:
+        if alive or time.monotonic() < self.next_start_s():
             return
         reason = f"deploy {deploy_id} is to be undone"
         self._log.write(LogEvent.CHILD_STARTED, reason=reason, release=release)
@@ -124,7 +127,8 @@ class Workforce:
         if self._last_failed.release != release:
             self._last_failed = Failed(release, "it ends before it is ready")
         try:
-            self.start_worker(config, Role.STANDBY, release, create=create)
+            running = self.start_worker(config, Role.STANDBY, release, create=create)
+            self._starts = self._starts.after_start(running.child.started_s)
         except (HandoffError, OSError) as error:
             self._log.write(LogEvent.START_FAILED, release=release, reason=str(error))
             self._last_failed = Failed(release, str(error))
@@ -202,7 +206,7 @@ class Workforce:
             self._log.write(LogEvent.START_FAILED, child=running.child.name, reason=str(error))
 
     def standby_failed(self, running: Running, how: Exit | None) -> None:
-        """Note that a standby ended although nobody asked it to."""
+        """Note that a standby ended although nobody asked it to, or hangs."""
         words = how.words() if how is not None else running.leaving
         self._last_failed = Failed(running.child.release, words, running.reason, running.tail())
         if running.leaving == "OUTSIDE" or (how is not None and how.status == _OUTSIDE_STATUS):
@@ -214,6 +218,15 @@ class Workforce:
         self._bad_cycle = faulty or running.leaving == "FAULTY"
         self._failures = self._failures.after_failure(time.monotonic(), warm=running.child.warm)
 
+    def ended(self, running: Running, how: Exit | None) -> None:
+        """Note the end of a standby: one that worked until somebody ended it is no failed start.
+
+        Whoever ends by itself counts, whatever it did before: the rate is there for it.
+        """
+        ended_by_others = running.asked or (how is not None and how.signal == KILL)
+        if ended_by_others and self._settled_s > running.child.started_s:
+            self._starts = self._starts.without(running.child.started_s)
+
     def owned(self) -> None:
         """Note that a worker became owner: what was bad before is over."""
         self._bad_cycle = False
@@ -221,6 +234,7 @@ class Workforce:
     def settled(self) -> None:
         """Note that a cycle settled: failures before it are forgotten."""
         self._failures = Failures()
+        self._settled_s = time.monotonic()
         self._has_begun = True
 
     def ready(self) -> None:
@@ -254,7 +268,7 @@ class Workforce:
 
     def next_start_s(self) -> float:
         """Return the earliest monotonic time of the next start of a standby."""
-        return self._failures.next_start_s
+        return max(self._failures.next_start_s, self._starts.next_start_s)
 
     def _read_record(self) -> dict[str, Any] | None:
         """Return the record as plain JSON; None only if there is none.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import selectors
 import shutil
-import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,19 +15,27 @@ from handoff.launcher.children import Children
 from handoff.launcher.locks import take_home
 from handoff.launcher.supervision import Child, Role
 from handoff.life_signs import file_id_of
-from handoff.processes import HAS_PIDFD, identity_of
+from handoff.processes import HAS_PIDFD, KILL, identity_of, spawn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 pytestmark = pytest.mark.skipif(not HAS_PIDFD, reason="nothing can be looked into here")
 
 
 @pytest.fixture
 def child_pid() -> Iterator[int]:
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
-        yield process.pid
+    with Path(os.devnull).open("w") as output:
+        child = spawn(
+            [sys.executable, "-c", "import time; time.sleep(60)"],
+            environment={},
+            output=output.fileno(),
+        )
+    yield child.identity.pid
+    child.send(KILL)
+    child.wait(10)
+    child.reap()
+    child.close()
 
 
 def written_by_a_launcher(home: Path, role: Role, pid: int) -> None:

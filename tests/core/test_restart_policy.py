@@ -8,12 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handoff.launcher.restart_policy import Failures, backoff_s, choose_release
+from handoff.launcher.restart_policy import (
+    Failures,
+    Starts,
+    backoff_s,
+    choose_release,
+    was_asked_for,
+)
+from handoff.launcher.supervision import Role
 from handoff.limits import (
     BAD_WEATHER_PAUSE_S,
     FAILED_STARTS_MAX,
     RESTART_BACKOFF_S,
     RESTART_WINDOW_S,
+    STARTS_MAX,
 )
 
 NEW, OLD = {"release": "r2"}, {"release": "r1"}
@@ -137,3 +145,52 @@ def test_bad_weather_is_no_failed_start_of_the_release() -> None:
         failures = failures.after_bad_weather(now_s)
         assert failures.next_start_s == now_s + BAD_WEATHER_PAUSE_S
     assert failures.in_a_row == 1
+
+
+@pytest.mark.parametrize("role", [Role.STANDBY, Role.CANDIDATE])
+@pytest.mark.parametrize("status", [0, 1, 4, None])
+def test_a_worker_that_nobody_asked_to_leave_has_failed_whatever_its_status(
+    role: Role, status: int | None
+) -> None:
+    """One that exits with 0 was started again 6 times a second, and no bake ever ended by it."""
+    assert not was_asked_for(role, asked=False, leaving="", status=status)
+    assert not was_asked_for(role, asked=False, leaving="FAULTY", status=status)
+    assert was_asked_for(role, asked=False, leaving="DRAINED", status=status)
+    assert was_asked_for(role, asked=True, leaving="", status=status)
+
+
+def test_a_job_is_done_with_status_0_and_a_companion_never_is() -> None:
+    assert was_asked_for(Role.JOB, asked=False, leaving="", status=0)
+    assert not was_asked_for(Role.JOB, asked=False, leaving="", status=1)
+    assert not was_asked_for(Role.JOB, asked=False, leaving="", status=None)
+    assert not was_asked_for(Role.COMPANION, asked=False, leaving="", status=0)
+    assert not was_asked_for(Role.COMPANION, asked=False, leaving="DRAINED", status=0)
+    assert was_asked_for(Role.COMPANION, asked=True, leaving="", status=0)
+
+
+def test_after_so_many_starts_the_next_one_waits_for_the_oldest_to_pass() -> None:
+    starts = Starts()
+    for number in range(STARTS_MAX):
+        assert starts.next_start_s == 0.0
+        starts = starts.after_start(1000.0 + number)
+    assert starts.next_start_s == 1000.0 + RESTART_WINDOW_S
+    starts = starts.after_start(1000.0 + RESTART_WINDOW_S)
+    assert starts.next_start_s == 1001.0 + RESTART_WINDOW_S
+
+
+def test_a_start_that_is_held_against_nobody_makes_room() -> None:
+    starts = Starts(tuple(1000.0 + number for number in range(STARTS_MAX)))
+    assert starts.without(1003.0).next_start_s == 0.0
+    assert starts.without(7.0) == starts
+
+
+@given(st.lists(st.integers(0, 3), max_size=200))
+def test_however_eager_the_starts_no_window_has_more_of_them(pauses_s: list[int]) -> None:
+    """And they never end: whoever waits long enough may start."""
+    starts, now_s, begun = Starts(), 1000.0, list[float]()
+    for pause_s in pauses_s:
+        now_s = max(now_s + pause_s, starts.next_start_s)
+        starts = starts.after_start(now_s)
+        begun.append(now_s)
+    for first, beyond in zip(begun, begun[STARTS_MAX:], strict=False):
+        assert beyond - first >= RESTART_WINDOW_S

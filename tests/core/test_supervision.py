@@ -86,8 +86,8 @@ def test_a_standby_that_is_still_warming_is_waited_for() -> None:
 def test_a_standby_that_never_gets_warm_is_ended_and_followed_by_another() -> None:
     """One that hangs while it starts, or was stopped before this launcher came, is in the way."""
     hung = STANDBY._replace(warm=False, started_s=NOW_S - READY_TIMEOUT_S - 0.1)
-    assert plan(situation(hung)) == [Drain("standby")]
-    assert plan(situation(hung._replace(owner=True))) == [Drain("standby")]
+    assert plan(situation(hung)) == [Drain("standby", hangs=True)]
+    assert plan(situation(hung._replace(owner=True))) == [Drain("standby", hangs=True)]
     leaving = hung._replace(stopping_s=NOW_S)
     assert plan(situation(leaving)) == [StartStandby("no worker is alive")]
 
@@ -96,7 +96,7 @@ def test_a_warm_standby_that_lets_an_unowned_timeline_lie_is_ended() -> None:
     """It hangs; as long as it counts as a standby nobody else would be started."""
     since_s = NOW_S - STANDBY_SILENCE_S_MAX
     assert plan(situation(STANDBY, unowned_s=since_s)) == []
-    assert plan(situation(STANDBY, unowned_s=since_s - 0.1)) == [Drain("standby")]
+    assert plan(situation(STANDBY, unowned_s=since_s - 0.1)) == [Drain("standby", hangs=True)]
     assert plan(situation(STANDBY, unowned_s=since_s - 99, ready_s=NOW_S - 1)) == []
     assert plan(situation(STANDBY, unowned_s=None)) == []
     leaving = STANDBY._replace(stopping_s=NOW_S)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from handoff.launcher.restart_policy import Failures, choose_release
+from handoff.launcher.restart_policy import DRAINED, Failures, choose_release, was_asked_for
 from handoff.launcher.supervision import (
     Child,
     Drain,
@@ -46,6 +46,8 @@ class Running:
         self.line: SimulatedLine | None = None
         self.leaving = ""
         self.reason = ""
+        self.asked = False
+        self.judged = False
 
 
 class RequestRefused(Exception):
@@ -142,7 +144,9 @@ class SimulatedLauncher:
         match action:
             case StartStandby(reason, owner_hangs, beside_owner):
                 self._start_standby(reason, owner_hangs=owner_hangs, beside_owner=beside_owner)
-            case Drain(name):
+            case Drain(name, hangs):
+                if hangs:
+                    self._standby_failed(self.children[name], None)
                 self.drain(name)
             case Kill(name):
                 self.children[name].process.kill_soon(MS)
@@ -181,6 +185,7 @@ class SimulatedLauncher:
     def drain(self, name: str) -> None:
         running = self.children[name]
         running.process.ask_to_leave()
+        running.asked = True
         self._update(running, stopping_s=self._now_s())
 
     def _update(self, running: Running, **changes: Any) -> None:  # noqa: ANN401 - fields of Child
@@ -203,12 +208,15 @@ class SimulatedLauncher:
                     "reason": running.reason,
                 }
             )
-            if status == 0 or running.child.stopping_s is not None:
-                continue
-            if running.child.role is Role.STANDBY:
+            role, asked, leaving = running.child.role, running.asked, running.leaving
+            wanted = was_asked_for(role, asked=asked, leaving=leaving, status=status)
+            if role is Role.STANDBY and not wanted:
                 self._standby_failed(running, status)
 
     def _standby_failed(self, running: Running, status: int | None) -> None:
+        if running.judged:
+            return
+        running.judged = True
         if status == _OUTSIDE_STATUS or running.leaving == "OUTSIDE":
             self._failures = self._failures.after_bad_weather(self._now_s())
             return
@@ -249,8 +257,16 @@ class SimulatedLauncher:
                 self._tell_waiting(message["until_ns"])
             case Kind.LEAVING.value:
                 running.leaving, running.reason = message["leaving"], message["reason"]
+                self._leaves(running)
             case _:
                 pass  # told to whoever listens all the same
+
+    def _leaves(self, running: Running) -> None:
+        if running.child.stopping_s is not None:
+            return
+        if running.child.role is Role.STANDBY and running.leaving != DRAINED:
+            self._standby_failed(running, None)
+        self._update(running, owner=False, overdue_s=None, stopping_s=self._now_s())
 
     def _due_s(self, message: Message) -> float | None:
         # The boot clock of the simulated host is its monotonic clock: nothing suspends it.
