@@ -1,8 +1,9 @@
 """The lock that makes one change of the record follow another.
 
 Owns one descriptor and the kernel's lock on it. The lock says nothing about who owns the
-record: that stands in the record. The file is never deleted, and no child inherits the
-descriptor.
+record: that stands in the record. The file is never deleted. No program that is started inherits
+the descriptor, and a process that is forked closes its own: it may outlive one that died while it
+held the lock, which would then be held until it ends.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import contextlib
 import os
 import threading
 import time
+import weakref
 from typing import TYPE_CHECKING, Final
 
 from filelock import lock_descriptor, unlock_descriptor
@@ -50,6 +52,7 @@ class RecordLock:
         # The kernel's lock belongs to the descriptor: two threads would both hold it.
         self._threads = threading.Lock()
         self._descriptor = self._open()
+        _OPEN.add(self)
 
     @contextlib.contextmanager
     def held(self, *, timeout_ns: int | None = None) -> Iterator[None]:
@@ -80,6 +83,17 @@ class RecordLock:
         if self._descriptor >= 0:
             os.close(self._descriptor)
         self._descriptor = CLOSED
+
+    def forget(self) -> None:
+        """Close the descriptor in a forked process, where the lock is not this one's to give up.
+
+        Closing is all: the lock belongs to what both processes have open, and unlocking here
+        would take it from the one that holds it.
+        """
+        descriptor, self._descriptor = self._descriptor, CLOSED
+        if descriptor >= 0:
+            with contextlib.suppress(OSError):  # another thread was just closing it
+                os.close(descriptor)
 
     def _wait_acquired(self, deadline_ns: int) -> None:
         if self._descriptor == LOST:
@@ -133,3 +147,12 @@ class RecordLock:
 
     def _timed_out(self) -> LockTimeout:
         return LockTimeout(f"{self._path} was not free within {self._timeout_ns / 1e6:.0f} ms")
+
+
+def _forget_all() -> None:
+    for lock in list(_OPEN):
+        lock.forget()
+
+
+_OPEN: Final[weakref.WeakSet[RecordLock]] = weakref.WeakSet()
+os.register_at_fork(after_in_child=_forget_all)

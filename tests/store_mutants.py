@@ -305,4 +305,18 @@ STORE_MUTANTS = (
         "    if not force and _reached(there) < _reached(wanted):",
         "test_archive.py::test_what_is_replaced_is_kept",
     ),
+    _mutant(
+        "a forked helper keeps the lock of a holder that dies",
+        "state/record_lock.py",
+        "os.register_at_fork(after_in_child=_forget_all)",
+        "os.register_at_fork(after_in_child=bool)",
+        "test_record_lock.py::test_a_forked_helper_that_outlives_the_holder_holds_nothing",
+    ),
+    _mutant(
+        "a forked helper gives up the lock of its parent",
+        "state/record_lock.py",
+        "just closing it\n                os.close(descriptor)",
+        "just closing it\n                unlock_descriptor(descriptor)",
+        "test_record_lock.py::test_a_forked_helper_does_not_give_up_the_lock_of_its_parent",
+    ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import threading
 from pathlib import Path
 
@@ -121,3 +122,46 @@ def test_a_link_in_the_place_of_the_lock_is_refused(tmp_path: Path) -> None:
     with pytest.raises(HomeUnsuitable):
         RecordLock(tmp_path / "lock", timeout_ns=SHORT_NS)
     assert not (tmp_path / "elsewhere").exists()
+
+
+def forked_helper() -> tuple[int, int]:
+    """Fork a helper that lives until its pipe is closed; return its pid and the pipe's end."""
+    reading, writing = os.pipe()
+    helper = os.fork()
+    if helper == 0:
+        os.close(writing)
+        os.read(reading, 1)
+        os._exit(0)
+    os.close(reading)
+    return helper, writing
+
+
+def end_helper(helper: int, pipe: int) -> None:
+    os.close(pipe)
+    os.waitpid(helper, 0)
+
+
+def test_a_forked_helper_that_outlives_the_holder_holds_nothing(tmp_path: Path) -> None:
+    """An owner was killed inside a commit: nobody could commit until its helper was killed too."""
+    path = tmp_path / "lock"
+    one, two = RecordLock(path, timeout_ns=SHORT_NS), RecordLock(path, timeout_ns=1000 * SHORT_NS)
+    with one.held():
+        helper = forked_helper()
+        one.close()  # as the kernel does when a process dies
+    try:
+        with two.held():
+            pass
+    finally:
+        end_helper(*helper)
+
+
+def test_a_forked_helper_does_not_give_up_the_lock_of_its_parent(tmp_path: Path) -> None:
+    """Unlocked in the child, it would be free in the parent, in the middle of a commit."""
+    path = tmp_path / "lock"
+    one, two = RecordLock(path, timeout_ns=SHORT_NS), RecordLock(path, timeout_ns=SHORT_NS)
+    with one.held():
+        end_helper(*forked_helper())
+        with pytest.raises(LockTimeout), two.held():
+            pass
+    with two.held():
+        pass
