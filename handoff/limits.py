@@ -70,6 +70,9 @@ CONNECTIONS_MAX: Final = 64
 CONNECTIONS_FOR_WORKERS: Final = 16  # of them; no crowd of clients keeps a worker out
 IDLE_S_MAX: Final = 10.0  # for a peer to greet, subscribe or ask, if its place is wanted
 
+HELPERS_KILL_S: Final = 5.0  # for what a worker left behind to end by itself
+HELPERS_LOOK_S: Final = 0.1
+
 LOGS_OF_A_CHILD_MAX: Final = 20  # files; the oldest go when another is begun
 LOG_BYTES_MAX: Final = 10_000_000  # of one file, seen at a program that prints 20 MB a second
 LOG_BYTES_CUT: Final = 4_000_000  # cut from here on: it goes on growing until the next look

@@ -83,13 +83,14 @@ def start_ticks(pid: int) -> int | None:
 
     A zombie counts as gone: it can do nothing any more.
     """
-    fields = _stat_fields(pid)
+    fields = stat_fields(pid)
     if fields is None or fields[_STATE_FIELD] in ("Z", "X"):
         return None
     return int(fields[_START_TICKS_FIELD])
 
 
-def _stat_fields(pid: int) -> list[str] | None:
+def stat_fields(pid: int) -> list[str] | None:
+    """Return the words of `/proc/pid/stat` after the command name; None if it is gone."""
     try:
         text = LightPath(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
@@ -152,13 +153,18 @@ class Watched:
         poll.register(self.pidfd, select.POLLIN)
         return bool(poll.poll(timeout_s * 1000))
 
-    def reap(self) -> Exit | None:
-        """Return how a child ended, or None if it is not our child or still lives."""
+    def reap(self, *, leave: bool = False) -> Exit | None:
+        """Return how a child ended, or None if it is not our child or still lives.
+
+        Args:
+            leave: Leave it as it is: its pid stays its own until it is reaped.
+        """
+        flags = os.WEXITED | os.WNOHANG | (os.WNOWAIT if leave else 0)
         try:
             if self.pidfd is not None:
-                result = os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED | os.WNOHANG)
+                result = os.waitid(os.P_PIDFD, self.pidfd, flags)
             else:
-                result = os.waitid(os.P_PID, self.identity.pid, os.WEXITED | os.WNOHANG)
+                result = os.waitid(os.P_PID, self.identity.pid, flags)
         except ChildProcessError:
             return None
         if result is None:

@@ -369,4 +369,25 @@ SHELL_MUTANTS = (
         "given_up(record.outbox) if not reason else await",
         "test_cycle_given_up.py::test_a_decided_cycle_is_given_up_without_a_call_of_the_application",
     ),
+    _mutant(
+        "what a worker left behind is asked to end and never killed",
+        "handoff/launcher/burials.py",
+        "number = KILL if self.kills else TERM",
+        "number = TERM",
+        "test_burials.py::test_a_helper_that_does_not_end_is_killed_before_its_worker_is_reaped",
+    ),
+    _mutant(
+        "a worker is reaped while its helpers live",
+        "handoff/launcher/burials.py",
+        "        self.members = members_left(self.leader.identity)\n",
+        "        self.members = members_left(self.leader.identity)\n        self.leader.reap()\n",
+        "test_burials.py::test_a_helper_that_does_not_end_is_killed_before_its_worker_is_reaped",
+    ),
+    _mutant(
+        "whoever has the number of a session is of it, whenever it began",
+        "handoff/sessions.py",
+        "start_ticks(identity.pid) == identity.start_ticks >= leader.start_ticks",
+        "start_ticks(identity.pid) == identity.start_ticks",
+        "test_burials.py::test_whoever_began_before_the_leader_is_none_of_its_session",
+    ),
 )

@@ -13,6 +13,7 @@ import selectors
 import time
 
 from handoff.launcher.adoption import is_named, why_not
+from handoff.launcher.burials import Burials
 from handoff.launcher.child_logs import ChildLogs, cut
 from handoff.launcher.engine_config import write_json
 from handoff.launcher.supervision import Role
@@ -105,6 +106,7 @@ class Children:
         self._file = home / "run" / RECORDED
         self._numbered = 0
         self._logs = ChildLogs(home / "logs")
+        self._burials = Burials()
         _prune_logs(home / "logs")
 
     def __iter__(self) -> Iterator[Running]:
@@ -219,16 +221,38 @@ class Children:
         for running in self:
             if not running.watched.gone():
                 continue
-            how = running.watched.reap()
+            is_worker = running.child.role in (Role.STANDBY, Role.CANDIDATE)
+            how = running.watched.reap(leave=is_worker)
             if running.watched.pidfd is not None:
                 self._selector.unregister(running.watched)
-            running.watched.close()
+            if is_worker:
+                self._burials.begin(running.watched, time.monotonic())
+            else:
+                running.watched.close()
             cut(running.log)
             del self._table[running.child.name]
             ended.append((running, how))
         if ended:
             self.write_down()
         return ended
+
+    def bury(self) -> None:
+        """Go on with ending what workers left behind."""
+        self._burials.go_on(time.monotonic())
+
+    def next_burial_s(self) -> float | None:
+        """Return when to go on with it; None where nothing is left."""
+        return self._burials.next_look_s(time.monotonic())
+
+    def is_unreaped(self, pid: int) -> bool:
+        """Tell whether a pid is that of a child that is this object's to reap."""
+        return self.by_pid(pid) is not None or self._burials.is_leader(pid)
+
+    def finish_burials(self) -> None:
+        """End all that workers left behind before this process ends."""
+        while self.next_burial_s() is not None:  # bounded: each is killed, or given up
+            self._burials.wait()
+            self.bury()
 
     def drain(self, running: Running) -> None:
         """Ask a child to leave; it counts from now."""

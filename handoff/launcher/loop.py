@@ -125,6 +125,7 @@ class Launcher:
             self._wait()
             self._bury()
         self._connections.close()
+        self._children.finish_burials()
         self._log.write(LogEvent.LAUNCHER_STOPPED)
         for lock in self._locks.values():
             os.close(lock)
@@ -138,6 +139,7 @@ class Launcher:
         now_s = time.monotonic()
         times = [wake_at_s(self._situation()), self._companions.next_start_s()]
         times += [now_s + TICK_S_MAX, self._children.look_at_logs(now_s)]
+        times.append(self._children.next_burial_s())
         wake_s = min(each for each in times if each is not None)
         for key, _ in self._selector.select(max(wake_s - now_s, 0.0)):
             match key.data:
@@ -238,7 +240,8 @@ class Launcher:
                 tail=running.tail(),
             )
             self._after_exit(running, how)
-        reap_strangers(lambda pid: self._children.by_pid(pid) is not None)
+        self._children.bury()
+        reap_strangers(self._children.is_unreaped)
 
     def _hear_last_words(self) -> None:
         """Hear what children said before they ended: it tells whether somebody wanted that."""
