@@ -70,6 +70,7 @@ CONNECTIONS_MAX: Final = 64
 CONNECTIONS_FOR_WORKERS: Final = 16  # of them; no crowd of clients keeps a worker out
 IDLE_S_MAX: Final = 10.0  # for a peer to greet, subscribe or ask, if its place is wanted
 
+ADOPTED_GRACE_S: Final = 2.0  # for an adopted owner to say when it is due; it says hello at once
 HELPERS_KILL_S: Final = 5.0  # for what a worker left behind to end by itself
 HELPERS_LOOK_S: Final = 0.1
 

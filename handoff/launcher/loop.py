@@ -350,12 +350,13 @@ class Launcher:
             case Kind.TOOK.value | Kind.SEIZED.value:
                 self._own(running)
                 # A release may hang in its very first cycle.
-                self._children.update(running, overdue_s=_due_s(message))
+                self._due(running, message)
             case Kind.SETTLED.value:
                 self._workforce.settled()
-                self._children.update(running, owner=True, warm=True, overdue_s=_due_s(message))
+                self._children.update(running, owner=True, warm=True)
+                self._due(running, message)
             case Kind.DUE.value if running.child.owner:
-                self._children.update(running, overdue_s=_due_s(message))
+                self._due(running, message)
             case Kind.LOST.value:
                 self._children.update(running, owner=False, overdue_s=None)
             case Kind.YIELDING.value:
@@ -383,13 +384,17 @@ class Launcher:
         with contextlib.suppress(ValueError):  # a kind of a newer engine
             self._connections.broadcast(Kind(kind), **members)
 
+    def _due(self, running: Running, message: Message) -> None:
+        """Note when an owner's next cycle is overdue, also for a launcher after this one."""
+        self._children.update(running, overdue_s=_due_s(message))
+        self._children.write_down()
+
     def _own(self, running: Running) -> None:
         self._workforce.owned()
         for other in self._children:
             if other.child.owner:
                 self._children.update(other, owner=False, overdue_s=None)
         self._children.update(running, owner=True, warm=True, role=Role.STANDBY)
-        self._children.write_down()
 
     # --- signals -------------------------------------------------------------------
 

@@ -79,7 +79,10 @@ class Workforce:
             self._adopt_owner(owner, *looked)
 
     def _adopt_owner(self, owner: dict[str, Any], identity: Identity, found: Judgement) -> None:
-        if found.is_dead or self._children.by_pid(identity.pid) is not None:
+        known = self._children.by_pid(identity.pid)
+        if known is not None:
+            self._note_owner(known)
+        if found.is_dead or known is not None:
             return
         if found.verdict is not Verdict.HERE:
             name = owner["worker"]
@@ -90,6 +93,13 @@ class Workforce:
         child = child._replace(started_s=time.monotonic())
         if self._children.adopt(child, identity) is not None:
             self._log.write(LogEvent.CHILD_ADOPTED, child=name)
+
+    def _note_owner(self, running: Running) -> None:
+        """Note that the record names a child as the owner, whatever was written down of it."""
+        for other in self._children:
+            if other is not running and other.child.owner:
+                self._children.update(other, owner=False, overdue_s=None)
+        self._children.update(running, owner=True, role=Role.STANDBY)
 
     def start_standby(
         self, config: EngineConfig, reason: str, *, owner_hangs: bool, beside_owner: bool

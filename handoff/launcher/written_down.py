@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import json
 import os
+import time
 
 from handoff import wire
-from handoff.launcher.supervision import Child, Role
+from handoff.boot_clock import boot_ns
+from handoff.launcher.supervision import Child, Role, due_s
 from handoff.light_typing import TYPE_CHECKING, Any, Final, NamedTuple
+from handoff.limits import ADOPTED_GRACE_S, NS
 from handoff.processes import Identity, boot_id, pid_namespace
 
 if TYPE_CHECKING:
@@ -42,8 +45,16 @@ class Written(NamedTuple):
 def to_plain(
     child: Child, identity: Identity, argv: Sequence[str], attempts_left: int
 ) -> dict[str, Any]:
-    """Return what is written down of one child."""
-    return {
+    """Return what is written down of one child.
+
+    Of an owner it is when its next cycle is overdue, on the boot clock: one that hangs while
+    there is no launcher tells the next one nothing.
+    """
+    plain: dict[str, Any] = {"owner": True} if child.owner else {}
+    if child.owner and child.overdue_s is not None:
+        overdue_boot_s = child.overdue_s - time.monotonic() + boot_ns() / NS
+        plain["overdue_boot_ms"] = overdue_boot_s * 1000
+    return plain | {
         "name": child.name,
         "role": child.role.value,
         "release": child.release,
@@ -88,7 +99,21 @@ def from_plain(plain: Any, *, now_s: float) -> Written | None:  # noqa: ANN401 -
         deploy_id=plain.get("deploy", ""),
         started_s=now_s,
     )
+    child = _as_owner(child, plain, now_s)
     return Written(child, identity, tuple(plain.get("argv", ())), plain.get("attempts_left", 0))
+
+
+def _as_owner(child: Child, plain: dict[str, Any], now_s: float) -> Child:
+    """Return a child with what is written of its ownership.
+
+    It may have run many cycles since that was written, so it gets a moment to say so.
+    """
+    if plain.get("owner") is not True or child.role is not Role.STANDBY:
+        return child
+    told_s = due_s(plain, now_s=now_s, boot_s=boot_ns() / NS, wall_s=0.0)
+    if told_s is None:
+        return child._replace(owner=True)
+    return child._replace(owner=True, warm=True, overdue_s=max(told_s, now_s + ADOPTED_GRACE_S))
 
 
 def is_adoptable(pid: int) -> bool:

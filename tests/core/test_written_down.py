@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from handoff.launcher.newest_line import as_record
 from handoff.launcher.supervision import Child, Role
 from handoff.launcher.written_down import from_plain, read_written, to_plain
+from handoff.limits import ADOPTED_GRACE_S
 from handoff.processes import Identity, boot_id, pid_namespace
 
 if TYPE_CHECKING:
@@ -64,6 +66,29 @@ def test_an_entry_that_names_no_child_of_ours_is_passed_over(name: str, value: o
 def test_an_entry_without_what_names_a_child_is_passed_over(name: str) -> None:
     plain = {key: value for key, value in PLAIN.items() if key != name}
     assert from_plain(plain, now_s=NOW_S) is None
+
+
+def test_who_owned_comes_back_with_when_it_is_overdue() -> None:
+    """Forgotten, an owner that hangs was waited for as for one that gets warm: two minutes."""
+    now_s = time.monotonic()
+    owner = CHILD._replace(owner=True, warm=True, overdue_s=now_s + 500.0)
+    plain = json.loads(json.dumps(to_plain(owner, ME, (), 0)))
+    written = from_plain(plain, now_s=now_s)
+    assert written is not None
+    assert (written.child.owner, written.child.warm) == (True, True)
+    assert written.child.overdue_s == pytest.approx(owner.overdue_s, abs=60.0)
+    candidate = from_plain(plain | {"role": Role.CANDIDATE.value}, now_s=now_s)
+    assert candidate is not None
+    assert not candidate.child.owner
+
+
+def test_an_owner_that_is_overdue_already_gets_a_moment_to_say_otherwise() -> None:
+    """It may have run a hundred cycles since that was written; its hello comes at once."""
+    now_s = time.monotonic()
+    owner = CHILD._replace(owner=True, overdue_s=now_s - 500.0)
+    written = from_plain(to_plain(owner, ME, (), 0), now_s=now_s)
+    assert written is not None
+    assert written.child.overdue_s == now_s + ADOPTED_GRACE_S
 
 
 def test_what_a_newer_launcher_says_besides_is_ignored() -> None:

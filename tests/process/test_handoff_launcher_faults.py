@@ -253,3 +253,19 @@ def test_each_worker_has_a_log_of_its_own_also_after_the_launcher_replaced_itsel
             pids = {json.loads(line)["pid"] for line in lines}
             assert len(pids) <= 1, path
         verify_nothing_lost(hurt)
+
+
+def test_an_owner_that_was_stopped_before_its_launcher_came_is_overdue_for_it_too(
+    tmp_path: Path,
+) -> None:
+    """Two minutes passed without an owner: the new launcher took it for one that gets warm."""
+    with Hurt(tmp_path) as hurt:
+        tree = hurt.release("v0")
+        hurt.start(tree, ENTRY)
+        hurt.wait_cycles(2)
+        old = hurt.the_owner()
+        send(old, signal.SIGSTOP)
+        hurt.kill_launcher()
+        hurt.launcher = hurt.run(tree, ENTRY)
+        hurt.wait_other_owner(old)
+        verify_nothing_lost(hurt)
