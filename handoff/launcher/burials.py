@@ -1,7 +1,7 @@
 """Ending what a worker left behind: TERM, and KILL a while later, before its leader is reaped.
 
 Owns the workers that are gone and whose helpers are not. A helper that was forked goes on with a
-copy of all that its worker had: it trades, answers, holds files. As long as the leader is not
+copy of all that its worker had: it answers, sends, holds files. As long as the leader is not
 reaped, the number of its session is nobody else's. Standard library only.
 """
 
