@@ -19,10 +19,12 @@ from state.errors import JournalBroken, RecordDamaged
 from state.journal_reader import read_lines, segments, verify_chain
 from state.local_store import LocalStore
 from state.record import Phase
-from state.record_file import RECORD, read_generation
+from state.record_file import PREVIOUS, RECORD, read_generation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from state.record import Record
 
 SETTLED_S_MAX: Final = 60.0
 UNNOTICED: Final = "the damage was not noticed"
@@ -57,6 +59,18 @@ def record_cut(scene: Scene) -> str:
     return _repaired(scene, lambda data: data[: len(data) // 2])
 
 
+def record_put_back(scene: Scene) -> str:
+    """Put the generation before the record in its place."""
+    with _copy(scene) as copy:
+        path = copy.home / "state" / RECORD
+        older = path.with_name(PREVIOUS)
+        require("there is no generation before the record", holds=older.exists())
+        path.write_bytes(older.read_bytes())
+        require(UNNOTICED, holds=read_generation(path).digest != copy.digest)
+        _mend(copy, read_generation(path).record)
+        return f"noticed; brought forward to cycle {copy.cycle}, digest as before"
+
+
 def journal_cut(scene: Scene) -> str:
     """Remove the journal's newest line."""
     with _copy(scene) as copy:
@@ -86,20 +100,26 @@ def _repaired(scene: Scene, damage: Callable[[bytes], bytes]) -> str:
         record = read_generation(path).record
         path.write_bytes(damage(path.read_bytes()))
         require(UNNOTICED, holds=_is_damaged(path))
-        store = LocalStore(
-            path.parent,
-            app=record.app,
-            timeline=record.timeline,
-            now_ns=now_ns,
-            force_filesystem=True,  # a copy may be where state may not
-        )
-        try:
-            store.read()
-        finally:
-            store.close()
-        same = read_generation(path).digest == copy.digest
-        require("it was repaired to another record", holds=same)
+        _mend(copy, record)
         return f"noticed; cycle {copy.cycle} repaired from the journal, digest as before"
+
+
+def _mend(copy: Copy, record: Record) -> None:
+    """Read the copy as a start does, and see that its record is the one that was copied."""
+    place = copy.home / "state"
+    store = LocalStore(
+        place,
+        app=record.app,
+        timeline=record.timeline,
+        now_ns=now_ns,
+        force_filesystem=True,  # a copy may be where state may not
+    )
+    try:
+        store.read()
+    finally:
+        store.close()
+    same = read_generation(place / RECORD).digest == copy.digest
+    require("it was repaired to another record", holds=same)
 
 
 def _is_damaged(path: Path) -> bool:

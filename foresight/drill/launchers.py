@@ -7,6 +7,10 @@ init system is faster, its launcher is taken as well.
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from foresight.drill.faults import PERIODS_AFTER
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
     from foresight.drill.instance import Instance
     from handoff.processes import Identity
 
+COPY_S_MAX: Final = 30.0  # a launcher that is refused ends within a second
 REPLACE_S_MAX: Final = 30.0  # its own trial run is bounded by 10
 
 
@@ -66,6 +71,30 @@ def second(scene: Scene) -> str:
     require(f"exit code {said.code}: {first}", holds=said.code == ExitCode.ANOTHER)
     require("another launcher is in charge", holds=scene.instance.launcher() == launcher)
     return f"refused, exit code {said.code}"
+
+
+def copied(scene: Scene) -> str:
+    """Copy the home as `cp -a` does, and start a launcher in the copy."""
+    instance = scene.instance
+    workers = set(instance.workers())
+    with tempfile.TemporaryDirectory(prefix="foresight-drill-") as place:
+        copy = Path(place) / "home"
+        copying = ["cp", "-a", str(instance.home), str(copy)]
+        subprocess.run(copying, check=False, capture_output=True)  # noqa: S603 - a socket stays
+        command = [sys.executable, "-I", "-m", "handoff", "launcher", "--home", str(copy)]
+        try:
+            said = subprocess.run(  # noqa: S603 - our own words
+                command, check=False, capture_output=True, text=True, timeout=COPY_S_MAX
+            )
+        except subprocess.TimeoutExpired:
+            require("a launcher runs in the copy", holds=False)
+            raise
+        words = said.stderr.strip().partition("\n")[0]
+        require(f"exit code {said.returncode}: {words}", holds=said.returncode == ExitCode.FAILED)
+        both = str(copy) in said.stderr and str(instance.home) in said.stderr
+        require(f"both homes are named, not: {words}", holds=both)
+    _require_same_workers(instance, workers)
+    return f"refused with both paths, exit code {said.returncode}; no worker touched"
 
 
 def abort_nothing(scene: Scene) -> str:
