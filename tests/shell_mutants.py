@@ -182,6 +182,21 @@ SHELL_MUTANTS = (
         "test_worker_overdue.py::test_an_owner_has_the_whole_limit_after_a_suspension",
     ),
     _mutant(
+        "a release that is its own way back leaves a cycle to it",
+        "handoff/worker/follower.py",
+        "        if previous is None or previous.release == me.release:",
+        "        if previous is None:",
+        "test_worker_returns.py::test_a_cycle_that_kills_in_a_bake_is_left_to_the_way_back_only_if"
+        "_that_is_another_release[r2]",
+    ),
+    _mutant(
+        "the standby in a bake is of the release that bakes",
+        "handoff/launcher/restart_policy.py",
+        "        if beside_owner and failed_starts < FAILED_STARTS_MAX:",
+        "        if beside_owner and failed_starts < 0:",
+        "test_restart_policy.py::test_the_standby_of_a_bake_is_its_way_back",
+    ),
+    _mutant(
         "a candidate takes unapproved",
         "handoff/worker/follower.py",
         "        if self._bake is None:\n            return False\n        return record",

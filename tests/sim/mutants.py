@@ -26,6 +26,7 @@ TRANSITIONS: Final = "state/transitions.py"
 BELIEF: Final = "handoff/believed_clock.py"
 REQUIREMENTS: Final = "state/requirements.py"
 OUTBOX: Final = "state/outbox.py"
+ATTEMPTS: Final = "state/attempts.py"
 FOLLOWER: Final = "handoff/worker/follower.py"
 REQUESTS: Final = "handoff/worker/requests.py"
 LANES: Final = "handoff/worker/lanes.py"
@@ -271,6 +272,12 @@ MUTANTS: Final = (
                 "return asked and",
             ),
         ),
+    ),
+    _one(
+        "a cycle that kills its owners is tried for ever",
+        ATTEMPTS,
+        "    return record.progress.attempts >= ATTEMPTS_MAX",
+        "    return record.progress.attempts > ATTEMPTS_MAX",
     ),
     _one(
         "a release slower than its period is never bad",
