@@ -19,7 +19,8 @@ from handoff.release_files import Manifest, read_manifest
 from handoff.replay.repair import header_in
 from handoff.rollout.driver import Driver, Watcher
 from handoff.rollout.launcher_client import LauncherClient
-from handoff.tree_snapshot import snapshot_tree
+from handoff.rollout.table import Phase
+from handoff.tree_snapshot import prune_snapshots, snapshot_tree
 from handoff.wire import Kind
 from handoff.worker.hosts import MOVED, VOLUME, LocalHosts, refuse_doubtful
 from state.atomic_file import SystemFiles, make_directory
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from handoff.rollout.events import Event
-    from handoff.rollout.table import Deploy, Phase
+    from handoff.rollout.table import Deploy
     from handoff.wish import Wish
     from state.record import Record, WorkerId
 
@@ -199,7 +200,17 @@ def replace(
         wish=wish,
         watcher=Watcher(moved=moved),
     )
-    return driver.run()
+    deploy = driver.run()
+    if deploy.phase is Phase.PERMANENT:
+        prune_snapshots(home, _releases_in_use(home))
+    return deploy
+
+
+def _releases_in_use(home: Path) -> set[str]:
+    """Return the first release, and whatever the record names: it may be started again."""
+    held = read_only_snapshot(home / "state").ownership
+    workers = (held.owner, held.last_owner, held.previous)
+    return {read_engine_config(home).first_release, *(each.release for each in workers if each)}
 
 
 def _snapshot(home: Path, tree: Path, entry: str) -> Manifest:

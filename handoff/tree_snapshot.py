@@ -10,14 +10,25 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from handoff.errors import ReleaseUnusable
-from handoff.release_files import Manifest, read_manifest, release_directory, write_manifest
+from handoff.release_files import (
+    MANIFEST,
+    Manifest,
+    read_manifest,
+    release_directory,
+    write_manifest,
+)
 from state.atomic_file import SystemFiles, sync
 
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
 _FILES: Final = SystemFiles()
+PREFIX: Final = "tree-"  # of a snapshot's id
 IGNORED: Final = frozenset({".git", ".venv", "__pycache__", ".mypy_cache", ".ruff_cache"})
+SNAPSHOTS_KEPT: Final = 3  # the newest ones, besides those that are named by somebody
 REASONS_MAX: Final = 3  # of what cannot be copied; the rest is seen once these are dealt with
 
 
@@ -51,6 +62,23 @@ def snapshot_tree(home: Path, source: Path, entry: str) -> Manifest:
         shutil.rmtree(fresh, ignore_errors=True)
 
 
+def prune_snapshots(home: Path, in_use: Collection[str]) -> list[str]:
+    """Remove snapshots that nobody goes back to; return their ids.
+
+    Args:
+        home: The state directory.
+        in_use: Releases that stay however old they are: those that run, and the way back.
+    """
+    found = [path for path in (home / "releases").glob(f"{PREFIX}*") if not path.is_symlink()]
+    found.sort(key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    removed = [path for path in found[SNAPSHOTS_KEPT:] if path.name not in in_use]
+    for path in removed:
+        # The manifest first: whatever happens, half a release is not taken for one.
+        (path / MANIFEST).unlink(missing_ok=True)
+        shutil.rmtree(path)
+    return [path.name for path in removed]
+
+
 def _copied(source: Path, tree: Path) -> Path:
     """Copy a directory, what links lead to included; return the copy."""
     _refuse_circles(source)
@@ -78,7 +106,7 @@ def _refuse_circles(source: Path) -> None:
 
 def _in_place(home: Path, fresh: Path, entry: str, digest: str) -> Manifest:
     """Make a release of a copy: what has the name of a digest is what the digest is of."""
-    release = f"tree-{digest}"
+    release = f"{PREFIX}{digest}"
     target = release_directory(home, release)
     manifest = Manifest(
         release=release,
@@ -88,6 +116,7 @@ def _in_place(home: Path, fresh: Path, entry: str, digest: str) -> Manifest:
         paths=(str(target / "tree"), str(Path(__file__).resolve().parents[1])),
     )
     if _is_there(home, manifest):
+        os.utime(target)  # it counts as new again
         return manifest
     shutil.rmtree(target, ignore_errors=True)
     fresh.rename(target)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from handoff.cadence import every
 from handoff.limits import CLOCK_AGREE_NS, NS, SYNCHRONISE_NS_MAX
 from handoff.wire import Kind
+from handoff.worker.life import Leaving
 from tests.engine_world import FIRST, PERIOD_S, Application, schedule
 from tests.worker_world import Process, World, told
 
@@ -121,6 +123,28 @@ def test_after_a_suspension_nothing_waits() -> None:
     world = told(story)
     assert [line.cycle for line in world.lines("miss")] == list(range(NEXT + 2, NEXT + 10))
     assert world.killed == []
+
+
+def test_an_owner_that_catches_up_without_a_pause_hears_that_it_shall_leave() -> None:
+    """Nothing in its cycles waits: the signal came between two of them and was never looked at."""
+
+    async def story(world: World) -> None:
+        a = world.start("a")
+        await world.settled(NEXT)
+        asked: list[int] = []
+
+        def deciding(cycle: Cycle, _: object) -> None:
+            if cycle.number == NEXT + 3:
+                asked.append(cycle.number)
+                asyncio.get_running_loop().call_soon(a.worker.drain)
+
+        a.app.deciding = deciding
+        world.clock.suspend(100 * PERIOD_S * NS)
+        assert await a.left() is Leaving.DRAINED
+        assert asked
+        assert world.done() < NEXT + 10
+
+    told(story)
 
 
 def test_cycles_are_given_up_one_by_one_and_the_clock_is_read_before_each() -> None:
