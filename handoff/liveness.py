@@ -148,14 +148,14 @@ def _same_namespace(inode: int, seen: Seen, word: Word) -> Judgement:
 
 def _without_inode(told: Side, here: Side, seen: Seen) -> Judgement:
     """Judge as the release before this one does, but for the name of the host."""
-    if told.boot_id != here.boot_id or seen.lock is Lock.FREE:
+    if _another_boot(told, here) or seen.lock is Lock.FREE:
         return Judgement(Verdict.DEAD)
     # Nobody of that release can be said to be of another home.
     return Judgement(Verdict.UNSEEN, seen.lock.value)
 
 
 def _by_lock(told: Side, here: Side, seen: Seen) -> Judgement:
-    other_boot = told.boot_id != here.boot_id
+    other_boot = _another_boot(told, here)
     known = bool(told.machine and here.machine)
     # One boot is one machine, whatever its containers are given for an id.
     if known and other_boot and told.machine != here.machine:
@@ -168,3 +168,8 @@ def _by_lock(told: Side, here: Side, seen: Seen) -> Judgement:
         return Judgement(Verdict.MOVED, _EARLIER)
     reason = "locks prove little on a network file system" if seen.network else seen.lock.value
     return Judgement(Verdict.UNPROVEN, reason)
+
+
+def _another_boot(told: Side, here: Side) -> bool:
+    # A side that cannot see its boot id (a unit with ProcSubset=pid) may be of any boot.
+    return bool(told.boot_id and here.boot_id) and told.boot_id != here.boot_id

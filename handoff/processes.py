@@ -73,15 +73,16 @@ def pid_namespace() -> str:
 
 
 def identity_of(pid: int) -> Identity | None:
-    """Return the identity of a living process of this host, or None if it is gone."""
+    """Return the identity of a process of this host; None if it is gone or cannot be seen."""
     ticks = start_ticks(pid)
     return None if ticks is None else Identity(pid, ticks, boot_id(), pid_namespace())
 
 
 def start_ticks(pid: int) -> int | None:
-    """Return when a process started, in clock ticks since boot; None if it is gone.
+    """Return when a process started, in clock ticks since boot; None if `/proc` does not show it.
 
-    A zombie counts as gone: it can do nothing any more.
+    That is no proof that it is gone: `/proc` may hide who lives (`hidepid`, a container's mask).
+    `watch` and `proven_dead` tell the two apart. A zombie is not shown: it can do nothing any more.
     """
     fields = stat_fields(pid)
     if fields is None or fields[_STATE_FIELD] in ("Z", "X"):
@@ -95,7 +96,7 @@ def stat_fields(pid: int) -> list[str] | None:
         text = LightPath(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         return _stat_fields_elsewhere(pid)
-    except ProcessLookupError:
+    except (ProcessLookupError, PermissionError):
         return None
     # The command name may hold spaces and parentheses; the last one closes it.
     return text.rpartition(")")[2].split()
@@ -184,7 +185,8 @@ def watch(identity: Identity) -> Watched | None:
     """Watch a process of this host; return None if it is proven gone.
 
     The descriptor is opened first and the start ticks are compared afterwards: it then
-    belongs to the process with these ticks and to no later one.
+    belongs to the process with these ticks and to no later one. Where `/proc` shows nothing of
+    a pid, the descriptor is asked after that look: a zombie is gone, anybody else is not.
     """
     if identity.boot_id != boot_id() or identity.pid_namespace != pid_namespace():
         # Another boot is proof of death; another namespace or host proves nothing.
@@ -207,7 +209,8 @@ def watch(identity: Identity) -> Watched | None:
 
 
 def _other_boot(identity: Identity) -> bool:
-    return bool(identity.boot_id) and identity.boot_id != boot_id()
+    here = boot_id()  # empty where `/proc/sys` is hidden, which says nothing about anybody
+    return bool(identity.boot_id) and bool(here) and identity.boot_id != here
 
 
 def proven_dead(identity: Identity) -> bool:

@@ -51,6 +51,27 @@ SHELL_MUTANTS = (
         "test_liveness.py::test_what_cannot_be_seen_is_not_dead",
     ),
     _mutant(
+        "a boot id that cannot be seen is another boot",
+        "handoff/liveness.py",
+        "return bool(told.boot_id and here.boot_id) and told.boot_id != here.boot_id",
+        "return told.boot_id != here.boot_id",
+        "test_liveness.py::test_a_boot_id_that_cannot_be_seen_is_not_another_boot",
+    ),
+    _mutant(
+        "a process that proc hides is gone",
+        "handoff/processes.py",
+        "hidden = ticks is None and pidfd is not None and not watched.gone()",
+        "hidden = False",
+        "test_hidden_pids.py::test_a_pid_of_which_nothing_is_shown_lives_until_its_descriptor_says",
+    ),
+    _mutant(
+        "a process that proc forbids is an error",
+        "handoff/processes.py",
+        "    except (ProcessLookupError, PermissionError):\n        return None\n    # The command",
+        "    except ProcessLookupError:\n        return None\n    # The command",
+        "test_hidden_pids.py::test_a_pid_of_which_nothing_is_shown_lives_until_its_descriptor_says",
+    ),
+    _mutant(
         "any lock of that name is this home's",
         "handoff/life_signs.py",
         "if own is not None and (own.st_dev, own.st_ino) == (opened.st_dev, opened.st_ino):",

@@ -112,3 +112,13 @@ def test_what_the_release_before_wrote_is_judged_as_it_judges() -> None:
     assert former(OTHER_BOOT, Seen()) is Verdict.DEAD
     assert former(OTHER_NAMESPACE, Seen(lock=FREE)) is Verdict.DEAD
     assert former(OTHER_NAMESPACE, Seen(lock=OTHER)) is Verdict.UNSEEN
+
+
+def test_a_boot_id_that_cannot_be_seen_is_not_another_boot() -> None:
+    """A unit with `ProcSubset=pid` hides it: the owner that ran before it lives all the same."""
+    unseen = HERE._replace(boot_id="")
+    for told, here in ((HERE, unseen), (unseen, HERE)):
+        assert verdict(told, Seen(lock=HELD), here=here) is Verdict.UNSEEN
+        assert verdict(told, Seen(lock=MISSING), here=here) is Verdict.UNPROVEN
+        assert verdict(told, Seen(lock=HELD), here=here, inode=0) is Verdict.UNSEEN
+        assert verdict(told, Seen(lock=FREE), here=here) is Verdict.DEAD

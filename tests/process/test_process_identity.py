@@ -73,3 +73,15 @@ def test_when_a_process_began_is_told_by_no_clock_that_can_be_set() -> None:
     booted_s = time.clock_gettime(time.CLOCK_BOOTTIME)
     age_s = booted_s - me.start_ticks / os.sysconf("SC_CLK_TCK")
     assert 0 <= age_s < booted_s
+
+
+def test_whoever_cannot_see_the_boot_id_takes_nobody_for_dead(
+    child: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where `/proc/sys` is hidden there is no boot id to compare, and every process seemed dead."""
+    living = identity(child)
+    monkeypatch.setattr("handoff.processes.boot_id", str)
+    assert not proven_dead(living)
+    watched = watch(living)
+    assert watched is not None
+    watched.close()
