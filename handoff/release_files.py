@@ -21,6 +21,8 @@ MANIFEST: Final = "release.json"
 MANIFEST_FORMAT: Final = 1
 ENVIRONMENTS: Final = "environments"  # in a home, by their hash
 SITE_PACKAGES: Final = "site-packages"
+ID_LETTERS_MAX: Final = 100
+_ID_LETTERS: Final = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
 
 
 class Manifest(NamedTuple):
@@ -59,8 +61,24 @@ class Manifest(NamedTuple):
         return {"PYTHONPATH": os.pathsep.join(self.paths)} if self.paths else {}
 
 
+def is_release_id(text: object) -> bool:
+    """Tell whether this names a release: a plain name, never a path or a hidden file."""
+    if not isinstance(text, str) or not 0 < len(text) <= ID_LETTERS_MAX:
+        return False
+    return not text.startswith(".") and not text.strip(_ID_LETTERS)
+
+
 def release_directory(home: Path, release: str) -> Path:
-    """Return where a release lives under a home directory."""
+    """Return where a release lives under a home directory.
+
+    A record, a manifest or a request may come from elsewhere: what they call a release is run.
+
+    Raises:
+        ReleaseUnusable: This is no name of a release.
+    """
+    if not is_release_id(release):
+        message = f"{release!r} is no name of a release"
+        raise ReleaseUnusable(message)
     return home / "releases" / release
 
 
@@ -79,6 +97,9 @@ def read_manifest(home: Path, release: str) -> Manifest:
     except (OSError, ValueError) as error:
         message = f"{path}: {error}"
         raise ReleaseUnusable(message) from error
+    if not isinstance(fields, dict) or fields.get("release", release) != release:
+        message = f"{path} is not the manifest of {release}"
+        raise ReleaseUnusable(message)
     if fields.get("format", 0) > MANIFEST_FORMAT:
         message = f"{path} has format {fields['format']}, newer than this launcher"
         raise ReleaseUnusable(message)
@@ -88,6 +109,9 @@ def read_manifest(home: Path, release: str) -> Manifest:
     except TypeError as error:
         message = f"{path} is incomplete: {error}"
         raise ReleaseUnusable(message) from error
+    if manifest.environment and not is_release_id(manifest.environment):
+        message = f"{path} names the environment {manifest.environment!r}"
+        raise ReleaseUnusable(message)
     return _found_in(os.fspath(home), manifest)
 
 

@@ -8,9 +8,12 @@ anything is replaced, and what it replaces is kept. Whether a bot runs is the ca
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import io
+import os
 import shutil
+import stat
 import tarfile
 from typing import IO, TYPE_CHECKING, Final
 
@@ -20,6 +23,7 @@ from state.atomic_file import (
     DIRECTORY_MODE,
     FILE_MODE,
     SystemFiles,
+    create,
     discard,
     make_directory,
     replace_file,
@@ -35,7 +39,7 @@ from state.errors import (
     WriteFailed,
 )
 from state.journal import Journal, Retention
-from state.journal_reader import segments, verify_chain
+from state.journal_reader import is_segment, segments, verify_chain
 from state.moments import milliseconds, rfc3339
 from state.open_struct import OpenStruct, decode_open, encode_open
 from state.opening import Opening
@@ -59,6 +63,8 @@ REPLACED: Final = "replaced"
 FRESH: Final = ".restore"
 LOCK: Final = "record.lock"
 LOCK_TIMEOUT_NS: Final = 5_000_000_000  # as for any commit
+MEMBERS_MAX: Final = 100_000  # a year of journal has a few thousand
+CONTENTS_BYTES_MAX: Final = 64 << 20
 _BLOCK_BYTES: Final = 1 << 20
 _FILES: Final = SystemFiles()
 
@@ -124,9 +130,9 @@ def export_state(home: Path, target: Path, *, now_ns: int) -> Contents:
     with contextlib.ExitStack() as stack:
         try:
             data, sources = _one_moment(home, stack)
+            descriptor = create(_FILES, beside)
             stack.callback(beside.unlink, missing_ok=True)
-            with beside.open("wb") as out:
-                beside.chmod(FILE_MODE)
+            with open(descriptor, "wb") as out:  # noqa: PTH123 - it is open already
                 contents = _write(out, data, sources, now_ns)
             sync(_FILES, beside)
             _FILES.replace(beside, target)
@@ -187,10 +193,18 @@ def _one_moment(
         _finish_line_ahead(home)
         for path in [*paths, *segments(home / JOURNAL)]:
             with contextlib.suppress(FileNotFoundError):
-                file = stack.enter_context(path.open("rb"))
-                name = path.relative_to(home).as_posix()
-                sources.append((name, file, path.stat().st_size))
+                file = stack.enter_context(_opened(path))
+                found = os.fstat(file.fileno())
+                if not stat.S_ISREG(found.st_mode):
+                    raise WriteFailed(str(path), OSError(errno.EINVAL, "it is no plain file"))
+                sources.append((path.relative_to(home).as_posix(), file, found.st_size))
         return paths[0].read_bytes(), sources
+
+
+def _opened(path: Path) -> IO[bytes]:
+    # A name of ours may have become a link, or a pipe that nobody writes to.
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    return os.fdopen(os.open(path, flags), "rb")
 
 
 def _finish_line_ahead(home: Path) -> None:
@@ -250,38 +264,75 @@ def _info(name: str, size: int, now_ns: int) -> tarfile.TarInfo:
 
 def _unpack(archive: Path, fresh: Path) -> Contents:
     """Lay an archive out in a new directory; return what it says that it holds."""
-    contents: Contents | None = None
-    found: list[Member] = []
     for name in (STATE, JOURNAL):
         (fresh / name).mkdir(mode=DIRECTORY_MODE, parents=True)
     try:
         with archive.open("rb") as file, tarfile.open(fileobj=file, mode="r:") as tar:
-            for info in tar:
-                source = tar.extractfile(info)
-                if source is None:
-                    raise _damaged(archive, f"{info.name} is no file")
-                if info.name == CONTENTS:
-                    document, _ = unseal(source.read(), field="digest_of_contents")
-                    contents = decode_open(document, Contents)
-                else:
-                    found.append(_lay_out(archive, fresh, info.name, source))
+            *infos, last = _members(archive, tar)
+            contents = _contents(archive, tar, last)
+            _refuse_unlisted(archive, infos, contents)
+            _refuse_too_much(archive, fresh, contents)
+            found = tuple(_lay_out(tar, fresh, info) for info in infos)
     except (tarfile.TarError, EOFError, SealBroken, msgspec.DecodeError) as error:
         raise _damaged(archive, str(error)) from error
-    if contents is None:
-        raise _damaged(archive, "it has no list of contents")
-    if contents.format > FORMAT:
-        raise _damaged(archive, f"it has format {contents.format}, this program knows {FORMAT}")
-    if tuple(found) != contents.members:
+    if found != contents.members:
         raise _damaged(archive, "its files are not the ones that were put in")
     return contents
 
 
-def _lay_out(archive: Path, fresh: Path, name: str, source: IO[bytes]) -> Member:
+def _members(archive: Path, tar: tarfile.TarFile) -> list[tarfile.TarInfo]:
+    """Return the headers of an archive, none of which says more than a plain file does."""
+    found: list[tarfile.TarInfo] = []
+    for info in tar:
+        if info.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or info.issparse():
+            raise _damaged(archive, f"{info.name} is no plain file")
+        found.append(info)
+        if len(found) > MEMBERS_MAX:
+            raise _damaged(archive, f"it has more than {MEMBERS_MAX} files")
+    if not found or found[-1].name != CONTENTS:
+        raise _damaged(archive, "it has no list of contents")
+    return found
+
+
+def _contents(archive: Path, tar: tarfile.TarFile, info: tarfile.TarInfo) -> Contents:
+    source = tar.extractfile(info)
+    assert source is not None, "a plain file"
+    if info.size > CONTENTS_BYTES_MAX:
+        raise _damaged(archive, f"its list of contents has {info.size} bytes")
+    document, _ = unseal(source.read(), field="digest_of_contents")
+    contents = decode_open(document, Contents)
+    if contents.format > FORMAT:
+        raise _damaged(archive, f"it has format {contents.format}, this program knows {FORMAT}")
+    return contents
+
+
+def _refuse_unlisted(archive: Path, infos: list[tarfile.TarInfo], contents: Contents) -> None:
+    """Refuse what the list does not name, and names that no export has."""
+    for info in infos:
+        if not _is_exported(info.name):
+            raise _damaged(archive, f"{info.name} does not belong into it")
+    there = [(info.name, info.size) for info in infos]
+    if there != [(member.name, member.size) for member in contents.members]:
+        raise _damaged(archive, "its files are not the ones that were put in")
+
+
+def _is_exported(name: str) -> bool:
     folder, _, leaf = name.partition("/")
-    # Two folders, plain names: a path that leads elsewhere is nobody's export.
-    if folder not in {STATE, JOURNAL} or not leaf or "/" in leaf or leaf in {".", ".."}:
-        raise _damaged(archive, f"{name} does not belong into it")
-    path, digest, size = fresh / folder / leaf, hashlib.sha256(), 0
+    if folder == JOURNAL:
+        return leaf == PRUNED or is_segment(leaf)
+    return folder == STATE and leaf in {RECORD, PREVIOUS}
+
+
+def _refuse_too_much(archive: Path, fresh: Path, contents: Contents) -> None:
+    needed, free = sum(member.size for member in contents.members), shutil.disk_usage(fresh).free
+    if needed > free:
+        raise _damaged(archive, f"it holds {needed} bytes, and {free} are free")
+
+
+def _lay_out(tar: tarfile.TarFile, fresh: Path, info: tarfile.TarInfo) -> Member:
+    source, path = tar.extractfile(info), fresh / info.name
+    assert source is not None, "a plain file"
+    digest, size = hashlib.sha256(), 0
     with path.open("xb") as out:
         path.chmod(FILE_MODE)
         while block := source.read(_BLOCK_BYTES):
@@ -289,7 +340,7 @@ def _lay_out(archive: Path, fresh: Path, name: str, source: IO[bytes]) -> Member
             digest.update(block)
             size += len(block)
     sync(_FILES, path)
-    return Member(name=name, size=size, sha256=digest.hexdigest())
+    return Member(name=info.name, size=size, sha256=digest.hexdigest())
 
 
 def _proven(archive: Path, fresh: Path, contents: Contents) -> Generation:

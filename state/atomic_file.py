@@ -150,7 +150,7 @@ def write_new(files: Files, path: Path, data: bytes) -> None:
     Raises:
         OSError: It could not be written; what was written of it is the caller's to discard.
     """
-    descriptor = _create(files, path)
+    descriptor = create(files, path)
     try:
         write_all(files, descriptor, data)
         files.fsync(descriptor)
@@ -248,7 +248,8 @@ def make_directory(files: Files, path: Path) -> None:
         sync(files, each.parent)
 
 
-def _create(files: Files, path: Path) -> int:
+def create(files: Files, path: Path) -> int:
+    """Open a file that was not there, through no link; what a dead writer left goes first."""
     try:
         return files.open(path, NEW_FILE)
     except FileExistsError:

@@ -41,7 +41,7 @@ T = TypeVar("T")
 
 OVERTAKEN_MAX: Final = 8  # times that reading starts again; retention is far slower than that
 SUFFIX: Final = ".jsonl"
-_NAME: Final = re.compile(r"\d{12,}\.jsonl")
+_NAME: Final = re.compile(r"[0-9]{12,}\.jsonl")
 SEARCHED_SEGMENTS_MAX: Final = 2  # for a record that is not where the journal ends
 _BLOCK_BYTES: Final = 64 * 1024
 
@@ -74,8 +74,13 @@ def segments(directory: Path) -> list[Path]:
     """Return the segments, oldest first; none where the directory is missing."""
     if not directory.is_dir():
         return []
-    found = (path for path in directory.iterdir() if _NAME.fullmatch(path.name))
+    found = (path for path in directory.iterdir() if is_segment(path.name))
     return sorted(found, key=first_seq)
+
+
+def is_segment(name: str) -> bool:
+    """Tell whether a file of this name is a segment."""
+    return _NAME.fullmatch(name) is not None
 
 
 def read_pruned(directory: Path) -> Pruned:

@@ -26,9 +26,9 @@ STORE_MUTANTS = (
     _mutant(
         "a new file is not made durable",
         "state/atomic_file.py",
-        "    descriptor = _create(files, path)\n    try:\n"
+        "    descriptor = create(files, path)\n    try:\n"
         "        write_all(files, descriptor, data)\n        files.fsync(descriptor)\n",
-        "    descriptor = _create(files, path)\n    try:\n"
+        "    descriptor = create(files, path)\n    try:\n"
         "        write_all(files, descriptor, data)\n",
         "test_power_cut.py::test_whatever_the_medium_forgot_a_commit_happened_o"
         "r_did_not[decide, name lost]",
@@ -294,9 +294,16 @@ STORE_MUTANTS = (
     _mutant(
         "an archive is restored unproven",
         "state/archive.py",
-        "    if tuple(found) != contents.members:",
+        "    if found != contents.members:",
         "    if len(found) < 0:",
         "test_archive.py::test_a_damaged_archive_is_refused_and_nothing_is_touched[previous]",
+    ),
+    _mutant(
+        "an archive's links are followed",
+        "state/archive.py",
+        "if info.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or info.issparse():",
+        "if info.issparse():",
+        "test_archive.py::test_a_forged_archive_brings_nothing_but_the_files_of_an_export",
     ),
     _mutant(
         "newer state is replaced unasked",

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import shutil
 import tarfile
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
-from state.archive import ArchiveDamaged, StateNewer, export_state, restore_state
+from state.archive import (
+    ArchiveDamaged,
+    Contents,
+    Member,
+    StateNewer,
+    export_state,
+    restore_state,
+)
 from state.errors import (
     OutcomeUnknown,
     RecordBehind,
@@ -18,7 +28,9 @@ from state.errors import (
     WriteFailed,
 )
 from state.journal import Retention
+from state.open_struct import decode_open, encode_open
 from state.record import Phase
+from state.seal import seal, unseal
 from tests.faulty_files import FaultyFiles, Killed
 from tests.homes import kinds, open_store, prove
 from tests.records import (
@@ -34,6 +46,7 @@ from tests.records import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from state.record import Record
@@ -140,6 +153,104 @@ def test_a_damaged_archive_is_refused_and_nothing_is_touched(home: Path, damage:
         restored(home, archive)
     assert read(home) == expected
     assert not (home / ".restore").exists()
+
+
+def forged(archive: Path, change: Callable[[list[tuple[tarfile.TarInfo, bytes]]], None]) -> None:
+    """Rewrite an archive with other members, and a list of contents that names them all."""
+    with tarfile.open(archive) as old:
+        members = [(info, file.read()) for info in old if (file := old.extractfile(info))]
+    *files, (_, document) = members
+    change(files)
+    contents = decode_open(unseal(document, field="digest_of_contents")[0], Contents)
+    listed = tuple(
+        Member(name=info.name, size=info.size, sha256=hashlib.sha256(data).hexdigest())
+        for info, data in files
+    )
+    sealed, _ = seal(
+        encode_open(msgspec.structs.replace(contents, members=listed)), field="digest_of_contents"
+    )
+    last = tarfile.TarInfo("contents.json")
+    last.size = len(sealed)
+    with tarfile.open(archive, "w", format=tarfile.PAX_FORMAT) as new:
+        for info, data in (*files, (last, sealed)):
+            new.addfile(info, io.BytesIO(data))
+
+
+def planted(name: str, kind: bytes = tarfile.REGTYPE, *, target: str = "") -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, target
+    return info
+
+
+SEGMENT = "journal/000000000009.jsonl"
+FORGED = (
+    planted("../releases/x/release.json"),
+    planted("/etc/cron.d/x"),
+    planted("state/record.lock"),
+    planted("state/sub/record.json"),
+    planted(f"{SEGMENT}/x"),
+    planted("journal/notes.txt"),
+    planted("run/engine.json"),
+    planted(SEGMENT, tarfile.SYMTYPE, target="/etc/passwd"),
+    planted(SEGMENT, tarfile.LNKTYPE, target="state/record.json"),
+    planted(SEGMENT, tarfile.FIFOTYPE),
+    planted(SEGMENT, tarfile.DIRTYPE),
+    planted(SEGMENT, tarfile.GNUTYPE_SPARSE),
+)
+
+
+def test_a_forged_archive_brings_nothing_but_the_files_of_an_export(home: Path) -> None:
+    """A list of contents is sealed by no secret: whoever makes an archive can name anything."""
+    good, expected = exported(home).read_bytes(), read(home)
+    archive = home.parent / "forged.tar"
+    for info in FORGED:
+        archive.write_bytes(good)
+        forged(archive, _put_first(info))
+        before = set(home.parent.iterdir())
+        with pytest.raises(ArchiveDamaged):
+            restored(home, archive, force=True)
+        assert set(home.parent.iterdir()) == before, info.name
+    assert read(home) == expected
+
+
+def _put_first(info: tarfile.TarInfo) -> Callable[[list[tuple[tarfile.TarInfo, bytes]]], None]:
+    return lambda members: members.insert(0, (info, b""))
+
+
+def test_an_archive_that_holds_more_than_the_disk_is_refused_before_it_is_laid_out(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would fill the disk of a home on which another bot may trade."""
+    archive = exported(home)
+    seen = []
+
+    def little(path: Path) -> SimpleNamespace:
+        seen.append(sorted(path.rglob("*.json*")))
+        return SimpleNamespace(free=1000)
+
+    monkeypatch.setattr("state.archive.shutil.disk_usage", little)
+    with pytest.raises(ArchiveDamaged, match="1000 are free"):
+        restored(home, archive, force=True)
+    assert seen == [[]]
+
+
+def test_an_export_follows_no_link(home: Path, tmp_path: Path) -> None:
+    """A copy that is handed on must not hold what somebody pointed at."""
+    first = home / "journal" / "000000000001.jsonl"
+    first.rename(tmp_path / "elsewhere")
+    first.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(WriteFailed):
+        exported(home)
+    assert not (tmp_path / "copy.tar").exists()
+
+
+def test_an_export_writes_through_no_link_that_waits_for_it(home: Path, tmp_path: Path) -> None:
+    """Its first name can be told beforehand, and the directory may be everybody's."""
+    ours = tmp_path / "ours"
+    ours.write_text("precious")
+    (tmp_path / ".copy.tar.part").symlink_to(ours)
+    exported(home)
+    assert ours.read_text() == "precious"
 
 
 def without(archive: Path, name: str) -> None:

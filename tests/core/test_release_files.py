@@ -3,9 +3,13 @@
 All of them must run the same code; a variable of whoever calls must not reach into it.
 """
 
+import json
 import shutil
 from pathlib import Path
 
+import pytest
+
+from handoff.errors import ReleaseUnusable
 from handoff.release_files import Manifest, read_manifest, release_directory, write_manifest
 
 OWN = Manifest("r1", "bot:create", "/srv/envs/e1/bin/python", "/srv/releases/r1/tree")
@@ -68,3 +72,27 @@ def test_a_borrowed_interpreter_stays_where_it_is_when_the_home_is_moved(tmp_pat
 def test_a_release_that_lies_elsewhere_on_purpose_is_left_there(tmp_path: Path) -> None:
     elsewhere = written(tmp_path, OWN._replace(tree="/srv/code"))
     assert read_manifest(tmp_path, "r1") == elsewhere
+
+
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "../r1", "r1/../../elsewhere", "/srv/r1", ".tree-1", "r\n1", "r" * 101]
+)
+def test_what_is_called_a_release_is_never_a_path(tmp_path: Path, name: str) -> None:
+    """A record that was restored, or forged, names what is run."""
+    with pytest.raises(ReleaseUnusable, match="no name of a release"):
+        release_directory(tmp_path, name)
+    with pytest.raises(ReleaseUnusable, match="no name of a release"):
+        read_manifest(tmp_path, name)
+
+
+@pytest.mark.parametrize(
+    "changed", [{"release": "../r2"}, {"release": "r2"}, {"environment": "../../srv"}]
+)
+def test_a_manifest_speaks_of_its_own_release_and_of_no_place(
+    tmp_path: Path, changed: dict[str, str]
+) -> None:
+    written(tmp_path, own_in(tmp_path))
+    path = release_directory(tmp_path, "r1") / "release.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changed))
+    with pytest.raises(ReleaseUnusable):
+        read_manifest(tmp_path, "r1")
