@@ -24,6 +24,7 @@ from handoff.wire import Kind
 from state.errors import RecordMissing, StateError
 from state.journal_reader import verify_chain
 from state.medium import refuse_unsuitable
+from state.premises import refuse_shared
 from state.record_file import RECORD, read_generation
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def examine(config: Config, home: Path, tree: Path) -> Iterator[Finding]:
     yield _platform()
     yield _interpreter()
     yield _clock()
-    yield _home(home)
+    yield _home(config, home)
     yield _disk(home)
     yield _memory()
     yield _tree(tree)
@@ -105,20 +106,25 @@ def _clock() -> Finding:
     return _good("clock", f"steady within {drift_ms:.2f} ms")
 
 
-def _home(home: Path) -> Finding:
-    if not home.exists():
-        return Finding("home", Verdict.ODD, f"{home} is not there yet", "`foresight up` makes it")
-    mode = stat.S_IMODE(home.stat().st_mode)
-    if home.stat().st_uid != os.geteuid() or not os.access(home, os.W_OK):
-        return Finding("home", Verdict.BAD, f"{home} is not ours", "run as the user who owns it")
-    if mode & 0o077:
-        found = f"{home} has mode {mode:o}: others can look in"
-        return Finding("home", Verdict.BAD, found, f"chmod 700 {home}")
+def _home(config: Config, home: Path) -> Finding:
+    trusted = config.engine.trusted_group
     try:
+        refuse_shared(home, trusted)
+        if not home.exists():
+            return Finding(
+                "home", Verdict.ODD, f"{home} is not there yet", "`foresight up` makes it"
+            )
         refuse_unsuitable(home)
     except StateError as error:
         return Finding("home", Verdict.BAD, str(error), error.hint)
-    return _good("home", str(home))
+    if not os.access(home, os.W_OK):
+        return Finding("home", Verdict.BAD, f"{home} cannot be written", "check who may write")
+    mode = stat.S_IMODE(home.stat().st_mode)
+    if mode & 0o077:
+        found = f"{home} has mode {mode:o}: others can look in"
+        return Finding("home", Verdict.ODD, found, "`foresight up` narrows it, as chmod 700 {home}")
+    trusting = f", group {trusted} is trusted above it" if trusted != "" else ""
+    return _good("home", f"{home}{trusting}")
 
 
 def _disk(home: Path) -> Finding:

@@ -27,6 +27,7 @@ Usdc = Annotated[float, Meta(ge=0, le=1e9)]
 Minutes = Annotated[float, Meta(ge=0, le=1e6)]
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
 Loopback = Annotated[str, Meta(pattern=r"^(127\.0\.0\.1|localhost):\d{1,5}$")]
+GroupName = Annotated[str, Meta(pattern=r"^([a-z0-9_][a-z0-9_.-]{0,31})?$")]
 Asset = Annotated[str, Meta(pattern=r"^[A-Z0-9]{1,8}$")]
 
 
@@ -66,6 +67,8 @@ class Engine(_Section, frozen=True, kw_only=True):
             that a star also stands for slashes.
         volume: `exclusive` promises that one machine at a time has this home, as a volume that
             follows its container does; empty, another machine's home needs a word (`up --moved`).
+        trusted_group: A group, by name or number, whose members may write to the home or above it;
+            empty means that only root and this account may.
         notify: File of mode 0600 with the addresses that are told of deploys and of trouble.
     """
 
@@ -88,6 +91,7 @@ class Engine(_Section, frozen=True, kw_only=True):
     signed: Literal["", "commits", "tags"] = ""
     documentation: tuple[str, ...] = ("docs/**", "*.md")
     notify: str = ""
+    trusted_group: GroupName | int = ""
     volume: Literal["", "exclusive"] = ""
 
     @property

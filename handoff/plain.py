@@ -27,6 +27,7 @@ from state.atomic_file import SystemFiles, make_directory
 from state.errors import RecordDamaged, RecordMissing
 from state.local_store import read_only_snapshot
 from state.medium import refuse_unsuitable
+from state.premises import narrow, refuse_shared
 from state.record import Timeline, check_identity
 
 if TYPE_CHECKING:
@@ -39,13 +40,29 @@ if TYPE_CHECKING:
     from state.record import Record, WorkerId
 
 DOWN_S_MAX = 60.0
+TRUSTED_GROUP = "HANDOFF_TRUSTED_GROUP"
 RESTORED = "restored-owner"  # in `run/`: names the one worker that a restore was about
 
 
-def prepare_home(home: Path) -> None:
-    """Make the directories of a home, readable by this user alone, and there to stay."""
+def prepare_home(home: Path, *, trusted_group: int | str = "") -> list[str]:
+    """Make the directories of a home where nobody else could replace it, and narrow its modes.
+
+    Args:
+        home: The state directory.
+        trusted_group: A group whose members may write to it or above it; empty for none.
+
+    Returns:
+        What others could look into until now.
+
+    Raises:
+        HomeUnsuitable: Somebody else could replace it.
+        OSError: It cannot be made.
+    """
+    refuse_shared(home, trusted_group)
     for directory in (home, home / "run", home / "logs", home / "releases"):
         make_directory(SystemFiles(), directory)
+    refuse_shared(home, trusted_group)  # somebody may have been faster in making it
+    return narrow(home)
 
 
 def run(
@@ -64,7 +81,7 @@ def run(
         command as launcher_command,
     )
 
-    prepare_home(home)
+    prepare_home(home, trusted_group=os.environ.get(TRUSTED_GROUP, ""))
     timeline = Timeline(origin_ns=_origin_ns(home, speed), speed=speed)
     _refuse_home(home, app, timeline, force_filesystem=force_filesystem)
     vouched = vouched_in(home, volume=os.environ.get(VOLUME, ""), moved=moved)

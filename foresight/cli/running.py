@@ -93,7 +93,7 @@ def up(
     """Start trading: launcher, owner, page and, for the local venue, the exchange."""
     home, config = installation.home, installation.config
     _check_live(config, live=live)
-    _make_home(home)
+    _make_home(home, config)
     account = _account(config)
     launcher_lock_free(home, account)
     vouched = vouched_in(home, volume=config.engine.volume, moved=moved)
@@ -157,12 +157,15 @@ def _account(config: Config) -> str:
     return config.engine.account or wallet
 
 
-def _make_home(home: Path) -> None:
+def _make_home(home: Path, config: Config) -> None:
     try:
-        prepare_home(home)
+        narrowed = prepare_home(home, trusted_group=config.engine.trusted_group)
     except OSError as error:
         reason = error.strerror or str(error)
         raise HomeUnsuitable(str(home), reason, "choose another [engine] home") from error
+    if narrowed:
+        more = f" and {len(narrowed) - 1} more" if len(narrowed) > 1 else ""
+        progress(f"others could look into {narrowed[0]}{more}; now they cannot")
 
 
 def _timeline(installation: Installation, speed: int) -> Timeline:

@@ -121,7 +121,7 @@ def export(installation: Installation, *, file: Path, as_json: bool) -> int:
 def restore(installation: Installation, *, file: Path, force: bool, as_json: bool) -> int:
     """Bring back what `export` wrote; what is replaced is kept. Nothing may run."""
     home, app = installation.home, installation.config.engine.app
-    prepare_home(home)
+    prepare_home(home, trusted_group=installation.config.engine.trusted_group)
     with nothing_running(home):
         try:
             contents, kept = restore_state(home, file, app=app, force=force, now_ns=now_ns())
