@@ -44,15 +44,12 @@ TRUSTED_GROUP = "HANDOFF_TRUSTED_GROUP"
 RESTORED = "restored-owner"  # in `run/`: names the one worker that a restore was about
 
 
-def prepare_home(home: Path, *, trusted_group: int | str = "") -> list[str]:
-    """Make the directories of a home where nobody else could replace it, and narrow its modes.
+def prepare_home(home: Path, *, trusted_group: int | str = "") -> None:
+    """Make the directories of a home where nobody else could replace it, and there to stay.
 
     Args:
         home: The state directory.
         trusted_group: A group whose members may write to it or above it; empty for none.
-
-    Returns:
-        What others could look into until now.
 
     Raises:
         HomeUnsuitable: Somebody else could replace it.
@@ -62,7 +59,6 @@ def prepare_home(home: Path, *, trusted_group: int | str = "") -> list[str]:
     for directory in (home, home / "run", home / "logs", home / "releases"):
         make_directory(SystemFiles(), directory)
     refuse_shared(home, trusted_group)  # somebody may have been faster in making it
-    return narrow(home)
 
 
 def run(
@@ -97,6 +93,7 @@ def run(
         force_filesystem=force_filesystem,
     )
     launcher_lock_free(home)
+    narrow(home)
     write_engine_config(home, config)
     # A fresh interpreter: what it took to make a release would stay in memory for years.
     command = launcher_command(home)

@@ -48,6 +48,7 @@ from handoff.rollout.launcher_client import LauncherClient
 from handoff.wire import Kind
 from handoff.worker.settings import Settings, variables_of
 from state.errors import HomeUnsuitable, RecordMissing
+from state.premises import narrow
 from state.record import Timeline, check_identity
 
 if TYPE_CHECKING:
@@ -113,6 +114,7 @@ def up(
         account=account,
         jobs=jobs.jobs_to_resume(home, sys.executable),
     )
+    _narrow(home)
     write_engine_config(home, engine)
     page = f"http://{page_at}"
     if not detach:
@@ -159,10 +161,14 @@ def _account(config: Config) -> str:
 
 def _make_home(home: Path, config: Config) -> None:
     try:
-        narrowed = prepare_home(home, trusted_group=config.engine.trusted_group)
+        prepare_home(home, trusted_group=config.engine.trusted_group)
     except OSError as error:
         reason = error.strerror or str(error)
         raise HomeUnsuitable(str(home), reason, "choose another [engine] home") from error
+
+
+def _narrow(home: Path) -> None:
+    narrowed = narrow(home)
     if narrowed:
         more = f" and {len(narrowed) - 1} more" if len(narrowed) > 1 else ""
         progress(f"others could look into {narrowed[0]}{more}; now they cannot")

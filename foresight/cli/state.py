@@ -36,6 +36,7 @@ from handoff.worker.hosts import LocalHosts
 from state.archive import StateNewer, export_state, restore_state
 from state.errors import RecordDamaged, RecordMissing, StateUnusable
 from state.journal_reader import segments, verify_chain, verify_cycles
+from state.premises import narrow
 from state.record import Record, header_of
 from state.record_file import PREVIOUS, RECORD, read_generation
 
@@ -129,6 +130,7 @@ def restore(installation: Installation, *, file: Path, force: bool, as_json: boo
             complain(str(error), error.hint)
             return ExitCode.REFUSED
         note_restored(home)
+        narrow(home)
     if as_json:
         emit_json({"restored": contents, "kept": str(kept) if kept else None})
         return ExitCode.DONE

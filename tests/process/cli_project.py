@@ -60,7 +60,7 @@ class Project:
         done = self.run(*words, **environment)
         assert done.returncode == code, done.stderr
         first, *rest = done.stderr.strip().splitlines()
-        assert first.startswith("error: ")
+        assert first.startswith("error: "), done.stderr
         assert about in first
         assert all(line.startswith("hint: ") for line in rest)
         assert "Traceback" not in done.stderr
