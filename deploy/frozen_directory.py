@@ -20,6 +20,7 @@ UNFINISHED: Final = ".unfinished-"
 REPLACED: Final = ".replaced-"
 
 _WRITE_BITS: Final = 0o222
+_EXECUTE_BITS: Final = 0o111
 
 
 def unfinished(place: Path) -> Path:
@@ -82,7 +83,8 @@ def _freeze_one(path: Path) -> None:
     if stat.S_ISREG(mode) and not mode & _WRITE_BITS:
         return  # linked from a directory that was frozen before: durable before it was read-only
     _sync(path)
-    path.chmod(stat.S_IMODE(mode) & ~_WRITE_BITS)
+    programs = stat.S_ISDIR(mode) or mode & _EXECUTE_BITS
+    path.chmod(0o555 if programs else 0o444)  # whatever the umask of whoever made it
 
 
 def _sync(path: Path) -> None:

@@ -1,14 +1,16 @@
 """One JSON line per log event, on standard error; and what a program said last there.
 
-Owns the shape of a log line, and the reading of what a program that failed has left there. The
-launcher and the workers write the same shape; the launcher keeps it in files under `logs/`. No
-secret may be passed as a field.
+Owns the shape of a log line, how a log is opened, and the reading of what a program that failed
+has left there. The launcher and the workers write the same shape; the launcher keeps it in files
+under `logs/`. No secret may be passed as a field.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import stat
 import sys
 import time
 
@@ -17,6 +19,7 @@ from handoff.light_typing import TYPE_CHECKING, Any, Final, TextIO
 if TYPE_CHECKING:
     from handoff.log_events import LogEvent
 
+LOG_MODE: Final = 0o600
 WORDS_MAX: Final = 300  # of a program's last line, in a reason
 
 
@@ -46,6 +49,28 @@ class Log:
         except OSError:
             # A full disk takes the log first; the journal is what counts.
             return
+
+
+def open_log(path: str | os.PathLike[str], flags: int = os.O_WRONLY | os.O_APPEND) -> int:
+    """Open a log for writing, mode 0600 whatever the umask; return the descriptor.
+
+    Args:
+        path: The file; it is made if it is not there, and never through a link.
+        flags: How it is written to.
+
+    Raises:
+        OSError: It cannot be opened, or is no plain file.
+    """
+    flags |= os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    descriptor = os.open(path, flags, 0o600)
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no plain file", os.fspath(path))
+    if stat.S_IMODE(found.st_mode) != LOG_MODE and found.st_uid == os.geteuid():
+        os.fchmod(descriptor, LOG_MODE)
+    os.set_blocking(descriptor, True)
+    return descriptor
 
 
 def last_words(said: bytes) -> str:

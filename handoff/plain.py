@@ -23,7 +23,7 @@ from handoff.rollout.table import Phase
 from handoff.tree_snapshot import prune_snapshots, snapshot_tree
 from handoff.wire import Kind
 from handoff.worker.hosts import MOVED, VOLUME, LocalHosts, refuse_doubtful
-from state.atomic_file import SystemFiles, make_directory
+from state.atomic_file import SystemFiles, make_directory, replace_file
 from state.errors import RecordDamaged, RecordMissing
 from state.local_store import read_only_snapshot
 from state.medium import refuse_unsuitable
@@ -154,7 +154,8 @@ def _owner_in(home: Path) -> WorkerId | None:
 def note_restored(home: Path) -> None:
     """Keep the word of who restores a state: the owner that it names is dead."""
     owner = _owner_in(home)
-    (home / "run" / RESTORED).write_text(owner.worker if owner else "", encoding="ascii")
+    word = owner.worker.encode() if owner else b""
+    replace_file(SystemFiles(), home / "run" / RESTORED, word)
 
 
 def _restored(home: Path) -> str:

@@ -148,7 +148,10 @@ def write_manifest(home: Path, manifest: Manifest) -> None:
     """Write the manifest last: a release directory without one is half-built."""
     path = release_directory(home, manifest.release) / MANIFEST
     text = json.dumps({"format": MANIFEST_FORMAT, **manifest._asdict()}, indent=1)
-    with path.open("w", encoding="utf-8") as file:
+    path.unlink(missing_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+    with os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8") as file:
+        os.fchmod(file.fileno(), 0o600)  # whatever the umask
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
@@ -77,8 +78,12 @@ class SystemFiles:
     """The real system calls."""
 
     def open(self, path: Path, flags: int) -> int:
-        """Open a file, mode 0600 where it is created."""
-        return os.open(path, flags, FILE_MODE)
+        """Open a file, mode 0600 where it is created, whatever the umask."""
+        descriptor = os.open(path, flags, FILE_MODE)
+        if flags & os.O_CREAT and stat.S_IMODE(os.fstat(descriptor).st_mode) != FILE_MODE:
+            with contextlib.suppress(PermissionError):  # somebody else's, who let us write
+                os.fchmod(descriptor, FILE_MODE)
+        return descriptor
 
     def write(self, descriptor: int, data: memoryview) -> int:
         """Write some of the data; return how many bytes."""
@@ -245,6 +250,8 @@ def make_directory(files: Files, path: Path) -> None:
     missing = [each for each in missing if not each.exists()]
     for each in reversed(missing):
         each.mkdir(mode=DIRECTORY_MODE, exist_ok=True)
+        if stat.S_IMODE(each.lstat().st_mode) != DIRECTORY_MODE and not each.is_symlink():
+            each.chmod(DIRECTORY_MODE)  # a umask took from it what we need ourselves
         sync(files, each.parent)
 
 

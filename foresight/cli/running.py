@@ -42,11 +42,13 @@ from handoff.launcher.engine_config import (
     write_engine_config,
 )
 from handoff.limits import DRAIN_TIMEOUT_S, FIRST_START_S_MAX
+from handoff.logs import open_log
 from handoff.plain import launcher_lock_free, prepare_home, vouched_in
 from handoff.release_files import read_manifest
 from handoff.rollout.launcher_client import LauncherClient
 from handoff.wire import Kind
 from handoff.worker.settings import Settings, variables_of
+from state.atomic_file import SystemFiles, replace_file
 from state.errors import HomeUnsuitable, RecordMissing
 from state.premises import narrow
 from state.record import Timeline, check_identity
@@ -241,7 +243,7 @@ def _exchange_address(home: Path) -> str:
     """Return the exchange's address; the port is chosen once per home."""
     path = home / "run" / "exchange.address"
     if not path.exists():
-        path.write_text(_with_port("127.0.0.1:0"), encoding="ascii")
+        replace_file(SystemFiles(), path, _with_port("127.0.0.1:0").encode())
     return path.read_text(encoding="ascii")
 
 
@@ -295,14 +297,14 @@ def _launcher_argv(home: Path) -> list[str]:
 def _become_launcher(home: Path) -> None:
     """Replace this process by the launcher: it is what an init system watches."""
     detail(f"becomes {shlex.join(_launcher_argv(home))}")
-    log = os.open(_log(home), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    log = open_log(_log(home))
     sys.stdout.flush()
     os.dup2(log, 2)
     os.execv(sys.executable, _launcher_argv(home))  # noqa: S606 - no shell is wanted
 
 
 def _start_launcher(home: Path) -> int:
-    with _log(home).open("ab") as log:
+    with os.fdopen(open_log(_log(home)), "ab") as log:
         child = subprocess.Popen(  # noqa: S603, TID251 - detached: it outlives this command
             _launcher_argv(home),
             stdin=subprocess.DEVNULL,

@@ -134,5 +134,9 @@ def _pairs(plain: Any) -> tuple[tuple[str, str], ...]:  # noqa: ANN401 - plain J
 def write_json(path: Path, plain: object) -> None:
     """Replace a small file as a whole; it is advice for the next start, not state."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(plain, indent=1), encoding="utf-8")
+    temporary.unlink(missing_ok=True)  # in a container every launcher has the same pid
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+    with os.fdopen(os.open(temporary, flags, 0o600), "w", encoding="utf-8") as file:
+        os.fchmod(file.fileno(), 0o600)  # whatever the umask
+        file.write(json.dumps(plain, indent=1))
     temporary.rename(path)

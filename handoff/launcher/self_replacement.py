@@ -17,7 +17,7 @@ import sys
 from handoff.errors import HandoffError
 from handoff.launcher.children import child_environment
 from handoff.light_typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
-from handoff.logs import last_words
+from handoff.logs import last_words, open_log
 from handoff.processes import KILL, spawn
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def require_readable() -> None:
 
 def preflight(home: Path) -> str:
     """Try the new code on this home; return why it cannot take over, or an empty string."""
-    log = os.open(home / "logs" / "preflight.log", os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+    log = open_log(home / "logs" / "preflight.log", os.O_RDWR | os.O_TRUNC)
     try:
         argv = [sys.executable, *sys.orig_argv[1:], PREFLIGHT]
         environment = child_environment([(LEAVES, str(INHERITED_FORMAT))])

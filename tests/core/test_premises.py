@@ -8,12 +8,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from deploy.frozen_directory import freeze
+from handoff.launcher.engine_config import write_json
+from handoff.logs import open_log
 from handoff.plain import prepare_home
+from handoff.release_files import Manifest, write_manifest
 from state.access import Side
+from state.atomic_file import SystemFiles, replace_file
 from state.errors import HomeUnsuitable
 from state.premises import fault_of, narrow, refuse_shared
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 STRANGER = 61234
@@ -114,3 +120,58 @@ def test_a_volume_of_a_trusted_group_carries_a_home(tmp_path: Path) -> None:
         assert "trusted_group = 2000" in fault.remedy
         assert fault_of(home, side._replace(trusted=2000)) is None
     prepare_home(volume / "home", trusted_group=2000)
+
+
+@pytest.fixture(params=[0o000, 0o077, 0o277])
+def umask(request: pytest.FixtureRequest) -> Iterator[int]:
+    former = os.umask(request.param)
+    yield request.param
+    os.umask(former)
+
+
+@pytest.mark.usefixtures("umask")
+def test_what_is_written_in_a_home_is_ours_alone_whatever_the_umask(tmp_path: Path) -> None:
+    """A strategy inherits the umask, so it is not ours to change; modes are set one by one."""
+    home = tmp_path / "home"
+    prepare_home(home)
+    replace_file(SystemFiles(), home / "run" / "word", b"")
+    write_json(home / "run" / "plain.json", {})
+    os.close(open_log(home / "logs" / "w.log"))
+    (home / "releases" / "r1").mkdir()
+    (home / "releases" / "r1").chmod(0o700)
+    write_manifest(home, Manifest("r1", "bot:create", "/usr/bin/python3", "/srv/tree"))
+    for path in home.rglob("*"):
+        assert mode_of(path) == (0o700 if path.is_dir() else 0o600), path
+
+
+@pytest.mark.usefixtures("umask")
+def test_a_release_can_be_read_and_run_and_never_written_whatever_the_umask(
+    tmp_path: Path,
+) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    tree.chmod(0o700)
+    for name, mode in (("module.py", 0o600), ("program", 0o700)):
+        (tree / name).touch()
+        (tree / name).chmod(mode)
+    freeze(tree)
+    assert [mode_of(tree / name) for name in (".", "module.py", "program")] == [
+        *(0o555, 0o444, 0o555),
+    ]
+
+
+def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
+    """Names of new files can be told beforehand, in a container also the pid in them."""
+    home, outside = tmp_path / "home", tmp_path / "outside"
+    prepare_home(home)
+    outside.write_text("precious")
+    (home / "run" / f"plain.json.{os.getpid()}").symlink_to(outside)
+    (home / "run" / "word.new").symlink_to(outside)
+    (home / "logs" / "w.log").symlink_to(outside)
+    os.mkfifo(home / "logs" / "pipe.log")
+    write_json(home / "run" / "plain.json", {})
+    replace_file(SystemFiles(), home / "run" / "word", b"")
+    for name in ("w.log", "pipe.log"):
+        with pytest.raises(OSError, match=r"symbolic links|plain file|No such device"):
+            open_log(home / "logs" / name)
+    assert outside.read_text() == "precious"
