@@ -21,6 +21,7 @@ from handoff.limits import (
     LOG_LOOK_SOON_S,
     LOGS_OF_A_CHILD_MAX,
 )
+from handoff.logs import open_log
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -68,9 +69,8 @@ class ChildLogs:
         """
         path = self.path_of(name)
         self._prune(name.partition("-")[0], {os.fspath(each) for each in (*used, path)})
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         try:
-            return os.open(path, flags, 0o600)
+            return open_log(path)
         except OSError:
             # A worker without a log works; a log without a worker does not.
             return os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
