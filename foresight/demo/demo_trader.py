@@ -7,6 +7,7 @@ clone of the project and committed there.
 import os
 import time
 from pathlib import Path
+from typing import ClassVar
 
 from typing_extensions import override
 
@@ -23,6 +24,8 @@ PIPE = "witness.pipe"  # beside the state directory
 class WitnessedTrader(trader.Trader):
     """Foresight's trader, watched."""
 
+    # Each observation is told as the beginning of a cycle: one beside the owner would double it.
+    observe_twice: ClassVar[bool] = False
     _reporter: Reporter
     _release = ""
 
