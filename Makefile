@@ -10,7 +10,7 @@ VENV := .venv/bin
 STAMP := .venv/foresight-setup
 # What the venv was made for: the lock, the project's own metadata, and this folder (a venv does not survive a move).
 SETUP_KEY = $$(cat requirements-dev.lock requirements.lock pyproject.toml | cksum) $(CURDIR)
-# Test workers. Tests that measure time run last and alone, whatever the number (tests/conftest.py).
+# Test workers. Tests that run programs come last and in two lanes, whatever the number (tests/conftest.py).
 WORKERS ?= 2
 ARGS ?=
 # uv takes its certificates from the system, as pip does.

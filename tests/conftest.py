@@ -1,4 +1,4 @@
-"""What every test may rely on: nobody else's state, and timing-sensitive tests alone at the end.
+"""What every test may rely on: nobody else's state, and tests that run programs at the end.
 
 Fixtures for one subject live beside its tests, never here.
 """
@@ -6,6 +6,7 @@ Fixtures for one subject live beside its tests, never here.
 import os
 import re
 import tempfile
+import zlib
 from collections.abc import Iterator
 
 import hypothesis
@@ -14,8 +15,8 @@ from typing_extensions import override
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-# The folders whose tests measure time or own the machine, and the mark each of them gives. These
-# tests run last and one at a time, so that two busy cores do not make them lie.
+# The folders whose tests run programs, and the mark each of them gives. These tests run last, in
+# two lanes: they mostly wait, and more at a time would make two busy cores lie.
 ALONE = {
     "crash": "crash",
     "dashboard": "browser",
@@ -23,6 +24,8 @@ ALONE = {
     "process": "process",
     "upgrade": "process",
 }
+
+LANES = 2
 
 # Variables that would let a test reach a running bot, the developer's repository or his keys.
 # FORESIGHT_MARKET names read-only candle files and is the one that tests ask for.
@@ -62,8 +65,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.fail(f"this mark belongs to tests in the folders {sorted(ALONE)}", pytrace=False)
 
 
-class _AloneScheduling(LoadScopeScheduling):
-    """Spread the tests over the workers one by one, but give all that run alone to one worker.
+class _LaneScheduling(LoadScopeScheduling):
+    """Spread the tests over the workers one by one, but those that run programs in two lanes.
+
+    A file is in one lane, chosen by its name, so that its tests follow one another.
 
     `--dist loadgroup` would be the ready-made way; xdist 3.8 ignores groups under pytest 9.2
     (pytest-dev/pytest-xdist#1386), and says nothing.
@@ -71,12 +76,14 @@ class _AloneScheduling(LoadScopeScheduling):
 
     @override
     def _split_scope(self, nodeid: str) -> str:
-        return nodeid if _folder_alone(nodeid) is None else "alone"
+        if _folder_alone(nodeid) is None:
+            return nodeid
+        return f"lane {zlib.crc32(nodeid.partition('::')[0].encode()) % LANES}"
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
-    return _AloneScheduling(config, log)
+    return _LaneScheduling(config, log)
 
 
 def _folder_alone(nodeid: str) -> str | None:
