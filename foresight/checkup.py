@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from deploy import gates, host
 from deploy.errors import DeployError
 from deploy.git_tree import GitTree
+from foresight.errors import ConfigError
 from foresight.project import LOCK, shadowing
+from foresight.venues.keys import key_file_of
 from handoff.errors import HandoffError
 from handoff.rollout.launcher_client import LauncherClient
 from handoff.wire import Kind
@@ -71,7 +73,7 @@ def examine(config: Config, home: Path, tree: Path) -> Iterator[Finding]:
     yield _tree(tree)
     yield _repository(tree)
     yield _lock_file(tree)
-    yield _key(config)
+    yield _key(config, tree)
     yield _launcher(home)
     yield _journal(home)
 
@@ -172,18 +174,15 @@ def _lock_file(tree: Path) -> Finding:
     return _good("lock file", LOCK)
 
 
-def _key(config: Config) -> Finding:
-    name = config.venue.key_file
-    if not name:
+def _key(config: Config, tree: Path) -> Finding:
+    if not config.venue.key_file:
         return _good("key", "none is configured")
+    file = key_file_of(config, os.environ, tree)
     try:
-        found = os.lstat(name)
-    except OSError as error:
-        return Finding("key", Verdict.BAD, f"{name}: {error.strerror}", "see [venue] key_file")
-    if stat.S_IMODE(found.st_mode) & 0o077 or found.st_uid != os.geteuid():
-        remedy = f"chmod 600 {name}, owned by the user who trades"
-        return Finding("key", Verdict.BAD, f"{name} can be read by others", remedy)
-    return _good("key", f"{name}, ours alone")
+        file.check()
+    except ConfigError as error:
+        return Finding("key", Verdict.BAD, str(error), error.hint or "see [venue] key_file")
+    return _good("key", f"{file.path}, ours alone")
 
 
 def _launcher(home: Path) -> Finding:

@@ -69,6 +69,8 @@ class Engine(_Section, frozen=True, kw_only=True):
             follows its container does; empty, another machine's home needs a word (`up --moved`).
         trusted_group: A group, by name or number, whose members may write to the home or above it;
             empty means that only root and this account may.
+        secrets: Directories made for secrets, absolute: a key that others may read is taken from
+            them, as from `/run/credentials` and `/run/secrets`.
         notify: File of mode 0600 with the addresses that are told of deploys and of trouble.
     """
 
@@ -92,6 +94,7 @@ class Engine(_Section, frozen=True, kw_only=True):
     documentation: tuple[str, ...] = ("docs/**", "*.md")
     notify: str = ""
     trusted_group: GroupName | int = ""
+    secrets: tuple[str, ...] = ()
     volume: Literal["", "exclusive"] = ""
 
     @property

@@ -9,6 +9,7 @@ was answered is a cycle without inputs.
 import asyncio
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from typing_extensions import override
@@ -28,7 +29,7 @@ from foresight.strategies.base import Opinion
 from foresight.strategies.registry import build, own_names
 from foresight.venues.base import Missing, NotBought, Venue, Waiting
 from foresight.venues.ccxt_calls import OPEN_TIMEOUT_S, Requests
-from foresight.venues.keys import read_key
+from foresight.venues.keys import key_file_of
 from foresight.venues.local import binance_options, polymarket_options
 from foresight.venues.paper import Paper
 from foresight.venues.polymarket import Polymarket
@@ -313,8 +314,12 @@ def create_with(
         quote=config.venue.quote,
         requests=Requests(config.venue.requests_at_once, timeout_s=timeout_s),
     )
+    # Read when the venue is opened: a replay, a verification and a command open none.
+    key = key_file_of(config, environment, Path(context.tree)).read
     venue: Venue = Polymarket(
-        board, requests=Requests(config.venue.requests_at_once, timeout_s=timeout_s)
+        board,
+        requests=Requests(config.venue.requests_at_once, timeout_s=timeout_s),
+        key=key if config.venue.kind == "live" else None,
     )
     if config.venue.kind == "paper":
         venue = Paper(venue)
@@ -343,7 +348,6 @@ def _options(
                 what = "the configuration wants to trade with real money"
                 raise ConfigError(what, 'say --live as well, or use [venue] kind = "paper"')
             wallet = {
-                "privateKey": read_key(venue.key_file),
                 "walletAddress": venue.wallet,
                 "options": {"signatureType": venue.signature_type},
             }

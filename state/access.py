@@ -102,6 +102,28 @@ def fault_of_home(found: Found, group: Group, side: Side) -> Fault | None:
     return _writable(found, group, side)
 
 
+def fault_of_secret(found: Found, side: Side, *, may_be_read: bool) -> Fault | None:
+    """Return who else could replace or read a file with a secret.
+
+    Args:
+        found: The file.
+        side: Who looks.
+        may_be_read: Whether it lies in a place made for secrets, which keeps others out itself.
+    """
+    if not stat.S_ISREG(found.mode):
+        return Fault(found.path, "is no plain file", "name the file itself")
+    if found.uid not in (ROOT, side.uid):
+        reason = f"belongs to account {found.uid}"
+        return Fault(
+            found.path, reason, "it has to belong to the account that runs this, or to root"
+        )
+    if found.mode & (stat.S_IWGRP | stat.S_IWOTH):
+        return Fault(found.path, "can be changed by others", f"chmod 600 {found.path}")
+    if found.mode & (stat.S_IRGRP | stat.S_IROTH) and not may_be_read:
+        return Fault(found.path, "can be read by others", f"chmod 600 {found.path}")
+    return None
+
+
 def _owned(found: Found, side: Side) -> bool:
     if found.uid in (ROOT, side.uid):
         return True

@@ -1,12 +1,13 @@
-"""The place where a home lies: that nobody else could replace it, and that nobody looks in.
+"""The place where a home or a secret lies: that nobody else could replace it, or look in.
 
-Owns the walk from the root directory to a home, and the narrowing of modes in it. What is found
+Owns the walk from the root directory to it, and the narrowing of modes in a home. What is found
 on the way is judged by `access`. Nothing is changed through a link: modes are set on descriptors.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import grp
 import os
 import pwd
@@ -25,14 +26,16 @@ from state.access import (
     fault_of_ancestor,
     fault_of_home,
     fault_of_link,
+    fault_of_secret,
 )
 from state.atomic_file import DIRECTORY_MODE, FILE_MODE
 from state.errors import HomeUnsuitable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
 LINKS_MAX: Final = 40  # as in the kernel
+SECRET_BYTES_MAX: Final = 4096
 NARROWED_MAX: Final = 100_000  # files of one home that are looked at in one start
 # Made by others, read-only, and full of programs: they have modes of their own.
 _NOT_LOOKED_INTO: Final = frozenset({"releases", "environments"})
@@ -52,26 +55,75 @@ def refuse_shared(home: Path, trusted_group: int | str = "") -> None:
     Raises:
         HomeUnsuitable: Somebody else could; the hint is the one thing to do.
     """
-    fault = fault_of(home, _this_side(trusted_group))
-    if fault is not None:
-        raise HomeUnsuitable(fault.path, fault.reason, fault.remedy)
+    _refuse(fault_of(home, _this_side(trusted_group)))
 
 
 def fault_of(home: Path, side: Side) -> Fault | None:
     """Return why somebody else could replace a home, or None."""
     *above, last = _on_the_way(home)
     for found in above:
-        is_link = stat.S_ISLNK(found.mode)
-        fault = (
-            fault_of_link(found, side)
-            if is_link
-            else fault_of_ancestor(found, group_of(found.gid), side)
-        )
+        fault = _fault_above(found, side)
         if fault is not None:
             return fault
     if last.path != os.path.realpath(home):
-        return fault_of_ancestor(last, group_of(last.gid), side)  # it is yet to be made
+        return _fault_above(last, side)  # it is yet to be made
     return fault_of_home(last, group_of(last.gid), side)
+
+
+def read_secret(path: Path, places: Collection[str], trusted_group: int | str = "") -> bytes:
+    """Return what a file with a secret holds, as far as such a file may reach.
+
+    Args:
+        path: The file, absolute.
+        places: Directories made for secrets, in which others may be allowed to read.
+        trusted_group: As for `refuse_shared`.
+
+    Raises:
+        HomeUnsuitable: Somebody else could read or replace it.
+        OSError: It cannot be read.
+    """
+    refuse_open_secret(path, places, trusted_group)
+    # Nobody else can change the way to it; a link that it has become since then is not followed.
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    descriptor = os.open(os.path.realpath(path), flags)
+    try:
+        opened = _as_found(str(path), os.fstat(descriptor))
+        _refuse(_fault_of_secret(path, opened, places, _this_side(trusted_group)))
+        return os.read(descriptor, SECRET_BYTES_MAX)
+    finally:
+        os.close(descriptor)
+
+
+def refuse_open_secret(path: Path, places: Collection[str], trusted_group: int | str = "") -> None:
+    """Refuse a file with a secret that others could read or replace; it is not read here.
+
+    Raises:
+        HomeUnsuitable: Somebody else could; the hint is the one thing to do.
+        OSError: It is not there, or cannot be looked at.
+    """
+    side = _this_side(trusted_group)
+    *above, last = _on_the_way(path)
+    for found in above:
+        _refuse(_fault_above(found, side))
+    if last.path != os.path.realpath(path):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+    _refuse(_fault_of_secret(path, last, places, side))
+
+
+def _fault_of_secret(path: Path, found: Found, places: Collection[str], side: Side) -> Fault | None:
+    is_kept = any(path.is_relative_to(place) for place in places)
+    return fault_of_secret(found, side, may_be_read=is_kept)
+
+
+def _refuse(fault: Fault | None) -> None:
+    if fault is not None:
+        raise HomeUnsuitable(fault.path, fault.reason, fault.remedy)
+
+
+def _fault_above(found: Found, side: Side) -> Fault | None:
+    if stat.S_ISLNK(found.mode):
+        return fault_of_link(found, side)
+    return fault_of_ancestor(found, group_of(found.gid), side)
 
 
 def _on_the_way(home: Path) -> Iterator[Found]:
@@ -103,7 +155,11 @@ def _on_the_way(home: Path) -> Iterator[Found]:
 def _found(path: Path) -> Found:
     seen = path.lstat()
     named = bool(seen.st_mode & stat.S_IWGRP) and _names_others(path)
-    return Found(str(path), seen.st_uid, seen.st_gid, seen.st_mode, named)
+    return _as_found(str(path), seen)._replace(named=named)
+
+
+def _as_found(path: str, seen: os.stat_result) -> Found:
+    return Found(path, seen.st_uid, seen.st_gid, seen.st_mode)
 
 
 def _names_others(path: Path) -> bool:

@@ -72,6 +72,27 @@ SHELL_MUTANTS = (
         "test_hidden_pids.py::test_a_pid_of_which_nothing_is_shown_lives_until_its_descriptor_says",
     ),
     _mutant(
+        "a group with others in it may write above a home",
+        "state/access.py",
+        "        return set(group.members) <= {ROOT, side.uid}",
+        "        return side.uid in group.members",
+        "test_access.py::test_a_group_may_write_if_nobody_but_us_is_in_it_or_it_is_trusted",
+    ),
+    _mutant(
+        "a directory of everybody's may hold a home",
+        "state/access.py",
+        "    if found.mode & stat.S_IWOTH:\n",
+        "    if not found.mode:\n",
+        "test_access.py::test_everybody_may_write_above_a_home_only_where_nobody_may_replace",
+    ),
+    _mutant(
+        "what a record calls a release is a path",
+        "handoff/release_files.py",
+        "    if not is_release_id(release):",
+        "    if not release:",
+        "test_release_files.py::test_what_is_called_a_release_is_never_a_path",
+    ),
+    _mutant(
         "any lock of that name is this home's",
         "handoff/life_signs.py",
         "if own is not None and (own.st_dev, own.st_ino) == (opened.st_dev, opened.st_ino):",

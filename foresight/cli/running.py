@@ -31,6 +31,7 @@ from foresight.cli.repairing import counted_header, owning_release, repair_for_s
 from foresight.errors import ConfigError
 from foresight.exchange.prices.recordings import recorded_assets
 from foresight.project import ENTRY
+from foresight.venues.keys import key_file_of
 from handoff.errors import HandoffError, NotRunning, ReleaseUnusable
 from handoff.exit_codes import ExitCode
 from handoff.launcher import process as launcher_process
@@ -96,6 +97,8 @@ def up(
     """Start trading: launcher, owner, page and, for the local venue, the exchange."""
     home, config = installation.home, installation.config
     _check_live(config, live=live)
+    if config.venue.kind == "live":  # what every worker would refuse is refused now
+        key_file_of(config, os.environ, installation.repository).check()
     _make_home(home, config)
     account = _account(config)
     launcher_lock_free(home, account)

@@ -6,6 +6,7 @@ exceptions means to us. What is asked for is the adapters' matter.
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
@@ -25,6 +26,7 @@ AnswerT = TypeVar("AnswerT")
 READ_ATTEMPTS_MAX: Final = 2  # the next cycle asks again anyway
 READ_PAUSE_S: Final = 0.02
 OPEN_TIMEOUT_S: Final = 20.0  # lists of pairs and credentials, while a worker warms up
+HIDDEN: Final = "***"
 DETAIL_MAX: Final = 300  # characters of a venue's own words that are kept
 
 
@@ -54,6 +56,18 @@ class Requests:
         """
         self._gate = asyncio.Semaphore(at_once)
         self._timeout_s = timeout_s
+        self._hidden: tuple[str, ...] = ()
+
+    def hide(self, *secrets: str | None) -> None:
+        """Keep values out of every error from now on: a venue's own words may hold them."""
+        bare = {each.removeprefix("0x") for each in secrets if each}
+        self._hidden = tuple({*self._hidden, *bare})
+
+    def cleaned(self, text: str) -> str:
+        """Return a venue's words without what is hidden."""
+        for secret in self._hidden:
+            text = re.sub(re.escape(secret), HIDDEN, text, flags=re.IGNORECASE)
+        return text
 
     async def read(
         self, ask: Callable[[], Awaitable[AnswerT]], *, timeout_s: float | None = None
@@ -75,7 +89,7 @@ class Requests:
         )
 
         async def attempt() -> AnswerT:
-            with translated():
+            with translated(self.cleaned):
                 return await ask()
 
         return await self._bounded(lambda: retrying(attempt), timeout_s or self._timeout_s)
@@ -88,7 +102,7 @@ class Requests:
         """
 
         async def attempt() -> AnswerT:
-            with translated():
+            with translated(self.cleaned):
                 return await ask()
 
         return await self._bounded(attempt, self._timeout_s)
@@ -103,8 +117,11 @@ class Requests:
 
 
 @contextmanager
-def translated() -> Iterator[None]:
-    """Turn what ccxt raises into this package's errors.
+def translated(cleaned: Callable[[str], str]) -> Iterator[None]:
+    """Turn what ccxt raises into this package's errors, which nothing of ccxt's hangs on.
+
+    Args:
+        cleaned: Takes out of a venue's words what nobody may read.
 
     Raises:
         VenueError: Which one says what it means for the request.
@@ -116,22 +133,23 @@ def translated() -> Iterator[None]:
     except VenueError:
         raise
     except ccxt.DDoSProtection as error:  # RateLimitExceeded is one
-        raise VenueThrottled(_words(error)) from error
+        raise VenueThrottled(_words(error, cleaned)) from None
     except ccxt.NetworkError as error:
-        raise VenueUnreachable(_words(error)) from error
+        raise VenueUnreachable(_words(error, cleaned)) from None
     except ccxt.BadResponse as error:
-        raise AnswerUnreadable(_words(error)) from error
+        raise AnswerUnreadable(_words(error, cleaned)) from None
     except ccxt.ExchangeError as error:
-        raise VenueRefused(_words(error)) from error
+        raise VenueRefused(_words(error, cleaned)) from None
     except (ccxt.BaseError, ArithmeticError, AttributeError, LookupError, OSError) as error:
-        raise AnswerUnreadable(_words(error)) from error
+        raise AnswerUnreadable(_words(error, cleaned)) from None
     except (TypeError, ValueError) as error:
         # ccxt hands on a body that is no JSON as text, and then takes it apart.
-        raise AnswerUnreadable(_words(error)) from error
+        raise AnswerUnreadable(_words(error, cleaned)) from None
 
 
-def _words(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"[:DETAIL_MAX]
+def _words(error: Exception, cleaned: Callable[[str], str]) -> str:
+    # Cleaned before it is cut: half a secret would not be recognised.
+    return cleaned(f"{type(error).__name__}: {error}")[:DETAIL_MAX]
 
 
 def mapping_of(answer: object, what: str) -> dict[str, Any]:

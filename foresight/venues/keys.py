@@ -1,39 +1,87 @@
-"""The private key of a real wallet, from a file that nobody else can read.
+"""The private key of a real wallet, from a file that nobody else can read or replace.
 
-Owns the check of the file's mode and the shape of the key. The key goes to the client and
-nowhere else: no error and no log names it.
+Owns the check of the file and of the way to it, which `up` and `doctor` ask as well, and the
+shape of the key. Only a venue that is opened reads it. The key goes to the client and nowhere
+else: no error and no log names it.
 """
 
 import re
-import stat
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
+from foresight.config import Config
 from foresight.errors import ConfigError
+from state.errors import HomeUnsuitable
+from state.premises import read_secret, refuse_open_secret
 
-# systemd shows a credential to its service alone, and where that is not root by an access list,
-# which looks like a group that may read.
-CREDENTIALS: Final = "/run/credentials/"
-_KEY: Final = re.compile(r"(?:0x)?[0-9a-fA-F]{64}")
+CREDENTIALS: Final = "CREDENTIALS_DIRECTORY"
+# Made for secrets: systemd shows a credential to its service alone, by an access list that looks
+# like a group that may read; containers mount theirs so that everybody in them may.
+PLACES: Final = ("/run/credentials", "/run/secrets")
+_KEY: Final = re.compile(rb"(?:0x)?[0-9a-fA-F]{64}")
 
 
-def read_key(path: str) -> str:
-    """Return the private key in a file of mode 0600.
+class KeyFile(NamedTuple):
+    """Where the key is, and who is trusted with it.
 
-    Raises:
-        ConfigError: The file cannot be read, others may read it, or it holds no key.
+    Attributes:
+        path: The file, absolute.
+        places: Directories made for secrets.
+        trusted_group: A group whose members may write above it, or an empty string.
     """
-    try:
-        mode = Path(path).stat().st_mode
-        text = Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        what = f"[venue] key_file {path} cannot be read"
-        raise ConfigError(what, "name a file with the wallet's private key") from error
-    allowed = stat.S_IRGRP if path.startswith(CREDENTIALS) else 0
-    if stat.S_IMODE(mode) & (stat.S_IRWXG | stat.S_IRWXO) & ~allowed:
-        what = f"[venue] key_file {path} can be read by others"
-        raise ConfigError(what, f"chmod 600 {path}")
-    if _KEY.fullmatch(text) is None:
-        what = f"[venue] key_file {path} holds no private key of 64 hexadecimal digits"
-        raise ConfigError(what)
-    return text if text.startswith("0x") else f"0x{text}"
+
+    path: Path
+    places: tuple[str, ...]
+    trusted_group: int | str = ""
+
+    def check(self) -> None:
+        """Refuse a file that others can read or replace; what it holds is not read.
+
+        Raises:
+            ConfigError: They can, or it is not there.
+        """
+        try:
+            refuse_open_secret(self.path, self.places, self.trusted_group)
+        except HomeUnsuitable as error:
+            what = f"[venue] key_file: {error}"
+            raise ConfigError(what, error.hint) from error
+        except OSError as error:
+            raise self._unreadable(error) from error
+
+    def read(self) -> str:
+        """Return the private key.
+
+        Raises:
+            ConfigError: Others can read or replace the file, or it holds no key.
+        """
+        try:
+            text = read_secret(self.path, self.places, self.trusted_group).strip()
+        except HomeUnsuitable as error:
+            what = f"[venue] key_file: {error}"
+            raise ConfigError(what, error.hint) from error
+        except OSError as error:
+            raise self._unreadable(error) from error
+        if _KEY.fullmatch(text) is None:
+            what = f"[venue] key_file {self.path} holds no private key of 64 hexadecimal digits"
+            raise ConfigError(what)
+        key = text.decode("ascii")
+        return key if key.startswith("0x") else f"0x{key}"
+
+    def _unreadable(self, error: OSError) -> ConfigError:
+        what = f"[venue] key_file {self.path} cannot be read: {error.strerror}"
+        return ConfigError(what, "name a file with the wallet's private key")
+
+
+def key_file_of(config: Config, environment: Mapping[str, str], tree: Path) -> KeyFile:
+    """Return where a configuration says that the key is.
+
+    Args:
+        config: The configuration.
+        environment: Where the init system says which directory holds what it hands over.
+        tree: What a relative path begins at.
+    """
+    handed = environment.get(CREDENTIALS, "")
+    places = (*PLACES, *config.engine.secrets, *((handed,) if handed else ()))
+    path = tree.absolute() / Path(config.venue.key_file).expanduser()
+    return KeyFile(path, places, config.engine.trusted_group)

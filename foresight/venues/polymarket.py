@@ -10,7 +10,7 @@ outcome an order needs is put in before it is sent.
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from foresight.board import MICRO, Side
@@ -54,14 +54,22 @@ _ORDER_STRUCT: Final = [
 class Polymarket:
     """The venue; with a key it trades, without one it only reads."""
 
-    def __init__(self, options: dict[str, Any], *, requests: Requests) -> None:
+    def __init__(
+        self,
+        options: dict[str, Any],
+        *,
+        requests: Requests,
+        key: Callable[[], str] | None = None,
+    ) -> None:
         """Keep how to construct the client.
 
         Args:
             options: Settings of the ccxt client.
             requests: The bounds of its requests.
+            key: Reads the wallet's private key where the options do not hold it.
         """
         self._options = options
+        self._key = key
         self._requests = requests
         self._client: Any = None
         self._ids: dict[Buy, str] = {}
@@ -69,10 +77,13 @@ class Polymarket:
     async def open(self) -> None:
         """Load the client; derive the API credentials if there is a key."""
         if self._client is None:
-            self._client = board_client(self._options)
+            key = {"privateKey": self._key()} if self._key is not None else {}
+            self._client = board_client(self._options | key)
             self._client.outcomes, self._client.outcomes_by_id = {}, {}
-        if self._options.get("privateKey"):
+        if self._client.privateKey:
+            self._requests.hide(self._client.privateKey)
             await self._requests.read(self._client.load_api_credentials, timeout_s=OPEN_TIMEOUT_S)
+            self._requests.hide(self._client.apiKey, self._client.secret, self._client.password)
 
     async def close(self) -> None:
         """Give back the connections."""
@@ -117,7 +128,7 @@ class Polymarket:
         except (VenueRefused, VenueUnreachable) as error:
             return await self._refusal(order, error)
         if answer.get("success") is not True or not answer.get("orderID"):
-            what = f"answer to an order: {str(answer)[:200]}"
+            what = f"answer to an order: {self._requests.cleaned(str(answer))[:200]}"
             raise AnswerUnreadable(what)
         if answer.get("status") in {"live", "delayed"}:
             return Waiting(str(answer.get("status")))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import secrets
 import socket
 import sys
@@ -75,6 +76,8 @@ class WorkerOptions(NamedTuple):
 
 def run_worker(options: WorkerOptions) -> int:
     """Run a worker until it leaves; return its exit status."""
+    # A core file would hold the application's keys, and lie where its reader chooses.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
         manifest = read_manifest(options.home, options.release)
         workload = load_workload(

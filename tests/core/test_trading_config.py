@@ -1,6 +1,6 @@
 """foresight.toml: what it may say, and how clearly it is told what it may not."""
 
-import stat
+import os
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,7 @@ from foresight.errors import ConfigError
 from foresight.strategies import build
 from foresight.strategies.late_entry import LateEntry
 from foresight.strategies.registry import own_names
-from foresight.venues.keys import read_key
+from foresight.venues.keys import KeyFile, key_file_of
 
 KEY = "0x" + "ab" * 32
 
@@ -149,18 +149,62 @@ def test_hints_name_the_nearest_or_all() -> None:
     assert nearest("qqq", ["speed", "app"]) == "known: app, speed"
 
 
+def key_in(path: Path, *, places: tuple[str, ...] = ()) -> KeyFile:
+    return KeyFile(path, places)
+
+
 def test_a_key_is_read_from_a_private_file_only(tmp_path: Path) -> None:
-    """A key that others can read is as good as given away."""
+    """A key that others can read is as good as given away; one that they can write is theirs."""
     path = tmp_path / "key"
     path.write_text(KEY.removeprefix("0x") + "\n")
-    path.chmod(stat.S_IRUSR | stat.S_IWUSR)
-    assert read_key(str(path)) == KEY
-    path.chmod(0o640)
-    with pytest.raises(ConfigError, match="can be read by others"):
-        read_key(str(path))
+    path.chmod(0o600)
+    assert key_in(path).read() == KEY
+    for mode, words in ((0o640, "read by others"), (0o604, "read"), (0o620, "changed by others")):
+        path.chmod(mode)
+        for ask in (key_in(path).check, key_in(path).read):
+            with pytest.raises(ConfigError, match=words) as refused:
+                ask()
+            assert refused.value.hint == f"chmod 600 {path}"
     path.chmod(0o600)
     path.write_text("not a key")
+    key_in(path).check()  # what it holds is nobody's but the venue's
     with pytest.raises(ConfigError, match="holds no private key"):
-        read_key(str(path))
-    with pytest.raises(ConfigError, match="cannot be read"):
-        read_key(str(tmp_path / "missing"))
+        key_in(path).read()
+    for ask in (key_in(tmp_path / "missing").check, key_in(tmp_path / "missing").read):
+        with pytest.raises(ConfigError, match="cannot be read"):
+            ask()
+    path.unlink()
+    os.mkfifo(path, 0o600)
+    with pytest.raises(ConfigError, match="no plain file"):
+        key_in(path).read()
+
+
+def test_the_way_to_a_key_is_nobody_elses_either(tmp_path: Path) -> None:
+    """Whoever can rename its directory puts another key there, and the money goes elsewhere."""
+    path = tmp_path / "shared" / "key"
+    path.parent.mkdir()
+    path.write_text(KEY)
+    path.chmod(0o600)
+    (tmp_path / "link").symlink_to(path)
+    for name in (path, tmp_path / "link"):
+        assert key_in(name).read() == KEY
+    path.parent.chmod(0o777)
+    for name in (path, tmp_path / "link"):
+        with pytest.raises(ConfigError, match="by everybody"):
+            key_in(name).check()
+
+
+def test_a_place_for_secrets_keeps_others_out_by_itself(tmp_path: Path) -> None:
+    """An init system or a container lets a group read there, and links to what it exchanges."""
+    place = tmp_path / "secrets"
+    (place / "..2026").mkdir(parents=True)
+    (place / "..2026" / "key").write_text(KEY)
+    (place / "..2026" / "key").chmod(0o444)
+    (place / "key").symlink_to("..2026/key")
+    with pytest.raises(ConfigError, match="read by others"):
+        key_in(place / "key").read()
+    assert key_in(place / "key", places=(str(place),)).read() == KEY
+    config = read(f'[engine]\nsecrets = ["{place}"]\n[venue]\nkey_file = "key"')
+    assert key_file_of(config, {}, place).read() == KEY
+    config = read('[venue]\nkey_file = "key"')
+    assert key_file_of(config, {"CREDENTIALS_DIRECTORY": str(place)}, place).read() == KEY

@@ -1,5 +1,6 @@
 """Which venue a configuration means, and what it refuses to mean by accident."""
 
+import asyncio
 import time
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import msgspec
 import pytest
 
 from foresight.config import Config, parse
-from foresight.errors import AnswerUnreadable, ConfigError
+from foresight.errors import AnswerUnreadable, ConfigError, VenueError
 from foresight.orders import Bought, Buy
 from foresight.scoring import scores_of
 from foresight.trader import EXCHANGE_URL, LIVE, Trader, create, create_with
@@ -51,6 +52,34 @@ def test_real_money_needs_the_command_to_say_so_as_well(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="real money"):
         made(text)
     assert isinstance(made(text, **{LIVE: "1"}), Trader)
+
+
+def test_a_key_is_read_by_nobody_but_a_venue_that_is_opened(tmp_path: Path) -> None:
+    """A replay and a verification make the same trader, and have no business with the key."""
+    text = live(tmp_path)
+    (tmp_path / "key").chmod(0o644)
+    trader = made(text, **{LIVE: "1"})
+    with pytest.raises(ConfigError, match="read by others"):
+        asyncio.run(trader._venue.open())  # noqa: SLF001 - what `warm` does first of all
+
+
+@pytest.mark.asyncio
+async def test_no_error_repeats_what_the_venue_was_told_in_confidence() -> None:
+    """A venue, or a proxy before it, may answer with the request itself."""
+    from ccxt.base.errors import ExchangeError  # noqa: PLC0415 - slow to import
+
+    requests = Requests(1, timeout_s=2.0)
+    requests.hide("0x" + "ab" * 32, "pass-phrase", None, "")
+
+    async def told() -> None:
+        raise ExchangeError("x" * 250 + "0x" + "AB" * 32 + " with pass-phrase")
+
+    with pytest.raises(VenueError) as refused:
+        await requests.once(told)
+    assert "*** with" in str(refused.value)
+    assert "abab" not in str(refused.value).lower()
+    assert refused.value.__cause__ is None
+    assert requests.cleaned("pass-phrase " + "ab" * 32) == "*** ***"
 
 
 def test_paper_is_made_without_a_key() -> None:

@@ -23,6 +23,9 @@ def test_a_home_with_a_path_of_200_characters_works(tmp_path: Path) -> None:
     home = tmp_path / "/".join(["h" * 60] * 8)[:rest].rstrip("/")
     with Hurt(tmp_path / "beside", home=home) as hurt:
         hurt.up()
+        limits = Path(f"/proc/{hurt.the_owner().pid}/limits").read_text().splitlines()
+        cores = [line.split()[4:6] for line in limits if line.startswith("Max core file size")]
+        assert cores == [["0", "0"]], "a core would hold keys"
         assert hurt.replace(hurt.release("v1")).returncode == ExitCode.DONE
         assert hurt.version() == "v1"
         verify_nothing_lost(hurt)
