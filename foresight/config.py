@@ -54,6 +54,8 @@ class Engine(_Section, frozen=True, kw_only=True):
         period_s: Length of a cycle in application seconds.
         catch_up_s: A cycle that is later than so many application seconds is missed; 0 runs all.
         account: Name of the venue account; two installations must not share one.
+        accounts: Directory with the lock files of accounts; empty means one below the home
+            directory of the account database. Containers name a volume that they share.
         page: Address of the dashboard, host:port, on this host only: it knows no passwords.
             Port 0 takes a free one. From elsewhere, use a tunnel or a proxy with a login.
         branch: The branch whose merges go live by themselves, once `foresight hook install` was
@@ -86,6 +88,7 @@ class Engine(_Section, frozen=True, kw_only=True):
     period_s: Annotated[float, Meta(gt=0, le=3600)] = 60.0
     catch_up_s: Annotated[float, Meta(ge=0, le=1e6)] = 900.0
     account: str = ""
+    accounts: str = ""
     page: Loopback = "127.0.0.1:8642"
     branch: str = ""
     watch: bool | None = None

@@ -17,6 +17,7 @@ class LogEvent(enum.Enum):
     LAUNCHER_STOPPED = "launcher_stopped"
     LAUNCHER_RELOADED = "launcher_reloaded"
     LAUNCHER_REPLACED = "launcher_replaced"
+    ACCOUNT_UNLOCKED = "account_unlocked"
     RELOAD_REFUSED = "reload_refused"
     REPLACEMENT_REFUSED = "replacement_refused"
     CHILD_STARTED = "child_started"

@@ -13,8 +13,9 @@ import time
 from typing import TYPE_CHECKING, NoReturn
 
 from handoff.errors import NotRunning
+from handoff.launcher.account_lock import take_account
 from handoff.launcher.engine_config import EngineConfig, read_engine_config, write_engine_config
-from handoff.launcher.locks import take_account, take_home
+from handoff.launcher.locks import take_home
 from handoff.release_files import Manifest, read_manifest
 from handoff.replay.repair import header_in
 from handoff.rollout.driver import Driver, Watcher
@@ -165,16 +166,20 @@ def _restored(home: Path) -> str:
         return ""
 
 
-def launcher_lock_free(home: Path, account: str = "") -> None:
+def launcher_lock_free(home: Path, account: str = "", accounts: str = "") -> str:
     """Refuse before anything is written if a living launcher has this home or account.
+
+    Returns:
+        Why another one may have the account all the same, or an empty string.
 
     Raises:
         AnotherInCharge: One has it.
     """
     os.close(take_home(home))
-    held = take_account(account)
-    if held is not None:
+    taken = take_account(account, accounts)
+    for held in taken.locks.values():
         os.close(held)
+    return taken.doubt
 
 
 def _origin_ns(home: Path, speed: int) -> int:

@@ -35,6 +35,7 @@ from foresight.venues.keys import key_file_of
 from handoff.errors import HandoffError, NotRunning, ReleaseUnusable
 from handoff.exit_codes import ExitCode
 from handoff.launcher import process as launcher_process
+from handoff.launcher.account_lock import require_directory
 from handoff.launcher.engine_config import (
     Companion,
     EngineConfig,
@@ -51,7 +52,7 @@ from handoff.wire import Kind
 from handoff.worker.settings import Settings, variables_of
 from state.atomic_file import SystemFiles, replace_file
 from state.errors import HomeUnsuitable, RecordMissing
-from state.premises import narrow
+from state.premises import narrow, refuse_shared
 from state.record import Timeline, check_identity
 
 if TYPE_CHECKING:
@@ -100,8 +101,10 @@ def up(
     if config.venue.kind == "live":  # what every worker would refuse is refused now
         key_file_of(config, os.environ, installation.repository).check()
     _make_home(home, config)
-    account = _account(config)
-    launcher_lock_free(home, account)
+    account, accounts = _account(config), _accounts(installation)
+    doubt = launcher_lock_free(home, account, accounts)
+    if doubt:
+        complain(f"another launcher may have this account: {doubt}")
     vouched = vouched_in(home, volume=config.engine.volume, moved=moved)
     first_release = _first_release(installation)  # whose code a repair may need
     repair_for_start(home, config.engine.app)
@@ -117,6 +120,7 @@ def up(
         environment=(*_environment(config, home, replay, live=live), *vouched),
         force_filesystem=force_filesystem,
         account=account,
+        accounts=accounts,
         jobs=jobs.jobs_to_resume(home, sys.executable),
     )
     _narrow(home)
@@ -162,6 +166,16 @@ def _account(config: Config) -> str:
     """Return what no two launchers of this host may trade, or an empty string."""
     wallet = config.venue.wallet.lower() if config.venue.live else ""
     return config.engine.account or wallet
+
+
+def _accounts(installation: Installation) -> str:
+    """Return the configured directory of account locks; real money needs one that can be used."""
+    engine = installation.config.engine
+    place = Path(engine.accounts).expanduser()
+    named = str(installation.repository / place) if engine.accounts else ""
+    if installation.config.venue.live:
+        refuse_shared(Path(require_directory(named)), engine.trusted_group)
+    return named
 
 
 def _make_home(home: Path, config: Config) -> None:

@@ -68,6 +68,7 @@ class EngineConfig(NamedTuple):
         environment: What workers and jobs get on top of the allowed environment.
         force_filesystem: Accept a network or volatile file system for the state.
         account: Name of what one launcher of this user at a time may act for, or empty.
+        accounts: Directory with the lock files of accounts, absolute; empty for the usual one.
         jobs: Programs that were under way when the launcher before this one ended: each is run
             once more at the start, unless it lives.
     """
@@ -81,6 +82,7 @@ class EngineConfig(NamedTuple):
     environment: tuple[tuple[str, str], ...] = ()
     force_filesystem: bool = False
     account: str = ""
+    accounts: str = ""
     jobs: tuple[Job, ...] = ()
 
 

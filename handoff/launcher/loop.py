@@ -22,13 +22,14 @@ import time
 from handoff.boot_clock import boot_ns
 from handoff.errors import HandoffError, WireBroken
 from handoff.launcher import self_replacement
+from handoff.launcher.account_lock import FILE, take_account, take_file
 from handoff.launcher.adoption import why_not
 from handoff.launcher.children import Children, Running
 from handoff.launcher.companions import Companions
 from handoff.launcher.connections import Connection, Connections
 from handoff.launcher.desk import Desk
-from handoff.launcher.engine_config import read_engine_config
-from handoff.launcher.locks import take_account, take_home
+from handoff.launcher.engine_config import EngineConfig, read_engine_config
+from handoff.launcher.locks import take_home
 from handoff.launcher.notify_socket import NotifySocket
 from handoff.launcher.restart_policy import DRAINED, was_asked_for
 from handoff.launcher.supervision import (
@@ -87,9 +88,11 @@ class Launcher:
         self._home = home
         inherited = self_replacement.inherit()
         self._config = read_engine_config(home)
-        self._locks = inherited.locks or _take_locks(home, self._config.account)
+        self._locks, doubt = _take_locks(home, self._config, inherited.locks)
         self._selector = selectors.DefaultSelector()
         self._log = Log(process="launcher", app=self._config.app)
+        if doubt:
+            self._log.write(LogEvent.ACCOUNT_UNLOCKED, reason=doubt)
         self._children = Children(home, self._selector, file_id_of(self._locks["home"]))
         self._workforce = Workforce(home, self._children, self._log)
         self._companions = Companions(self._children, self._log, inherited.listening)
@@ -474,10 +477,21 @@ def _members(message: Message) -> dict[str, Any]:
     return {name: value for name, value in message.items() if name != "kind"}
 
 
-def _take_locks(home: Path, account: str) -> dict[str, int]:
-    locks = {"home": take_home(home)}
-    held = take_account(account)
-    return locks if held is None else {**locks, "account": held}
+def _take_locks(
+    home: Path, config: EngineConfig, inherited: dict[str, int]
+) -> tuple[dict[str, int], str]:
+    """Return what this launcher holds, and why that may not keep another one out."""
+    if not inherited:
+        locks = {"home": take_home(home)}
+        taken = take_account(config.account, config.accounts)
+        return {**locks, **taken.locks}, taken.doubt
+    if not config.account or FILE in inherited:
+        return inherited, ""
+    try:  # in the place of an older launcher, which knew no file
+        held = take_file(config.account, config.accounts)
+    except HandoffError as error:
+        return inherited, str(error)  # what runs goes on; the next `up` refuses
+    return (inherited, "") if held is None else ({**inherited, FILE: held}, "")
 
 
 def preflight(home: Path) -> int:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from handoff.errors import AnotherInCharge
-from handoff.launcher.locks import take_account
+from handoff.launcher.account_lock import take_account
 from state.open_struct import encode_open
 from state.record import FORMAT
 from state.seal import seal
@@ -120,22 +120,27 @@ def test_real_money_needs_the_word_of_configuration_and_command(project: Project
 
 def test_a_venue_account_has_one_launcher_whatever_the_home(project: Project) -> None:
     project.run("status")  # whatever a first command writes is there already
-    held = take_account("mine")
-    assert held is not None
+    accounts = str(project.place / "accounts")
+    said = {"FORESIGHT_ENGINE_ACCOUNT": "mine", "FORESIGHT_ENGINE_ACCOUNTS": accounts}
+    held = take_account("mine", accounts).locks
+    assert len(held) == 2
     try:
         about = "a launcher has this account already"
-        project.assert_refused(7, about, "up", "-d", FORESIGHT_ENGINE_ACCOUNT="mine")
+        project.assert_refused(7, about, "up", "-d", **said)
     finally:
-        os.close(held)
-    assert project.run("up", "-d", FORESIGHT_ENGINE_ACCOUNT="mine").returncode == 0
+        close(held)
+    assert project.run("up", "-d", **said).returncode == 0
     try:
         with pytest.raises(AnotherInCharge):
-            take_account("mine")
-        other = take_account("another")
-        assert other is not None
-        os.close(other)
+            take_account("mine", accounts)
+        close(take_account("another", accounts).locks)
     finally:
         assert project.run("down").returncode == 0
+
+
+def close(locks: dict[str, int]) -> None:
+    for each in locks.values():
+        os.close(each)
 
 
 def test_an_abort_with_nothing_under_way_is_done_at_once(project: Project) -> None:
