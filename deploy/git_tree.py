@@ -27,11 +27,13 @@ from deploy.errors import (
     TreeDirty,
     UnknownRef,
 )
+from handoff.clean_text import cleaned_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 GIT_LIMIT_S: Final = 60.0  # a cold repository of 100,000 files answers in a few seconds
+GIT_KEEPS: Final = (*("PATH", "HOME", "XDG_CONFIG_HOME", "TMPDIR", "USER", "LOGNAME", "GNUPGHOME"),)
 COMMITS_MAX: Final = 1000  # listed between two releases; more is not read by anybody
 LFS_POINTER: Final = b"version https://git-lfs.github.com/spec/"
 LFS_POINTER_BYTES_MAX: Final = 1024  # the specification's own bound
@@ -251,7 +253,10 @@ class GitTree:
         output = self._output("log", *options, *selection, "--")
         rows = output.decode(errors="replace").split("\0")
         parts = [row.split(_SEPARATOR) for row in rows if row]
-        return [Commit(row[0], row[1], row[-2], int(row[-1])) for row in parts]
+        return [
+            Commit(row[0], cleaned_line(row[1]), cleaned_line(row[-2]), int(row[-1]))
+            for row in parts
+        ]
 
     def _said(self, *arguments: str) -> str:
         return os.fsdecode(self._output(*arguments)).removesuffix("\n")
@@ -312,12 +317,12 @@ def opened(git_directory: Path) -> tuple[str, Path]:
 def child_environment(
     own: os._Environ[str] | dict[str, str], account: commands.Account | None = None
 ) -> dict[str, str]:
-    """Return the environment of a git command: ours without anything that redirects it.
+    """Return the environment of a git command: what it needs of ours, nothing that redirects it.
 
     A hook runs with GIT_DIR and GIT_INDEX_FILE set; a git command that inherits them works
-    on that repository wherever it is started.
+    on that repository wherever it is started. Loaders and pagers have variables as well.
     """
-    kept = {name: value for name, value in own.items() if not name.startswith("GIT_")}
+    kept = {name: value for name, value in own.items() if name in GIT_KEEPS}
     if account is not None:
         kept["HOME"] = pwd.getpwuid(account.user).pw_dir
     quiet = {
@@ -357,7 +362,7 @@ def _write(stream: BinaryIO, blob: Blob, target: Path) -> bool:
     content = stream.read(int(header[2]))
     stream.read(1)
     path = target / blob.path
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_parents(target, blob)
     try:
         _place(path, content, blob)
     except FileExistsError as error:
@@ -365,11 +370,30 @@ def _write(stream: BinaryIO, blob: Blob, target: Path) -> bool:
     return len(content) <= LFS_POINTER_BYTES_MAX and content.startswith(LFS_POINTER)
 
 
+def _make_parents(target: Path, blob: Blob) -> None:
+    """Make the directories of a file, none of which may be a link that the tree itself brought."""
+    here = target
+    for part in posixpath.dirname(blob.path).split("/"):
+        here /= part
+        here.mkdir(exist_ok=True)
+        if here.is_symlink():
+            raise PathUnsafe(blob.path, f"it would be written through the link {part}")
+
+
+def _leads_out(aim: str, place: str) -> bool:
+    # Only first of all does `..` mean what it says: after a name, it is relative to wherever that
+    # name leads.
+    steps = aim.split("/")
+    names = [index for index, step in enumerate(steps) if step not in ("", ".", "..")]
+    turns_back = bool(names) and ".." in steps[names[0] :]
+    return posixpath.isabs(aim) or place.startswith("..") or turns_back
+
+
 def _place(path: Path, content: bytes, blob: Blob) -> None:
     if blob.mode == _LINK:
         aim = os.fsdecode(content)
         place = posixpath.normpath(posixpath.join(posixpath.dirname(blob.path), aim))
-        if posixpath.isabs(aim) or place.startswith(".."):
+        if _leads_out(aim, place):
             raise PathUnsafe(blob.path, f"the link leads out of the tree, to {aim}")
         path.symlink_to(aim)
         return

@@ -18,6 +18,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from handoff.clean_text import cleaned
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
@@ -38,7 +40,7 @@ def emit_json(value: object) -> None:
 
 def emit_text(text: str) -> None:
     """Print a line of data."""
-    click.echo(text)
+    click.echo(cleaned(text))
 
 
 def emit_table(
@@ -52,7 +54,7 @@ def emit_table(
         overflow: OverflowMethod = "fold" if goes_on else "ellipsis"
         table.add_column(column, no_wrap=not goes_on, overflow=overflow)
     for row in rows:
-        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+        table.add_row(*(Text("" if cell is None else cleaned(str(cell))) for cell in row))
     # A pipe has no width: nothing is cut there.
     Console(width=None if sys.stdout.isatty() else PIPE_COLUMNS).print(table)
 
@@ -65,20 +67,20 @@ def speak(loudness: int) -> None:
 def progress(text: str) -> None:
     """Say on stderr what happens, unless quiet was asked for."""
     if _LOUDNESS.get() >= NORMAL:
-        click.echo(text, err=True)
+        click.echo(cleaned(text), err=True)
 
 
 def detail(text: str) -> None:
     """Say on stderr what only helps to find out why, if it was asked for."""
     if _LOUDNESS.get() >= VERBOSE:
-        click.echo(text, err=True)
+        click.echo(cleaned(text), err=True)
 
 
 def complain(what: str, hint: str = "") -> None:
     """Say on stderr what is wrong and what to do."""
-    click.echo(f"error: {what}", err=True)
+    click.echo(cleaned(f"error: {what}"), err=True)
     if hint:
-        click.echo(f"hint: {hint}", err=True)
+        click.echo(cleaned(f"hint: {hint}"), err=True)
 
 
 def explain(error: BaseException) -> None:

@@ -35,6 +35,7 @@ from handoff.exit_codes import ExitCode
 from handoff.launcher.locks import take_home
 
 GIT_S_MAX = 60.0
+SIGNS_WITH = ("GPG_TTY", "SSH_AUTH_SOCK")
 REBUILDABLE = ("releases", "environments", "logs")  # the next start makes them again
 
 
@@ -61,6 +62,8 @@ def init(directory: Path, *, name: str, git: bool) -> int:
 
 def _make_repository(place: Path) -> None:
     identity = ["-c", "user.name=Foresight", "-c", "user.email=foresight@localhost"]
+    # A commit may have to be signed, which asks whoever sits there.
+    signing = {name: os.environ[name] for name in SIGNS_WITH if name in os.environ}
     steps = [["init", "--quiet"], ["add", "--all"]]
     steps += [[*identity, "commit", "--quiet", "-m", "Begin"]]
     for words in steps:
@@ -68,7 +71,7 @@ def _make_repository(place: Path) -> None:
         done = run_command(
             ["git", "-C", str(place), *words],
             limit_s=GIT_S_MAX,
-            environment=child_environment(os.environ),
+            environment=child_environment(os.environ) | signing,
         )
         if done.code != 0:
             what = f"git {words[-1]} failed: {done.errors.decode('utf-8', 'replace').strip()}"

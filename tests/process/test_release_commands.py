@@ -63,9 +63,12 @@ def test_a_program_that_is_not_there_is_named() -> None:
 
 
 def test_git_gets_nothing_that_redirects_it() -> None:
+    """It takes what to run, and where, from more variables than its own."""
     own = {"GIT_DIR": "/x", "GIT_CONFIG_COUNT": "1", "PATH": "/bin", "LC_ALL": "de_DE"}
+    own |= {"LD_PRELOAD": "/x", "PAGER": "x", "SSH_ASKPASS": "/x", "HOME": "/home/us"}
     given = child_environment(own)
     assert given["PATH"] == "/bin"
     assert given["LC_ALL"] == "C"
-    assert not {"GIT_DIR", "GIT_CONFIG_COUNT"} & set(given)
+    assert given["HOME"] == "/home/us"
+    assert not {"GIT_DIR", "GIT_CONFIG_COUNT", "LD_PRELOAD", "PAGER", "SSH_ASKPASS"} & set(given)
     assert given["GIT_OPTIONAL_LOCKS"] == "0"

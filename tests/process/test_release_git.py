@@ -1,5 +1,6 @@
 """What git is asked, whatever the repository looks like and whoever started us."""
 
+import io
 import os
 import tempfile
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from deploy.errors import (
     TreeDirty,
     UnknownRef,
 )
-from deploy.git_tree import GitTree
+from deploy.git_tree import Blob, GitTree, _write
 from tests.process.git_project import Project, said
 
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n"
@@ -59,13 +60,36 @@ def test_links_inside_the_tree_are_kept(home: Path, project: Project) -> None:
     assert Path(manifest.tree, "alias").read_text(encoding="utf-8") == "VERSION = 1\n"
 
 
-@pytest.mark.parametrize("aim", ["/etc/passwd", "../../outside", "app/../../outside"])
+@pytest.mark.parametrize(
+    "aim", ["/etc/passwd", "../../outside", "app/../../outside", "here/here/../.."]
+)
 def test_a_link_out_of_the_tree_is_refused(home: Path, project: Project, aim: str) -> None:
     """What it leads to would change under a release that never changes."""
+    project.path.joinpath("here").symlink_to(".")  # read as names, the last aim stays inside
     project.path.joinpath("alias").symlink_to(aim)
     project.commit("Link")
     with pytest.raises(PathUnsafe):
         project.build(home)
+
+
+def test_nothing_is_written_through_a_link_of_the_tree_itself(tmp_path: Path) -> None:
+    """git itself makes no such tree; whoever forges one chooses where a release is written."""
+    outside, target = tmp_path / "outside", tmp_path / "tree"
+    outside.mkdir()
+    target.mkdir()
+    (target / "pkg").symlink_to(outside)
+    for path in ("pkg/module.py", "pkg/deep/module.py"):
+        with pytest.raises(PathUnsafe, match="through the link pkg"):
+            _write(io.BytesIO(b"0 blob 1\nx\n"), Blob(path, 0o100644, "0", 1), target)
+    assert list(outside.iterdir()) == []
+
+
+def test_a_subject_steers_no_terminal(home: Path, project: Project) -> None:
+    """It is shown by `deploy`, by `status`, on the page and in messages."""
+    project.write("app/other.py", "")
+    project.commit("Use \x1b[2Kless\x07 \u202eesrever")
+    subject = project.build(home).subject
+    assert subject == "Use \ufffd[2Kless\ufffd \ufffdesrever"
 
 
 def test_attributes_change_nothing(home: Path, project: Project) -> None:
