@@ -125,7 +125,12 @@ class Deployer:
             self._start(requests.count_try(self._home, self._request.deploy))
 
     def _goes_again(self) -> bool:
-        """Tell whether the deploy is tried again once there are inputs."""
+        """Tell whether the deploy is tried again once there are inputs.
+
+        One that somebody ended is not, also if the newer request has gone by now.
+        """
+        if self._interrupt is not None:
+            return False
         ended = requests.interruption(self._home, self._request, is_replaceable=True)
         return ended is None and inputs.goes_again(self._entry, self._request.tries)
 
