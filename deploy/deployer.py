@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -44,7 +45,6 @@ from state.moments import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from deploy.git_tree import Commit
     from handoff.wish import Wish
@@ -246,7 +246,7 @@ class Deployer:
         if self._request.release:
             return read_manifest(self._home, self._request.release)
         self._phase("building")
-        repository = GitTree(_as_path(self._home, self._request.repository))
+        repository = GitTree(Path(self._request.repository))
         commit = repository.commit(self._request.commit or self._request.ref)
         self._note(commit=commit.commit, subject=commit.subject)
         entry = self._request.entry_default
@@ -447,7 +447,3 @@ def _members(event: Event) -> dict[str, Any]:
             return {"gate": name, "reason": reason, "seconds": seconds}
         case _:
             return asdict(event)
-
-
-def _as_path(home: Path, text: str) -> Path:
-    return type(home)(text)

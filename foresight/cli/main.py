@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from deploy.errors import DeployError, SourceRefused, UnknownRef
+from foresight.cli.backtesting import backtest
 from foresight.cli.controlling import halt, pause, resume
 from foresight.cli.cycles import cycles
 from foresight.cli.deploying import deploy, deploys, rollback
@@ -91,6 +92,7 @@ for _command in (
     init,
     doctor,
     drill,
+    backtest,
     uninstall,
 ):
     cli.add_command(_command)

@@ -33,8 +33,8 @@ def unknown_commands(text: str) -> list[str]:
 
 def unknown_targets(text: str) -> list[str]:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    known = set(re.findall(r"^([a-z]+):", makefile, flags=re.MULTILINE))
-    used = re.findall(r"(?:^\$ |`)make ([a-z]+)", text, flags=re.MULTILINE)
+    known = set(re.findall(r"^([a-z-]+):", makefile, flags=re.MULTILINE))
+    used = re.findall(r"(?:^\$ |`)make ([a-z-]+)", text, flags=re.MULTILINE)
     return sorted({name for name in used if name not in known})
 
 

@@ -58,6 +58,7 @@ COMMANDS = {
     "unit remove": ["unit", "remove"],
     "init": ["init", "{place}/new"],
     "doctor": ["doctor"],
+    "backtest": ["backtest", "{place}"],
     "drill": ["drill", "--yes"],
     "uninstall": ["uninstall", "--yes"],
 }
