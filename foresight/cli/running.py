@@ -106,9 +106,9 @@ def up(
     if doubt:
         complain(f"another launcher may have this account: {doubt}")
     vouched = vouched_in(home, volume=config.engine.volume, moved=moved)
+    timeline = _timeline(installation, speed or config.engine.speed)  # refuses before a build
     first_release = _first_release(installation)  # whose code a repair may need
     repair_for_start(home, config.engine.app)
-    timeline = _timeline(installation, speed or config.engine.speed)
     page_at = _with_port(config.engine.page)
     engine = EngineConfig(
         app=config.engine.app,
