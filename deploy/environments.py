@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from deploy import commands, frozen_directory, installed
 from deploy.errors import EnvironmentFailed
 from deploy.release import LOCK_FILE, PythonFacts, environment_hash, pins_of
+from handoff.logs import open_log
 from handoff.release_files import ENVIRONMENTS, SITE_PACKAGES
 
 if TYPE_CHECKING:
@@ -193,7 +194,7 @@ def _run(command: list[str], limit_s: float, log: Path) -> commands.Finished:
     }
     # uv takes its certificates from the system, as pip does.
     environment.setdefault("UV_SYSTEM_CERTS", "1")
-    with log.open("ab") as file:
+    with os.fdopen(open_log(log), "ab") as file:
         return commands.run(command, limit_s=limit_s, environment=environment, into=file, both=True)
 
 
@@ -214,7 +215,7 @@ def _log_file(home: Path, name: str) -> Path:
 
 
 def _note(log: Path, text: str) -> None:
-    with log.open("a", encoding="utf-8") as file:
+    with os.fdopen(open_log(log), "a", encoding="utf-8") as file:
         file.write(f"$ {text}\n")
 
 

@@ -287,6 +287,17 @@ class TurnTimeout(DeployError):
         self.limit_s = limit_s
 
 
+class RequestsBusy(DeployError):
+    """Another process writes a request and does not get done."""
+
+    hint = "try again; if it stays so, see what holds run/deploys.lock"
+
+    def __init__(self, limit_s: float) -> None:
+        """Keep how long was waited."""
+        super().__init__(f"somebody else has written a request for {limit_s:g} s")
+        self.limit_s = limit_s
+
+
 class InputsTimeout(DeployError):
     """What runs got no inputs for as long as anybody waits."""
 

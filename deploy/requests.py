@@ -11,16 +11,20 @@ import contextlib
 from typing import TYPE_CHECKING, Final
 
 import msgspec
+from filelock import FileLock, Timeout
 
-from deploy.errors import RequestMissing
+from deploy.errors import RequestMissing, RequestsBusy
 from handoff.rollout.events import AbortAsked, Superseded
 from handoff.wish import Wish, flat_json, from_flat_json
 from state.atomic_file import SystemFiles, make_directory, replace_file
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 _MARK: Final = "."  # between a deploy and the number of its try
+LOCK: Final = "deploys.lock"
+LOCK_LIMIT_S: Final = 10.0  # far above one write on a slow disk
 REQUESTS_MAX: Final = 1000  # files looked at; older ones are leftovers
 
 
@@ -84,6 +88,25 @@ def write_request(home: Path, request: Request) -> None:
     if not request.tries:
         del plain["tries"]
     replace_file(files, path, msgspec.json.encode(plain))
+
+
+@contextlib.contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """Let nobody else change a request meanwhile: its deployer and an operator may both want to.
+
+    Raises:
+        RequestsBusy: Somebody held the lock for longer than a few writes take.
+    """
+    path = home / "run" / LOCK
+    lock = FileLock(path, LOCK_LIMIT_S, 0o600, thread_local=False, fallback_to_soft=False)
+    try:
+        lock.acquire()
+    except Timeout as timeout:
+        raise RequestsBusy(LOCK_LIMIT_S) from timeout
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def read_request(home: Path, deploy: str) -> Request:
@@ -153,8 +176,9 @@ def ask_abort(home: Path, deploy: str, by: str) -> None:
     Raises:
         RequestMissing: It has ended already.
     """
-    request = read_request(home, deploy)
-    write_request(home, msgspec.structs.replace(request, aborted_by=by))
+    with _alone(home):
+        request = read_request(home, deploy)
+        write_request(home, msgspec.structs.replace(request, aborted_by=by))
 
 
 def count_try(home: Path, deploy: str) -> Request:
@@ -163,15 +187,19 @@ def count_try(home: Path, deploy: str) -> Request:
     Raises:
         RequestMissing: It has ended already.
     """
-    request = read_request(home, deploy)
-    counted = msgspec.structs.replace(request, tries=request.tries + 1)
-    write_request(home, counted)
+    with _alone(home):
+        request = read_request(home, deploy)
+        counted = msgspec.structs.replace(request, tries=request.tries + 1)
+        write_request(home, counted)
     return counted
 
 
 def close_request(home: Path, deploy: str) -> None:
     """Forget a request whose deploy is in the history."""
-    _path(home, deploy).unlink(missing_ok=True)
+    path = _path(home, deploy)
+    if path.parent.is_dir():
+        with _alone(home):  # or an abort that comes now would write it once more
+            path.unlink(missing_ok=True)
 
 
 def _path(home: Path, deploy: str) -> Path:

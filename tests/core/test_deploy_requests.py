@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
-from deploy.requests import Request, ask_abort, close_request, interruption, write_request
+from deploy.errors import RequestMissing
+from deploy.requests import (
+    Request,
+    ask_abort,
+    close_request,
+    count_try,
+    interruption,
+    open_requests,
+    read_request,
+    write_request,
+)
 from handoff.rollout.events import AbortAsked, Superseded
 
 if TYPE_CHECKING:
@@ -39,3 +52,31 @@ def test_an_approved_deploy_is_not_replaced(tmp_path: Path, request_of: Request)
     """It may own already; the newer one waits for its end."""
     write_request(tmp_path, Request(deploy="d2", by="bob", requested_ns=2))
     assert interruption(tmp_path, request_of, is_replaceable=False) is None
+
+
+def test_an_abort_and_a_count_at_the_same_moment_lose_nothing(tmp_path: Path) -> None:
+    """Both read a request and write it: the deployer wrote the abort away, or neither had a file."""
+    write_request(tmp_path, Request(deploy="d1", by="alice", requested_ns=1))
+    rounds = 25
+    for _ in range(rounds):
+        with ThreadPoolExecutor(2) as both:
+            counted = both.submit(count_try, tmp_path, "d1")
+            aborted = both.submit(ask_abort, tmp_path, "d1", "carol")
+            counted.result()
+            aborted.result()
+        found = read_request(tmp_path, "d1")
+        assert found.aborted_by == "carol"
+        write_request(tmp_path, msgspec.structs.replace(found, aborted_by=""))
+    assert read_request(tmp_path, "d1").tries == rounds
+
+
+def test_an_abort_never_brings_back_what_has_ended(tmp_path: Path) -> None:
+    for _ in range(25):
+        write_request(tmp_path, Request(deploy="d1", by="alice", requested_ns=1))
+        with ThreadPoolExecutor(2) as both:
+            closed = both.submit(close_request, tmp_path, "d1")
+            aborted = both.submit(ask_abort, tmp_path, "d1", "carol")
+            closed.result()
+            with contextlib.suppress(RequestMissing):
+                aborted.result()
+        assert open_requests(tmp_path) == []

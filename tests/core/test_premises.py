@@ -123,7 +123,9 @@ def test_a_volume_of_a_trusted_group_carries_a_home(tmp_path: Path) -> None:
 
 
 @pytest.fixture(params=[0o000, 0o077, 0o277])
-def umask(request: pytest.FixtureRequest) -> Iterator[int]:
+def umask(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[int]:
+    """Set a umask once the test's own directory is there."""
+    assert tmp_path.is_dir()
     former = os.umask(request.param)
     yield request.param
     os.umask(former)

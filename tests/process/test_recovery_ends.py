@@ -6,13 +6,13 @@ A home that nobody can start any more is lost together with its state.
 from __future__ import annotations
 
 import json
-import shutil
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from deploy import frozen_directory
 from handoff.processes import HAS_PIDFD, identity_of, watch
 from state.local_store import read_only_snapshot
 from tests.process.test_project import Project
@@ -81,7 +81,7 @@ def test_no_recovery_has_a_dead_end(project: Project, tmp_path: Path) -> None:
     assert_comes_up(project, release)
 
     assert project.run("down").returncode == 0
-    shutil.rmtree(home_of(project) / "environments")
+    frozen_directory.remove(home_of(project) / "environments")
     project.state = tmp_path / "nothing yet"
     restored = project.run("state", "restore", str(tmp_path / "kept"))
     assert restored.returncode == 0, restored.stderr
