@@ -55,7 +55,7 @@ def test_an_approved_deploy_is_not_replaced(tmp_path: Path, request_of: Request)
 
 
 def test_an_abort_and_a_count_at_the_same_moment_lose_nothing(tmp_path: Path) -> None:
-    """Both read a request and write it: the deployer wrote the abort away, or neither had a file."""
+    """Both read a request and write it: an abort was written away, or one found no file."""
     write_request(tmp_path, Request(deploy="d1", by="alice", requested_ns=1))
     rounds = 25
     for _ in range(rounds):
