@@ -186,14 +186,18 @@ class World:
         return healed and not self.checkers.unfinished() and not self._keeps_a_bad_release()
 
     def _keeps_a_bad_release(self) -> str:
-        """Return which release bakes on that its living way back should have replaced."""
+        """Return which release bakes on that its working way back should have replaced.
+
+        One that hangs is no control group; the limit of a bake without inputs is beyond this world.
+        """
         record = self.checkers.record
         previous, owning = record.ownership.previous, record.ownership.release
         if record.rollout is None or previous is None:
             return ""
         bad = self.releases[owning].fault in {Fault.BLIND, Fault.OVERLONG}
         lives = any(
-            each.alive and each.release == previous.release for each in self.processes.values()
+            each.alive and not each.hung and each.release == previous.release
+            for each in self.processes.values()
         )
         return f"{owning} bakes on, {self.releases[owning].fault.value}" if bad and lives else ""
 
