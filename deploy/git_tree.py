@@ -8,6 +8,7 @@ Nothing is ever written into the user's repository, and nothing is registered th
 
 from __future__ import annotations
 
+import contextlib
 import os
 import posixpath
 import pwd
@@ -324,7 +325,9 @@ def child_environment(
     """
     kept = {name: value for name, value in own.items() if name in GIT_KEEPS}
     if account is not None:
-        kept["HOME"] = pwd.getpwuid(account.user).pw_dir
+        kept.pop("HOME", None)  # ours says nothing about somebody else's
+        with contextlib.suppress(KeyError):
+            kept["HOME"] = pwd.getpwuid(account.user).pw_dir
     quiet = {
         "GIT_OPTIONAL_LOCKS": "0",  # `status` would otherwise write the user's index
         "GIT_TERMINAL_PROMPT": "0",

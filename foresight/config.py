@@ -285,9 +285,8 @@ def home_of(config: Config, environment: Mapping[str, str]) -> str:
     if not state:
         user = environment.get("HOME", "")
         if not user:
-            hint = "set [engine] home, XDG_STATE_HOME or HOME"
-            what = "no home directory is known"
-            raise ConfigError(what, hint)
+            what = "nothing says where this installation's home is"
+            raise ConfigError(what, "set [engine] home, XDG_STATE_HOME or HOME")
         state = f"{user}/.local/state"
     return f"{state}/foresight/{config.engine.app}"
 

@@ -117,8 +117,16 @@ def _add_internal(commands: argparse._SubParsersAction[argparse.ArgumentParser])
 def _home(arguments: argparse.Namespace) -> Path:
     if arguments.home is not None:
         return Path(arguments.home).absolute()
-    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    base = os.environ.get("XDG_STATE_HOME") or _user_directory() / ".local" / "state"
     return Path(base) / "handoff" / str(arguments.app)
+
+
+def _user_directory() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError as error:
+        message = "nothing says where home is: this account has no directory; say --home"
+        raise HandoffError(message) from error
 
 
 def _launcher(arguments: argparse.Namespace) -> int:

@@ -6,12 +6,12 @@ record; nothing has to be running for it to be written.
 
 from __future__ import annotations
 
-import getpass
 import secrets
 from functools import partial
 
 import click
 
+from foresight.account import asker
 from foresight.cli.installation import Installation, pass_installation
 from foresight.cli.moments import now_ns
 from foresight.cli.output import progress
@@ -56,7 +56,7 @@ def _command(installation: Installation, *, paused: bool, halted: bool, note: st
         timeline=record.timeline,
         now_ns=now_ns,
     )
-    control = Control(paused=paused, halted=halted, by=getpass.getuser(), at_ns=now_ns(), note=note)
+    control = Control(paused=paused, halted=halted, by=asker(), at_ns=now_ns(), note=note)
     change = partial(transitions.command, control=control, attempt=secrets.token_hex(8))
     try:
         store.transact(change, Note(kind="command", evidence={"by": control.by, "note": note}))

@@ -6,7 +6,6 @@ closing this terminal changes nothing.
 
 from __future__ import annotations
 
-import getpass
 import json
 import secrets
 import sys
@@ -18,6 +17,7 @@ from msgspec import structs
 
 from deploy import history, jobs, requests
 from deploy.git_tree import GitTree
+from foresight.account import asker
 from foresight.cli.installation import Installation, pass_installation
 from foresight.cli.log_lines import LogLines
 from foresight.cli.moments import now_ns, now_s, pause
@@ -126,7 +126,7 @@ def deploy(  # noqa: PLR0913 - one for each option of the command
         ref=ref or "HEAD",
         commit=commit.commit,
         entry_default=ENTRY,
-        by=getpass.getuser(),
+        by=asker(),
         requested_ns=now_ns(),
         wish=wish,
     )
@@ -149,7 +149,7 @@ def rollback(
     request = requests.Request(
         deploy=_deploy_id(),
         release=read_manifest(home, wanted).release,
-        by=getpass.getuser(),
+        by=asker(),
         requested_ns=now_ns(),
         wish=Wish(bake=BAKE_NONE),
     )
@@ -224,7 +224,7 @@ def _abort(installation: Installation) -> int:
         progress("no deploy is under way")
         return ExitCode.DONE
     for request in open_requests:
-        requests.ask_abort(installation.home, request.deploy, getpass.getuser())
+        requests.ask_abort(installation.home, request.deploy, asker())
         progress(f"asked {request.deploy} to end")
     return ExitCode.DONE
 

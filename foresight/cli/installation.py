@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from foresight import config as configuration
+from foresight.account import user_directory
 from foresight.cli.output import detail
 from foresight.errors import ConfigError
 from handoff.cadence import Cadence, Schedule
@@ -45,7 +46,8 @@ class Installation:
     @cached_property
     def home(self) -> Path:
         """The state directory, absolute."""
-        home = Path(configuration.home_of(self.config, os.environ)).expanduser().absolute()
+        environment = os.environ | {"HOME": user_directory(os.environ)}
+        home = Path(configuration.home_of(self.config, environment)).expanduser().absolute()
         detail(f"home {home}")
         return home
 

@@ -5,8 +5,8 @@ Owns where the unit goes and what is said about it. Its text is `deploy.unit_fil
 
 from __future__ import annotations
 
+import contextlib
 import os
-import pwd
 import shutil
 import sys
 from pathlib import Path
@@ -16,10 +16,11 @@ import click
 import deploy
 from deploy.commands import run as run_command
 from deploy.unit_file import Credential, Service, unit_text
+from foresight.account import name_of, user_directory
 from foresight.cli.installation import Installation, pass_installation
 from foresight.cli.output import emit_text, progress
 from foresight.cli.running import KEY_FILE
-from foresight.errors import ForesightError
+from foresight.errors import ConfigError, ForesightError
 from handoff.exit_codes import ExitCode
 
 VERIFY_S_MAX = 60.0
@@ -63,7 +64,7 @@ def install(installation: Installation, *, system: bool, live: bool) -> int:
     manager = "systemctl" if system else "systemctl --user"
     progress(f"next: {manager} daemon-reload && {manager} enable --now {service.unit}")
     if not system:
-        progress(f"to run while nobody is logged in: loginctl enable-linger {_user()}")
+        progress(f"to run while nobody is logged in: loginctl enable-linger {_user(os.geteuid())}")
     return ExitCode.DONE
 
 
@@ -86,10 +87,10 @@ def remove(installation: Installation, *, system: bool) -> int:
 
 def installed(installation: Installation) -> list[Path]:
     """Return the units of this installation that are there, the user's and the system's."""
-    places = [
-        _place(_service(installation, system=system, live=False), system=system)
-        for system in (False, True)
-    ]
+    places: list[Path] = []
+    for system in (False, True):
+        with contextlib.suppress(ConfigError):  # an account without a directory has no units
+            places.append(_place(_service(installation, system=system, live=False), system=system))
     return [place for place in places if place.exists()]
 
 
@@ -101,7 +102,7 @@ def _service(installation: Installation, *, system: bool, live: bool) -> Service
         app=config.engine.app,
         command=[*command, "--live"] if live else command,
         directory=str(installation.repository),
-        user=_owner(installation.repository) if system else "",
+        user=_user(installation.repository.stat().st_uid) if system else "",
         variables={name: os.environ[name] for name in PASSED_ON if name in os.environ},
         credential=credential_of(installation.repository / key_file) if key_file else None,
     )
@@ -119,8 +120,11 @@ def _text(service: Service) -> str:
 def _place(service: Service, *, system: bool) -> Path:
     if system:
         return SYSTEM_UNITS / service.unit
-    base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
-    return Path(base) / "systemd" / "user" / service.unit
+    base, user = os.environ.get("XDG_CONFIG_HOME", ""), user_directory(os.environ)
+    if not base and not user:
+        what = "nothing says where a user's units are"
+        raise ConfigError(what, "set HOME or XDG_CONFIG_HOME, or say --system")
+    return Path(base or f"{user}/.config") / "systemd" / "user" / service.unit
 
 
 def _verify(path: Path, *, system: bool) -> None:
@@ -147,9 +151,6 @@ def _verify(path: Path, *, system: bool) -> None:
     progress("systemd-analyze verify: nothing to say")
 
 
-def _owner(directory: Path) -> str:
-    return pwd.getpwuid(directory.stat().st_uid).pw_name
-
-
-def _user() -> str:
-    return pwd.getpwuid(os.geteuid()).pw_name
+def _user(uid: int) -> str:
+    """Return what systemd calls an account: its name, or its number where it has none."""
+    return name_of(uid) or str(uid)

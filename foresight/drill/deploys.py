@@ -8,7 +8,6 @@ whichever of them owns, the same code trades.
 from __future__ import annotations
 
 import contextlib
-import getpass
 import secrets
 import sys
 import tempfile
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from deploy import history, jobs, requests
 from deploy.errors import RequestMissing
+from foresight.account import asker
 from foresight.drill.faults import BAKE
 from foresight.evidence.git import run_git
 from foresight.evidence.waiting import now_ns, wait_for
@@ -54,7 +54,7 @@ class Deploys:
             CannotBegin: Git refuses, or the commit that runs is not in the repository.
         """
         self._instance = instance
-        self.by = f"{getpass.getuser()} (drill)"
+        self.by = f"{asker()}, drill"
         self._place = tempfile.TemporaryDirectory(prefix="foresight-drill-")
         self._clone = Path(self._place.name) / "twins.git"
         clone = ("clone", "--quiet", "--bare", "--shared", str(repository), str(self._clone))
