@@ -18,6 +18,7 @@ from deploy import convergence, notifications, requests
 from deploy.deployer import NICENESS, Deployer
 from deploy.errors import DeployError, RequestMissing
 from deploy.watcher import BranchWatcher
+from handoff.child_signals import take_signals
 from handoff.errors import HandoffError
 from state.errors import StateError
 
@@ -29,6 +30,7 @@ def main(argv: list[str] | None = None) -> int:
     if not __debug__:
         sys.stderr.write("error: this program relies on its assertions\nhint: run without -O\n")
         return _USAGE
+    take_signals()
     arguments = _parser().parse_args(argv)
     os.nice(NICENESS)  # the owner beside it has the first word
     try:

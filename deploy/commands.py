@@ -16,6 +16,7 @@ import time
 from typing import IO, TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
 from deploy.errors import ProgramMissing
+from handoff.child_signals import see_children_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -76,6 +77,7 @@ def run(
     Raises:
         ProgramMissing: There is no such program.
     """
+    see_children_end()  # an installer that failed would count as one that did not
     try:
         child = subprocess.Popen(
             list(arguments),
@@ -151,6 +153,7 @@ def _started(
     stderr: BinaryIO,
     stdout: int | BinaryIO = subprocess.PIPE,
 ) -> subprocess.Popen[bytes]:
+    see_children_end()
     try:
         return subprocess.Popen(
             list(arguments),

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from deploy import commands, frozen_directory, installed
 from deploy.errors import EnvironmentFailed
-from deploy.release import LOCK_FILE, PythonFacts, environment_hash, pins_of
+from deploy.release import LOCK_FILE, PythonFacts, absent, environment_hash, pins_of
 from handoff.logs import open_log
 from handoff.release_files import ENVIRONMENTS, SITE_PACKAGES
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 OFFLINE_LIMIT_S: Final = 120.0  # from uv's cache: 0.2 s and 320 MB written, measured
 ONLINE_LIMIT_S: Final = 900.0  # 90 MB of wheels over a slow line
 COMPILE_LIMIT_S: Final = 300.0  # 4 s on two cores, measured
+NAMED_MAX: Final = 5  # of what is absent, in an error
 TAIL_BYTES: Final = 4000  # of the installers' words, in an error
 MARKER: Final = "environment.json"
 MARKER_FORMAT: Final = 1
@@ -105,7 +106,17 @@ def intact(place: Path) -> bool:
         return False
     if not isinstance(marker, dict) or marker.get("format") != MARKER_FORMAT:
         return False
-    return bool(marker.get("listing") == listing(place / SITE_PACKAGES))
+    packages = place / SITE_PACKAGES
+    # One that lacks something may have been recorded where no installer's end could be seen.
+    return marker.get("listing") == listing(packages) and not _absent(place)
+
+
+def _absent(place: Path) -> list[str]:
+    try:
+        lock = (place / LOCK_FILE).read_bytes()
+        return absent(lock, os.listdir(place / SITE_PACKAGES))  # noqa: PTH208 - names are asked for
+    except OSError as error:
+        return [str(error)]
 
 
 def listing(packages: Path) -> str:
@@ -139,6 +150,10 @@ def _install(fresh: Path, lock: bytes, log: Path) -> str:
         return "empty"
     log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     how = _copied_or_installed(fresh, lock, log)
+    lacking = _absent(fresh)
+    if lacking:
+        reason = f"after {how}, {', '.join(lacking[:NAMED_MAX])} of the lock is not there"
+        raise EnvironmentFailed(reason, log=str(log), tail=_tail(log))
     _compile(packages, log)
     return how
 

@@ -25,6 +25,7 @@ COMMIT_DIGITS: Final = 12  # git itself shortens to 7-12
 SUFFIX_DIGITS: Final = 6  # tells environments of one commit apart; there are two or three
 
 _ENTRY: Final = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", re.ASCII)
+_DIST_INFO: Final = ".dist-info"  # of `<name>-<version>`, as installers write it
 _PIN: Final = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;\\]+)(?:\s*;\s*([^\\]+))?")
 _REQUIREMENT: Final = re.compile(r"^[^\s#].*$", re.MULTILINE)
 
@@ -116,6 +117,27 @@ def _pin(line: str) -> Pin:
         return Pin(line, "")
     name, version, marker = found.groups()
     return Pin(normalised(name), version, (marker or "").strip())
+
+
+def absent(lock: bytes, entries: Collection[str]) -> list[str]:
+    """Return the names that a lock pins and that are not installed, in its order.
+
+    What a condition is tied to may be absent: whether it holds is the installer's to judge.
+
+    Args:
+        lock: Content of the lock file.
+        entries: Names of what lies in site-packages.
+    """
+    there = {
+        normalised(entry.removesuffix(_DIST_INFO).partition("-")[0])
+        for entry in entries
+        if entry.endswith(_DIST_INFO)
+    }
+    return [
+        pin.name
+        for pin in pins_of(lock)
+        if pin.version and not pin.marker and pin.name not in there
+    ]
 
 
 def normalised(name: str) -> str:

@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 from typing import TextIO
 
+from handoff.child_signals import take_signals
 from handoff.errors import AnotherInCharge, HandoffError, NotRunning
 from handoff.exit_codes import ExitCode
 from handoff.wish import BAKE_BY_HAND, Wish, declare_options, wish_of_options
@@ -27,6 +28,7 @@ def main(argv: list[str] | None = None) -> int:  # noqa: PLR0911 - one exit code
     if not __debug__:
         sys.stderr.write("error: this program relies on its assertions\nhint: run without -O\n")
         return ExitCode.USAGE
+    take_signals()
     arguments = _parser().parse_args(argv)
     try:
         return int(arguments.run(arguments))

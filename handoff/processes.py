@@ -5,9 +5,8 @@ the launcher needs. A process is its pid, start ticks, boot id and pid namespace
 what is not proven dead counts as alive. Signals go through a pidfd, so that they can never
 reach a stranger who got the same pid.
 
-On systems without pidfd (macOS, for development) a process is watched by asking for its
-pid; there, identity is pid and start time as `ps` tells it, and seizing takes up to a poll
-longer.
+Where pidfds do not work (an old kernel, a filter of system calls, macOS for development) a
+process is watched by asking for its pid, and seizing takes up to a poll longer.
 """
 
 from __future__ import annotations
@@ -23,15 +22,48 @@ from handoff.light_typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-HAS_PIDFD: Final = hasattr(os, "pidfd_open") and LightPath("/proc/self/stat").exists()
+_PASSING: Final = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # not refused, but none is free now
 _START_TICKS_FIELD: Final = 19  # of /proc/pid/stat after the command name; proc(5) field 22
 _STATE_FIELD: Final = 0
 _NO_PROCESS: Final = (errno.ESRCH, errno.EINVAL, errno.ENOENT)  # the latter two: a thread's number
+_UNSEEN_TICKS: Final = 0  # of a process that lives and of which nothing can be seen
+_POLL_MS: Final = 20  # how soon an end is noticed where there is no descriptor to wait for
 STRANGERS_MAX: Final = 64  # orphans reaped at one look; the rest wait for the next
 
 TERM: Final = signal.SIGTERM  # leave when what is in hand is done
 KILL: Final = signal.SIGKILL  # end now
+# What a child must find as a program expects it, however we were started.
+_DEFAULT: Final = (
+    *(signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE, signal.SIGCHLD),
+    *(signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM),
+)
 STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)  # both ask a worker to drain
+
+
+def pidfds_work() -> bool:
+    """Tell whether this system grants all that is done with pidfds; each call is tried.
+
+    The library may have what the kernel has not, or what a container's filter refuses.
+    """
+    if not hasattr(os, "pidfd_open") or not LightPath("/proc/self/stat").exists():
+        return False
+    try:
+        pidfd = os.pidfd_open(os.getpid())
+    except OSError as error:
+        return error.errno in _PASSING
+    try:
+        signal.pidfd_send_signal(pidfd, 0)
+        os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOHANG)
+    except ChildProcessError:
+        return True  # it is understood: nobody is a child of its own
+    except OSError:
+        return False
+    finally:
+        os.close(pidfd)
+    return True
+
+
+HAS_PIDFD: Final = pidfds_work()
 
 
 class Identity(NamedTuple):
@@ -94,9 +126,9 @@ def stat_fields(pid: int) -> list[str] | None:
     """Return the words of `/proc/pid/stat` after the command name; None if it is gone."""
     try:
         text = LightPath(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):
         return _stat_fields_elsewhere(pid)
-    except (ProcessLookupError, PermissionError):
+    except ProcessLookupError:
         return None
     # The command name may hold spaces and parentheses; the last one closes it.
     return text.rpartition(")")[2].split()
@@ -111,7 +143,7 @@ def _stat_fields_elsewhere(pid: int) -> list[str] | None:
         return None
     except PermissionError:
         pass
-    return ["S", *["0"] * _START_TICKS_FIELD]
+    return ["S", *[str(_UNSEEN_TICKS)] * _START_TICKS_FIELD]
 
 
 class Watched:
@@ -148,9 +180,13 @@ class Watched:
 
     def wait(self, timeout_s: float) -> bool:
         """Wait until the process is gone; return whether it is."""
-        if self.pidfd is None:
-            return self.gone()
         poll = select.poll()
+        if self.pidfd is None:
+            for _ in range(round(timeout_s * 1000 / _POLL_MS)):
+                if self.gone():
+                    break
+                poll.poll(_POLL_MS)  # of nothing: it only passes the time
+            return self.gone()
         poll.register(self.pidfd, select.POLLIN)
         return bool(poll.poll(timeout_s * 1000))
 
@@ -202,6 +238,7 @@ def watch(identity: Identity) -> Watched | None:
     watched, ticks = Watched(identity, pidfd), start_ticks(identity.pid)
     # A pid of which nothing can be seen may be this process: then it is not proven gone.
     hidden = ticks is None and pidfd is not None and not watched.gone()
+    hidden = hidden or ticks == _UNSEEN_TICKS
     if ticks != identity.start_ticks and not hidden:
         watched.close()
         return None
@@ -225,7 +262,7 @@ def proven_dead(identity: Identity) -> bool:
     if identity.pid_namespace != pid_namespace():
         return False
     if not HAS_PIDFD:
-        return start_ticks(identity.pid) != identity.start_ticks
+        return start_ticks(identity.pid) not in (identity.start_ticks, _UNSEEN_TICKS)
     watched = watch(identity)
     if watched is not None:
         watched.close()
@@ -265,14 +302,23 @@ def spawn(
             file_actions=actions,
             setsid=True,
             setsigmask=[],
-            setsigdef=[signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE],
+            setsigdef=_DEFAULT,
         )
     finally:
         os.close(null)
-    # Our own child cannot be reaped by anybody else, so the pid is still this process.
-    ticks = start_ticks(pid) or 0
-    pidfd = os.pidfd_open(pid) if HAS_PIDFD else None
+    try:
+        # Our own child cannot be reaped by anybody else, so the pid is still this process.
+        ticks = start_ticks(pid) or _UNSEEN_TICKS
+        pidfd = os.pidfd_open(pid) if HAS_PIDFD else None
+    except OSError:
+        _end_child(pid)
+        raise
     return Watched(Identity(pid, ticks, boot_id(), pid_namespace()), pidfd)
+
+
+def _end_child(pid: int) -> None:
+    """End a child that cannot be watched: nobody would notice its end, or bring it about."""
+    os.kill(pid, KILL)  # not reaped yet, so the number is still this child's
 
 
 def reap_strangers(is_watched: Callable[[int], bool]) -> int:

@@ -447,4 +447,33 @@ SHELL_MUTANTS = (
         "start_ticks(identity.pid) == identity.start_ticks",
         "test_burials.py::test_whoever_began_before_the_leader_is_none_of_its_session",
     ),
+    _mutant(
+        "no exit status counts as success",
+        "deploy/commands.py",
+        "    see_children_end()  # an installer",
+        "    # an installer",
+        "test_children_end.py::test_a_program_that_failed_did_not_succeed_because_its_parent_"
+        "ignores_children",
+    ),
+    _mutant(
+        "what cannot be watched goes on",
+        "handoff/processes.py",
+        "        _end_child(pid)\n",
+        "",
+        "test_children_end.py::test_what_cannot_be_watched_is_ended",
+    ),
+    _mutant(
+        "a call that the library has is one that the system grants",
+        "handoff/processes.py",
+        "        return error.errno in _PASSING\n",
+        "        return bool(error.errno)\n",
+        "test_children_end.py::test_a_system_that_refuses_one_call_is_found_out[1-pidfd_open]",
+    ),
+    _mutant(
+        "an installer's word is proof",
+        "deploy/release.py",
+        "        if pin.version and not pin.marker and pin.name not in there\n",
+        "        if pin.version and pin.marker and pin.name not in there\n",
+        "test_deploy_release.py::test_what_a_lock_pins_and_nobody_installed_is_named",
+    ),
 )

@@ -31,6 +31,7 @@ from foresight.cli.state import state
 from foresight.cli.status import status
 from foresight.cli.units import unit
 from foresight.errors import ConfigError, ForesightError
+from handoff.child_signals import take_signals
 from handoff.errors import AnotherInCharge, HandoffError, NotRunning
 from handoff.exit_codes import ExitCode
 from state.errors import StateError
@@ -104,6 +105,7 @@ def main(arguments: list[str] | None = None) -> int:  # noqa: PLR0911 - one way 
         complain("this program relies on its assertions", "run without -O")
         return ExitCode.USAGE
     speak(NORMAL)
+    take_signals()
     try:
         result: Any = cli.main(args=arguments, prog_name="foresight", standalone_mode=False)
     except click.exceptions.Exit as leave:

@@ -17,6 +17,7 @@ from foresight.demo.proof import Proof, lateness_text
 from foresight.demo.story import FULL, QUICK, Story
 from foresight.evidence.errors import CannotBegin, EvidenceError
 from foresight.evidence.narration import Narrator
+from handoff.child_signals import take_signals
 from handoff.exit_codes import ExitCode
 
 CLAIM_COLUMNS = 16
@@ -27,6 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     if not __debug__:
         sys.stderr.write("error: this program relies on its assertions\nhint: run without -O\n")
         return ExitCode.USAGE
+    take_signals()
     options = _parser().parse_args(arguments)
     if options.replay is not None and not options.replay.is_dir():
         sys.stderr.write(f"error: {options.replay} is no folder of recorded candles\n")

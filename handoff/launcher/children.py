@@ -159,7 +159,15 @@ class Children:
             watched = spawn(argv, environment=environment, output=output, keep=keep)
         finally:
             os.close(output)
-        return self._add(Running(child, watched, self._logs.path_of(child.name), argv))
+        running = Running(child, watched, self._logs.path_of(child.name), argv)
+        try:
+            return self._add(running)
+        except OSError:
+            # Nobody would notice its end, or end it: what is not watched does not run.
+            self._table.pop(child.name, None)
+            watched.send(KILL)
+            watched.close()
+            raise
 
     def adopt(self, child: Child, identity: Identity, argv: Sequence[str] = ()) -> Running | None:
         """Watch a process that another launcher started; None if it is gone, or cannot be one."""

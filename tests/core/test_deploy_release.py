@@ -8,6 +8,7 @@ from deploy import errors
 from deploy.release import (
     Pin,
     PythonFacts,
+    absent,
     entry_of,
     environment_hash,
     pins_of,
@@ -161,3 +162,12 @@ def test_errors_carry_their_facts_in_their_text() -> None:
     )
     assert "it said nothing" in str(errors.GitFailed("log", " \n"))
     assert str(errors.EnvironmentFailed("no", log="l", tail="last words")).endswith("last words")
+
+
+def test_what_a_lock_pins_and_nobody_installed_is_named() -> None:
+    """An installer's end says that it succeeded; what lies there proves it."""
+    lock = LOCK + b"https://example.invalid/other.whl\n"
+    assert absent(lock, ["Rich_Text-15.0.0.dist-info", "rich_text"]) == []
+    assert absent(lock, ["rich.text-15.0.0.dist-info"]) == []
+    assert absent(lock, ["rich_text", "rich-1.0.dist-info"]) == ["rich-text"]
+    assert absent(lock, []) == ["rich-text"], "the condition of the other one may not hold here"
