@@ -67,8 +67,8 @@ SHELL_MUTANTS = (
     _mutant(
         "a process that proc forbids is an error",
         "handoff/processes.py",
-        "    except (ProcessLookupError, PermissionError):\n        return None\n    # The command",
-        "    except ProcessLookupError:\n        return None\n    # The command",
+        "    except (FileNotFoundError, PermissionError):\n        return _stat",
+        "    except FileNotFoundError:\n        return _stat",
         "test_hidden_pids.py::test_a_pid_of_which_nothing_is_shown_lives_until_its_descriptor_says",
     ),
     _mutant(
