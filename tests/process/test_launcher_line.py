@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from handoff.limits import WIRE_LINE_BYTES_MAX
 from handoff.sockets import listen_unix
 from handoff.wire import Kind, LineBuffer
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 MESSAGES = 20_000  # of 400 bytes: several times what may wait
 WAIT_S = 10.0
+SAID = {"release": "a", "deploy": "b", "clean_cycles": 1, "of": 3, "words": "x" * 400}
 
 
 async def accepted(listener: socket.socket) -> socket.socket:
@@ -38,32 +41,29 @@ async def heard(listener: socket.socket, last: int) -> list[dict[str, Any]]:
             return found
 
 
-def test_what_a_stopped_launcher_does_not_read_is_bounded_and_the_newest_comes_in_the_end(
+@pytest.mark.asyncio
+async def test_what_a_stopped_launcher_does_not_read_is_bounded_and_the_newest_comes_in_the_end(
     tmp_path: Path,
 ) -> None:
     """A launcher stopped for a day must not cost its workers their memory."""
-
-    async def story() -> list[dict[str, Any]]:
-        listener = listen_unix(tmp_path / "control.sock")
-        channel = LauncherChannel(tmp_path / "control.sock", {"wire": 1, "pid": 7, "release": "r1"})
-        line = asyncio.create_task(channel.keep_up())
-        try:
-            async with asyncio.timeout(WAIT_S):
-                first = await accepted(listener)
-                waiting = 0
-                for cycle in range(MESSAGES):
-                    channel.tell(Kind.DUE, cycle=cycle, words="x" * 400)
-                    writer = channel._writer  # noqa: SLF001 - nothing else tells what waits
-                    if writer is not None:
-                        waiting = max(waiting, writer.transport.get_write_buffer_size())
-                    await asyncio.sleep(0)
-                assert 0 < waiting < 2 * WIRE_LINE_BYTES_MAX
-                found = await heard(listener, MESSAGES - 1)
-                first.close()
-                return found
-        finally:
-            line.cancel()
-            listener.close()
-
-    found = asyncio.run(story())
-    assert [message["kind"] for message in found] == ["hello", "due"]
+    listener = listen_unix(tmp_path / "control.sock")
+    channel = LauncherChannel(tmp_path / "control.sock", {"wire": 1, "pid": 1, "release": "a"})
+    line = asyncio.create_task(channel.keep_up())
+    try:
+        async with asyncio.timeout(WAIT_S):
+            first = await accepted(listener)
+            waiting = 0
+            for cycle in range(MESSAGES):
+                channel.tell(Kind.SETTLED, cycle=cycle, **SAID)
+                writer = channel._writer  # noqa: SLF001 - nothing else tells what waits
+                if writer is not None:
+                    waiting = max(waiting, writer.transport.get_write_buffer_size())
+                await asyncio.sleep(0)
+            assert 0 < waiting < 2 * WIRE_LINE_BYTES_MAX
+            found = await heard(listener, MESSAGES - 1)
+            first.close()
+    finally:
+        line.cancel()
+        await asyncio.wait({line})
+        listener.close()
+    assert [message["kind"] for message in found] == ["hello", "settled"]
