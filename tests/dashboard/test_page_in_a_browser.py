@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
 import subprocess
@@ -232,7 +233,8 @@ def test_programs_get_the_same_as_json(served: Served) -> None:
 
 
 def test_the_owner_comes_first(served: Served) -> None:
-    assert served.niceness() == 5
+    """The page is at niceness 5, or where it was started if that yields even more."""
+    assert served.niceness() == max(5, os.getpriority(os.PRIO_PROCESS, 0))
 
 
 def test_a_foreign_name_for_this_machine_is_refused(served: Served) -> None:
