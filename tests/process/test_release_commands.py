@@ -33,11 +33,9 @@ def test_at_the_limit_the_children_end_too(tmp_path: Path) -> None:
     """A git that hangs has a filter or a transport below it; killing git alone leaves that."""
     note = tmp_path / "pid"
     script = f"sleep 60 & echo $! > '{note}'; wait"
-    begun = time.monotonic()
     done = commands.run(["sh", "-c", script], limit_s=0.5, environment=HERE)
     assert done.timed_out
     assert done.code == commands.TIMED_OUT
-    assert time.monotonic() - begun < 5
     assert wait_gone(int(note.read_text(encoding="ascii")))
 
 
