@@ -106,6 +106,23 @@ class Opener:
         return f"Opener({self.folder.name})"
 
 
+RISE_MINUTES = 30
+"""Market minutes in which a market of `rising_seed` passes a sale's price."""
+
+
+def rising_seed(asset: str, market_ns: int) -> int:
+    """Return a seed whose market closes at least 0.3 % higher within `RISE_MINUTES`."""
+    minute = market_ns // NS_PER_MINUTE
+    for seed in range(100):
+        prices = SyntheticPrices(seed=seed, origin_minute=minute, assets=(asset,))
+        found = [prices.candle(asset, minute + late) for late in range(RISE_MINUTES)]
+        closes = [candle.close for candle in found if candle is not None]
+        if closes and max(closes) > closes[0] * 1.003:
+            return seed
+    message = f"no seed below 100 has a market of {asset} that rises"
+    raise AssertionError(message)
+
+
 def undecided_seed(market_ns: int) -> int:
     """Return a seed whose market has BTC's running five minutes still open at an instant.
 
