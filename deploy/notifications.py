@@ -325,15 +325,24 @@ def targets_of(addresses: list[str], path: str) -> list[Target]:
             raise AddressesUnusable(path, f"address {number} ({scheme}) cannot be understood")
         service.socket_connect_timeout = service.socket_read_timeout = TIMEOUT_S
         key = hashlib.sha256(address.encode()).hexdigest()[:16]
-        found.append(Target(number, send=_sender(service), scheme=scheme, key=key))
+        found.append(Target(number, send=_sender(apprise, service), scheme=scheme, key=key))
     return found
 
 
-def _sender(service: Any) -> Callable[[Notice], bool]:  # noqa: ANN401 - a plugin of the library
+def _sender(apprise: Any, service: Any) -> Callable[[Notice], bool]:  # noqa: ANN401 - the library and one of its plugins
+    """Return what sends a notice: text, which the library escapes for where it goes."""
+    one = apprise.Apprise()
+    one.add(service)
+
     def send(notice: Notice) -> bool:
         try:
             return bool(
-                service.notify(title=notice.title, body=notice.body, notify_type=notice.kind.value)
+                one.notify(
+                    title=notice.title,
+                    body=notice.body,
+                    notify_type=notice.kind.value,
+                    body_format=apprise.NotifyFormat.TEXT,
+                )
             )
         except Exception:  # noqa: BLE001 - a plugin may raise anything; it has not arrived
             return False
