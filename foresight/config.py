@@ -285,7 +285,7 @@ def home_of(config: Config, environment: Mapping[str, str]) -> str:
     if not state:
         user = environment.get("HOME", "")
         if not user:
-            what = "nothing says where this installation's home is"
+            what = "no home directory is known"
             raise ConfigError(what, "set [engine] home, XDG_STATE_HOME or HOME")
         state = f"{user}/.local/state"
     return f"{state}/foresight/{config.engine.app}"

@@ -67,8 +67,8 @@ SHELL_MUTANTS = (
     _mutant(
         "a process that proc forbids is an error",
         "handoff/processes.py",
-        "    except (FileNotFoundError, PermissionError):\n        return _stat",
-        "    except FileNotFoundError:\n        return _stat",
+        "    except (FileNotFoundError, PermissionError):\n",
+        "    except FileNotFoundError:\n",
         "test_hidden_pids.py::test_a_pid_of_which_nothing_is_shown_lives_until_its_descriptor_says",
     ),
     _mutant(
