@@ -204,7 +204,7 @@ def applied(mutant: Mutant, text: str) -> str:
 
 
 def is_killed(mutant: Mutant) -> bool:
-    """Run the named test against the mutated copy of the tree; return whether it failed.
+    """Run the named test against the mutated copy of the tree; return whether it failed, or hung.
 
     Raises:
         RuntimeError: The test could not be run at all.
@@ -215,15 +215,18 @@ def is_killed(mutant: Mutant) -> bool:
         target = tree / mutant.target
         target.write_text(applied(mutant, target.read_text(encoding="utf-8")), encoding="utf-8")
         command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
-        done = subprocess.run(  # noqa: S603 - this interpreter, on a test named above
-            [*command, f"{mutant.tests}::{mutant.test}"],
-            cwd=tree,
-            env={"PYTHONDONTWRITEBYTECODE": "1", "PYTHONSAFEPATH": "1", "PATH": ""},
-            capture_output=True,
-            text=True,
-            timeout=TEST_TIMEOUT_S,
-            check=False,
-        )
+        try:
+            done = subprocess.run(  # noqa: S603 - this interpreter, on a test named above
+                [*command, f"{mutant.tests}::{mutant.test}"],
+                cwd=tree,
+                env={"PYTHONDONTWRITEBYTECODE": "1", "PYTHONSAFEPATH": "1", "PATH": ""},
+                capture_output=True,
+                text=True,
+                timeout=TEST_TIMEOUT_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return True  # in the checks its own limit ends it
     if done.returncode not in {0, FAILED_TESTS}:
         message = f"{mutant.name}: {mutant.test} did not run\n{done.stdout}{done.stderr}"
         raise RuntimeError(message)
