@@ -87,6 +87,10 @@ soak: setup ## run for hours with deploys and faults, then prove the journal
 drill: setup ## inject faults into a running demonstration and prove the guarantees on this machine
 	@$(VENV)/foresight drill $(ARGS)
 
+.PHONY: fairness
+fairness: setup ## judge the local exchange's prices on recorded and synthetic minutes (about ten minutes)
+	@$(VENV)/python -m bench.fairness $(ARGS)
+
 .PHONY: bench
 bench: setup ## measure medians and tails; a baseline, never a gate
 	@$(VENV)/python -m bench $(ARGS)

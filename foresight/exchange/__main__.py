@@ -28,6 +28,7 @@ from typing import Final
 from foresight.exchange.control_api import describe
 from foresight.exchange.errors import LocalExchangeError, OptionError
 from foresight.exchange.faults import parse_option
+from foresight.exchange.market.rules import Rule
 from foresight.exchange.prices.replay import LEAD_MINUTES_DEFAULT
 from foresight.exchange.prices.synthetic import DEFAULT_ASSETS
 from foresight.exchange.server import loopback_socket, serving
@@ -91,6 +92,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--assets", default=",".join(DEFAULT_ASSETS), help="comma-separated")
     parser.add_argument("--balance", type=int, default=BALANCE_DEFAULT, help="starting balance")
     parser.add_argument(
+        "--rule",
+        choices=[rule.value for rule in Rule],
+        help="how windows are settled: by the last price or the last minute's average",
+    )
+    parser.add_argument(
         "--fault",
         action="append",
         default=[],
@@ -119,6 +125,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         lead_minutes=options.lead_minutes,
         balance=options.balance,
         faults=tuple(parse_option(text) for text in options.fault),
+        rule=None if options.rule is None else Rule(options.rule),
     )
 
 

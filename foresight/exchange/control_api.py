@@ -58,6 +58,7 @@ def describe(venue: Venue) -> dict[str, Any]:
         "origin_ms": venue.identity.origin_ns // NS_PER_MS,
         "assets": list(venue.identity.assets),
         "source": venue.identity.source,
+        "rule": venue.identity.rule,
         "wall_ms": now.wall_ns // NS_PER_MS,
         "market_ms": now.market_ns // NS_PER_MS,
         "first_candle_ms": venue.tape.source.first_minute * 60_000,

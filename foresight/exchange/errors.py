@@ -69,5 +69,13 @@ class RecordingError(LocalExchangeError):
         self.reason = reason
 
 
+class TableError(LocalExchangeError):
+    """A table of calibrated probabilities cannot be used."""
+
+    def __init__(self, reason: str) -> None:
+        """Carry the reason."""
+        super().__init__(f"table of probabilities: {reason}")
+
+
 class OptionError(LocalExchangeError):
     """An option or a fault switch is not understood."""

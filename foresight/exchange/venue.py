@@ -14,6 +14,7 @@ from foresight.exchange.counters.settlement import Ruling, Settler
 from foresight.exchange.counters.spot_desk import SpotDesk
 from foresight.exchange.faults import Fault, FaultPlan, Switch
 from foresight.exchange.ledger.file import (
+    FORMAT,
     AnyEntry,
     Identity,
     LedgerFile,
@@ -23,7 +24,10 @@ from foresight.exchange.ledger.file import (
 from foresight.exchange.ledger.prediction_entries import Entry
 from foresight.exchange.ledger.predictions import Ledger
 from foresight.exchange.ledger.spot import ATOMS, SpotEntry, SpotLedger
+from foresight.exchange.market.calibration import Table
 from foresight.exchange.market.fair_market import FairMarket
+from foresight.exchange.market.rules import Rule
+from foresight.exchange.market.table_files import load_table
 from foresight.exchange.market_clock import NS_PER_SECOND, Now, Timeline, minute_of
 from foresight.exchange.prices.candles import CandleSource
 from foresight.exchange.prices.recordings import load_recordings
@@ -33,6 +37,9 @@ from foresight.exchange.prices.tape import Tape
 
 BALANCE_DEFAULT: Final = 10_000
 """Starting balance: USDC of every prediction account, USDT of the spot account."""
+
+RULE_DEFAULT: Final = Rule.LAST
+"""How the windows of a new ledger are settled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +56,7 @@ class Settings:
         lead_minutes: History of a replay before the origin.
         balance: Starting balance in whole units.
         faults: Switches that are on from the start.
+        rule: How windows are settled; None means the ledger's, or `RULE_DEFAULT`.
     """
 
     folder: Path
@@ -60,6 +68,7 @@ class Settings:
     lead_minutes: int = LEAD_MINUTES_DEFAULT
     balance: int = BALANCE_DEFAULT
     faults: tuple[tuple[Fault, Switch], ...] = field(default=())
+    rule: Rule | None = None
 
 
 class Venue:
@@ -71,6 +80,7 @@ class Venue:
         *,
         identity: Identity,
         source: CandleSource,
+        table: Table,
         file: LedgerFile,
         clock_ns: Callable[[], int],
     ) -> None:
@@ -82,7 +92,9 @@ class Venue:
         for fault, switch in settings.faults:
             self.faults.set(fault, switch)
         self.tape = Tape(source, seed=settings.seed)
-        self.market = FairMarket(self.tape, seed=settings.seed)
+        self.market = FairMarket(
+            self.tape, seed=settings.seed, rule=Rule(identity.rule), table=table
+        )
         self.ledger = Ledger()
         self.spot_ledger = SpotLedger("USDT")
         self._file = file
@@ -157,6 +169,7 @@ def open_venue(settings: Settings, clock_ns: Callable[[], int]) -> Venue:
         DirectoryInUseError: Another exchange runs on the directory.
         TimelineMismatchError: The directory belongs to another timeline.
         LedgerDamagedError: The ledger cannot be read.
+        TableError: The table of probabilities cannot be used.
         RecordingError: The recordings cannot be used.
     """
     recordings = load_recordings(settings.replay) if settings.replay is not None else None
@@ -182,12 +195,27 @@ def open_venue(settings: Settings, clock_ns: Callable[[], int]) -> Venue:
             speed=settings.speed,
             assets=tuple(source.assets),
             source="synthetic" if settings.replay is None else settings.replay.name,
+            format=FORMAT if kept is None else min(kept.format, FORMAT),
+            rule=_rule_of(settings, kept),
         )
         if kept is None:
             file.begin(identity)
         else:
             agree(kept, identity)
-        return Venue(settings, identity=identity, source=source, file=file, clock_ns=clock_ns)
+        return Venue(
+            settings,
+            identity=identity,
+            source=source,
+            table=load_table("synthetic" if recordings is None else "recorded"),
+            file=file,
+            clock_ns=clock_ns,
+        )
     except BaseException:
         file.close()
         raise
+
+
+def _rule_of(settings: Settings, kept: Identity | None) -> str:
+    if settings.rule is not None:
+        return settings.rule.value
+    return kept.rule if kept is not None else RULE_DEFAULT.value

@@ -14,12 +14,13 @@ from typing_extensions import override
 
 from foresight.exchange.credentials import BINANCE_DEMO_KEY, BINANCE_DEMO_SECRET
 from foresight.exchange.market.fair_market import FairMarket
+from foresight.exchange.market.table_files import load_table
 from foresight.exchange.market.windows import Side, Window, window_at
 from foresight.exchange.market_clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_SECOND
 from foresight.exchange.prices.synthetic import SyntheticPrices
 from foresight.exchange.prices.tape import Tape
 from foresight.exchange.server import loopback_socket, serving
-from foresight.exchange.venue import Settings, Venue, open_venue
+from foresight.exchange.venue import RULE_DEFAULT, Settings, Venue, open_venue
 from foresight.venues.local import binance_options, polymarket_options
 
 
@@ -132,7 +133,9 @@ def undecided_seed(market_ns: int) -> int:
         prices = SyntheticPrices(
             seed=seed, origin_minute=market_ns // NS_PER_MINUTE, assets=("BTC",)
         )
-        market = FairMarket(Tape(prices, seed=seed), seed=seed)
+        market = FairMarket(
+            Tape(prices, seed=seed), seed=seed, rule=RULE_DEFAULT, table=load_table("synthetic")
+        )
         window = window_at("BTC", "5m", market_ns)
         chances = [
             market.probability_up(window, market_ns + late * NS_PER_SECOND) for late in (-30, 0)

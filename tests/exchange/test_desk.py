@@ -14,6 +14,8 @@ from foresight.exchange.counters.settlement import SETTLEMENT_DELAY_NS, Ruling, 
 from foresight.exchange.ledger.prediction_entries import Entry, OrderReceived, Terms
 from foresight.exchange.ledger.predictions import Ledger
 from foresight.exchange.market.fair_market import FairMarket
+from foresight.exchange.market.rules import Rule
+from foresight.exchange.market.table_files import load_table
 from foresight.exchange.market.windows import Result, Side, Window
 from foresight.exchange.market_clock import NS_PER_SECOND, Now
 from foresight.exchange.polymarket.tokens import token_id
@@ -42,7 +44,9 @@ class Counter:
     balance_micro: int = 100_000_000
 
     def __post_init__(self) -> None:
-        self.market = FairMarket(Tape(PRICES, seed=11), seed=11)
+        self.market = FairMarket(
+            Tape(PRICES, seed=11), seed=11, rule=Rule.LAST, table=load_table("synthetic")
+        )
         self.settler = Settler(self.ledger, self.market, commit=self.commit, rule=self.rulings.get)
         self.desk = Desk(
             self.ledger,

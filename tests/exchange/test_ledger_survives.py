@@ -13,7 +13,8 @@ import ccxt.prediction
 import pytest
 
 from foresight.exchange.__main__ import EXIT_DONE, EXIT_REFUSED, EXIT_USAGE, main
-from foresight.exchange.errors import LedgerDamagedError
+from foresight.exchange.errors import LedgerDamagedError, TimelineMismatchError
+from foresight.exchange.market.rules import Rule
 from foresight.venues.local import polymarket_options
 from tests.exchange.served import Opener, pinned
 
@@ -101,6 +102,27 @@ async def test_an_unfinished_last_line_is_cut_off_and_a_damaged_one_refused(
     path.write_bytes(b"{}\n")
     with pytest.raises(LedgerDamagedError, match="line 1"):
         async with opener():
+            pass
+
+
+@pytest.mark.asyncio
+async def test_a_ledger_of_the_first_format_goes_on_by_the_last_price(opener: Opener) -> None:
+    """A home of 0.2.0 has no rule in its first line: what it meant then is what it means now."""
+    async with opener(seed=5):
+        pass
+    path = opener.folder / "ledger.jsonl"
+    first, _, rest = path.read_bytes().partition(b"\n")
+    fields = json.loads(first)
+    assert (fields.pop("rule"), fields["format"]) == ("last", 2)
+    path.write_bytes(json.dumps(fields | {"format": 1}).encode() + b"\n" + rest)
+    async with opener(seed=5) as running:
+        assert running.venue.market.rule is Rule.LAST
+    with pytest.raises(TimelineMismatchError, match="rule"):
+        async with opener(seed=5, rule=Rule.AVERAGE):
+            pass
+    path.write_bytes(json.dumps(fields | {"format": 3}).encode() + b"\n" + rest)
+    with pytest.raises(TimelineMismatchError, match="format"):
+        async with opener(seed=5):
             pass
 
 

@@ -14,7 +14,8 @@ from foresight.exchange.market_clock import (
     Timeline,
     minute_of,
 )
-from foresight.exchange.prices.candles import KNOTS, Candle, merge, trade_path
+from foresight.exchange.prices.candles import KNOTS, Candle, merge
+from foresight.exchange.prices.minute_path import minute_path
 from foresight.exchange.prices.synthetic import DEFAULT_ASSETS, MODELS, SyntheticPrices, model_of
 from foresight.exchange.prices.tape import Tape
 
@@ -86,12 +87,29 @@ ticks = st.sampled_from([0.01, 0.0001, 1.0])
 def test_the_path_inside_a_minute_is_the_minute(numbers: list[int], tick: float, key: int) -> None:
     low, one, other, high = (round(number * tick, 8) for number in sorted(numbers))
     candle = Candle(ORIGIN, one, high, low, other, 1.0)
-    path = trade_path(candle, tick=tick, key=key)
+    path = minute_path(candle, tick=tick, key=key)
     assert len(path) == KNOTS
     assert path[-1] == candle.close
-    assert max(candle.open, *path) == high
-    assert min(candle.open, *path) == low
-    assert path == trade_path(candle, tick=tick, key=key)
+    assert all(low <= price <= high for price in path)
+    assert path == minute_path(candle, tick=tick, key=key)
+
+
+def test_the_path_inside_a_minute_neither_turns_back_nor_goes_on() -> None:
+    """A bot that follows or fades the last seconds must find nothing: neighbours say nothing."""
+    source = market(seed=7)
+    together = alone = ahead = 0.0
+    for asset in ("BTC", "DOGE"):
+        for minute in range(FIRST, FIRST + 2 * 1440):
+            candle = source.candle(asset, minute)
+            if candle is None:
+                continue
+            path = (candle.open, *minute_path(candle, tick=source.tick(asset), key=3))
+            steps = [(after - before) / candle.open for before, after in pairwise(path)]
+            together += sum(one * other for one, other in pairwise(steps))
+            alone += sum(step * step for step in steps)
+            ahead += sum(steps[:6]) * sum(steps[6:])
+    assert abs(together / alone) <= 0.02
+    assert abs(ahead / alone) <= 0.05  # the first half minute does not tell the second
 
 
 def test_a_finished_minute_is_the_sum_of_what_was_seen_of_it() -> None:

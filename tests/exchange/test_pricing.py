@@ -7,54 +7,9 @@ from hypothesis import strategies as st
 
 from foresight.exchange.market.fees import taker_fee_micro
 from foresight.exchange.market.matching import cash_micro, take, total_micro
-from foresight.exchange.market.pricing import Book, Level, probability_up, quote
+from foresight.exchange.market.pricing import Book, Level, quote
 
-prices = st.floats(0.01, 1e6)
-moves = st.floats(0.9, 1.1)
-sigmas = st.floats(1e-5, 1e-2)
-minutes = st.floats(0, 15)
 probabilities = st.floats(0, 1, exclude_min=True, exclude_max=True)
-
-
-@given(prices, moves, sigmas, minutes)
-def test_a_probability_is_inside_zero_and_one(
-    reference: float, move: float, sigma: float, left: float
-) -> None:
-    chance = probability_up(
-        price=reference * move, reference=reference, sigma=sigma, minutes_left=left
-    )
-    assert 0 < chance < 1
-
-
-@given(prices, moves, moves, sigmas, minutes)
-def test_a_higher_price_is_never_less_likely_to_end_up(
-    reference: float, one: float, other: float, sigma: float, left: float
-) -> None:
-    low, high = sorted((one, other))
-    chances = [
-        probability_up(price=reference * move, reference=reference, sigma=sigma, minutes_left=left)
-        for move in (low, high)
-    ]
-    assert chances[0] <= chances[1]
-
-
-@given(prices, sigmas, st.floats(0.01, 15))
-def test_at_the_reference_both_sides_are_even_and_a_tie_at_the_end_is_up(
-    reference: float, sigma: float, left: float
-) -> None:
-    even = probability_up(price=reference, reference=reference, sigma=sigma, minutes_left=left)
-    assert even == 0.5
-    tie = probability_up(price=reference, reference=reference, sigma=sigma, minutes_left=0)
-    assert tie > 0.99
-
-
-@given(prices, st.floats(1.0001, 1.1), sigmas, st.floats(0.01, 7), st.floats(1.01, 2))
-def test_less_time_makes_a_lead_worth_more(
-    reference: float, move: float, sigma: float, left: float, longer: float
-) -> None:
-    ahead = {"price": reference * move, "reference": reference, "sigma": sigma}
-    sooner = probability_up(**ahead, minutes_left=left)
-    assert sooner >= probability_up(**ahead, minutes_left=left * longer)
 
 
 @given(probabilities, st.integers())

@@ -14,6 +14,7 @@ SHELL = {
     "control_api",
     "fault_gate",
     "ledger.file",
+    "market.table_files",
     "polymarket.access",
     "polymarket.clob_books_api",
     "polymarket.clob_orders_api",

@@ -23,8 +23,8 @@ from foresight.exchange.errors import (
 from foresight.exchange.ledger.prediction_entries import Entry
 from foresight.exchange.ledger.spot import SpotEntry
 
-FORMAT: Final = 1
-"""Format of the file; another number is refused."""
+FORMAT: Final = 2
+"""Format of a new file; 1 has no rule and goes on as it is, any other number is refused."""
 
 _NAME: Final = "ledger.jsonl"
 
@@ -41,6 +41,7 @@ class Identity(msgspec.Struct, frozen=True, tag="timeline"):
         assets: Board order.
         source: ``synthetic``, or the name of the folder of recordings.
         format: Of the file.
+        rule: How its windows are settled, ``last`` or ``average``; the first format knew ``last``.
     """
 
     seed: int
@@ -48,7 +49,8 @@ class Identity(msgspec.Struct, frozen=True, tag="timeline"):
     speed: int
     assets: tuple[str, ...]
     source: str
-    format: int = FORMAT
+    format: int = 1
+    rule: str = "last"
 
 
 _encode = msgspec.json.Encoder().encode

@@ -7,7 +7,10 @@ same numbers either way. Must never enter: accounts, orders, faults, wire format
 from collections.abc import Iterator
 from typing import Final
 
-from foresight.exchange.market.pricing import Book, probability_up, quote
+from foresight.exchange.market.calibration import Table
+from foresight.exchange.market.pricing import Book, quote
+from foresight.exchange.market.rules import Rule
+from foresight.exchange.market.standing import settling_price, stand
 from foresight.exchange.market.windows import (
     TIMEFRAME_SECONDS,
     Result,
@@ -29,20 +32,29 @@ SLOT_NS: Final = 5 * NS_PER_SECOND
 class FairMarket:
     """Books and results of every window of a tape."""
 
-    def __init__(self, tape: Tape, *, seed: int) -> None:
+    def __init__(self, tape: Tape, *, seed: int, rule: Rule, table: Table) -> None:
         """Wrap a tape.
 
         Args:
             tape: Prices.
             seed: What the depth of the books depends on.
+            rule: How its windows are settled.
+            table: Calibrated on prices like the tape's.
         """
         self._tape = tape
         self._seed = seed
+        self._rule = rule
+        self._table = table
 
     @property
     def tape(self) -> Tape:
         """The prices behind the market."""
         return self._tape
+
+    @property
+    def rule(self) -> Rule:
+        """How its windows are settled."""
+        return self._rule
 
     def exists(self, window: Window) -> bool:
         """Say whether the market can ever settle a window: known asset, prices at both ends."""
@@ -79,27 +91,26 @@ class FairMarket:
         """Return the price to beat, or None before the window starts."""
         if market_ns < window.start_ns:
             return None
-        return self._tape.price_at(window.asset, window.start_ns)
+        return settling_price(self._tape, window.asset, self._rule, window.start_ns)
 
     def final(self, window: Window, market_ns: int) -> float | None:
-        """Return the last price at the window's end, or None before it ends."""
+        """Return the price that settles the window, or None before it ends."""
         if market_ns < window.end_ns:
             return None
-        return self._tape.price_at(window.asset, window.end_ns)
+        return settling_price(self._tape, window.asset, self._rule, window.end_ns)
 
     def probability_up(self, window: Window, market_ns: int) -> float:
-        """Return the fair probability of Up given the path so far; one half before the start."""
-        reference = self.reference(window, market_ns)
-        price = self._tape.price_at(window.asset, min(market_ns, window.end_ns))
-        if reference is None or price is None:
+        """Return the fair probability of Up given the path so far.
+
+        Long before the start every price is as likely as its mirror image; under `Rule.AVERAGE`
+        the minute before the start already decides part of the price to beat.
+        """
+        if market_ns < window.start_ns - NS_PER_MINUTE:
             return 0.5
-        left_ns = max(0, window.end_ns - market_ns)
-        return probability_up(
-            price=price,
-            reference=reference,
-            sigma=self._tape.sigma(window.asset, market_ns // NS_PER_MINUTE),
-            minutes_left=left_ns / NS_PER_MINUTE,
-        )
+        standing = stand(self._tape, window, self._rule, market_ns)
+        if standing is None:
+            return 0.5
+        return self._table.probability_up(window.timeframe, self._rule, standing)
 
     def book(self, window: Window, side: Side, market_ns: int) -> Book:
         """Return the synthetic book of one outcome at an instant before the window's end."""

@@ -1,14 +1,13 @@
-"""What a share is worth and what the book around that worth looks like.
+"""What the book around a share's worth looks like.
 
-Owns the fair probability (normal distribution of the log distance over the sigma that is left),
-the spread and the depth. Prices are whole cents 1 to 99 (tick 0.01), sizes micro-shares.
+Owns the spread and the depth. Prices are whole cents 1 to 99 (tick 0.01), sizes micro-shares.
 
-Must never enter: candles, clocks, orders, who is asking.
+Must never enter: the worth itself (see `calibration`), candles, clocks, orders, who is asking.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import ceil, erfc, floor, log, sqrt
+from math import ceil, floor
 from typing import Final, NamedTuple
 
 from foresight.exchange.chance import uniform
@@ -20,8 +19,6 @@ HALF_SPREAD_CENTS: Final = 0.5
 """Quotes keep at least this distance from the fair price, so the spread is one to two cents."""
 
 DEPTH_LEVELS: Final = 6
-PROBABILITY_EDGE: Final = 1e-6
-"""Fair probabilities stay this far from 0 and 1: nothing is certain before the end."""
 
 
 class Level(NamedTuple):
@@ -54,27 +51,6 @@ class Book:
             bids=tuple(Level(100 - level.cents, level.size_micro) for level in self.asks),
             asks=tuple(Level(100 - level.cents, level.size_micro) for level in self.bids),
         )
-
-
-def probability_up(*, price: float, reference: float, sigma: float, minutes_left: float) -> float:
-    """Return the fair probability that a window ends Up.
-
-    Args:
-        price: Last price, > 0.
-        reference: Price at the start, > 0, same currency.
-        sigma: Standard deviation of minute returns, > 0.
-        minutes_left: Market minutes to the end, >= 0.
-
-    Returns:
-        A number inside (0, 1), rising in `price`; a tie at the end counts as Up.
-    """
-    distance = log(price / reference)
-    reach = sigma * sqrt(minutes_left)
-    if reach == 0.0:
-        certain = 1.0 if distance >= 0.0 else 0.0
-        return min(max(certain, PROBABILITY_EDGE), 1.0 - PROBABILITY_EDGE)
-    normal = 0.5 * erfc(-distance / reach / sqrt(2.0))
-    return min(max(normal, PROBABILITY_EDGE), 1.0 - PROBABILITY_EDGE)
 
 
 def quote(probability: float, *depth_key: object) -> Book:

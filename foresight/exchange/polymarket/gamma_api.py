@@ -100,6 +100,7 @@ class GammaApi:
         final = market.final(window, now.market_ns) if result is not None else None
         return messages.event(
             window,
+            rule=market.rule,
             probability=market.probability_up(window, now.market_ns),
             result=result,
             is_tradable=market.is_tradable(window, now.market_ns),

@@ -8,6 +8,7 @@ import json
 from typing import Any, Final
 
 from foresight.exchange.market.fees import RATE
+from foresight.exchange.market.rules import Rule
 from foresight.exchange.market.windows import Result, Side, Window, payout_share
 from foresight.exchange.polymarket import tokens
 from foresight.exchange.polymarket.wire_numbers import iso
@@ -17,16 +18,25 @@ Json = dict[str, Any]
 TICK: Final = "0.01"
 MIN_SIZE: Final = "5"
 
-_RULES: Final = (
-    'Resolves to "Up" if the last {asset}/USDT price at the end of the window is greater than or '
-    'equal to the price at its beginning, otherwise to "Down". Reference and final price are last '
-    "prices of the local exchange; equal counts as Up; a void window pays one half."
-)
+_RULES: Final = {
+    Rule.LAST: (
+        'Resolves to "Up" if the last {asset}/USDT price at the end of the window is greater than '
+        'or equal to the price at its beginning, otherwise to "Down". Reference and final price '
+        "are last prices of the local exchange; equal counts as Up; a void window pays one half."
+    ),
+    Rule.AVERAGE: (
+        'Resolves to "Up" if the 60-second average of the {asset}/USDT price at the end of the '
+        "window is greater than or equal to the 60-second average before its beginning, otherwise "
+        'to "Down". The average of a minute is (open + high + low + close) / 4 of its candle on '
+        "the local exchange; equal counts as Up; a void window pays one half."
+    ),
+}
 
 
 def event(
     window: Window,
     *,
+    rule: Rule,
     probability: float,
     result: Result | None,
     is_tradable: bool,
@@ -36,6 +46,7 @@ def event(
 
     Args:
         window: Which.
+        rule: How it is settled.
         probability: Fair probability of Up, shown as the outcome price while it runs.
         result: Published result, or None.
         is_tradable: Whether orders are accepted.
@@ -47,8 +58,8 @@ def event(
         "ticker": window.slug,
         "slug": window.slug,
         "title": title,
-        "description": _RULES.format(asset=window.asset),
-        "resolutionSource": f"local exchange, last {window.asset}/USDT price",
+        "description": _RULES[rule].format(asset=window.asset),
+        "resolutionSource": f"local exchange, {rule.value} {window.asset}/USDT price",
         "startDate": iso(window.start_s - 3600),
         "startTime": iso(window.start_s),
         "endDate": iso(window.end_s),

@@ -1,14 +1,11 @@
-"""One-minute candles: the shape every price source has, and what lies inside a minute.
+"""One-minute candles: the shape every price source has.
 
-Owns `Candle`, the `CandleSource` protocol and the path of trades within a candle. Must never enter:
-where candles come from (see `synthetic` and `replay`), windows, quotes.
+Owns `Candle` and the `CandleSource` protocol. Must never enter: where candles come from (see
+`synthetic` and `replay`), what lies inside one (see `minute_path`), windows, quotes.
 """
 
 from collections.abc import Sequence
-from math import log, sqrt
 from typing import NamedTuple, Protocol
-
-from foresight.exchange.chance import normals
 
 KNOT_SECONDS = 5
 """A minute is made of twelve last-trade prices, five seconds apart."""
@@ -56,48 +53,6 @@ class CandleSource(Protocol):
 
     def tick(self, asset: str) -> float:
         """Return the smallest price step of an asset, > 0."""
-
-
-def trade_path(candle: Candle, *, tick: float, key: int) -> tuple[float, ...]:
-    """Return the last-trade prices inside a candle at 5, 10, .. 60 seconds.
-
-    A Brownian bridge from open to close, scaled by the candle's range (Parkinson 1980), clamped to
-    the range and made to touch both extremes, so that a strategy cannot read the close off a
-    straight line and the finished minute has exactly this open, high, low and close.
-
-    Args:
-        candle: The finished candle.
-        tick: Price step to round to, > 0.
-        key: What the shape depends on besides the candle.
-
-    Returns:
-        `KNOTS` prices; the last one is the close.
-    """
-    steps = normals(KNOTS, "path", key, candle.minute)
-    spread = log(candle.high / candle.low) if candle.high > candle.low else 0.0
-    step_sigma = spread / 1.665 / sqrt(KNOTS)  # 1.665 = 2 sqrt(ln 2): range to sigma
-    walk: list[float] = []
-    level = 0.0
-    for step in steps:
-        level += step * step_sigma
-        walk.append(level)
-    drift = log(candle.close / candle.open) - walk[-1]
-    path = [
-        round(round(candle.open * (1.0 + point + drift * (index + 1) / KNOTS) / tick) * tick, 8)
-        for index, point in enumerate(walk)
-    ]
-    return _touch_extremes(candle, path)
-
-
-def _touch_extremes(candle: Candle, path: list[float]) -> tuple[float, ...]:
-    inside = [min(max(price, candle.low), candle.high) for price in path]
-    interior = range(KNOTS - 1)
-    top = max(interior, key=inside.__getitem__)
-    bottom = min((index for index in interior if index != top), key=inside.__getitem__)
-    inside[top] = candle.high
-    inside[bottom] = candle.low
-    inside[-1] = candle.close
-    return tuple(inside)
 
 
 def merge(candles: Sequence[Candle]) -> Candle:

@@ -18,8 +18,8 @@ from foresight.exchange.prices.candles import (
     Candle,
     CandleSource,
     merge,
-    trade_path,
 )
+from foresight.exchange.prices.minute_path import minute_path
 
 SIGMA_MINUTES: Final = 60
 """Minutes of returns that the volatility at an instant is measured on."""
@@ -139,7 +139,7 @@ class Tape:
             if len(self._paths) > 8 * len(self._keys):
                 self._paths.clear()
             tick = self._source.tick(asset)
-            path = trade_path(candle, tick=tick, key=self._keys[asset])
+            path = minute_path(candle, tick=tick, key=self._keys[asset])
             self._paths[place] = path
         return path
 
