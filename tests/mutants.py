@@ -255,11 +255,19 @@ def main(arguments: list[str] | None = None) -> int:
 def all_mutants() -> tuple[Mutant, ...]:
     """Return those of the rules, of everything around them, and of what is mixed up."""
     from tests.effect_mutants import EFFECT_MUTANTS  # noqa: PLC0415 - it needs `Mutant` from here
+    from tests.host_mutants import HOST_MUTANTS  # noqa: PLC0415 - as above
     from tests.shell_mutants import SHELL_MUTANTS  # noqa: PLC0415 - as above
     from tests.store_mutants import STORE_MUTANTS  # noqa: PLC0415 - as above
     from tests.swap_mutants import SWAP_MUTANTS  # noqa: PLC0415 - as above
 
-    return (*CORE_MUTANTS, *EFFECT_MUTANTS, *SHELL_MUTANTS, *STORE_MUTANTS, *SWAP_MUTANTS)
+    return (
+        *CORE_MUTANTS,
+        *EFFECT_MUTANTS,
+        *HOST_MUTANTS,
+        *SHELL_MUTANTS,
+        *STORE_MUTANTS,
+        *SWAP_MUTANTS,
+    )
 
 
 def _copy_tree(tree: Path) -> None:

@@ -125,9 +125,8 @@ def _curve(counts: Counts, name: str) -> Curve:
 
 def _stand_in(counts: Counts, name: str) -> Bins:
     # A curve with few quotes of its own: the same time left with any kind, then any timeframe.
-    timeframe, rule, number, kind, *tied = name.split("/")
-    del kind
-    end = "/".join(["", *tied])[0:] if tied else ""
+    timeframe, rule, number, _, *tied = name.split("/")
+    end = "/tied" if tied else ""
     candidates = [
         [name],
         [f"{timeframe}/{rule}/{number}/{one.value}{end}" for one in Kind],

@@ -6,6 +6,7 @@ init system is faster, its launcher is taken as well.
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import subprocess
 import sys
@@ -15,9 +16,11 @@ from typing import TYPE_CHECKING, Final
 
 from foresight.drill.faults import PERIODS_AFTER
 from foresight.drill.scene import Scene, require
+from foresight.evidence.errors import CourseLeft
 from foresight.evidence.processes import send
 from foresight.evidence.waiting import wait_for
 from handoff.exit_codes import ExitCode
+from handoff.limits import DRAIN_TIMEOUT_S
 from handoff.log_events import LogEvent
 from handoff.processes import proven_dead
 
@@ -82,19 +85,33 @@ def copied(scene: Scene) -> str:
         copying = ["cp", "-a", str(instance.home), str(copy)]
         subprocess.run(copying, check=False, capture_output=True)  # noqa: S603 - a socket stays
         command = [sys.executable, "-I", "-m", "handoff", "launcher", "--home", str(copy)]
-        try:
-            said = subprocess.run(  # noqa: S603 - our own words
-                command, check=False, capture_output=True, text=True, timeout=COPY_S_MAX
-            )
-        except subprocess.TimeoutExpired:
-            require("a launcher runs in the copy", holds=False)
-            raise
-        words = said.stderr.strip().partition("\n")[0]
-        require(f"exit code {said.returncode}: {words}", holds=said.returncode == ExitCode.FAILED)
-        both = str(copy) in said.stderr and str(instance.home) in said.stderr
+        code, said = _run_launcher(command)
+        words = said.strip().partition("\n")[0]
+        require(f"exit code {code}: {words}", holds=code == ExitCode.FAILED)
+        both = str(copy) in said and str(instance.home) in said
         require(f"both homes are named, not: {words}", holds=both)
     _require_same_workers(instance, workers)
-    return f"refused with both paths, exit code {said.returncode}; no worker touched"
+    return f"refused with both paths, exit code {code}; no worker touched"
+
+
+def _run_launcher(command: list[str]) -> tuple[int, str]:
+    """Return how a launcher that ought to be refused ended, and its words.
+
+    One that is not refused is stopped, and with it what it started.
+    """
+    with subprocess.Popen(  # noqa: S603, TID251 - our own words; waited for right here
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as launcher:
+        try:
+            _, words = launcher.communicate(timeout=COPY_S_MAX)
+        except subprocess.TimeoutExpired:
+            launcher.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                launcher.communicate(timeout=2 * DRAIN_TIMEOUT_S)
+            launcher.kill()
+            message = "a launcher runs in the copy"
+            raise CourseLeft(message) from None
+    return launcher.returncode, words
 
 
 def abort_nothing(scene: Scene) -> str:

@@ -17,9 +17,12 @@ import stat
 import sys
 
 from handoff.errors import AnotherInCharge, HandoffError
-from handoff.launcher.locks import take_lock
+from handoff.launcher.locks import take_home, take_lock
 from handoff.light_path import LightPath
-from handoff.light_typing import Final, NamedTuple
+from handoff.light_typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 try:
     from _blake2 import blake2b  # the one in hashlib, without OpenSSL: a third of an interpreter
@@ -87,6 +90,37 @@ def require_directory(configured: str = "") -> str:
         text = f"{directory} cannot hold the lock of this account: {error.strerror}"
         raise AccountLockUnusable(text) from error
     return directory
+
+
+def take_locks(
+    home: Path, account: str, configured: str, inherited: dict[str, int]
+) -> tuple[dict[str, int], str]:
+    """Take what a launcher holds of its home and its account.
+
+    Args:
+        home: The state directory.
+        account: As for `take_account`.
+        configured: As for `accounts_directory`.
+        inherited: What the image of this process before this one held; empty for a new launcher.
+
+    Returns:
+        The locks by their names, and why they may not keep another launcher out.
+
+    Raises:
+        AnotherInCharge: A living launcher has the home, or the account.
+        AccountLockUnusable: As for `take_account`.
+    """
+    if not inherited:
+        locks = {"home": take_home(home)}
+        taken = take_account(account, configured)
+        return {**locks, **taken.locks}, taken.doubt
+    if not account or FILE in inherited:
+        return inherited, ""
+    try:  # in the place of an older launcher, which knew no file
+        held = take_file(account, configured)
+    except HandoffError as error:
+        return inherited, str(error)  # what runs goes on; the next `up` refuses
+    return (inherited, "") if held is None else ({**inherited, FILE: held}, "")
 
 
 def take_account(account: str, configured: str = "") -> Taken:

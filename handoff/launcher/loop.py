@@ -15,26 +15,23 @@ import contextlib
 import os
 import selectors
 import signal
-import socket
 import sys
 import time
 
 from handoff.boot_clock import boot_ns
 from handoff.errors import HandoffError, WireBroken
 from handoff.launcher import self_replacement
-from handoff.launcher.account_lock import FILE, take_account, take_file
-from handoff.launcher.adoption import why_not
+from handoff.launcher.account_lock import take_locks
 from handoff.launcher.children import Children, Running
 from handoff.launcher.companions import Companions
 from handoff.launcher.connections import Connection, Connections
 from handoff.launcher.desk import Desk
-from handoff.launcher.engine_config import EngineConfig, read_engine_config
-from handoff.launcher.locks import take_home
+from handoff.launcher.engine_config import read_engine_config
 from handoff.launcher.notify_socket import NotifySocket
 from handoff.launcher.restart_policy import DRAINED, was_asked_for
+from handoff.launcher.signal_pipe import SignalPipe
 from handoff.launcher.supervision import (
     Action,
-    Child,
     Drain,
     Exit,
     Kill,
@@ -53,7 +50,7 @@ from handoff.limits import NS
 from handoff.log_events import LogEvent
 from handoff.logs import Log
 from handoff.processes import Exit as ProcessExit
-from handoff.processes import identity_of, reap_strangers
+from handoff.processes import reap_strangers
 from handoff.wire import WIRE, Kind, Message
 
 if TYPE_CHECKING:
@@ -62,17 +59,9 @@ if TYPE_CHECKING:
     from handoff.launcher.first_start import FirstReleaseBroken
 
 SOCKET: Final = "control.sock"
-NOTED_MAX: Final = 65536  # signals at one look, more than a socket pair holds
 LAST_LOOKS: Final = 3
 TICK_S_MAX: Final = 1.0  # also the poll where a system has no pidfd
 _NEUTRAL: Final = "/"
-_SIGNALS: Final = (
-    signal.SIGTERM,
-    signal.SIGINT,
-    signal.SIGHUP,
-    signal.SIGUSR2,
-    signal.SIGCHLD,
-)
 
 
 class Launcher:
@@ -88,7 +77,9 @@ class Launcher:
         self._home = home
         inherited = self_replacement.inherit()
         self._config = read_engine_config(home)
-        self._locks, doubt = _take_locks(home, self._config, inherited.locks)
+        self._locks, doubt = take_locks(
+            home, self._config.account, self._config.accounts, inherited.locks
+        )
         self._selector = selectors.DefaultSelector()
         self._log = Log(process="launcher", app=self._config.app)
         if doubt:
@@ -111,7 +102,7 @@ class Launcher:
         Raises:
             FirstReleaseBroken: No cycle was ever decided here, and none will be.
         """
-        self._catch_signals()
+        self._signals = SignalPipe(self._selector)
         os.chdir(_NEUTRAL)  # children begin here, and import nothing from here
         event = LogEvent.LAUNCHER_REPLACED if self._is_new_image else LogEvent.LAUNCHER_STARTED
         self._log.write(event, home=str(self._home))
@@ -316,24 +307,10 @@ class Launcher:
         if connection.pid not in (None, pid):
             text = f"it calls itself {pid}"
             raise WireBroken(text)
-        running = self._children.by_pid(pid)
-        identity = identity_of(pid) if running is None else None
         if message.get("wire", 0) > WIRE:
             text = f"process {pid} speaks a newer protocol"
             raise WireBroken(text)
-        if running is None and identity is not None:
-            role = Role.CANDIDATE if message.get("deploy") else Role.STANDBY
-            child = Child(
-                self._children.fresh_name("adopted"),
-                role,
-                release=message["release"],
-                deploy_id=message.get("deploy", ""),
-                started_s=time.monotonic(),
-            )
-            # A worker of the release before this one does not say that it holds a lock.
-            named = None if "lock" not in message else False
-            if not why_not(self._home, pid, is_worker=True, named=named):
-                running = self._children.adopt(child, identity)
+        running = self._children.by_pid(pid) or self._workforce.adopt_peer(message)
         if running is None:
             text = f"process {pid} cannot be a worker of this launcher"
             raise WireBroken(text)
@@ -394,41 +371,24 @@ class Launcher:
 
     def _own(self, running: Running) -> None:
         self._workforce.owned()
-        for other in self._children:
-            if other.child.owner:
-                self._children.update(other, owner=False, overdue_s=None)
-        self._children.update(running, owner=True, warm=True, role=Role.STANDBY)
+        self._workforce.note_owner(running)
+        self._children.update(running, warm=True)
 
     # --- signals -------------------------------------------------------------------
 
-    def _catch_signals(self) -> None:
-        reader, writer = socket.socketpair()
-        reader.setblocking(False)  # noqa: FBT003 - the method takes it by position only
-        writer.setblocking(False)  # noqa: FBT003 - as above
-        self._signal_pipe = (reader, writer)
-        signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
-        for number in _SIGNALS:
-            signal.signal(number, _noted_by_wakeup_descriptor)
-        self._selector.register(reader, selectors.EVENT_READ, "signal")
-
     def _read_signals(self) -> None:
-        numbers = self._noted_signals()
+        numbers = self._signals.noted()
         replacing = signal.SIGUSR2 in numbers
         if replacing:
             # An exec forgets what was noted and not acted upon; what is blocked waits for it.
             self_replacement.hold_signals()
-            numbers += self._noted_signals()
+            numbers += self._signals.noted()
         for number in numbers:
             self._on_signal(number)
         if replacing:
             if not self._desk.stopping:
                 self._replace_self()
             self_replacement.let_signals_in()
-
-    def _noted_signals(self) -> bytes:
-        with contextlib.suppress(BlockingIOError):
-            return self._signal_pipe[0].recv(NOTED_MAX)
-        return b""
 
     def _on_signal(self, number: int) -> None:
         match number:
@@ -464,10 +424,6 @@ class Launcher:
         self._log.write(LogEvent.REPLACEMENT_REFUSED, reason=reason)
 
 
-def _noted_by_wakeup_descriptor(_number: int, _frame: object) -> None:
-    """Do nothing: the number is in the wake-up descriptor, the loop acts on it."""
-
-
 def _due_s(message: Message) -> float | None:
     wall_s = time.time()  # noqa: TID251 - an older worker says it in wall-clock time
     return due_s(message, now_s=time.monotonic(), boot_s=boot_ns() / NS, wall_s=wall_s)
@@ -475,23 +431,6 @@ def _due_s(message: Message) -> float | None:
 
 def _members(message: Message) -> dict[str, Any]:
     return {name: value for name, value in message.items() if name != "kind"}
-
-
-def _take_locks(
-    home: Path, config: EngineConfig, inherited: dict[str, int]
-) -> tuple[dict[str, int], str]:
-    """Return what this launcher holds, and why that may not keep another one out."""
-    if not inherited:
-        locks = {"home": take_home(home)}
-        taken = take_account(config.account, config.accounts)
-        return {**locks, **taken.locks}, taken.doubt
-    if not config.account or FILE in inherited:
-        return inherited, ""
-    try:  # in the place of an older launcher, which knew no file
-        held = take_file(config.account, config.accounts)
-    except HandoffError as error:
-        return inherited, str(error)  # what runs goes on; the next `up` refuses
-    return (inherited, "") if held is None else ({**inherited, FILE: held}, "")
 
 
 def preflight(home: Path) -> int:

@@ -11,7 +11,7 @@ import json
 import time
 
 from handoff.errors import HandoffError
-from handoff.launcher.adoption import owner_found
+from handoff.launcher.adoption import owner_found, why_not
 from handoff.launcher.children import Children, Running, child_environment
 from handoff.launcher.first_start import Failed, FirstReleaseBroken, has_begun, is_given_up
 from handoff.launcher.newest_line import as_record, counted_record
@@ -21,7 +21,7 @@ from handoff.light_typing import TYPE_CHECKING, Any, Final
 from handoff.limits import FIRST_START_S_MAX, FIRST_STARTS_MAX
 from handoff.liveness import Verdict
 from handoff.log_events import LogEvent
-from handoff.processes import KILL
+from handoff.processes import KILL, identity_of
 from handoff.release_files import read_manifest
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from handoff.liveness import Judgement
     from handoff.logs import Log
     from handoff.processes import Exit, Identity
+    from handoff.wire import Message
 
 JOB_ATTEMPTS: Final = 3  # a deployer that is killed goes on where it was
 _FAULTY_STATUS: Final = 4  # `Leaving.FAULTY` of a worker
@@ -81,7 +82,7 @@ class Workforce:
     def _adopt_owner(self, owner: dict[str, Any], identity: Identity, found: Judgement) -> None:
         known = self._children.by_pid(identity.pid)
         if known is not None:
-            self._note_owner(known)
+            self.note_owner(known)
         if found.is_dead or known is not None:
             return
         if found.verdict is not Verdict.HERE:
@@ -94,8 +95,29 @@ class Workforce:
         if self._children.adopt(child, identity) is not None:
             self._log.write(LogEvent.CHILD_ADOPTED, child=name)
 
-    def _note_owner(self, running: Running) -> None:
-        """Note that the record names a child as the owner, whatever was written down of it."""
+    def adopt_peer(self, hello: Message) -> Running | None:
+        """Adopt a worker that greets and that another launcher started, or return None.
+
+        Args:
+            hello: What it said of itself; the pid is its own.
+        """
+        pid = hello["pid"]
+        identity = identity_of(pid)
+        # A worker of the release before this one does not say that it holds a lock.
+        named = None if "lock" not in hello else False
+        if identity is None or why_not(self._home, pid, is_worker=True, named=named):
+            return None
+        child = Child(
+            self._children.fresh_name("adopted"),
+            Role.CANDIDATE if hello.get("deploy") else Role.STANDBY,
+            release=hello["release"],
+            deploy_id=hello.get("deploy", ""),
+            started_s=time.monotonic(),
+        )
+        return self._children.adopt(child, identity)
+
+    def note_owner(self, running: Running) -> None:
+        """Note that a child owns, whatever was known or written down of it and of others."""
         for other in self._children:
             if other is not running and other.child.owner:
                 self._children.update(other, owner=False, overdue_s=None)

@@ -26,17 +26,7 @@ if TYPE_CHECKING:
 
 
 class Performer:
-    """Performs and resolves effects for one worker and one epoch.
-
-    It is made when the worker comes to own: a request of the owner before it was started
-    earlier than that, because that owner had settled or is proven dead.
-
-    Args:
-        workload: The application.
-        clock: Time. Bounds go by its monotonic side, so that a clock that is set can neither
-            cut an attempt short nor make a request under way look arrived.
-        log: Where doubtful effects are reported.
-    """
+    """Performs and resolves effects for one worker and one epoch; made as `Requests` are."""
 
     def __init__(self, workload: Outside, clock: Clock, log: Log) -> None:
         """Keep the parts and the moment."""

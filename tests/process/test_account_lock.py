@@ -22,9 +22,8 @@ from handoff.launcher.account_lock import (
     require_directory,
     take_account,
     take_file,
+    take_locks,
 )
-from handoff.launcher.engine_config import EngineConfig
-from handoff.launcher.loop import _take_locks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,12 +128,11 @@ def test_a_launcher_in_the_place_of_an_older_one_takes_the_file_and_never_ends_f
 ) -> None:
     """What runs goes on; the next `up` finds the file taken, and refuses."""
     place = str(tmp_path / "accounts")
-    config = EngineConfig(app="app", first_release="r1", account=account, accounts=place)
     inherited = {"home": -1, NAME: -2}
-    locks, doubt = _take_locks(tmp_path, config, inherited)
+    locks, doubt = take_locks(tmp_path, account, place, inherited)
     assert (set(locks), doubt) == ({"home", NAME, FILE}, "")
-    assert _take_locks(tmp_path, config, locks) == (locks, "")
-    other, doubt = _take_locks(tmp_path, config, inherited)
+    assert take_locks(tmp_path, account, place, locks) == (locks, "")
+    other, doubt = take_locks(tmp_path, account, place, inherited)
     assert other == inherited
     assert "has this account already" in doubt
     close({FILE: locks[FILE]})

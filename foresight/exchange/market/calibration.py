@@ -71,10 +71,6 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             chance = 1.0 - curve.read(-distance)
         return min(max(chance, PROBABILITY_EDGE), 1.0 - PROBABILITY_EDGE)
 
-    def overlaps(self, first_minute: int, end_minute: int) -> bool:
-        """Say whether a recording, in its own time, shares minutes with what was fitted."""
-        return first_minute < self.end_minute and self.first_minute < end_minute
-
 
 def curve_name(timeframe: str, rule: Rule, standing: Standing) -> str:
     """Return the name of the curve that a standing is read from."""
