@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
+from handoff.exit_codes import ExitCode
+from state.journal_frames import Health
+from state.journal_reader import read_lines
 from tests.upgrade.mixed import Mixed
 
 if TYPE_CHECKING:
@@ -38,3 +43,30 @@ def test_a_worker_of_the_other_release_takes_dies_and_gives_back(
         bot.run_cycles(2)
         bot.down(other)
         assert bot.verify() == [began, deployed["release"], began]
+        engine_of = {began: one, deployed["release"]: other}
+        for line in read_lines(bot.home / "journal"):
+            if line.kind == "decide":
+                counts = engine_of[line.release] == "this"
+                assert line.health == (Health(asked=1, answered=1) if counts else None)
+
+
+def test_a_copy_of_a_home_that_a_worker_of_this_release_owns_is_refused(
+    tmp_path: Path, engines: Engines
+) -> None:
+    """Also where the launcher is of the release before, which writes down no lock."""
+    with Mixed(tmp_path, engines) as bot:
+        bot.carry("previous")
+        bot.launch(bot.installations["previous"])
+        bot.said("previous", "deploy", bot.carry("this"), "--json")
+        owner, copy = bot.owner(), tmp_path / "copy"
+        copying = ["/bin/cp", "-a", str(bot.home), str(copy)]
+        subprocess.run(copying, check=False, capture_output=True)  # a socket is not copied
+        command = [sys.executable, "-I", "-m", "handoff", "launcher", "--home", str(copy)]
+        said = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+        assert said.returncode == ExitCode.FAILED
+        assert str(copy) in said.stderr
+        assert str(bot.home) in said.stderr
+        assert bot.owner() == owner
+        bot.run_cycles(2)
+        bot.down("previous")
+        bot.verify()
