@@ -103,8 +103,9 @@ def test_merges_of_all_kinds_and_no_cycle_is_lost(tmp_path: Path) -> None:
         assert lock.outcome == "permanent", lock
         assert "environment" in lock.phases
 
+        # With 3 of 10, the cycles at hand may begin and end so that a quarter of them differs.
         differs = bot.merged(
-            "differs", fields=SEEN, decide="amount = 2 if cycle.number % 10 < 3 else 1"
+            "differs", fields=SEEN, decide="amount = 2 if cycle.number % 10 < 4 else 1"
         )
         assert differs.outcome == "refused", differs
         assert "recorded cycles are decided otherwise" in differs.reason
