@@ -26,7 +26,10 @@ LOCAL_SOURCE: Final = "local exchange"
 SOURCES: Final = frozenset({"data.chain.link", "www.binance.com", LOCAL_SOURCE})
 """Price sources whose settlement is understood: hosts, or the local exchange's own words."""
 
-_SIZE_STEP_MICRO: Final = 10_000  # the reference venue takes sizes of two decimals
+COST_MIN_MICRO: Final = MICRO
+"""Least that a buy executed at once may spend: 1 USDC (the reference venue's rule)."""
+
+_CENT_MICRO: Final = 10_000  # such a buy spends whole cents
 _FEE_STEP_MICRO: Final = 10  # and rounds fees to five decimals of a USDC
 
 
@@ -264,9 +267,24 @@ def down_to_tick(price_micro: int, tick_micro: int) -> int:
     return price_micro - price_micro % tick_micro
 
 
-def down_to_size_step(shares_micro: int) -> int:
-    """Return a size rounded down to hundredths of a share."""
-    return shares_micro - shares_micro % _SIZE_STEP_MICRO
+def limit_step_micro(tick_micro: int) -> int:
+    """Return the step of limits at which some whole number of shares costs whole cents.
+
+    A buy executed at once spends USDC of two decimals: a limit on half a cent does with an even
+    number of shares, a finer one would need hundreds of them.
+    """
+    return max(tick_micro, _CENT_MICRO // 2)
+
+
+def down_to_whole_cents(shares_micro: int, price_micro: int) -> int:
+    """Return the most whole shares, no more than given, that cost whole cents at a price.
+
+    Args:
+        shares_micro: Upper bound, >= 0.
+        price_micro: On `limit_step_micro`.
+    """
+    step = MICRO if price_micro % _CENT_MICRO == 0 else 2 * MICRO
+    return shares_micro - shares_micro % step
 
 
 def cost_micro(*, shares_micro: int, price_micro: int) -> int:

@@ -164,6 +164,8 @@ class Risk(_Section, frozen=True, kw_only=True):
         feed_stale_minutes: A newest candle older than this silences the asset.
         late_s: A cycle whose market was seen so many application seconds after its time buys
             nothing: it is being caught up.
+        order_seconds: An order is sent no later than so many seconds of the wall after its cycle's
+            time, and never after its window.
         book_stale_s: An order book older than this, in application seconds, is not bought from.
         history_minutes_min: Fewer candles than this silence the asset.
         reference_tolerance_sigmas: How far the market's price to beat may lie from our feed's,
@@ -187,6 +189,7 @@ class Risk(_Section, frozen=True, kw_only=True):
     drawdown_stop_minutes: Minutes = 120.0
     feed_stale_minutes: Annotated[int, Meta(ge=0, le=60)] = 1
     late_s: Annotated[int, Meta(ge=1, le=3600)] = 60
+    order_seconds: Annotated[float, Meta(gt=0, le=900)] = 10.0
     book_stale_s: Annotated[int, Meta(ge=0, le=3600)] = 30
     history_minutes_min: Annotated[int, Meta(ge=2, le=100)] = 20
     reference_tolerance_sigmas: Annotated[float, Meta(gt=0, le=100)] = 1.0

@@ -214,6 +214,7 @@ def _act(
         config=policy.config,
         cycle=cycle,
         timeline=policy.timeline,
+        order_s=policy.risk.order_seconds,
     )
     _note(book, slot, seen, word=Word.ORDERED, reason="")
     book.slots[slot.slot_id] = msgspec.structs.replace(

@@ -45,7 +45,7 @@ class Buy(msgspec.Struct, frozen=True, kw_only=True):
         side: The side bought.
         token: Its token at the venue.
         price_micro: Highest price, on the tick.
-        shares_micro: Most shares, in hundredths.
+        shares_micro: Whole shares; times the price they are the USDC that is spent, whole cents.
         tick_micro: The market's tick: part of how amounts are rounded.
         neg_risk: Which contract settles it: part of what is signed.
         salt: Below 2**53, from the cycle's seed.
@@ -90,7 +90,14 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def plan(
-    book: Book, intent: Intent, *, app: str, config: str, cycle: Cycle, timeline: Timeline
+    book: Book,
+    intent: Intent,
+    *,
+    app: str,
+    config: str,
+    cycle: Cycle,
+    timeline: Timeline,
+    order_s: float,
 ) -> Effect:
     """Enter an intent into the book and return its effect.
 
@@ -101,6 +108,7 @@ def plan(
         config: Hash of the configuration.
         cycle: The cycle that decides.
         timeline: Maps the window's end to the wall clock.
+        order_s: Seconds of the wall after the cycle's time after which it is not sent any more.
     """
     window, stake = intent.window, intent.stake
     effect_id = f"{app}:{window.slug}:{cycle.number}"
@@ -142,7 +150,10 @@ def plan(
         payload=payload,
         delivery=Delivery.BY_ID,
         lane=window.slot.slot_id,
-        not_after_ns=wall_time_ns(timeline, window.end_s * NS),
+        not_after_ns=min(
+            wall_time_ns(timeline, window.end_s * NS),
+            wall_time_ns(timeline, cycle.now_ns) + round(order_s * NS),
+        ),
     )
 
 

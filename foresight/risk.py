@@ -12,15 +12,17 @@ from typing import Final
 import msgspec
 
 from foresight.board import (
+    COST_MIN_MICRO,
     MICRO,
     FeeSchedule,
     Rules,
     Window,
     cost_micro,
-    down_to_size_step,
     down_to_tick,
+    down_to_whole_cents,
     fee_micro,
     fee_per_share_micro,
+    limit_step_micro,
 )
 from foresight.book import Book, Closes, memory_of, spent_today_micro
 from foresight.config import Risk
@@ -55,7 +57,7 @@ class Denial(enum.Enum):
     LIMIT_ASSET = "limit_asset"
     LIMIT_BOARD = "limit_board"
     LIMIT_DAY = "limit_day"
-    SIZE_TOO_SMALL = "size_too_small"  # the stake buys less than the market's minimum
+    SIZE_TOO_SMALL = "size_too_small"  # the stake buys less than the venue's minimum
 
 
 class Stake(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,8 +65,9 @@ class Stake(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         limit_micro: Highest price, on the tick.
-        shares_micro: Most shares, in hundredths.
-        reserved_micro: What that costs at most, fee included.
+        shares_micro: Whole shares that cost whole cents at that price: the cents are what is
+            spent, so a better price buys more of them.
+        reserved_micro: What that costs at most, fee included; a better price costs more fee.
     """
 
     limit_micro: int
@@ -167,18 +170,20 @@ def stake_on(
     if _edge(opinion, best, rules.fee) < edge_min:
         return Denial.EDGE_TOO_SMALL
     limit = min(ceiling, best + round(risk.slippage_cents * MICRO / 100))
-    limit = down_to_tick(limit, rules.tick_micro)
-    while limit > best and _edge(opinion, limit, rules.fee) < edge_min:
-        limit -= rules.tick_micro
+    step = limit_step_micro(rules.tick_micro)
+    limit = down_to_tick(limit, step)
+    while limit >= best and _edge(opinion, limit, rules.fee) < edge_min:
+        limit -= step
+    if limit < best:  # a finer limit would do, but no order can name it
+        return Denial.PRICE_TOO_HIGH
     room, narrowest = _room(book, window, risk)
     wanted = _kelly(opinion, best, rules.fee, risk)
-    shares = _affordable(min(wanted, room), limit, rules.fee)
-    if shares >= rules.size_min_micro:
-        return Stake(
-            limit_micro=limit,
-            shares_micro=shares,
-            reserved_micro=_total(shares, limit, rules.fee),
-        )
+    paid = limit + -(-fee_per_share_micro(rules.fee, best) * limit // best)
+    shares = down_to_whole_cents(_affordable(min(wanted, room), paid), limit)
+    cost = cost_micro(shares_micro=shares, price_micro=limit)
+    if cost >= COST_MIN_MICRO:
+        fee = fee_micro(rules.fee, shares_micro=cost * MICRO // best, price_micro=best)
+        return Stake(limit_micro=limit, shares_micro=shares, reserved_micro=cost + fee)
     return narrowest if room < wanted else Denial.SIZE_TOO_SMALL
 
 
@@ -216,11 +221,5 @@ def _micro(usdc: float) -> int:
     return round(usdc * MICRO)
 
 
-def _affordable(stake_micro: int, price_micro: int, fee: FeeSchedule) -> int:
-    paid = price_micro + fee_per_share_micro(fee, price_micro)
-    return down_to_size_step(min(max(0, stake_micro) * MICRO // paid, SIZE_MAX_MICRO))
-
-
-def _total(shares_micro: int, price_micro: int, fee: FeeSchedule) -> int:
-    cost = cost_micro(shares_micro=shares_micro, price_micro=price_micro)
-    return cost + fee_micro(fee, shares_micro=shares_micro, price_micro=price_micro)
+def _affordable(stake_micro: int, paid_micro: int) -> int:
+    return min(max(0, stake_micro) * MICRO // paid_micro, SIZE_MAX_MICRO)

@@ -28,7 +28,9 @@ from typing import Final
 from foresight.exchange.control_api import describe
 from foresight.exchange.errors import LocalExchangeError, OptionError
 from foresight.exchange.faults import parse_option
+from foresight.exchange.market.amounts import MICRO, TICKS_MICRO
 from foresight.exchange.market.rules import Rule
+from foresight.exchange.polymarket.wire_numbers import decimal
 from foresight.exchange.prices.replay import LEAD_MINUTES_DEFAULT
 from foresight.exchange.prices.synthetic import DEFAULT_ASSETS
 from foresight.exchange.server import loopback_socket, serving
@@ -97,6 +99,11 @@ def _parser() -> argparse.ArgumentParser:
         help="how windows are settled: by the last price or the last minute's average",
     )
     parser.add_argument(
+        "--tick",
+        choices=[decimal(tick_micro) for tick_micro in TICKS_MICRO],
+        help="smallest price step of its markets",
+    )
+    parser.add_argument(
         "--fault",
         action="append",
         default=[],
@@ -126,6 +133,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         balance=options.balance,
         faults=tuple(parse_option(text) for text in options.fault),
         rule=None if options.rule is None else Rule(options.rule),
+        tick_micro=None if options.tick is None else round(float(options.tick) * MICRO),
     )
 
 

@@ -1,7 +1,7 @@
 """The control page: what the exchange is, what its books say, which faults are on.
 
-Owns /_control/health, /_control/ledger and /_control/faults, which no fault ever touches. Must
-never enter: anything a venue's client would ask for.
+Owns /_control/health, /_control/ledger, /_control/faults and /_control/tick, which no fault ever
+touches. Must never enter: anything a venue's client would ask for.
 """
 
 import json
@@ -11,9 +11,11 @@ from typing import Any
 from aiohttp import web
 
 from foresight.exchange.errors import OptionError
+from foresight.exchange.market.amounts import TICKS_MICRO
+from foresight.exchange.market.windows import Window, parse_slug
 from foresight.exchange.market_clock import NS_PER_MS
 from foresight.exchange.polymarket.position_messages import summary
-from foresight.exchange.polymarket.wire_numbers import cents_text, decimal
+from foresight.exchange.polymarket.wire_numbers import decimal
 from foresight.exchange.venue import Venue
 
 
@@ -39,11 +41,21 @@ def control_routes(venue: Venue) -> list[web.RouteDef]:
         answer = {"on": venue.faults.describe(), "hits": venue.faults.hits}
         return web.json_response(answer)
 
+    async def tick(request: web.Request) -> web.Response:
+        try:
+            wanted = json.loads(await request.text())
+            window, tick_micro = read_tick(wanted)
+        except (OptionError, ValueError) as error:
+            return web.json_response({"error": str(error)}, status=400)
+        venue.change_tick(window, tick_micro)
+        return web.json_response({"slug": window.slug, "tick": decimal(tick_micro)})
+
     return [
         web.get("/_control/health", health),
         web.get("/_control/ledger", ledger),
         web.get("/_control/faults", faults),
         web.post("/_control/faults", faults),
+        web.post("/_control/tick", tick),
     ]
 
 
@@ -59,12 +71,32 @@ def describe(venue: Venue) -> dict[str, Any]:
         "assets": list(venue.identity.assets),
         "source": venue.identity.source,
         "rule": venue.identity.rule,
+        "tick": decimal(venue.identity.tick_micro),
         "wall_ms": now.wall_ns // NS_PER_MS,
         "market_ms": now.market_ns // NS_PER_MS,
         "first_candle_ms": venue.tape.source.first_minute * 60_000,
         "end_ms": None if end is None else end * 60_000,
         "faults": venue.faults.describe(),
     }
+
+
+def read_tick(wanted: object) -> tuple[Window, int]:
+    """Return the window and the tick, micro-USDC, that a request names.
+
+    Args:
+        wanted: ``{"slug": ..., "tick": "0.001"}``, parsed.
+
+    Raises:
+        OptionError: It is no window of the board, or no tick that is served.
+    """
+    known = wanted if isinstance(wanted, dict) else {}
+    window = parse_slug(str(known.get("slug", "")))
+    ticks = {decimal(tick_micro): tick_micro for tick_micro in TICKS_MICRO}
+    tick_micro = ticks.get(str(known.get("tick", "")))
+    if window is None or tick_micro is None:
+        message = f'say {{"slug": a window, "tick": one of {", ".join(ticks)}}}'
+        raise OptionError(message)
+    return window, tick_micro
 
 
 def ledger_summary(venue: Venue) -> dict[str, Any]:
@@ -86,7 +118,7 @@ def ledger_summary(venue: Venue) -> dict[str, Any]:
                 "slug": order.terms.slug,
                 "outcome": order.terms.outcome,
                 "side": "BUY" if order.terms.is_buy else "SELL",
-                "price": cents_text(order.terms.cents),
+                "price": decimal(order.terms.price_micro),
                 "size": decimal(order.terms.size_micro),
                 "filled": decimal(order.filled_micro),
                 "cash": decimal(order.cash_micro),

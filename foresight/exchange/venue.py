@@ -21,13 +21,15 @@ from foresight.exchange.ledger.file import (
     agree,
     open_ledger,
 )
-from foresight.exchange.ledger.prediction_entries import Entry
+from foresight.exchange.ledger.prediction_entries import Entry, TickChanged
 from foresight.exchange.ledger.predictions import Ledger
 from foresight.exchange.ledger.spot import ATOMS, SpotEntry, SpotLedger
+from foresight.exchange.market.amounts import TICK_DEFAULT_MICRO
 from foresight.exchange.market.calibration import Table
 from foresight.exchange.market.fair_market import FairMarket
 from foresight.exchange.market.rules import Rule
 from foresight.exchange.market.table_files import load_table
+from foresight.exchange.market.windows import Window
 from foresight.exchange.market_clock import NS_PER_SECOND, Now, Timeline, minute_of
 from foresight.exchange.prices.candles import CandleSource
 from foresight.exchange.prices.recordings import load_recordings
@@ -57,6 +59,7 @@ class Settings:
         balance: Starting balance in whole units.
         faults: Switches that are on from the start.
         rule: How windows are settled; None means the ledger's, or `RULE_DEFAULT`.
+        tick_micro: Tick of its markets; None means the ledger's, or a cent.
     """
 
     folder: Path
@@ -69,6 +72,7 @@ class Settings:
     balance: int = BALANCE_DEFAULT
     faults: tuple[tuple[Fault, Switch], ...] = field(default=())
     rule: Rule | None = None
+    tick_micro: int | None = None
 
 
 class Venue:
@@ -108,6 +112,7 @@ class Venue:
             commit=self._commit,
             settler=self.settler,
             balance_micro=settings.balance * 1_000_000,
+            tick_of=self.tick_of,
         )
         self.spot = SpotDesk(
             self.spot_ledger,
@@ -121,6 +126,14 @@ class Venue:
         """Return this instant in both times."""
         wall_ns = self._clock_ns()
         return Now(wall_ns, self.timeline.market_ns(wall_ns))
+
+    def tick_of(self, window: Window) -> int:
+        """Return the tick of a window's market, micro-USDC."""
+        return self.ledger.ticks_micro.get(window.slug, self.identity.tick_micro)
+
+    def change_tick(self, window: Window, tick_micro: int) -> None:
+        """Give a market another tick from now on, durably; `tick_micro` is one of `TICKS_MICRO`."""
+        self._commit([TickChanged(window.slug, tick_micro, self.now().wall_ns)])
 
     def advance(self) -> None:
         """Let time do its work on both counters."""
@@ -197,6 +210,7 @@ def open_venue(settings: Settings, clock_ns: Callable[[], int]) -> Venue:
             source="synthetic" if settings.replay is None else settings.replay.name,
             format=FORMAT if kept is None else min(kept.format, FORMAT),
             rule=_rule_of(settings, kept),
+            tick_micro=_tick_of(settings, kept),
         )
         if kept is None:
             file.begin(identity)
@@ -219,3 +233,9 @@ def _rule_of(settings: Settings, kept: Identity | None) -> str:
     if settings.rule is not None:
         return settings.rule.value
     return kept.rule if kept is not None else RULE_DEFAULT.value
+
+
+def _tick_of(settings: Settings, kept: Identity | None) -> int:
+    if settings.tick_micro is not None:
+        return settings.tick_micro
+    return kept.tick_micro if kept is not None else TICK_DEFAULT_MICRO

@@ -8,7 +8,7 @@ again; the body is the only account there is. Prices and results come from the r
 import hashlib
 from collections.abc import Mapping, Sequence
 
-from foresight.board import Side, cost_micro, fee_micro
+from foresight.board import MICRO, Side, cost_micro, fee_micro
 from foresight.errors import AnswerUnreadable
 from foresight.market import Holdings, Offer, Ruling
 from foresight.orders import NOT_FILLABLE, REFUSED, Bought, Buy
@@ -58,22 +58,24 @@ class Paper:
 
 
 def simulate(order: Buy, offer: Offer) -> Bought | NotBought:
-    """Return what an order gets from a book: fill and kill."""
-    left = order.shares_micro
-    cost = fees = 0
+    """Return what an order gets from a book: fill and kill, spending its USDC."""
+    left = cost_micro(shares_micro=order.shares_micro, price_micro=order.price_micro)
+    shares = cost = fees = 0
     for level in offer.asks:
-        size = min(left, level.size_micro)
+        size = min(left * MICRO // level.price_micro, level.size_micro)
         if level.price_micro > order.price_micro or not size:
             break
-        cost += cost_micro(shares_micro=size, price_micro=level.price_micro)
+        is_last = size < level.size_micro
+        paid = cost_micro(shares_micro=size, price_micro=level.price_micro)
+        paid = left if is_last else min(left, paid)
+        shares, cost, left = shares + size, cost + paid, left - paid
         fees += fee_micro(order.fee, shares_micro=size, price_micro=level.price_micro)
-        left -= size
-    if left == order.shares_micro:
+    if not shares:
         return NotBought(NOT_FILLABLE)
     digest = hashlib.sha256(f"{order.token}:{order.salt}".encode()).hexdigest()
     return Bought(
         order_id=f"paper-{digest[:32]}",
-        shares_micro=order.shares_micro - left,
+        shares_micro=shares,
         cost_micro=cost,
         fee_micro=fees,
     )

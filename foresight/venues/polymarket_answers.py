@@ -36,6 +36,8 @@ _LABELS: Final = {Side.UP: "Up", Side.DOWN: "Down"}
 DEFINITE: Final = (
     "is invalid. price",
     "is invalid. size",
+    "invalid amounts",
+    "invalid amount for a marketable",
     "not enough balance",
     "does not exist",
     "no orderbook exists",
@@ -175,8 +177,8 @@ def read_single_fill(answer: Mapping[str, Any], order: Buy) -> Bought | None:
 
     Args:
         answer: The venue's answer to the order.
-        order: The order. A mean price that is no whole tick means fills at several prices:
-            the fee has to be added up from the trades then.
+        order: The order. Only a mean price equal to its limit proves that every fill had that
+            price; otherwise the fee has to be added up from the trades, each at its own.
     """
     taking, making = answer.get("takingAmount"), answer.get("makingAmount")
     if not taking or not making:
@@ -184,9 +186,9 @@ def read_single_fill(answer: Mapping[str, Any], order: Buy) -> Bought | None:
     shares, cost = micro_of(taking, "takingAmount"), micro_of(making, "makingAmount")
     if shares <= 0:
         return None
-    price, rest = divmod(cost * MICRO, shares)
-    if rest or price % order.tick_micro or price > order.price_micro:
-        return None  # several prices, or an answer that cannot be: the trades tell
+    price = order.price_micro
+    if abs(cost * MICRO - price * shares) > MICRO:  # shares are rounded to a millionth
+        return None
     return Bought(
         order_id=str(answer.get("orderID")),
         shares_micro=shares,

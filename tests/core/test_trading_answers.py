@@ -162,14 +162,20 @@ def test_fills_are_added_up_for_one_order_only() -> None:
     assert read_fills([], "0xa", FEE).shares_micro == 0
 
 
-def test_an_answer_alone_tells_a_fill_at_one_price_only() -> None:
-    """Two prices have two fees: the mean price would give a wrong one."""
-    one = {"orderID": "0xa", "takingAmount": "10", "makingAmount": "8.1"}
+def test_an_answer_alone_tells_a_fill_at_the_limit_only() -> None:
+    """Two prices have two fees: a mean price below the limit may be of several, on a tick or not.
+
+    Ten shares at 0.80 and ten at 0.82 have the mean 0.81 and another fee than twenty at 0.81.
+    """
+    one = {"orderID": "0xa", "takingAmount": "10", "makingAmount": "8.2"}
     assert read_single_fill(one, ORDER) == Bought(
-        order_id="0xa", shares_micro=10_000_000, cost_micro=8_100_000, fee_micro=107_730
+        order_id="0xa", shares_micro=10_000_000, cost_micro=8_200_000, fee_micro=103_320
     )
+    assert read_single_fill(one | {"makingAmount": "8.1"}, ORDER) is None
     assert read_single_fill(one | {"makingAmount": "8.15"}, ORDER) is None
-    assert read_single_fill(one | {"makingAmount": "8.1000001"}, ORDER) is not None
+    rounded = read_single_fill(one | {"takingAmount": "9.999999"}, ORDER)
+    assert rounded is not None
+    assert rounded.cost_micro == 8_200_000
     assert read_single_fill(one | {"takingAmount": "3"}, ORDER) is None
     assert read_single_fill(one | {"takingAmount": ""}, ORDER) is None
     assert read_single_fill(one | {"takingAmount": "0"}, ORDER) is None
@@ -244,7 +250,8 @@ def test_paper_fills_walk_the_real_book_to_the_limit() -> None:
     assert answer == simulate(ORDER, seen)
     whole = simulate(ORDER, offer(asks=(Level(800_000, 4_000_000), Level(810_000, 10**9))))
     assert isinstance(whole, Bought)
-    assert whole.shares_micro == ORDER.shares_micro
+    assert whole.cost_micro == 8_200_000  # what was signed is spent: 4 x 0.80, the rest at 0.81
+    assert whole.shares_micro == 4_000_000 + 5_000_000 * 100 // 81
 
 
 @pytest.mark.parametrize("asks", [(), (Level(830_000, 10**9),)])

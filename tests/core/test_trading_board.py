@@ -17,10 +17,11 @@ from foresight.board import (
     Tie,
     Window,
     cost_micro,
-    down_to_size_step,
     down_to_tick,
+    down_to_whole_cents,
     fee_micro,
     fee_per_share_micro,
+    limit_step_micro,
     read_rules,
     slots_of,
     window_at,
@@ -145,10 +146,10 @@ def test_unknown_rules_are_refused(changes: dict[str, Any], reason: str) -> None
     assert reason in rules.reason
 
 
-@given(st.integers(1, 99), st.integers(1, 500_000_000))
-def test_the_fee_is_the_exchanges_to_the_micro(cents: int, shares_micro: int) -> None:
-    ours = fee_micro(FEE, shares_micro=shares_micro, price_micro=cents * 10_000)
-    assert ours == fees.taker_fee_micro(shares_micro=shares_micro, price_cents=cents)
+@given(st.integers(1, 999), st.integers(1, 500_000_000))
+def test_the_fee_is_the_exchanges_to_the_micro(mills: int, shares_micro: int) -> None:
+    ours = fee_micro(FEE, shares_micro=shares_micro, price_micro=mills * 1_000)
+    assert ours == fees.taker_fee_micro(shares_micro=shares_micro, price_micro=mills * 1_000)
 
 
 def test_the_planned_fee_of_a_share_is_never_too_small() -> None:
@@ -160,7 +161,14 @@ def test_the_planned_fee_of_a_share_is_never_too_small() -> None:
 
 def test_prices_and_sizes_are_rounded_down_and_costs_up() -> None:
     assert down_to_tick(859_999, 10_000) == 850_000
-    assert down_to_size_step(12_349_999) == 12_340_000
+    assert down_to_whole_cents(13_999_999, 850_000) == 13_000_000
+    assert down_to_whole_cents(13_999_999, 855_000) == 12_000_000  # 13 x 0.855 is no whole cents
+    assert [limit_step_micro(tick) for tick in (100, 1_000, 10_000, 100_000)] == [
+        5_000,
+        5_000,
+        10_000,
+        100_000,
+    ]
     assert cost_micro(shares_micro=1, price_micro=1) == 1
     assert cost_micro(shares_micro=10 * MICRO, price_micro=850_000) == 8_500_000
 

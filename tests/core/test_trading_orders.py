@@ -16,7 +16,7 @@ TIMELINE = Timeline(origin_ns=(START_S - 600) * 1_000_000_000, speed=60)
 BOUGHT = Bought(order_id="0x1", shares_micro=9_000_000, cost_micro=7_380_000, fee_micro=93_000)
 
 
-def planned(book: Book) -> Effect:
+def planned(book: Book, *, order_s: float = 60.0) -> Effect:
     intent = Intent(
         window=WINDOW,
         side=Side.UP,
@@ -26,7 +26,15 @@ def planned(book: Book) -> Effect:
         rules=RULES,
         neg_risk=False,
     )
-    return plan(book, intent, app="app", config="c1", cycle=cycle_at(NOW_S), timeline=TIMELINE)
+    return plan(
+        book,
+        intent,
+        app="app",
+        config="c1",
+        cycle=cycle_at(NOW_S),
+        timeline=TIMELINE,
+        order_s=order_s,
+    )
 
 
 def final(effect: Effect, outcome: Outcome, *, payload: object = None, reason: str = "") -> Receipt:
@@ -51,6 +59,13 @@ def test_wall_clock_times_follow_the_timeline() -> None:
     order = payload_of(effect, Buy)
     assert order.timestamp_ms == (START_S - 600) * 1000 + (180 + 600) * 1000 // 60
     assert effect.not_after_ns == (START_S - 600) * 10**9 + 900 * 10**9 // 60
+
+
+def test_an_order_is_not_sent_long_after_it_was_decided() -> None:
+    """A price that was right is a gift to others ten seconds later: the wall's, at any speed."""
+    effect = planned(Book(), order_s=2.0)
+    decided_ns = (START_S - 600) * 10**9 + (180 + 600) * 10**9 // 60
+    assert effect.not_after_ns == decided_ns + 2 * 10**9
 
 
 def test_other_seeds_and_ids_have_other_salts() -> None:

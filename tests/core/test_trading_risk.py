@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foresight.board import MICRO, Side, Slot, Window, fee_micro
+from foresight.board import COST_MIN_MICRO, MICRO, Side, Slot, Window, fee_micro
 from foresight.book import Book, SlotMemory
 from foresight.config import Risk
 from foresight.market import Level, Offer
@@ -139,12 +139,12 @@ def test_kelly_stakes_on_the_edge_after_price_and_fee() -> None:
     answer = stake()
     assert isinstance(answer, Stake)
     paid = 0.80 + 0.07 * 0.8 * 0.2
-    assert answer.reserved_micro / MICRO == pytest.approx(25.0, abs=0.02)  # the window's limit
+    assert 25.0 - 0.85 < answer.reserved_micro / MICRO <= 25.0  # the window's limit, whole shares
     roomy = msgspec.structs.replace(RISK, stake_window_usdc=1000, stake_asset_usdc=1000)
     answer = stake(risk=msgspec.structs.replace(roomy, stake_board_usdc=1000))
     assert isinstance(answer, Stake)
     kelly = 1000 * 0.25 * (0.9 - paid) / (1 - paid)
-    assert answer.reserved_micro / MICRO == pytest.approx(kelly, abs=0.02)
+    assert kelly - 0.85 < answer.reserved_micro / MICRO <= kelly
     assert answer.limit_micro == 820_000
 
 
@@ -163,7 +163,7 @@ def test_the_limit_price_keeps_the_least_edge() -> None:
         ({"price_max": 0.79}, Denial.PRICE_TOO_HIGH),
         ({"asks": (Level(1_000_000, MICRO),)}, Denial.PRICE_TOO_HIGH),
         ({"probability": 0.81}, Denial.EDGE_TOO_SMALL),
-        ({"risk": Risk(capital_usdc=10)}, Denial.SIZE_TOO_SMALL),
+        ({"risk": Risk(capital_usdc=6)}, Denial.SIZE_TOO_SMALL),
         ({"risk": Risk(stake_window_usdc=1)}, Denial.LIMIT_WINDOW),
         ({"risk": Risk(stake_asset_usdc=1)}, Denial.LIMIT_ASSET),
         ({"risk": Risk(stake_board_usdc=1)}, Denial.LIMIT_BOARD),
@@ -179,9 +179,9 @@ def test_what_is_held_and_ordered_takes_room() -> None:
     eth = Window(Slot("ETH", "5m"), START_S)
     book = holding(Book(now_s=NOW_S), position(other, cost_micro=40_000_000))
     assert stake(book=book) is not Denial.LIMIT_ASSET
-    book = holding(Book(now_s=NOW_S), position(other, cost_micro=48_000_000))
+    book = holding(Book(now_s=NOW_S), position(other, cost_micro=49_000_000))
     assert stake(book=book) is Denial.LIMIT_ASSET
-    book = holding(Book(now_s=NOW_S), position(eth, cost_micro=248_000_000))
+    book = holding(Book(now_s=NOW_S), position(eth, cost_micro=249_000_000))
     assert stake(book=book) is Denial.LIMIT_BOARD
     book = Book(now_s=NOW_S, day=NOW_S // 86_400, day_spent_micro=2_490_000_000)
     book.orders["x"] = open_order(eth)
@@ -194,14 +194,12 @@ def test_a_floor_trades_without_an_edge_and_never_above_the_limits() -> None:
     demo = Risk(edge_min_cents=-4.0, stake_floor_usdc=8.0, stake_window_usdc=20.0)
     answer = stake(probability=0.79, risk=demo)
     assert isinstance(answer, Stake)
-    assert 7.9 < answer.reserved_micro / MICRO <= 8.0
+    assert 8.0 - 0.85 < answer.reserved_micro / MICRO <= 8.0
 
 
 def test_a_share_that_costs_everything_has_no_kelly_stake() -> None:
-    rules = msgspec.structs.replace(
-        RULES, fee=msgspec.structs.replace(FEE, rate_ppm=999_999), size_min_micro=10_000
-    )
-    risk = Risk(edge_min_cents=-100, stake_floor_usdc=1.0)
+    rules = msgspec.structs.replace(RULES, fee=msgspec.structs.replace(FEE, rate_ppm=999_999))
+    risk = Risk(edge_min_cents=-100, stake_floor_usdc=3.0)
     asks = (Level(500_000, MICRO), Level(990_000, MICRO))
     answer = (
         stake_on(opinion(), asks[1:], rules, book=Book(), window=WINDOW, risk=risk),
@@ -209,6 +207,20 @@ def test_a_share_that_costs_everything_has_no_kelly_stake() -> None:
     )
     assert answer[0] is Denial.PRICE_TOO_HIGH
     assert isinstance(answer[1], Stake)
+
+
+def test_a_limit_finer_than_half_a_cent_is_not_named() -> None:
+    """At a tick of a tenth of a cent only limits on half cents cost whole cents a few shares."""
+    rules = msgspec.structs.replace(RULES, tick_micro=1_000)
+    asks = (Level(813_000, 500 * MICRO),)
+    risk = msgspec.structs.replace(RISK, slippage_cents=0.4)
+    answer = stake_on(opinion(), asks, rules, book=Book(), window=WINDOW, risk=risk)
+    assert isinstance(answer, Stake)
+    assert answer.limit_micro == 815_000
+    assert answer.shares_micro % (2 * MICRO) == 0
+    tight = msgspec.structs.replace(RISK, slippage_cents=0.1)
+    answer = stake_on(opinion(), asks, rules, book=Book(), window=WINDOW, risk=tight)
+    assert answer is Denial.PRICE_TOO_HIGH
 
 
 @given(
@@ -245,12 +257,12 @@ def test_no_order_can_cost_more_than_any_limit(
     )
     if isinstance(answer, Stake):
         assert answer.limit_micro % 10_000 == 0
-        assert answer.shares_micro % 10_000 == 0
-        assert answer.shares_micro >= RULES.size_min_micro
-        worst = max(
-            -(-answer.shares_micro * price // MICRO)
-            + fee_micro(FEE, shares_micro=answer.shares_micro, price_micro=price)
-            for price in range(10_000, answer.limit_micro + 1, 10_000)
+        assert answer.shares_micro % MICRO == 0
+        spent = answer.shares_micro * answer.limit_micro // MICRO
+        assert spent >= COST_MIN_MICRO
+        worst = spent + max(
+            fee_micro(FEE, shares_micro=spent * MICRO // price, price_micro=price)
+            for price in range(ask * 10_000, answer.limit_micro + 1, 10_000)
         )
         assert worst <= answer.reserved_micro
         assert answer.reserved_micro <= window * MICRO

@@ -13,6 +13,7 @@ from foresight.exchange.counters.prediction_desk import Desk, OrderRequest
 from foresight.exchange.counters.settlement import SETTLEMENT_DELAY_NS, Ruling, Settler
 from foresight.exchange.ledger.prediction_entries import Entry, OrderReceived, Terms
 from foresight.exchange.ledger.predictions import Ledger
+from foresight.exchange.market.amounts import TICK_DEFAULT_MICRO, Amounts
 from foresight.exchange.market.fair_market import FairMarket
 from foresight.exchange.market.rules import Rule
 from foresight.exchange.market.table_files import load_table
@@ -54,6 +55,7 @@ class Counter:
             commit=self.commit,
             settler=self.settler,
             balance_micro=self.balance_micro,
+            tick_of=lambda _: TICK_DEFAULT_MICRO,
         )
         self.desk.open_account(OWNER, at(0))
 
@@ -81,8 +83,11 @@ def request(
         wallet=OWNER,
     )
     asked = msgspec.structs.replace(asked, **terms)
+    amounts = Amounts(asked.size_micro, asked.size_micro * asked.cents // 100)
+    if asked.is_buy and asked.time_in_force in {"FAK", "FOK"}:
+        asked = msgspec.structs.replace(asked, budget_micro=amounts.cash_micro)
     return OrderRequest(
-        OWNER, f"order-{number}", window, side, asked, is_on_tick=True, is_post_only=False
+        OWNER, f"order-{number}", window, side, asked, amounts, is_on_tick=True, is_post_only=False
     )
 
 
@@ -90,7 +95,7 @@ def crossing_time(counter: Counter, cents: int) -> float:
     """Return when somebody first sells Up at a price or below."""
     for tenth in range(10, 2990):
         book = counter.market.book(WINDOW, Side.UP, at(tenth / 10).market_ns)
-        if book.asks and book.asks[0].cents <= cents:
+        if book.asks and book.asks[0].price_micro <= cents * 10_000:
             return tenth / 10
     pytest.fail("this window never crosses; choose another seed")
 
@@ -98,11 +103,11 @@ def crossing_time(counter: Counter, cents: int) -> float:
 def test_a_resting_order_is_filled_at_its_own_price_without_fee() -> None:
     counter = Counter()
     asks = [
-        book.asks[0].cents
+        book.asks[0].price_micro // 10_000
         for second in range(0, 300, 5)
         if (book := counter.market.book(WINDOW, Side.UP, at(second + 0.1).market_ns)).asks
     ]
-    first = counter.market.book(WINDOW, Side.UP, at(0.1).market_ns).asks[0].cents
+    first = counter.market.book(WINDOW, Side.UP, at(0.1).market_ns).asks[0].price_micro // 10_000
     cents = next(ask for ask in asks if ask < first)
     placed = counter.order(1, at(0.1), cents=cents, time_in_force="GTC")
     assert placed.fills == ()
@@ -120,7 +125,8 @@ def test_a_resting_sale_is_filled_when_somebody_pays_its_price() -> None:
     paid = bought.fills[0].cents
     sold = counter.order(2, at(0.1), is_buy=False, cents=paid, time_in_force="GTC")
     assert sold.fills == ()
-    assert counter.ledger.free_shares_micro(OWNER, sold.terms.token) == 0
+    more = bought.fills[0].size_micro - sold.terms.size_micro  # a better price buys more shares
+    assert counter.ledger.free_shares_micro(OWNER, sold.terms.token) == more > 0
     counter.rulings[WINDOW.slug] = Ruling(is_void=True, delay_ns=0)
     for tenth in range(1, 3200):
         counter.desk.advance(at(tenth / 10))
@@ -165,10 +171,11 @@ def test_a_price_off_the_ticks_is_refused() -> None:
 
 def test_cash_for_the_fee_must_be_there_too() -> None:
     best = Counter().market.book(WINDOW, Side.UP, at(1).market_ns).asks[0]
-    exact = best.size_micro * best.cents // 100
+    cents = best.price_micro // 10_000
+    exact = best.size_micro * cents // 100
     for balance, reason in ((exact, "not enough balance / allowance"), (exact + 3_000_000, "")):
         counter = Counter(balance_micro=balance)
-        sent = counter.order(1, at(1), cents=best.cents, size_micro=best.size_micro)
+        sent = counter.order(1, at(1), cents=cents, size_micro=best.size_micro)
         assert sent.reason == reason
 
 

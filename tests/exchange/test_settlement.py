@@ -19,8 +19,8 @@ def to_end(running: Running, window: Window, *, late_s: float = 0.0) -> None:
 async def test_the_winner_is_paid_one_and_the_loser_nothing(running: Running) -> None:
     window = running.window()
     up, down = await running.outcome(), await running.outcome(Side.DOWN)
-    await running.board.create_order(up, "limit", "buy", 10, 0.99, pinned(1))
-    await running.board.create_order(down, "limit", "buy", 20, 0.99, pinned(2))
+    for_up = await running.board.create_order(up, "limit", "buy", 10, 0.99, pinned(1))
+    for_down = await running.board.create_order(down, "limit", "buy", 20, 0.99, pinned(2))
     before = (await running.board.fetch_balance())["USDC"]["total"]
     to_end(running, window)
     event = await running.board.fetch_event(window.slug)
@@ -31,7 +31,8 @@ async def test_the_winner_is_paid_one_and_the_loser_nothing(running: Running) ->
     metadata = event["info"]["eventMetadata"]
     assert won == (metadata["finalPrice"] >= metadata["priceToBeat"])
     after = (await running.board.fetch_balance())["USDC"]["total"]
-    assert after - before == pytest.approx(10 if won else 20)
+    shares = (for_up if won else for_down)["info"]["takingAmount"]
+    assert after - before == pytest.approx(float(shares))
     wallet = running.board.walletAddress
     assert await running.board.dataPublicGetPositions({"user": wallet}) == []
     assert len(await running.board.dataPublicGetClosedPositions({"user": wallet})) == 2
@@ -59,14 +60,15 @@ async def test_a_void_window_pays_half_to_everyone(running: Running) -> None:
     window = running.window()
     await running.control("faults", {"void_settlement": {"count": 1}})
     outcome = await running.outcome()
-    await running.board.create_order(outcome, "limit", "buy", 10, 0.99, pinned())
+    bought = await running.board.create_order(outcome, "limit", "buy", 10, 0.99, pinned())
     before = (await running.board.fetch_balance())["USDC"]["total"]
     to_end(running, window)
     running.venue.advance()
     event = await running.board.fetch_event(window.slug)
     up = event["markets"][0]["outcomes"][0]
     assert (event["resolved"], up["winner"], up["price"]) == (True, None, 0.5)
-    assert (await running.board.fetch_balance())["USDC"]["total"] - before == 5
+    paid = (await running.board.fetch_balance())["USDC"]["total"] - before
+    assert paid == pytest.approx(float(bought["info"]["takingAmount"]) / 2, abs=1e-6)
 
 
 async def test_a_late_result_stays_late_over_a_restart(opener: Opener) -> None:

@@ -136,12 +136,12 @@ async def test_what_was_taken_is_gone_until_the_book_changes(running: Running) -
 async def test_a_kill_order_without_a_match_uses_its_id_up(running: Running) -> None:
     outcome = await running.outcome()
     with pytest.raises(ccxt.OrderNotFillable):
-        await running.board.create_order(outcome, "limit", "buy", 10, 0.01, pinned())
+        await running.board.create_order(outcome, "limit", "buy", 100, 0.01, pinned())
     with pytest.raises(ccxt.ExchangeNotAvailable, match="Duplicated"):
-        await running.board.create_order(outcome, "limit", "buy", 10, 0.01, pinned())
+        await running.board.create_order(outcome, "limit", "buy", 100, 0.01, pinned())
     with pytest.raises(ccxt.ExchangeNotAvailable, match="fully filled or killed"):
         await running.board.create_order(
-            outcome, "limit", "buy", 10, 0.01, pinned(2, orderType="FOK")
+            outcome, "limit", "buy", 100, 0.01, pinned(2, orderType="FOK")
         )
     assert (await running.control("ledger"))["executed"] == 0
 
@@ -217,7 +217,8 @@ async def test_an_order_for_a_time_must_leave_a_minute_and_ends_by_itself(
 
 async def test_shares_can_be_sold_again_and_no_more_than_that(running: Running) -> None:
     outcome = await running.outcome()
-    await running.board.create_order(outcome, "limit", "buy", 10, 0.99, pinned())
+    ask = (await running.board.fetch_order_book(outcome))["asks"][0][0]
+    await running.board.create_order(outcome, "limit", "buy", 10, ask, pinned())
     with pytest.raises(ccxt.InsufficientFunds):
         await running.board.create_order(outcome, "limit", "sell", 11, 0.01, pinned(2))
     sold = await running.board.create_order(outcome, "limit", "sell", 10, 0.01, pinned(3))
@@ -239,11 +240,15 @@ async def test_what_breaks_a_rule_is_refused_and_its_id_stays_free(running: Runn
             outcome, "limit", "buy", 10, 0.555, pinned(tickSize="0.001")
         )
     with pytest.raises(ccxt.ExchangeNotAvailable, match="lower than the minimum"):
-        await running.board.create_order(outcome, "limit", "buy", 4, 0.99, pinned())
+        await running.board.create_order(outcome, "limit", "buy", 4, 0.01, pinned(orderType="GTC"))
+    with pytest.raises(ccxt.InvalidOrder, match=r"invalid amount for a marketable BUY order"):
+        await running.board.create_order(outcome, "limit", "buy", 1, 0.99, pinned())
+    with pytest.raises(ccxt.InvalidOrder, match=r"market buy orders maker .* 2 decimals"):
+        await running.board.create_order(outcome, "limit", "buy", 40.36, 0.58, pinned())
     with pytest.raises(ccxt.InsufficientFunds):
         await running.board.create_order(outcome, "limit", "buy", 20_000, 0.99, pinned())
     books = await running.control("ledger")
-    assert books["verdicts"] == {"refused": 3}
+    assert books["verdicts"] == {"refused": 5}
     assert books["orders"] == []
 
 
@@ -259,7 +264,8 @@ async def test_orders_in_a_batch_have_outcomes_of_their_own(running: Running) ->
 async def test_a_cost_sized_market_buy_spends_what_it_says(running: Running) -> None:
     outcome = await running.outcome()
     placed = await running.board.create_order(outcome, "market", "buy", 10, 0.99, pinned(cost=10))
-    assert float(placed["info"]["makingAmount"]) <= 10.0
+    assert placed["info"]["makingAmount"] == "10"
+    assert float(placed["info"]["takingAmount"]) > 10 / 0.99
 
 
 async def test_another_key_cannot_use_or_see_an_account(running: Running) -> None:

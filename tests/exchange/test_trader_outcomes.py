@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from foresight.board import MICRO
 from foresight.book import Word
 from foresight.market import Market
 from foresight.orders import Bought, Buy
@@ -112,7 +113,9 @@ async def test_nobody_selling_at_the_limit_is_a_normal_outcome(running: Running)
     """The price moved away between the look and the order: refused, counted, no error."""
     async with driven(running) as world:
         effect = await first_order(world)
-        order = msgspec.structs.replace(payload_of(effect, Buy), price_micro=10_000)
+        order = msgspec.structs.replace(
+            payload_of(effect, Buy), price_micro=10_000, shares_micro=100 * MICRO
+        )
         cheap = msgspec.structs.replace(effect, payload=msgspec.Raw(msgspec.json.encode(order)))
         receipt = await world.perform(cheap)
         assert isinstance(receipt, Receipt)

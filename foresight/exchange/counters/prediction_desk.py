@@ -13,6 +13,8 @@ from typing import Final, NamedTuple
 
 from foresight.exchange.counters.settlement import Settler
 from foresight.exchange.ledger.prediction_entries import (
+    MICRO_PER_CENT,
+    MICRO_PER_MILL,
     AccountOpened,
     Entry,
     Fill,
@@ -23,10 +25,17 @@ from foresight.exchange.ledger.prediction_entries import (
     Verdict,
 )
 from foresight.exchange.ledger.predictions import Ledger, Order
+from foresight.exchange.market.amounts import (
+    CROSSING_MIN_MICRO,
+    MICRO,
+    RESTING_MIN_MICRO,
+    Amounts,
+    bad_amounts,
+)
 from foresight.exchange.market.fair_market import SLOT_NS, FairMarket
 from foresight.exchange.market.fees import taker_fee_micro
-from foresight.exchange.market.matching import TimeInForce, cash_micro, take, total_micro
-from foresight.exchange.market.pricing import SIZE_MIN_MICRO, Book, Level
+from foresight.exchange.market.matching import Taken, TimeInForce, cost_of, spend, take
+from foresight.exchange.market.pricing import Book, Level
 from foresight.exchange.market.windows import Side, Window, parse_slug
 from foresight.exchange.market_clock import NS_PER_SECOND, Now
 
@@ -42,7 +51,8 @@ class OrderRequest(NamedTuple):
         window: What it is about.
         side: Which outcome.
         terms: What it asks for.
-        is_on_tick: False if the price is no whole cent.
+        amounts: Shares and USDC as they were named.
+        is_on_tick: False if they mean no price on the market's tick.
         is_post_only: True refuses to match at once.
     """
 
@@ -51,6 +61,7 @@ class OrderRequest(NamedTuple):
     window: Window
     side: Side
     terms: Terms
+    amounts: Amounts
     is_on_tick: bool
     is_post_only: bool
 
@@ -66,6 +77,7 @@ class Desk:
         commit: Callable[[Sequence[Entry]], None],
         settler: Settler,
         balance_micro: int,
+        tick_of: Callable[[Window], int],
     ) -> None:
         """Put the parts together.
 
@@ -75,12 +87,14 @@ class Desk:
             commit: Makes entries durable, then applies them to `ledger`.
             settler: Pays what has ended.
             balance_micro: Starting balance of a new account, micro-USDC.
+            tick_of: Gives the tick of a window's market, micro-USDC.
         """
         self.ledger = ledger
         self.market = market
         self._commit = commit
         self._settler = settler
         self._balance_micro = balance_micro
+        self._tick_of = tick_of
         self._taken: dict[tuple[str, bool, int], int] = {}
         self._taken_slot = -1
 
@@ -91,13 +105,17 @@ class Desk:
 
     def book(self, window: Window, side: Side, market_ns: int) -> Book:
         """Return the synthetic book less what was taken from it in the running slot."""
-        book = self.market.book(window, side, market_ns)
+        book = self.untouched(window, side, market_ns)
         if market_ns // SLOT_NS != self._taken_slot:
             return book
         return Book(
             bids=self._untaken(window, side, book.bids, is_ask=False),
             asks=self._untaken(window, side, book.asks, is_ask=True),
         )
+
+    def untouched(self, window: Window, side: Side, market_ns: int) -> Book:
+        """Return the synthetic book of an instant as if nobody had taken anything from it."""
+        return self.market.book(window, side, market_ns, tick_micro=self._tick_of(window))
 
     def submit(self, request: OrderRequest, now: Now) -> OrderReceived:
         """Decide about one order, durably, and return the line of the request log.
@@ -147,18 +165,13 @@ class Desk:
         if refusal:
             return _received(request, now, "refused", refusal)
         book = self.book(request.window, request.side, now.market_ns)
-        levels = take(
-            book.asks if terms.is_buy else book.bids,
-            is_buy=terms.is_buy,
-            limit_cents=terms.cents,
-            size_micro=terms.size_micro,
-        )
-        killed = _kill_reason(terms, levels)
+        taken = _taken(terms, book)
+        killed = _kill_reason(terms, taken)
         if killed:
             return _received(request, now, "killed", killed)
         fills = tuple(
-            _fill(request.order_id, index, level, is_maker=False, wall_ns=now.wall_ns)
-            for index, level in enumerate(levels)
+            _fill(request.order_id, index, one, is_maker=False, wall_ns=now.wall_ns)
+            for index, one in enumerate(taken)
         )
         refusal = self._late_refusal(request, fills)
         if refusal:
@@ -175,7 +188,7 @@ class Desk:
         needed = sum(fill.cash_micro + fill.fee_micro for fill in fills)
         if TimeInForce(terms.time_in_force).rests:
             left = terms.size_micro - sum(fill.size_micro for fill in fills)
-            needed += -(-left * terms.cents // 100)
+            needed += -(-left * terms.price_micro // MICRO)
         is_enough = needed <= self.ledger.free_micro(request.account)
         return "" if is_enough else "not enough balance / allowance"
 
@@ -183,16 +196,10 @@ class Desk:
         terms = request.terms
         if not self.market.is_tradable(request.window, now.market_ns):
             return f"the orderbook {terms.token} does not exist"
-        if not request.is_on_tick or not 1 <= terms.cents <= 99:  # noqa: PLR2004 - cents
-            price = terms.cents / 100
-            return (
-                f"order {request.order_id} is invalid. "
-                f"Price ({price}) breaks minimum tick size rule: 0.01"
-            )
-        if terms.size_micro < SIZE_MIN_MICRO:
-            size = terms.size_micro / 1_000_000
-            return f"order {request.order_id} is invalid. Size ({size:g}) lower than the minimum: 5"
         tif = TimeInForce(terms.time_in_force)
+        unsound = self._unsound(request, rests=tif.rests)
+        if unsound:
+            return unsound
         if request.is_post_only and not tif.rests:
             return "invalid post-only order: only GTC and GTD order types are allowed"
         earliest_s = now.wall_ns // NS_PER_SECOND + _GTD_MARGIN_S
@@ -200,11 +207,26 @@ class Desk:
             return "invalid expiration"
         return "" if self._can_pay(request) else "not enough balance / allowance"
 
+    def _unsound(self, request: OrderRequest, *, rests: bool) -> str:
+        terms, tick_micro = request.terms, self._tick_of(request.window)
+        if not request.is_on_tick or not 0 < terms.price_micro < MICRO:
+            price, tick = terms.price_micro / MICRO, tick_micro / MICRO
+            return (
+                f"order {request.order_id} is invalid. "
+                f"Price ({price:g}) breaks minimum tick size rule: {tick:g}"
+            )
+        if rests and terms.size_micro < RESTING_MIN_MICRO:
+            size = terms.size_micro / MICRO
+            return f"order {request.order_id} is invalid. Size ({size:g}) lower than the minimum: 5"
+        if terms.budget_micro and terms.budget_micro < CROSSING_MIN_MICRO:
+            return _too_small(terms.budget_micro)
+        return bad_amounts(request.amounts, is_buy=terms.is_buy, rests=rests, tick_micro=tick_micro)
+
     def _can_pay(self, request: OrderRequest) -> bool:
         terms = request.terms
         if terms.is_buy:
             # What it costs at most without fee: a taker may pay less, never more.
-            needed = -(-terms.size_micro * terms.cents // 100)
+            needed = terms.budget_micro or cost_of(terms.size_micro, terms.price_micro)
             return needed <= self.ledger.free_micro(request.account)
         free = self.ledger.free_shares_micro(request.account, terms.token)
         return terms.size_micro <= free
@@ -226,25 +248,28 @@ class Desk:
             window = parse_slug(order.terms.slug)
             assert window is not None
             if now.market_ns < window.end_ns and self._is_crossed(order, window, now.market_ns):
-                level = Level(order.terms.cents, order.left_micro)
-                fill = _fill(order.id, len(order.fills), level, is_maker=True, wall_ns=now.wall_ns)
+                price_micro, size_micro = order.terms.price_micro, order.left_micro
+                one = Taken(price_micro, size_micro, cost_of(size_micro, price_micro))
+                fill = _fill(order.id, len(order.fills), one, is_maker=True, wall_ns=now.wall_ns)
                 entries.append(OrderFilled(order.id, fill))
         return entries
 
     def _is_crossed(self, order: Order, window: Window, market_ns: int) -> bool:
-        book = self.market.book(window, Side(order.terms.outcome), market_ns)
+        book = self.untouched(window, Side(order.terms.outcome), market_ns)
+        limit_micro = order.terms.price_micro
         if order.terms.is_buy:
-            return bool(book.asks) and book.asks[0].cents <= order.terms.cents
-        return bool(book.bids) and book.bids[0].cents >= order.terms.cents
+            return bool(book.asks) and book.asks[0].price_micro <= limit_micro
+        return bool(book.bids) and book.bids[0].price_micro >= limit_micro
 
     def _untaken(
         self, window: Window, side: Side, levels: tuple[Level, ...], *, is_ask: bool
     ) -> tuple[Level, ...]:
         left = []
         for level in levels:
-            gone = self._taken.get(_liquidity(window, side, level.cents, is_ask=is_ask), 0)
+            place = _liquidity(window, side, level.price_micro, is_ask=is_ask)
+            gone = self._taken.get(place, 0)
             if gone < level.size_micro:
-                left.append(Level(level.cents, level.size_micro - gone))
+                left.append(Level(level.price_micro, level.size_micro - gone))
         return tuple(left)
 
     def _remember_taken(self, request: OrderRequest, entry: OrderReceived, market_ns: int) -> None:
@@ -253,16 +278,36 @@ class Desk:
             self._taken_slot = market_ns // SLOT_NS
         for fill in entry.fills:
             place = _liquidity(
-                request.window, request.side, fill.cents, is_ask=request.terms.is_buy
+                request.window, request.side, fill.price_micro, is_ask=request.terms.is_buy
             )
             self._taken[place] = self._taken.get(place, 0) + fill.size_micro
 
 
-def _kill_reason(terms: Terms, levels: tuple[Level, ...]) -> str:
+def _taken(terms: Terms, book: Book) -> tuple[Taken, ...]:
+    limit_micro = terms.price_micro
+    if terms.budget_micro:
+        return spend(book.asks, limit_micro=limit_micro, budget_micro=terms.budget_micro)
+    levels = book.asks if terms.is_buy else book.bids
+    size_micro = terms.size_micro
+    return take(levels, is_buy=terms.is_buy, limit_micro=limit_micro, size_micro=size_micro)
+
+
+def _is_whole(terms: Terms, taken: tuple[Taken, ...]) -> bool:
+    if terms.budget_micro:
+        return sum(one.cash_micro for one in taken) == terms.budget_micro
+    return sum(one.size_micro for one in taken) == terms.size_micro
+
+
+def _too_small(cash_micro: int) -> str:
+    amount = cash_micro / MICRO
+    return f"invalid amount for a marketable BUY order (${amount:g}), min size: $1"
+
+
+def _kill_reason(terms: Terms, taken: tuple[Taken, ...]) -> str:
     tif = TimeInForce(terms.time_in_force)
-    if tif is TimeInForce.FOK and total_micro(levels) < terms.size_micro:
+    if tif is TimeInForce.FOK and not _is_whole(terms, taken):
         return "order couldn't be fully filled. FOK orders are fully filled or killed."
-    if tif is TimeInForce.FAK and not levels:
+    if tif is TimeInForce.FAK and not taken:
         return (
             "no orders found to match with FAK order. "
             "FAK orders are partially filled or killed if no match is found."
@@ -270,23 +315,27 @@ def _kill_reason(terms: Terms, levels: tuple[Level, ...]) -> str:
     return ""
 
 
-def _liquidity(window: Window, side: Side, cents: int, *, is_ask: bool) -> tuple[str, bool, int]:
+def _liquidity(
+    window: Window, side: Side, price_micro: int, *, is_ask: bool
+) -> tuple[str, bool, int]:
     # Down's asks are Up's bids: both are named as seen from Up.
     if side is Side.UP:
-        return window.slug, is_ask, cents
-    return window.slug, not is_ask, 100 - cents
+        return window.slug, is_ask, price_micro
+    return window.slug, not is_ask, MICRO - price_micro
 
 
-def _fill(order_id: str, index: int, level: Level, *, is_maker: bool, wall_ns: int) -> Fill:
-    fee = taker_fee_micro(shares_micro=level.size_micro, price_cents=level.cents)
+def _fill(order_id: str, index: int, one: Taken, *, is_maker: bool, wall_ns: int) -> Fill:
+    fee = taker_fee_micro(shares_micro=one.size_micro, price_micro=one.price_micro)
+    cents, beyond_micro = divmod(one.price_micro, MICRO_PER_CENT)
     return Fill(
         id="0x" + sha256(f"fill:{order_id}:{index}".encode()).hexdigest(),
-        cents=level.cents,
-        size_micro=level.size_micro,
-        cash_micro=cash_micro(level),
+        cents=cents,
+        size_micro=one.size_micro,
+        cash_micro=one.cash_micro,
         fee_micro=0 if is_maker else fee,
         is_maker=is_maker,
         wall_ns=wall_ns,
+        mills=beyond_micro // MICRO_PER_MILL,
     )
 
 

@@ -42,6 +42,7 @@ class Identity(msgspec.Struct, frozen=True, tag="timeline"):
         source: ``synthetic``, or the name of the folder of recordings.
         format: Of the file.
         rule: How its windows are settled, ``last`` or ``average``; the first format knew ``last``.
+        tick_micro: Smallest price step of its markets, micro-USDC; the first format knew a cent.
     """
 
     seed: int
@@ -51,6 +52,7 @@ class Identity(msgspec.Struct, frozen=True, tag="timeline"):
     source: str
     format: int = 1
     rule: str = "last"
+    tick_micro: int = 10_000
 
 
 _encode = msgspec.json.Encoder().encode

@@ -4,9 +4,12 @@ Owns the entries: the only way anything changes, one JSON line each on disk. Mus
 fold over them (see `predictions`), decisions.
 """
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
+
+MICRO_PER_CENT: Final = 10_000
+MICRO_PER_MILL: Final = 1_000
 
 Verdict = Literal["accepted", "killed", "duplicate", "refused"]
 """accepted: executed or resting; killed: FAK or FOK without a match (the id is used up);
@@ -16,7 +19,10 @@ Status = Literal["LIVE", "MATCHED", "CANCELED"]
 
 
 class Fill(msgspec.Struct, frozen=True):
-    """One execution at one price: amounts in micro-shares and micro-USDC, price in cents."""
+    """One execution at one price: amounts in micro-shares and micro-USDC.
+
+    The price is whole cents and tenths of a cent (`mills`), as in `Terms`.
+    """
 
     id: str
     cents: int
@@ -25,10 +31,32 @@ class Fill(msgspec.Struct, frozen=True):
     fee_micro: int
     is_maker: bool
     wall_ns: int
+    mills: int = 0
+
+    @property
+    def price_micro(self) -> int:
+        """Price of a share, micro-USDC."""
+        return self.cents * MICRO_PER_CENT + self.mills * MICRO_PER_MILL
 
 
 class Terms(msgspec.Struct, frozen=True):
-    """What an order asks for; `expires_s` is unix seconds in wall time, 0 for never."""
+    """What an order asks for.
+
+    Attributes:
+        slug: The window.
+        token: The outcome's token.
+        outcome: Its name.
+        is_buy: Side.
+        cents: Worst price, whole cents.
+        size_micro: Shares x 10**6; of a buy that spends an amount only what it is at the worst
+            price.
+        time_in_force: The wire's word.
+        wallet: Who pays and holds.
+        expires_s: Unix seconds of wall time, 0 for never.
+        mills: Tenths of a cent of the worst price beyond its whole cents: 0 to 9.
+        budget_micro: USDC x 10**6 that a buy executed at once spends; 0 for an order of shares,
+            and for all orders of ledgers that knew no such buy.
+    """
 
     slug: str
     token: str
@@ -39,6 +67,13 @@ class Terms(msgspec.Struct, frozen=True):
     time_in_force: str
     wallet: str
     expires_s: int = 0
+    mills: int = 0
+    budget_micro: int = 0
+
+    @property
+    def price_micro(self) -> int:
+        """Worst price of a share, micro-USDC."""
+        return self.cents * MICRO_PER_CENT + self.mills * MICRO_PER_MILL
 
 
 class AccountOpened(msgspec.Struct, frozen=True, tag="account"):
@@ -77,6 +112,14 @@ class OrderCanceled(msgspec.Struct, frozen=True, tag="cancel"):
     wall_ns: int
 
 
+class TickChanged(msgspec.Struct, frozen=True, tag="tick"):
+    """A market got another tick while it ran."""
+
+    slug: str
+    tick_micro: int
+    wall_ns: int
+
+
 class WindowRuled(msgspec.Struct, frozen=True, tag="ruling"):
     """A window will not be settled in the ordinary way: void, or later (market nanoseconds)."""
 
@@ -105,4 +148,12 @@ class WindowSettled(msgspec.Struct, frozen=True, tag="settlement"):
     wall_ns: int
 
 
-Entry = AccountOpened | OrderReceived | OrderFilled | OrderCanceled | WindowRuled | WindowSettled
+Entry = (
+    AccountOpened
+    | OrderReceived
+    | OrderFilled
+    | OrderCanceled
+    | TickChanged
+    | WindowRuled
+    | WindowSettled
+)

@@ -20,6 +20,7 @@ from foresight.exchange.ledger.prediction_entries import (
     OrderReceived,
     Status,
     Terms,
+    TickChanged,
     WindowRuled,
     WindowSettled,
 )
@@ -40,8 +41,8 @@ class Order(msgspec.Struct):
 
     @property
     def left_micro(self) -> int:
-        """Shares not filled, x 10**6."""
-        return self.terms.size_micro - self.filled_micro
+        """Shares not filled, x 10**6; 0 for an order that spent an amount on more shares."""
+        return max(0, self.terms.size_micro - self.filled_micro)
 
 
 class Position(msgspec.Struct):
@@ -83,6 +84,7 @@ class Ledger:
         self.requests: list[OrderReceived] = []
         self.rulings: dict[str, WindowRuled] = {}
         self.settlements: dict[str, WindowSettled] = {}
+        self.ticks_micro: dict[str, int] = {}
 
     def apply(self, entry: Entry) -> None:
         """Take one fact in."""
@@ -98,6 +100,8 @@ class Ledger:
                     self._finish(order, "MATCHED")
             case OrderCanceled():
                 self._finish(self.orders[entry.order_id], "CANCELED")
+            case TickChanged():
+                self.ticks_micro[entry.slug] = entry.tick_micro
             case WindowRuled():
                 self.rulings[entry.slug] = entry
             case WindowSettled():
@@ -106,7 +110,7 @@ class Ledger:
     def free_micro(self, account_id: str) -> int:
         """Return the cash of an account that no resting order has claimed, in micro-USDC."""
         claimed = sum(
-            -(-order.left_micro * order.terms.cents // 100)
+            -(-order.left_micro * order.terms.price_micro // 1_000_000)
             for order in self.live.values()
             if order.account == account_id and order.terms.is_buy
         )

@@ -7,6 +7,7 @@ same numbers either way. Must never enter: accounts, orders, faults, wire format
 from collections.abc import Iterator
 from typing import Final
 
+from foresight.exchange.market.amounts import TICK_DEFAULT_MICRO
 from foresight.exchange.market.calibration import Table
 from foresight.exchange.market.pricing import Book, quote
 from foresight.exchange.market.rules import Rule
@@ -112,13 +113,16 @@ class FairMarket:
             return 0.5
         return self._table.probability_up(window.timeframe, self._rule, standing)
 
-    def book(self, window: Window, side: Side, market_ns: int) -> Book:
+    def book(
+        self, window: Window, side: Side, market_ns: int, *, tick_micro: int = TICK_DEFAULT_MICRO
+    ) -> Book:
         """Return the synthetic book of one outcome at an instant before the window's end."""
         up = quote(
             self.probability_up(window, market_ns),
             self._seed,
             window.slug,
             market_ns // SLOT_NS,
+            tick_micro=tick_micro,
         )
         return up if side is Side.UP else up.mirrored()
 

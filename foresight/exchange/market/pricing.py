@@ -1,6 +1,6 @@
 """What the book around a share's worth looks like.
 
-Owns the spread and the depth. Prices are whole cents 1 to 99 (tick 0.01), sizes micro-shares.
+Owns the spread and the depth. Prices are micro-USDC on the market's tick, sizes micro-shares.
 
 Must never enter: the worth itself (see `calibration`), candles, clocks, orders, who is asking.
 """
@@ -11,12 +11,13 @@ from math import ceil, floor
 from typing import Final, NamedTuple
 
 from foresight.exchange.chance import uniform
+from foresight.exchange.market.amounts import MICRO
 
-SIZE_MIN_MICRO: Final = 5_000_000
-"""Smallest order: five shares."""
+HALF_SPREAD_MICRO: Final = 5_000
+"""Quotes keep at least this distance from the fair price: half a cent."""
 
-HALF_SPREAD_CENTS: Final = 0.5
-"""Quotes keep at least this distance from the fair price, so the spread is one to two cents."""
+STEP_MICRO: Final = 10_000
+"""From one level of a book to the next: a cent, whatever the tick."""
 
 DEPTH_LEVELS: Final = 6
 
@@ -25,11 +26,11 @@ class Level(NamedTuple):
     """One price of a book.
 
     Attributes:
-        cents: Price of a share, 1 to 99.
+        price_micro: Price of a share in micro-USDC, above 0 and below 1 USDC.
         size_micro: Shares on offer x 10**6, > 0.
     """
 
-    cents: int
+    price_micro: int
     size_micro: int
 
 
@@ -48,29 +49,32 @@ class Book:
     def mirrored(self) -> "Book":
         """Return the same liquidity seen from the opposite token: buying Up is selling Down."""
         return Book(
-            bids=tuple(Level(100 - level.cents, level.size_micro) for level in self.asks),
-            asks=tuple(Level(100 - level.cents, level.size_micro) for level in self.bids),
+            bids=tuple(Level(MICRO - level.price_micro, level.size_micro) for level in self.asks),
+            asks=tuple(Level(MICRO - level.price_micro, level.size_micro) for level in self.bids),
         )
 
 
-def quote(probability: float, *depth_key: object) -> Book:
+def quote(probability: float, *depth_key: object, tick_micro: int) -> Book:
     """Return the book of the Up token around a fair probability.
 
     Args:
         probability: Fair probability of Up, inside (0, 1).
+        tick_micro: Smallest price step: every price is a multiple of it.
         *depth_key: What the sizes depend on (window and slot of time).
     """
-    fair = 100.0 * probability
-    best_ask = max(1, ceil(fair + HALF_SPREAD_CENTS))
-    best_bid = min(99, floor(fair - HALF_SPREAD_CENTS))
-    asks = range(best_ask, min(best_ask + DEPTH_LEVELS, 100))
-    bids = range(best_bid, max(best_bid - DEPTH_LEVELS, 0), -1)
+    fair = MICRO / tick_micro * probability
+    half = HALF_SPREAD_MICRO / tick_micro
+    best_ask = max(1, ceil(fair + half)) * tick_micro
+    best_bid = min(MICRO // tick_micro - 1, floor(fair - half)) * tick_micro
+    reach = DEPTH_LEVELS * STEP_MICRO
+    asks = range(best_ask, min(best_ask + reach, MICRO), STEP_MICRO)
+    bids = range(best_bid, max(best_bid - reach, 0), -STEP_MICRO)
     return Book(
         bids=tuple(_levels(bids, "bid", depth_key)), asks=tuple(_levels(asks, "ask", depth_key))
     )
 
 
 def _levels(prices: range, side: str, depth_key: tuple[object, ...]) -> Iterator[Level]:
-    for place, cents in enumerate(prices):
+    for place, price_micro in enumerate(prices):
         shares = (20.0 + 80.0 * uniform("depth", side, place, *depth_key)) * (place + 1)
-        yield Level(cents, round(shares) * 1_000_000)
+        yield Level(price_micro, round(shares) * MICRO)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from aiohttp import web
 
 from foresight.exchange.faults import Fault
+from foresight.exchange.market.amounts import MICRO
 from foresight.exchange.market.fees import RATE_PERCENT
 from foresight.exchange.market.pricing import Book
 from foresight.exchange.market.windows import Side, Window
@@ -16,7 +17,6 @@ from foresight.exchange.market_clock import NS_PER_SECOND
 from foresight.exchange.polymarket import clob_messages as messages
 from foresight.exchange.polymarket import tokens
 from foresight.exchange.polymarket.access import PolymarketAnswerError, json_body, routes_of
-from foresight.exchange.polymarket.gamma_messages import TICK
 from foresight.exchange.venue import Venue
 
 
@@ -86,8 +86,9 @@ class ClobBooksApi:
 
     async def tick_size(self, request: web.Request) -> web.Response:
         """Return the smallest price step."""
-        self._outcome(request.query.get("token_id", ""))
-        return web.json_response({"minimum_tick_size": float(TICK)})
+        window, _ = self._outcome(request.query.get("token_id", ""))
+        tick_micro = self._venue.tick_of(window)
+        return web.json_response({"minimum_tick_size": tick_micro / MICRO})
 
     async def neg_risk(self, request: web.Request) -> web.Response:
         """Return whether the market is a negative-risk one: never."""
@@ -123,12 +124,18 @@ class ClobBooksApi:
         stale = self._venue.faults.draw(Fault.STALE_BOOK, ("clob",))
         if stale is not None:
             market_ns -= round((stale.seconds or 0.0) * NS_PER_SECOND)
-            return window, side, self._venue.market.book(window, side, market_ns), market_ns
+            return window, side, self._venue.desk.untouched(window, side, market_ns), market_ns
         return window, side, self._venue.desk.book(window, side, market_ns), market_ns
 
     def _book(self, token: str) -> messages.Json:
         window, side, levels, market_ns = self._levels(token)
-        return messages.book(window, side, levels, market_ns=market_ns)
+        return messages.book(
+            window,
+            side,
+            levels,
+            tick_micro=self._venue.tick_of(window),
+            market_ns=market_ns,
+        )
 
     def _middle(self, token: str) -> str:
         return messages.middle(self._levels(token)[2])

@@ -10,13 +10,14 @@ from typing import Any, Final
 from foresight.exchange.chance import key_of
 from foresight.exchange.ledger.prediction_entries import Fill, OrderReceived
 from foresight.exchange.ledger.predictions import Order
+from foresight.exchange.market.amounts import MICRO
 from foresight.exchange.market.fees import RATE_PERCENT
 from foresight.exchange.market.pricing import Book, Level
 from foresight.exchange.market.windows import Side, Window, parse_slug
 from foresight.exchange.market_clock import NS_PER_MS, NS_PER_SECOND
 from foresight.exchange.polymarket import tokens
-from foresight.exchange.polymarket.gamma_messages import MIN_SIZE, TICK
-from foresight.exchange.polymarket.wire_numbers import cents_text, decimal
+from foresight.exchange.polymarket.gamma_messages import MIN_SIZE
+from foresight.exchange.polymarket.wire_numbers import decimal
 
 Json = dict[str, Any]
 
@@ -26,7 +27,7 @@ LAST_PAGE: Final = "LTE="
 _ZERO_ADDRESS: Final = "0x" + "0" * 40
 
 
-def book(window: Window, side: Side, levels: Book, *, market_ns: int) -> Json:
+def book(window: Window, side: Side, levels: Book, *, tick_micro: int, market_ns: int) -> Json:
     """Return an order book; the best price is last on both sides, as the real venue sends it."""
     token = tokens.token_id(window, side)
     stamp = market_ns // NS_PER_MS
@@ -38,26 +39,26 @@ def book(window: Window, side: Side, levels: Book, *, market_ns: int) -> Json:
         "bids": [_level(level) for level in reversed(levels.bids)],
         "asks": [_level(level) for level in reversed(levels.asks)],
         "min_order_size": MIN_SIZE,
-        "tick_size": TICK,
+        "tick_size": decimal(tick_micro),
         "neg_risk": False,
-        "last_trade_price": cents_text(_middle_cents(levels)),
+        "last_trade_price": decimal(_middle_micro(levels)),
     }
 
 
 def middle(levels: Book) -> str:
     """Return the middle of the best prices as decimal text."""
-    best_bid = levels.bids[0].cents if levels.bids else 0
-    best_ask = levels.asks[0].cents if levels.asks else 100
-    return decimal((best_bid + best_ask) * 5_000)
+    best_bid = levels.bids[0].price_micro if levels.bids else 0
+    best_ask = levels.asks[0].price_micro if levels.asks else MICRO
+    return decimal((best_bid + best_ask) // 2)
 
 
-def _middle_cents(levels: Book) -> int:
+def _middle_micro(levels: Book) -> int:
     best = levels.bids or levels.asks
-    return best[0].cents if best else 50
+    return best[0].price_micro if best else MICRO // 2
 
 
 def _level(level: Level) -> Json:
-    return {"price": cents_text(level.cents), "size": decimal(level.size_micro)}
+    return {"price": decimal(level.price_micro), "size": decimal(level.size_micro)}
 
 
 def submission(entry: OrderReceived, status: str) -> Json:
@@ -89,7 +90,7 @@ def order(one: Order, window: Window, owner: str) -> Json:
         "side": "BUY" if terms.is_buy else "SELL",
         "original_size": decimal(terms.size_micro),
         "size_matched": decimal(one.filled_micro),
-        "price": cents_text(terms.cents),
+        "price": decimal(terms.price_micro),
         "outcome": terms.outcome,
         "expiration": str(terms.expires_s),
         "order_type": terms.time_in_force,
@@ -108,7 +109,7 @@ def trade(one: Order, fill: Fill, window: Window, owner: str) -> Json:
     side = "BUY" if terms.is_buy else "SELL"
     counterparty = "0x" + fill.id[4:]
     shared = {
-        "price": cents_text(fill.cents),
+        "price": decimal(fill.price_micro),
         "fee_rate_bps": "0" if fill.is_maker else str(100 * RATE_PERCENT),
         "outcome": terms.outcome,
         "asset_id": terms.token,

@@ -189,7 +189,7 @@ class ClobOrdersApi:
 
     def _submit(self, body: Mapping[str, Any], account: str) -> OrderReceived:
         try:
-            order = read_order(body, account)
+            order = read_order(body, account, tick_of=self._venue.tick_of)
         except BadOrderError as error:
             raise PolymarketAnswerError(400, str(error)) from error
         if body.get("owner") != self._access.owner(account):

@@ -100,6 +100,7 @@ class GammaApi:
         final = market.final(window, now.market_ns) if result is not None else None
         return messages.event(
             window,
+            tick_micro=self._venue.tick_of(window),
             rule=market.rule,
             probability=market.probability_up(window, now.market_ns),
             result=result,

@@ -7,6 +7,7 @@ it: outcomes, prices and token ids are JSON inside JSON. Must never enter: HTTP,
 import json
 from typing import Any, Final
 
+from foresight.exchange.market.amounts import MICRO
 from foresight.exchange.market.fees import RATE
 from foresight.exchange.market.rules import Rule
 from foresight.exchange.market.windows import Result, Side, Window, payout_share
@@ -15,7 +16,6 @@ from foresight.exchange.polymarket.wire_numbers import iso
 
 Json = dict[str, Any]
 
-TICK: Final = "0.01"
 MIN_SIZE: Final = "5"
 
 _RULES: Final = {
@@ -37,6 +37,7 @@ def event(
     window: Window,
     *,
     rule: Rule,
+    tick_micro: int,
     probability: float,
     result: Result | None,
     is_tradable: bool,
@@ -47,6 +48,7 @@ def event(
     Args:
         window: Which.
         rule: How it is settled.
+        tick_micro: Smallest price step, micro-USDC.
         probability: Fair probability of Up, shown as the outcome price while it runs.
         result: Published result, or None.
         is_tradable: Whether orders are accepted.
@@ -77,6 +79,7 @@ def event(
         "markets": [
             market(
                 window,
+                tick_micro=tick_micro,
                 probability=probability,
                 result=result,
                 is_tradable=is_tradable,
@@ -92,7 +95,13 @@ def _metadata(reference: float | None, final: float | None) -> Json:
 
 
 def market(
-    window: Window, *, probability: float, result: Result | None, is_tradable: bool, title: str
+    window: Window,
+    *,
+    tick_micro: int,
+    probability: float,
+    result: Result | None,
+    is_tradable: bool,
+    title: str,
 ) -> Json:
     """Return the gamma market of a window; arguments as in `event`."""
     if result is None:
@@ -115,7 +124,7 @@ def market(
         "archived": False,
         "enableOrderBook": True,
         "acceptingOrders": is_tradable,
-        "orderPriceMinTickSize": float(TICK),
+        "orderPriceMinTickSize": tick_micro / MICRO,
         "orderMinSize": int(MIN_SIZE),
         "negRisk": False,
         "feesEnabled": True,

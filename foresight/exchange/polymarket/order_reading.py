@@ -4,11 +4,13 @@ Owns what a well-formed order is: amounts to price and size, token to window, fi
 Must never enter: HTTP, signatures, whether the order is a good idea (see `prediction_desk`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from foresight.exchange.counters.prediction_desk import OrderRequest
-from foresight.exchange.ledger.prediction_entries import Terms
+from foresight.exchange.ledger.prediction_entries import MICRO_PER_CENT, MICRO_PER_MILL, Terms
+from foresight.exchange.market.amounts import Amounts, price_on_tick
+from foresight.exchange.market.windows import Window
 from foresight.exchange.polymarket import tokens
 from foresight.exchange.polymarket.order_hash import order_id
 
@@ -19,12 +21,15 @@ class BadOrderError(ValueError):
     """A posted order is not well formed; the text is what the venue answers."""
 
 
-def read_order(body: Mapping[str, Any], account: str) -> OrderRequest:
+def read_order(
+    body: Mapping[str, Any], account: str, *, tick_of: Callable[[Window], int]
+) -> OrderRequest:
     """Read the body of an order submission.
 
     Args:
         body: Parsed JSON of ``POST /order``.
         account: Owner behind the API key, lower case.
+        tick_of: Gives the tick of a window's market, micro-USDC.
 
     Raises:
         BadOrderError: A field is missing or no number, or the token is not ours.
@@ -46,7 +51,9 @@ def read_order(body: Mapping[str, Any], account: str) -> OrderRequest:
         message = "Invalid order payload"
         raise BadOrderError(message)
     window, side = outcome
-    cents, is_on_tick = _price(cash, shares)
+    amounts = Amounts(shares, cash)
+    price_micro, is_on_tick = price_on_tick(amounts, tick_of(window))
+    cents, beyond_micro = divmod(price_micro, MICRO_PER_CENT)
     terms = Terms(
         slug=window.slug,
         token=str(order["tokenId"]),
@@ -57,13 +64,8 @@ def read_order(body: Mapping[str, Any], account: str) -> OrderRequest:
         time_in_force=terms_type,
         wallet=wallet,
         expires_s=expires_s if terms_type == "GTD" else 0,
+        mills=beyond_micro // MICRO_PER_MILL,
+        budget_micro=cash if is_buy and terms_type in {"FOK", "FAK"} else 0,
     )
     is_post_only = body.get("postOnly") is True
-    return OrderRequest(account, identity, window, side, terms, is_on_tick, is_post_only)
-
-
-def _price(cash: int, shares: int) -> tuple[int, bool]:
-    # Amounts are rounded to 4 decimals by the client, so a price may be off by half of that.
-    cents = (200 * cash + shares) // (2 * shares)
-    error_micro = abs(100 * cash - cents * shares)
-    return cents, error_micro <= 100 * 100
+    return OrderRequest(account, identity, window, side, terms, amounts, is_on_tick, is_post_only)

@@ -1,6 +1,6 @@
 """Numbers and times as texts on the prediction venue's wire.
 
-Owns the writing of millionths, cents and unix seconds. Must never enter: anything that has fields.
+Owns the writing of millionths and unix seconds. Must never enter: anything that has fields.
 """
 
 from datetime import UTC, datetime
@@ -17,8 +17,3 @@ def decimal(micro: int) -> str:
     sign = "-" if micro < 0 else ""
     tail = f".{rest:06d}".rstrip("0") if rest else ""
     return f"{sign}{whole}{tail}"
-
-
-def cents_text(cents: int) -> str:
-    """Return a price in cents as decimal text, such as ``0.5``."""
-    return decimal(cents * 10_000)
