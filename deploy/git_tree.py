@@ -40,6 +40,7 @@ LFS_POINTER: Final = b"version https://git-lfs.github.com/spec/"
 LFS_POINTER_BYTES_MAX: Final = 1024  # the specification's own bound
 
 _BATCH: Final = "cat-file"
+_ENCODING: Final = "i18n.logOutputEncoding=UTF-8"
 _COMMON: Final = "--git-common-dir"
 _LINK: Final = 0o120000
 _SUBMODULE: Final = 0o160000
@@ -277,8 +278,9 @@ class GitTree:
         self, *arguments: str, feed: bytes = b"", into: BinaryIO | None = None
     ) -> commands.Finished:
         return commands.run(
-            # A file system monitor would be started and stay behind.
-            ["git", "-c", "core.fsmonitor=false", *arguments],
+            # A file system monitor would be started and stay behind; what we read is UTF-8,
+            # whatever the user's own terminal wants.
+            ["git", "-c", "core.fsmonitor=false", "-c", _ENCODING, *arguments],
             limit_s=GIT_LIMIT_S,
             environment=child_environment(os.environ, self._account),
             directory=self.root,

@@ -10,13 +10,14 @@ from __future__ import annotations
 import contextlib
 import enum
 import os
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 from filelock import FileLock, Timeout
 
 from deploy.errors import HistoryBusy, HistoryUnreadable
 from handoff.gate_verdict import GateVerdict
+from handoff.plain_text import storable
 from state.atomic_file import (
     FILE_MODE,
     SystemFiles,
@@ -129,7 +130,23 @@ def entry_line(entry: Entry) -> bytes:
     """Return a finished deploy as one line; what a release said is cut to its end."""
     assert entry.outcome, "a deploy under way is not history"
     short = msgspec.structs.replace(entry, output=entry.output[-OUTPUT_CHARS_MAX:], phase="")
-    return msgspec.json.encode(short) + b"\n"
+    return _encoded(short) + b"\n"
+
+
+def _encoded(entry: Entry) -> bytes:
+    try:
+        return msgspec.json.encode(entry)
+    except UnicodeEncodeError:
+        # Words with a name in them that is no text: a deploy without a line would never end.
+        return msgspec.json.encode(_escaped(msgspec.to_builtins(entry)))
+
+
+def _escaped(value: Any) -> Any:  # noqa: ANN401 - JSON builtins have no narrower type
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, dict):
+        return {_escaped(name): _escaped(member) for name, member in value.items()}
+    return [_escaped(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def history_of(text: bytes) -> History:
@@ -193,7 +210,7 @@ def write_current(home: Path, entry: Entry) -> None:
     path = home / "run" / CURRENT
     make_directory(SystemFiles(), path.parent)
     try:
-        replace_file(SystemFiles(), path, msgspec.json.encode(entry))
+        replace_file(SystemFiles(), path, _encoded(entry))
     except OSError as error:
         raise WriteFailed(str(path), error) from error
 

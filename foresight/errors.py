@@ -26,6 +26,20 @@ class ConfigError(ForesightError):
         self.hint = hint
 
 
+class DeployUndriven(ForesightError):
+    """A deploy has not ended, and nobody is left who could end it."""
+
+    hint = (
+        "see `foresight logs`; a watcher starts it again soon, without one ask for it again "
+        "with `foresight deploy`"
+    )
+
+    def __init__(self, deploy: str, said: str) -> None:
+        """Keep which one, and the last words of who drove it."""
+        words = f": {said}" if said else ""
+        super().__init__(f"nobody drives deploy {deploy} any more{words}")
+
+
 class VenueError(ForesightError):
     """A market place gave no usable answer: whatever was asked for, its outcome is unknown."""
 

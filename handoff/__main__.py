@@ -14,11 +14,11 @@ import argparse
 import os
 import sys
 from pathlib import Path
-from typing import TextIO
 
 from handoff.child_signals import take_signals
 from handoff.errors import AnotherInCharge, HandoffError, NotRunning
 from handoff.exit_codes import ExitCode
+from handoff.standard_streams import make_usable, print_line, remark
 from handoff.wish import BAKE_BY_HAND, Wish, declare_options, wish_of_options
 from state.errors import StateError
 
@@ -28,6 +28,7 @@ def main(argv: list[str] | None = None) -> int:  # noqa: PLR0911 - one exit code
     if not __debug__:
         sys.stderr.write("error: this program relies on its assertions\nhint: run without -O\n")
         return ExitCode.USAGE
+    make_usable()
     take_signals()
     arguments = _parser().parse_args(argv)
     try:
@@ -40,19 +41,14 @@ def main(argv: list[str] | None = None) -> int:  # noqa: PLR0911 - one exit code
         return _fail(error, ExitCode.FAILED)
     except OSError as error:
         # A home that cannot be written, a full disk: the operating system's own words.
-        sys.stderr.write(f"error: {error}\n")
+        remark(f"error: {error}")
         return ExitCode.FAILED
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
 
 
-def _say(stream: TextIO, text: str) -> None:
-    stream.write(text + "\n")
-    stream.flush()
-
-
 def _fail(error: HandoffError | StateError, code: ExitCode) -> int:
-    sys.stderr.write(f"error: {error}\n" + (f"hint: {error.hint}\n" if error.hint else ""))
+    remark(f"error: {error}" + (f"\nhint: {error.hint}" if error.hint else ""))
     return code
 
 
@@ -215,17 +211,14 @@ def _replace(arguments: argparse.Namespace) -> int:
         entry=arguments.entry,
         tree=arguments.tree.absolute(),
         wish=Wish(bake=arguments.bake),
-        say=lambda text: _say(sys.stderr, text),
+        say=remark,
     )
-    _say(
+    print_line(
         sys.stdout,
         f"{deploy.deploy_id} {deploy.phase.value} {deploy.release} {deploy.reason}".strip(),
     )
     if deploy.phase is Phase.RETURNED and deploy.reason.startswith(BAKE_WORDS):
-        _say(
-            sys.stderr,
-            "hint: nobody is to blame, and nothing tries again: replace it once inputs come",
-        )
+        remark("hint: nobody is to blame, and nothing tries again: replace it once inputs come")
     codes = {Phase.PERMANENT: ExitCode.DONE, Phase.RETURNED: ExitCode.RETURNED}
     return codes.get(deploy.phase, ExitCode.REFUSED)
 
@@ -233,7 +226,7 @@ def _replace(arguments: argparse.Namespace) -> int:
 def _status(arguments: argparse.Namespace) -> int:
     from handoff import plain  # noqa: PLC0415 - as above
 
-    _say(sys.stdout, plain.status(_home(arguments)))
+    print_line(sys.stdout, plain.status(_home(arguments)))
     return ExitCode.DONE
 
 

@@ -13,6 +13,7 @@ import msgspec
 
 from handoff.cadence import Schedule, seed_of
 from handoff.errors import WorkloadFaulty
+from handoff.plain_text import is_storable
 from handoff.workload import BodyT, Cycle, Decision, InputsT, Unavailable, Workload, is_json
 from state.errors import SchemaMismatch
 from state.journal_frames import Health
@@ -114,7 +115,10 @@ def decide_once(
 
 
 def _is_effect(planned: object) -> bool:
-    return isinstance(planned, Effect) and is_json(planned.payload)
+    if not isinstance(planned, Effect) or not is_json(planned.payload):
+        return False
+    names = (planned.effect_id, planned.kind, planned.lane, planned.after)
+    return all(is_storable(name) for name in names)
 
 
 def encode_bodies(

@@ -6,6 +6,8 @@ load it. Leaves carry facts; the text is derived.
 
 from __future__ import annotations
 
+from handoff.plain_text import storable
+
 
 class HandoffError(Exception):
     """Base of every error of this package; `hint` says what to do next."""
@@ -65,8 +67,8 @@ class WorkloadFaulty(HandoffError):
 
     def __init__(self, reason: str) -> None:
         """Keep the reason."""
-        super().__init__(reason)
-        self.reason = reason
+        self.reason = storable(reason)  # it may quote a name that the release made up
+        super().__init__(self.reason)
 
 
 class InvalidTransition(HandoffError):

@@ -142,10 +142,10 @@ def tree_digest(source: Path, entry: str) -> str:
         source: A directory without links to directories: what lies behind one does not count.
         entry: `module:factory`.
     """
-    digest = hashlib.sha256(entry.encode())
+    digest = hashlib.sha256(os.fsencode(entry))
     for path in sorted(source.rglob("*")):
         relative = path.relative_to(source)
         if path.is_file() and not IGNORED.intersection(relative.parts):
             content = hashlib.sha256(path.read_bytes()).hexdigest()
-            digest.update(f"{relative}\0{content}\n".encode())
+            digest.update(os.fsencode(f"{relative}\0{content}\n"))  # a name may be no text
     return digest.hexdigest()[:12]

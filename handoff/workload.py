@@ -15,6 +15,7 @@ import msgspec
 
 from state.journal_frames import Health
 from state.record import Control, Delivery, Effect, Outcome, Receipt, Timeline
+from state.schema import require_finite
 
 if TYPE_CHECKING:
     from handoff.cadence import Cadence
@@ -275,11 +276,14 @@ def effect(
         after: Id of an effect that must be final first.
         not_after_ns: Wall-clock UTC nanoseconds after which it must not be sent.
         schema_version: Version of the payload's schema.
+
+    Raises:
+        ValueUnstorable: A number of the payload is not finite.
     """
     return Effect(
         effect_id=effect_id,
         kind=kind,
-        payload=msgspec.Raw(msgspec.json.encode(payload)),
+        payload=_payload(payload),
         delivery=delivery,
         lane=lane or effect_id,
         after=after,
@@ -291,14 +295,26 @@ def effect(
 def receipt(
     effect: Effect, outcome: Outcome, *, payload: object = None, reason: str = ""
 ) -> Receipt:
-    """Return how an effect ended, with what the application wants to know of it."""
+    """Return how an effect ended, with what the application wants to know of it.
+
+    Raises:
+        ValueUnstorable: A number of the payload is not finite.
+    """
     return Receipt(
         effect_id=effect.effect_id,
         kind=effect.kind,
         outcome=outcome,
-        payload=msgspec.Raw(msgspec.json.encode(payload)),
+        payload=_payload(payload),
         reason=reason,
     )
+
+
+def _payload(value: object) -> msgspec.Raw:
+    data = msgspec.json.encode(value)
+    # msgspec writes NaN and infinity as null, which nobody could ever perform or understand.
+    if b"null" in data:
+        require_finite(value, "payload")
+    return msgspec.Raw(data)
 
 
 def is_json(raw: msgspec.Raw) -> bool:

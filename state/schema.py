@@ -128,7 +128,7 @@ class Schema(Generic[T]):
         data = _ordered(value)
         # msgspec writes NaN and infinity as null; a body must not change meaning silently.
         if b"null" in data:
-            _require_finite(value, self.schema_id.name)
+            require_finite(value, self.schema_id.name)
         return msgspec.Raw(data)
 
     def _step(self, steps: Mapping[int, Step], version: int, way: str, other: int) -> Step:
@@ -171,9 +171,25 @@ def _ordered(value: object) -> bytes:
         return _ENCODER.encode(msgspec.to_builtins(value, str_keys=True))
 
 
-def _require_finite(value: object, name: str) -> None:
+def require_finite(value: object, name: str) -> None:
+    """Refuse a value with a number that JSON has no word for.
+
+    Args:
+        value: What is to be stored; anything that msgspec writes.
+        name: What it is, for the error.
+
+    Raises:
+        ValueUnstorable: One is NaN or infinite.
+    """
     try:
-        json.dumps(msgspec.to_builtins(value, str_keys=True), allow_nan=False)
+        plain = msgspec.to_builtins(value, str_keys=True, enc_hook=_without_raw)
+        json.dumps(plain, allow_nan=False)
     except ValueError as error:
         message = f"{name}: {error}"
         raise ValueUnstorable(message) from error
+
+
+def _without_raw(value: object) -> None:
+    """Leave raw JSON out: it has no word for such a number."""
+    if not isinstance(value, msgspec.Raw):
+        raise NotImplementedError

@@ -221,7 +221,8 @@ def is_killed(mutant: Mutant) -> bool:
                 cwd=tree,
                 env={"PYTHONDONTWRITEBYTECODE": "1", "PYTHONSAFEPATH": "1", "PATH": ""},
                 capture_output=True,
-                text=True,
+                encoding="utf-8",
+                errors="replace",  # a failure may print any name
                 timeout=TEST_TIMEOUT_S,
                 check=False,
             )
@@ -259,6 +260,7 @@ def all_mutants() -> tuple[Mutant, ...]:
     from tests.shell_mutants import SHELL_MUTANTS  # noqa: PLC0415 - as above
     from tests.store_mutants import STORE_MUTANTS  # noqa: PLC0415 - as above
     from tests.swap_mutants import SWAP_MUTANTS  # noqa: PLC0415 - as above
+    from tests.text_mutants import TEXT_MUTANTS  # noqa: PLC0415 - as above
 
     return (
         *CORE_MUTANTS,
@@ -267,6 +269,7 @@ def all_mutants() -> tuple[Mutant, ...]:
         *SHELL_MUTANTS,
         *STORE_MUTANTS,
         *SWAP_MUTANTS,
+        *TEXT_MUTANTS,
     )
 
 

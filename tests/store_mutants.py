@@ -287,8 +287,8 @@ STORE_MUTANTS = (
     _mutant(
         "a number that is none is stored",
         "state/schema.py",
-        '        if b"null" in data:\n            _require_finite',
-        '        if b"NaN" in data:\n            _require_finite',
+        '        if b"null" in data:\n            require_finite',
+        '        if b"NaN" in data:\n            require_finite',
         "test_schema.py::test_a_number_that_json_cannot_hold_is_refused[nan]",
     ),
     _mutant(

@@ -16,6 +16,7 @@ from foresight.cli.installation import Installation, pass_installation
 from foresight.cli.moments import now_ns
 from foresight.cli.output import progress
 from handoff.exit_codes import ExitCode
+from handoff.plain_text import storable
 from state import transitions
 from state.local_store import LocalStore
 from state.record import Control
@@ -56,10 +57,12 @@ def _command(installation: Installation, *, paused: bool, halted: bool, note: st
         timeline=record.timeline,
         now_ns=now_ns,
     )
-    control = Control(paused=paused, halted=halted, by=asker(), at_ns=now_ns(), note=note)
+    # An argument of other bytes than the terminal's encoding is no text, and no reason to go on.
+    said = storable(note)
+    control = Control(paused=paused, halted=halted, by=asker(), at_ns=now_ns(), note=said)
     change = partial(transitions.command, control=control, attempt=secrets.token_hex(8))
     try:
-        store.transact(change, Note(kind="command", evidence={"by": control.by, "note": note}))
+        store.transact(change, Note(kind="command", evidence={"by": control.by, "note": said}))
     finally:
         store.close()
     words = "halted" if halted else "paused" if paused else "trading"

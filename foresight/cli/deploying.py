@@ -6,11 +6,9 @@ closing this terminal changes nothing.
 
 from __future__ import annotations
 
-import json
 import secrets
 import sys
-import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 from msgspec import structs
@@ -18,33 +16,30 @@ from msgspec import structs
 from deploy import history, jobs, requests
 from deploy.git_tree import GitTree
 from foresight.account import asker
-from foresight.cli.installation import Installation, pass_installation
-from foresight.cli.log_lines import LogLines
-from foresight.cli.moments import now_ns, now_s, pause
+from foresight.cli.deploy_steps import follow
+from foresight.cli.installation import Installation, as_text, pass_installation
+from foresight.cli.moments import now_ns
 from foresight.cli.output import (
     complain,
-    detail,
     emit_json,
     emit_table,
     emit_text,
     json_option,
-    plain,
     progress,
 )
 from foresight.cli.planning import show_plan
 from foresight.project import ENTRY
 from handoff.exit_codes import ExitCode
 from handoff.limits import NS, SHADOW_S_MAX
+from handoff.plain_text import storable
 from handoff.release_files import read_manifest
 from handoff.rollout.launcher_client import LauncherClient
 from handoff.wire import Kind
 from handoff.wish import BAKE_NONE, Wish
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-POLL_S = 0.1
 EXIT_OF = {
     history.Outcome.PERMANENT: ExitCode.DONE,
     history.Outcome.RETURNED: ExitCode.RETURNED,
@@ -122,8 +117,8 @@ def deploy(  # noqa: PLR0913 - one for each option of the command
     )
     request = requests.Request(
         deploy=_deploy_id(),
-        repository=str(installation.repository),
-        ref=ref or "HEAD",
+        repository=as_text(installation.repository),
+        ref=storable(ref or "HEAD"),
         commit=commit.commit,
         entry_default=ENTRY,
         by=asker(),
@@ -237,7 +232,7 @@ def _submit(
         emit_json({"deploy": request.deploy}) if as_json else emit_text(request.deploy)
         return ExitCode.DONE
     try:
-        ended = _follow(home, request.deploy, wait_s)
+        ended = follow(home, request.deploy, wait_s)
     except KeyboardInterrupt:
         progress(f"\ndeploy {request.deploy} goes on; end it with `foresight deploy --abort`")
         return ExitCode.INTERRUPTED
@@ -251,61 +246,3 @@ def _submit(
         reason = f": {ended['reason']}" if ended["reason"] else ""
         emit_text(f"{ended['deploy']} {ended['outcome']} {ended['release']}{reason}")
     return EXIT_OF.get(history.Outcome(ended["outcome"]), ExitCode.REFUSED)
-
-
-def _follow(home: Path, deploy_id: str, wait_s: float) -> dict[str, Any] | None:
-    """Show the deployer's steps until it has ended; return its history entry."""
-    deadline_s = time.monotonic() + wait_s
-    for step in _steps(home / "logs" / f"{jobs.job_name(deploy_id)}.log"):
-        if step is not None:
-            detail(json.dumps(step))
-            text = _words(step)
-            if text:
-                progress(text)
-            continue
-        ended = _ended(home, deploy_id)
-        if ended is not None:
-            return dict(plain(ended))
-        if time.monotonic() > deadline_s:
-            return None
-        pause(POLL_S)
-    return None
-
-
-def _ended(home: Path, deploy_id: str) -> history.Entry | None:
-    """Return how the newest try of a deploy ended, or None while the deploy goes on."""
-    if any(each.deploy == deploy_id for each in requests.open_requests(home)):
-        return None  # a try may have ended; the deploy has not
-    entries = reversed(history.read_history(home).entries)
-    return next((each for each in entries if requests.deploy_of(each.deploy) == deploy_id), None)
-
-
-def _steps(log: Path) -> Iterator[dict[str, Any] | None]:
-    """Yield the deployer's steps as they come, and None whenever there is none yet."""
-    lines = LogLines()
-    while True:
-        for line in lines.new(log):
-            if line.startswith("{"):
-                yield json.loads(line)
-        yield None
-
-
-def _words(step: dict[str, Any]) -> str:  # noqa: PLR0911 - one line per kind of step
-    match step:
-        case {"gate": gate, "result": result, "evidence": evidence}:
-            return f"  {gate}: {result} ({evidence})"
-        case {"event": "GatePassed", "gate": gate, "evidence": evidence, "seconds": seconds}:
-            return f"  {gate}: passed ({evidence}, {seconds} s)"
-        case {"event": "GateFailed", "gate": gate, "reason": reason}:
-            return f"  {gate}: failed ({reason})"
-        case {"event": "Took", "cycle": cycle, "boundary_ms": boundary_ms}:
-            left_s = max(0.0, boundary_ms / 1000 - now_s())
-            return f"  took cycle {cycle}, its boundary is in {left_s:.2f} s"
-        case {"event": "CycleSettled", "clean_cycles": clean, "of": of}:
-            return f"  {clean} of {of} clean cycles"
-        case {"phase": "inputs"}:
-            return "nobody got inputs; it is tried again once the running release gets some"
-        case {"phase": phase} if "event" not in step:
-            return str(phase)
-        case _:
-            return ""

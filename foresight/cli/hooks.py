@@ -21,7 +21,7 @@ from deploy.branch import Policy
 from deploy.errors import BranchUnnamed, DeployError
 from deploy.git_tree import GitTree
 from deploy.hook_script import Settings
-from foresight.cli.installation import Installation, pass_installation
+from foresight.cli.installation import Installation, as_text, pass_installation
 from foresight.cli.moments import now_ns
 from foresight.cli.output import emit_json, emit_text, json_option, progress
 from foresight.project import ENTRY
@@ -49,7 +49,7 @@ def install(installation: Installation) -> int:
     repository = GitTree(installation.repository)
     policy = policy_of(installation, repository)
     settings = Settings(
-        home=str(installation.home),
+        home=as_text(installation.home),
         shared=policy.shared,
         branch=policy.branch,
         python=sys.executable,
@@ -124,9 +124,9 @@ def policy_of(installation: Installation, repository: GitTree) -> Policy:
     if not name:
         raise BranchUnnamed(str(repository.root))
     return Policy(
-        repository=str(repository.root),
-        shared=str(repository.common_directory()),
-        branch=name,
+        repository=as_text(repository.root),
+        shared=as_text(repository.common_directory()),
+        branch=as_text(name),
         wish=engine.wish,
         signed=engine.signed,
         documentation=engine.documentation,

@@ -19,6 +19,7 @@ from foresight.cli.output import detail
 from foresight.errors import ConfigError
 from handoff.cadence import Cadence, Schedule
 from handoff.limits import NS
+from handoff.plain_text import is_storable
 from handoff.rollout.launcher_client import LauncherClient
 from handoff.wire import Kind, Message
 from state.local_store import read_only_snapshot
@@ -77,6 +78,18 @@ class Installation:
         """
         with LauncherClient(self.home) as client:
             return client.ask(Kind.STATUS)
+
+
+def as_text(name: Path | str) -> str:
+    """Return a path or a branch's name as others can be told it, in a file or a message.
+
+    Raises:
+        ConfigError: It is no text, and escaped it would be the name of something else.
+    """
+    if not is_storable(str(name)):
+        what = f"{name}: a name in it is no text in UTF-8"
+        raise ConfigError(what, "rename it: whoever deploys it could not be told which it is")
+    return str(name)
 
 
 pass_installation = click.make_pass_decorator(Installation)

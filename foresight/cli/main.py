@@ -34,6 +34,7 @@ from foresight.errors import ConfigError, ForesightError
 from handoff.child_signals import take_signals
 from handoff.errors import AnotherInCharge, HandoffError, NotRunning
 from handoff.exit_codes import ExitCode
+from handoff.standard_streams import make_usable, to_nobody
 from state.errors import StateError
 
 DISTRIBUTION = "foresight-engine"
@@ -101,6 +102,7 @@ for _command in (
 
 def main(arguments: list[str] | None = None) -> int:  # noqa: PLR0911 - one way out per fault
     """Run one command; return its exit code."""
+    make_usable()
     if not __debug__:
         complain("this program relies on its assertions", "run without -O")
         return ExitCode.USAGE
@@ -116,8 +118,7 @@ def main(arguments: list[str] | None = None) -> int:  # noqa: PLR0911 - one way 
         complain(error.format_message(), "`foresight --help` lists commands and options")
         return ExitCode.USAGE
     except BrokenPipeError:
-        # The reader of a pipe went away: nothing more to say, to nobody.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        to_nobody(sys.stdout)
         return ExitCode.DONE
     except (ForesightError, DeployError, HandoffError, StateError) as error:
         complain(str(error), error.hint)

@@ -7,6 +7,7 @@ and `-v` change is on stderr alone: notes and details go, errors stay.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from contextvars import ContextVar
@@ -19,6 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from handoff.clean_text import cleaned
+from handoff.standard_streams import print_line, remark
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -30,17 +32,39 @@ CAUSES_MAX = 10  # a chain of errors may lead back to itself
 NORMAL = 0
 VERBOSE = 1
 _LOUDNESS = ContextVar("loudness", default=NORMAL)
+_HEARD = ContextVar("heard", default=True)
 
 
 def emit_json(value: object) -> None:
     """Print one JSON object on a line of its own."""
-    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
-    sys.stdout.flush()
+    _print(_json(value))
 
 
 def emit_text(text: str) -> None:
     """Print a line of data."""
-    click.echo(cleaned(text))
+    _print(cleaned(text))
+
+
+def is_heard() -> bool:
+    """Tell whether anybody still reads what is printed: without a reader, following ends."""
+    return _HEARD.get()
+
+
+def _print(text: str) -> None:
+    """Print a line on stdout; where its reader went away the command goes on, unheard."""
+    # Not `click.echo`: it takes an ASCII stream for a mistake and writes UTF-8 to it.
+    if not print_line(sys.stdout, text):
+        _HEARD.set(False)
+
+
+def _json(value: object) -> str:
+    try:
+        text = msgspec.json.encode(value).decode()
+    except UnicodeEncodeError:
+        text = json.dumps(msgspec.to_builtins(value))  # a file name that is no text, say
+    # Where the reader wants another encoding, escapes mean the same in every one.
+    is_utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    return text if is_utf8 else json.dumps(json.loads(text))
 
 
 def emit_table(
@@ -56,7 +80,10 @@ def emit_table(
     for row in rows:
         table.add_row(*(Text("" if cell is None else cleaned(str(cell))) for cell in row))
     # A pipe has no width: nothing is cut there.
-    Console(width=None if sys.stdout.isatty() else PIPE_COLUMNS).print(table)
+    console = Console(width=None if sys.stdout.isatty() else PIPE_COLUMNS)
+    with console.capture() as captured:
+        console.print(table)
+    _print(captured.get().removesuffix("\n"))
 
 
 def speak(loudness: int) -> None:
@@ -67,20 +94,24 @@ def speak(loudness: int) -> None:
 def progress(text: str) -> None:
     """Say on stderr what happens, unless quiet was asked for."""
     if _LOUDNESS.get() >= NORMAL:
-        click.echo(cleaned(text), err=True)
+        _remark(text)
 
 
 def detail(text: str) -> None:
     """Say on stderr what only helps to find out why, if it was asked for."""
     if _LOUDNESS.get() >= VERBOSE:
-        click.echo(cleaned(text), err=True)
+        _remark(text)
 
 
 def complain(what: str, hint: str = "") -> None:
     """Say on stderr what is wrong and what to do."""
-    click.echo(cleaned(f"error: {what}"), err=True)
+    _remark(f"error: {what}")
     if hint:
-        click.echo(cleaned(f"hint: {hint}"), err=True)
+        _remark(f"hint: {hint}")
+
+
+def _remark(text: str) -> None:
+    remark(cleaned(text))
 
 
 def explain(error: BaseException) -> None:

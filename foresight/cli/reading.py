@@ -16,7 +16,7 @@ from foresight.book import SCHEMA, Book
 from foresight.cli.installation import Installation, pass_installation
 from foresight.cli.log_lines import LogLines
 from foresight.cli.moments import pause
-from foresight.cli.output import emit_json, emit_table, emit_text, json_option
+from foresight.cli.output import emit_json, emit_table, emit_text, is_heard, json_option
 from handoff.exit_codes import ExitCode
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def logs(installation: Installation, *, follow: bool, lines: int) -> int:
         newest.extend(read.new(path))
     for line in sorted(newest, key=_moment):
         emit_text(line)
-    while follow:
+    while follow and is_heard():
         pause(FOLLOW_POLL_S)
         for path in directory.glob("*.log"):
             for line in read.new(path):

@@ -10,6 +10,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from handoff.standard_streams import print_line
+
 PORT: int = 8642
 
 
@@ -29,8 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with _listener(options.fd, options.port) as listener:
             if options.fd is None:
-                sys.stdout.write(f"http://127.0.0.1:{listener.getsockname()[1]}/\n")
-                sys.stdout.flush()
+                print_line(sys.stdout, f"http://127.0.0.1:{listener.getsockname()[1]}/")
             serve(options.home.absolute(), listener)
     except NotLoopback as error:
         sys.stderr.write(f"error: {error}\nhint: {error.hint}\n")

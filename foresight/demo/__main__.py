@@ -19,6 +19,7 @@ from foresight.evidence.errors import CannotBegin, EvidenceError
 from foresight.evidence.narration import Narrator
 from handoff.child_signals import take_signals
 from handoff.exit_codes import ExitCode
+from handoff.standard_streams import make_usable
 
 CLAIM_COLUMNS = 16
 
@@ -28,6 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     if not __debug__:
         sys.stderr.write("error: this program relies on its assertions\nhint: run without -O\n")
         return ExitCode.USAGE
+    make_usable()
     take_signals()
     options = _parser().parse_args(arguments)
     if options.replay is not None and not options.replay.is_dir():

@@ -10,6 +10,8 @@ import time
 
 from typing_extensions import override
 
+from handoff.standard_streams import print_line
+
 
 class Narrator:
     """Speaks on stdout."""
@@ -40,8 +42,7 @@ class Narrator:
 
     def plain(self, text: str) -> None:
         """Write a line as it is."""
-        sys.stdout.write(f"{text}\n")
-        sys.stdout.flush()
+        print_line(sys.stdout, text)
 
 
 class Silent(Narrator):

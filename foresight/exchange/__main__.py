@@ -15,6 +15,7 @@ nothing outside it.
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -150,8 +151,10 @@ async def _run(venue: Venue, listener: socket.socket) -> None:
         loop.add_signal_handler(number, stop.set)
     async with serving(venue, listener, clock_ns=time.time_ns) as address:
         line = {"address": address, "pid": os.getpid()} | describe(venue)
-        sys.stdout.write(json.dumps(line) + "\n")
-        sys.stdout.flush()
+        # Whoever wanted to read it may be gone: the market is there all the same.
+        with contextlib.suppress(BrokenPipeError):
+            sys.stdout.write(json.dumps(line) + "\n")
+            sys.stdout.flush()
         await stop.wait()
 
 

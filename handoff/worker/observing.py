@@ -14,6 +14,7 @@ import msgspec
 from handoff.errors import WorkloadFaulty
 from handoff.limits import NS
 from handoff.outside import fault_words, is_outside
+from handoff.plain_text import storable
 from handoff.workload import BodyT, Cycle, InputsT, Unavailable, Workload
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ async def observe_once(
             return Observed(Unavailable(reason), budget_ns)
         if not is_outside(error, workload.outside):
             raise WorkloadFaulty(fault_words("observe", error)) from error
-        return Observed(Unavailable(f"{type(error).__name__}: {error}"))
+        return Observed(Unavailable(storable(f"{type(error).__name__}: {error}")))
     if isinstance(inputs, Unavailable):
-        inputs = Unavailable(inputs.reason or "no reason given")
+        inputs = Unavailable(storable(str(inputs.reason or "no reason given")))
     return Observed(inputs)

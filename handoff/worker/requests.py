@@ -10,9 +10,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Protocol
 
+import msgspec
+
 from handoff.limits import IN_FLIGHT_NS
 from handoff.log_events import LogEvent
 from handoff.outside import fault_words, is_outside
+from handoff.plain_text import is_storable, storable
 from handoff.workload import Absent, Pending, Unknown, is_json, receipt
 from state.absence import Absence
 from state.record import Effect, Fate, Outcome, Receipt
@@ -101,7 +104,7 @@ class Requests:
     def _raised(self, stage: str, error: Exception) -> Unknown:
         if not is_outside(error, self._workload.outside):
             self._fault = self._fault or fault_words(stage, error)
-        return Unknown(f"{type(error).__name__}: {error}")
+        return Unknown(storable(f"{type(error).__name__}: {error}"))
 
     def absence(self, effect: Effect, answer: Absent) -> Absence:
         """Return what stands behind the word that there is no such effect."""
@@ -152,6 +155,6 @@ def _checked(answer: object, effect: Effect, what: str) -> Receipt | Unknown:
         return Unknown(f"{what} returned {type(answer).__name__}")
     if answer.effect_id != effect.effect_id:
         return Unknown(f"{what} returned the receipt of {answer.effect_id}")
-    if not is_json(answer.payload):
+    if not is_json(answer.payload) or not is_storable(answer.kind):
         return Unknown(f"{what} returned a receipt that cannot be stored")
-    return answer
+    return msgspec.structs.replace(answer, reason=storable(str(answer.reason)))

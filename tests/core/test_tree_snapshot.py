@@ -10,7 +10,7 @@ import pytest
 from handoff.errors import ReleaseUnusable
 from handoff.plain import prepare_home
 from handoff.release_files import MANIFEST, read_manifest
-from handoff.tree_snapshot import snapshot_tree
+from handoff.tree_snapshot import snapshot_tree, tree_digest
 
 
 @pytest.fixture
@@ -109,3 +109,10 @@ def test_a_home_inside_its_own_tree_is_refused(source: Path) -> None:
     prepare_home(source / "home")
     with pytest.raises(ReleaseUnusable, match="inside"):
         snapshot_tree(source / "home", source, "main:create")
+
+
+def test_a_file_whose_name_is_no_text_is_a_file(source: Path) -> None:
+    """A name of other bytes is allowed on disk, and it must count: two such trees differ."""
+    before = tree_digest(source, "app:create")
+    Path(source, "caf\udce9.txt").write_text("1", encoding="utf-8")
+    assert tree_digest(source, "app:create") != before

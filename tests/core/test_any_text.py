@@ -1,0 +1,157 @@
+r"""Texts and numbers that no file can hold: refused or escaped where they enter.
+
+A file name of other bytes reads as a lone surrogate, here `\udc80`, and no encoder writes one; JSON
+has no word for NaN. Either must cost one decision or a few letters, and never the loop.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+
+from deploy import history
+from handoff.errors import WorkloadFaulty
+from handoff.virtual_time import run_virtual
+from handoff.workload import Unavailable, effect, receipt
+from state.errors import ValueUnstorable
+from state.record import Outcome, Phase, Receipt
+from tests.engine_world import Application, Venue, order
+from tests.owner_world import NEXT, World, expect_faulty, in_world
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from handoff.workload import Cycle
+
+LONE = "caf\udc80"
+ESCAPED = "caf\\udc80"
+NUMBERS = [float("nan"), float("inf"), float("-inf")]
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_a_payload_with_a_number_that_json_lacks_is_refused(number: float) -> None:
+    """As null it would be sent by nobody and stay in doubt; 1024 of these stop a bot."""
+    with pytest.raises(ValueUnstorable):
+        effect("order", effect_id="order-1", payload={"price": number})
+    with pytest.raises(ValueUnstorable):
+        receipt(order(), Outcome.CONFIRMED, payload=[{"filled": number}])
+
+
+def test_a_payload_may_say_that_something_is_missing() -> None:
+    """None is a value like any other, also in JSON that was made elsewhere."""
+    nothing = msgspec.Raw(b'{"b": null}')
+    for payload, written in [
+        ({"price": None}, b'{"price":null}'),
+        ({"a": nothing}, b'{"a":{"b": null}}'),
+        (nothing, b'{"b": null}'),
+        (None, b"null"),
+    ]:
+        assert bytes(effect("order", effect_id="o", payload=payload).payload) == written
+        assert bytes(receipt(order(), Outcome.CONFIRMED, payload=payload).payload) == written
+
+
+def test_a_decision_with_such_a_number_is_the_releases_fault() -> None:
+    async def story(world: World) -> None:
+        def plan(cycle: Cycle, _body: Any) -> None:  # noqa: ANN401 - the application's body
+            world.app.plans[cycle.number] = [order(payload={"price": float("nan")})]
+
+        world.app.deciding = plan
+        await expect_faulty(world, world.run(), match="not JSON compliant")
+
+    in_world(story)
+
+
+@pytest.mark.parametrize("name", [LONE, 7], ids=["no text", "number"])
+@pytest.mark.parametrize("member", ["effect_id", "kind", "lane", "after"])
+def test_a_name_that_cannot_be_written_down_is_the_releases_fault(
+    member: str, name: object
+) -> None:
+    """Escaped it would be the name of something else; committed it would end every commit."""
+
+    async def story(world: World) -> None:
+        planned = msgspec.structs.replace(order(), **{member: name})
+        world.app.plans[NEXT] = [planned]
+        await expect_faulty(world, world.run(), match="cannot be stored")
+
+    in_world(story)
+
+
+def _says(app: Application) -> None:
+    async def observed(_: object) -> Unavailable:
+        return Unavailable(LONE)
+
+    app.observed = observed
+
+
+def _says_no_words(app: Application) -> None:
+    async def observed(_: object) -> Unavailable:
+        return Unavailable(FileNotFoundError(LONE))  # type: ignore[arg-type]  # a tired author's
+
+    app.observed = observed
+
+
+def _raises(app: Application) -> None:
+    async def observed(_: object) -> Unavailable:
+        raise FileNotFoundError(LONE)
+
+    app.observed = observed
+
+
+@pytest.mark.parametrize("prepare", [_says, _says_no_words, _raises])
+def test_a_reason_that_no_file_can_hold_is_escaped(
+    prepare: Callable[[Application], None],
+) -> None:
+    """The world may fail in any words: the cycle goes on without inputs, as in any outage."""
+
+    async def story(world: World) -> None:
+        prepare(world.app)
+        record = await world.run()
+        assert record.progress.phase is Phase.SETTLED
+        assert ESCAPED in world.lines("decide")[-1].unavailable
+
+    in_world(story)
+
+
+def test_a_fault_in_such_words_is_still_a_fault() -> None:
+    """Its words go into the record, the log and the history."""
+    assert WorkloadFaulty(f"decide raised {LONE}").reason == f"decide raised {ESCAPED}"
+    assert str(WorkloadFaulty(LONE)) == ESCAPED
+
+
+def _settled_with(answer: Receipt) -> list[Receipt]:
+    """Return the receipts of a cycle whose one effect got this answer."""
+
+    async def main() -> list[Receipt]:
+        venue = Venue()
+        world = World(Application(venue))
+        venue.answers["order-1"] = [answer]
+        world.app.plans[NEXT] = [order()]
+        return list((await world.run()).receipts)
+
+    return run_virtual(main())
+
+
+def test_a_receipt_in_such_words_is_a_receipt() -> None:
+    """That an order was refused must not get lost for the words that it was refused in."""
+    answer = receipt(order(), Outcome.REFUSED, reason=LONE)
+    assert _settled_with(answer) == [msgspec.structs.replace(answer, reason=ESCAPED)]
+
+
+def test_a_receipt_that_cannot_be_stored_proves_nothing() -> None:
+    """It is asked about instead: the venue did execute the order."""
+    venue_says = msgspec.structs.replace(receipt(order(), Outcome.REFUSED), kind=LONE)
+    found = _settled_with(venue_says)
+    assert [each.outcome for each in found] != [Outcome.REFUSED]
+
+
+def test_a_deploy_that_ends_in_such_words_has_its_line() -> None:
+    """Without one, whoever waits for its end waits for an hour."""
+    asked = history.requested("d1", now_ns=1, by="mia", ref="HEAD", from_release="old")
+    ended = msgspec.structs.replace(
+        asked, outcome="refused", reason=f"the link {LONE} leads out", phases={LONE: 1.0}
+    )
+    (entry,) = history.history_of(history.entry_line(ended)).entries
+    assert entry.reason == f"the link {ESCAPED} leads out"
+    assert entry.outcome == history.Outcome.REFUSED
