@@ -95,7 +95,7 @@ class Follower:
         Raises:
             DeployError: There is no such repository or branch.
         """
-        return self._repository().head(self._policy.branch).commit
+        return self.repository().head(self._policy.branch).commit
 
     def is_handled(self, commit: str) -> bool:
         """Tell whether this head was dealt with: the cheap question of every interval."""
@@ -110,7 +110,7 @@ class Follower:
             StateError: The record cannot be read.
         """
         with self._alone():
-            repository = self._repository()
+            repository = self.repository()
             head = repository.head(self._policy.branch)
             known = self._known()
             reason = branch.why_left_alone(head.commit, known)
@@ -195,7 +195,8 @@ class Follower:
         signed = self._policy.signed
         return bool(signed) and repository.is_signed(commit, by_tag=signed == "tags")
 
-    def _repository(self) -> GitTree:
+    def repository(self) -> GitTree:
+        """Return the repository of the branch."""
         return GitTree(Path(self._policy.repository))
 
     def _handled(self) -> str:

@@ -2,7 +2,8 @@
 
 Owns the loop: at each interval it compares the branch with what was dealt with, and lets a
 head that stood still for one interval be dealt with. It also starts deployers again that died
-together with their launcher. It is a convenience: without it `foresight deploy` does the same.
+together with their launcher, and puts hooks back that were written over. It is a convenience:
+without it `foresight deploy` does the same.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import signal
 import threading
 from typing import TYPE_CHECKING, Final
 
-from deploy import jobs, requests
+from deploy import hook_files, jobs, requests
 from deploy.errors import DeployError
 from handoff.errors import HandoffError
 from handoff.rollout.launcher_client import LauncherClient
@@ -62,6 +63,7 @@ class BranchWatcher:
         try:
             self._resume()
             self._follow()
+            self._keep_hooks()
         except (DeployError, HandoffError, StateError, OSError) as error:
             self._tell(f"error: {error}")
 
@@ -90,6 +92,12 @@ class BranchWatcher:
                     argv = jobs.command(self._home, request.deploy, self._python)
                     client.ask(Kind.RUN_JOB, name=job, argv=argv)
                     self._tell(f"started the deployer of {request.deploy} again")
+
+    def _keep_hooks(self) -> None:
+        """Put the hooks back that somebody's tool has written over meanwhile."""
+        lost = hook_files.restore(self._follower.repository(), self._home, self._python)
+        if lost:
+            self._tell(f"{lost[0]} was not ours any more: ours is back")
 
     def _tell(self, words: str) -> None:
         if words != self._said:

@@ -14,7 +14,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from deploy import gates, host
+from deploy import gates, hook_files, host
 from deploy.errors import DeployError
 from deploy.git_tree import GitTree
 from foresight.errors import ConfigError
@@ -72,6 +72,7 @@ def examine(config: Config, home: Path, tree: Path) -> Iterator[Finding]:
     yield _memory()
     yield _tree(tree)
     yield _repository(tree)
+    yield _hook(config, home, tree)
     yield _lock_file(tree)
     yield _key(config, tree)
     yield _launcher(home)
@@ -165,6 +166,27 @@ def _repository(tree: Path) -> Finding:
         found = f"{len(changed)} uncommitted changes"
         return Finding("repository", Verdict.ODD, found, "commit them: deploys take commits")
     return _good("repository", f"{commit.commit[:12]} {commit.subject}")
+
+
+def _hook(config: Config, home: Path, tree: Path) -> Finding:
+    """Whether a merge would go live by itself, where that is wanted."""
+    follows = f"the watcher looks every {config.engine.watch_s:g} s"
+    try:
+        repository = GitTree(tree)
+        is_wanted = hook_files.wanted(repository, home) is not None
+        silent = hook_files.silent(repository, home)
+    except DeployError as error:
+        return Finding("hook", Verdict.ODD, str(error), error.hint)
+    if not is_wanted:
+        found = follows if config.engine.watch else "none: merges go live by `foresight deploy`"
+        return _good("hook", found)
+    if not silent:
+        return _good("hook", "merges go live by themselves")
+    found = f"a merge does not call {silent[0]}: it is not there, or another's"
+    remedy = "`foresight hook install`, or `foresight up`, puts it back"
+    if config.engine.watch is False:
+        return Finding("hook", Verdict.BAD, f"{found}; no merge goes live", remedy)
+    return Finding("hook", Verdict.ODD, f"{found}; {follows}, while it runs", remedy)
 
 
 def _lock_file(tree: Path) -> Finding:

@@ -26,6 +26,16 @@ class ConfigError(ForesightError):
         self.hint = hint
 
 
+class RepositoryUnmade(ForesightError):
+    """A new project could not be committed; nothing of it is left."""
+
+    hint = "nothing was made: mend that, or say --no-git and commit yourself"
+
+    def __init__(self, said: str) -> None:
+        """Keep what git said."""
+        super().__init__(f"git could not make the first commit: {said}")
+
+
 class DeployUndriven(ForesightError):
     """A deploy has not ended, and nobody is left who could end it."""
 

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from deploy import convergence, git_hook
+from deploy import convergence, git_hook, hook_files
 from deploy.branch import Policy
-from deploy.errors import BranchUnnamed, DeployError
+from deploy.errors import BranchUnnamed, DeployError, NotARepository
 from deploy.git_tree import GitTree
 from deploy.hook_script import Settings
 from foresight.cli.installation import Installation, as_text, pass_installation
 from foresight.cli.moments import now_ns
-from foresight.cli.output import emit_json, emit_text, json_option, progress
+from foresight.cli.output import complain, emit_json, emit_text, json_option, progress
 from foresight.project import ENTRY
 from handoff.errors import HandoffError, NotRunning
 from handoff.exit_codes import ExitCode
@@ -54,7 +54,7 @@ def install(installation: Installation) -> int:
         branch=policy.branch,
         python=sys.executable,
     )
-    paths = git_hook.install(repository, settings)
+    paths = hook_files.install(repository, settings)
     convergence.write_policy(installation.home, policy)
     for path in paths:
         emit_text(str(path))
@@ -68,7 +68,7 @@ def install(installation: Installation) -> int:
 @pass_installation
 def remove(installation: Installation) -> int:
     """Take the git hooks away and put back what was there before."""
-    removed = git_hook.remove(GitTree(installation.repository), installation.home)
+    removed = hook_files.remove(GitTree(installation.repository), installation.home)
     for path in removed:
         emit_text(str(path))
     if not removed:
@@ -83,7 +83,7 @@ def remove(installation: Installation) -> int:
 def status(installation: Installation, *, as_json: bool) -> int:
     """Show which hooks are in place and what they would do."""
     repository = GitTree(installation.repository)
-    shown = [_shown(state, installation) for state in git_hook.look(repository)]
+    shown = [_shown(state, installation) for state in hook_files.look(repository)]
     for members in shown:
         if as_json:
             emit_json(members)
@@ -144,7 +144,7 @@ def watcher_of(installation: Installation) -> Companion | None:
         repository = GitTree(installation.repository)
         wanted = engine.watch
         if wanted is None:
-            wanted = git_hook.is_installed(repository, installation.home)
+            wanted = hook_files.wanted(repository, installation.home) is not None
         if not wanted:
             return None
         policy = policy_of(installation, repository)
@@ -157,6 +157,20 @@ def watcher_of(installation: Installation) -> Companion | None:
     argv = [sys.executable, "-I", "-m", "deploy", "watch", "--home", str(installation.home)]
     argv += ["--repository", policy.repository, "--branch", policy.branch]
     return Companion(WATCHER, (*argv, "--interval", str(engine.watch_s)))
+
+
+def put_back(installation: Installation) -> None:
+    """Put wanted hooks back that others' tools wrote over; say where a merge will not go live."""
+    home = installation.home
+    try:
+        paths = hook_files.restore(GitTree(installation.repository), home, sys.executable)
+    except NotARepository:
+        return
+    except DeployError as error:
+        complain(f"no hook tells of a merge: {error}", error.hint)
+        return
+    for path in paths:
+        progress(f"{path} was not ours any more: merges would not have gone live; ours is back")
 
 
 def _branch_before(installation: Installation) -> str:
@@ -191,7 +205,7 @@ def _say_where(repository: GitTree, paths: Sequence[Path]) -> None:
         progress(f"core.hooksPath puts them into {outside[0].parent}")
 
 
-def _shown(state: git_hook.State, installation: Installation) -> dict[str, Any]:
+def _shown(state: hook_files.State, installation: Installation) -> dict[str, Any]:
     settings = state.settings
     if settings is None:
         words = "another's" if state.present else "absent"

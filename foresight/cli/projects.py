@@ -9,11 +9,13 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
+import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from deploy import frozen_directory, git_hook
+from deploy import frozen_directory, hook_files
 from deploy.commands import run as run_command
 from deploy.errors import NotARepository
 from deploy.git_tree import GitTree, child_environment
@@ -29,10 +31,13 @@ from foresight.cli.output import (
     plain,
     progress,
 )
-from foresight.errors import ForesightError
-from foresight.project import write_project
+from foresight.errors import RepositoryUnmade
+from foresight.project import ProjectRefused, write_project
 from handoff.exit_codes import ExitCode
 from handoff.launcher.locks import take_home
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 GIT_S_MAX = 60.0
 SIGNS_WITH = ("GPG_TTY", "SSH_AUTH_SOCK")
@@ -49,33 +54,78 @@ def init(directory: Path, *, name: str, git: bool) -> int:
     chosen = name or "".join(
         letter if letter.isalnum() else "-" for letter in place.name.lower()
     ).strip("-")
-    written = write_project(place, chosen or "mine")
+    with _whole(place):
+        written = write_project(place, chosen or "mine")
+        if git:
+            _make_repository(place)
     for each in written:
         emit_text(str(directory / each))
-    if git:
-        _make_repository(place)
     progress(f"next: cd {directory} && make test && make run")
     progress("then, in another terminal: change strategy.py, commit, make deploy")
     progress("`foresight hook install` there makes every merge a deploy")
     return ExitCode.DONE
 
 
+@contextlib.contextmanager
+def _whole(place: Path) -> Iterator[None]:
+    """Leave nothing of a project that could not be finished; what was there before stays."""
+    made = [path for path in (place, *place.parents) if not path.exists()]
+    before = {path.name for path in place.iterdir()} if place.is_dir() else set()
+    index = place / ".git" / "index"
+    staged = index.read_bytes() if index.exists() else None
+    try:
+        yield
+    except ProjectRefused:
+        raise  # nothing was written
+    except BaseException:
+        with contextlib.suppress(OSError):  # what went wrong first is said
+            _clear(place, before)
+            for path in made:
+                path.rmdir()
+            if ".git" in before:
+                index.unlink(missing_ok=True) if staged is None else index.write_bytes(staged)
+        raise
+
+
+def _clear(place: Path, kept: set[str]) -> None:
+    for path in [path for path in place.iterdir() if path.name not in kept]:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
 def _make_repository(place: Path) -> None:
-    identity = ["-c", "user.name=Foresight", "-c", "user.email=foresight@localhost"]
+    """Make a repository with a first commit, by the user's own git as far as it can be asked.
+
+    It is signed where git is to sign. Hooks of others are not called: they check what somebody
+    wrote, and nobody wrote this.
+    """
     # A commit may have to be signed, which asks whoever sits there.
     signing = {name: os.environ[name] for name in SIGNS_WITH if name in os.environ}
-    steps = [["init", "--quiet"], ["add", "--all"]]
-    steps += [[*identity, "commit", "--quiet", "-m", "Begin"]]
-    for words in steps:
-        detail(f"git {shlex.join(words)}")
-        done = run_command(
-            ["git", "-C", str(place), *words],
-            limit_s=GIT_S_MAX,
-            environment=child_environment(os.environ) | signing,
-        )
-        if done.code != 0:
-            what = f"git {words[-1]} failed: {done.errors.decode('utf-8', 'replace').strip()}"
-            raise ForesightError(what)
+    environment = child_environment(os.environ) | signing
+    _git(place, ["init", "--quiet"], environment)
+    _git(place, ["add", "--all"], environment)
+    commit = ["commit", "--quiet", "-m", "Begin"]
+    _git(place, ["-c", f"core.hooksPath={os.devnull}", *_identity(place), *commit], environment)
+
+
+def _identity(place: Path) -> list[str]:
+    """Return options that name who commits, where the user's git does not: its key is his."""
+    command = ["git", "-C", str(place), "config", "user.email"]
+    asked = run_command(command, limit_s=GIT_S_MAX, environment=child_environment(os.environ))
+    if asked.code == 0:
+        return []
+    return ["-c", "user.name=Foresight", "-c", "user.email=foresight@localhost"]
+
+
+def _git(place: Path, words: list[str], environment: dict[str, str]) -> None:
+    detail(f"git {shlex.join(words)}")
+    command = ["git", "-C", str(place), *words]
+    done = run_command(command, limit_s=GIT_S_MAX, environment=environment)
+    if done.code != 0:
+        said = done.errors.decode("utf-8", "replace").strip()
+        raise RepositoryUnmade("it took too long" if done.timed_out else said)
 
 
 @click.command()
@@ -121,7 +171,7 @@ def uninstall(installation: Installation, *, state: bool, yes: bool, as_json: bo
 
 def _remove_hooks(installation: Installation) -> list[Path]:
     with contextlib.suppress(NotARepository):
-        return git_hook.remove(GitTree(installation.repository), installation.home)
+        return hook_files.remove(GitTree(installation.repository), installation.home)
     return []
 
 

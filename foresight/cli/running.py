@@ -22,7 +22,7 @@ from deploy import jobs, releases_dir
 from deploy.errors import UnknownRef
 from deploy.git_tree import GitTree
 from deploy.notifications import read_addresses
-from foresight.cli.hooks import watcher_of
+from foresight.cli.hooks import put_back, watcher_of
 from foresight.cli.installation import Installation, pass_installation
 from foresight.cli.log_lines import LogLines
 from foresight.cli.moments import now_ns, pause
@@ -109,6 +109,7 @@ def up(
     timeline = _timeline(installation, speed or config.engine.speed)  # refuses before a build
     first_release = _first_release(installation)  # whose code a repair may need
     repair_for_start(home, config.engine.app)
+    put_back(installation)
     page_at = _with_port(config.engine.page)
     engine = EngineConfig(
         app=config.engine.app,

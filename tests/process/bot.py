@@ -19,7 +19,7 @@ import filelock
 import msgspec
 import typing_extensions
 
-from deploy import convergence, frozen_directory, git_hook, history, jobs, requests
+from deploy import convergence, frozen_directory, git_hook, history, hook_files, jobs, requests
 from deploy.branch import Policy
 from deploy.git_tree import GitTree
 from deploy.hook_script import Settings
@@ -228,7 +228,7 @@ class Bot:
         settings = Settings(
             home=str(self.home), shared=policy.shared, branch="main", python=sys.executable
         )
-        git_hook.install(GitTree(self.project.path), settings)
+        hook_files.install(GitTree(self.project.path), settings)
         convergence.write_policy(self.home, policy)
 
     def watcher(self, *, signed: Literal["", "commits"] = "") -> Companion:

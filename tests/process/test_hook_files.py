@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy import git_hook
+from deploy import git_hook, hook_files
 from deploy.errors import HookConflict
 from deploy.git_tree import GitTree
 from deploy.hook_script import KEPT, Settings, settings_of
@@ -60,7 +60,7 @@ class Hooked:
 
     def install(self, tree: GitTree | None = None) -> list[Path]:
         tree = tree or self.tree
-        return git_hook.install(tree, self.settings(tree))
+        return hook_files.install(tree, self.settings(tree))
 
     def git(self, *arguments: str, at: Path | None = None) -> subprocess.CompletedProcess[str]:
         command = ["git", "-C", str(at or self.project.path), *arguments]
@@ -124,7 +124,7 @@ def test_a_hook_that_was_there_is_called_first_and_comes_back(hooked: Hooked) ->
     hooked.git("merge", "--quiet", "--no-edit", "--no-ff", hooked.feature())
     hooked.calls(1)
     assert said.read_text("utf-8") == f"post-merge{KEPT} 0\n"
-    assert git_hook.remove(hooked.tree, hooked.home) != []
+    assert hook_files.remove(hooked.tree, hooked.home) != []
     assert path.read_bytes() == theirs
     assert stat.S_IMODE(path.stat().st_mode) == 0o751
     assert sorted(each.name for each in path.parent.glob("*post-*")) == ["post-merge", *SAMPLES]
@@ -154,7 +154,7 @@ def test_a_link_and_a_hook_that_is_switched_off_come_back_as_they_were(hooked: H
     hooked.git("commit", "--quiet", "--allow-empty", "--amend", "-m", "Again")
     hooked.calls(1)
     assert not (hooked.project.path / "never").exists()
-    git_hook.remove(hooked.tree, hooked.home)
+    hook_files.remove(hooked.tree, hooked.home)
     assert (hooks / "post-merge").readlink() == Path("../../app/worker.py")
     assert stat.S_IMODE(off.stat().st_mode) == 0o644
 
@@ -190,7 +190,7 @@ def test_the_configured_place_of_hooks_is_used(hooked: Hooked, tmp_path: Path, w
     assert {path.parent for path in paths} == {place}
     hooked.git("merge", "--quiet", "--no-edit", "--no-ff", hooked.feature())
     hooked.calls(1)
-    git_hook.remove(hooked.tree, hooked.home)
+    hook_files.remove(hooked.tree, hooked.home)
     assert list(place.iterdir()) == []
 
 
@@ -198,7 +198,7 @@ def test_a_linked_working_tree_calls_the_same_hook(hooked: Hooked, tmp_path: Pat
     linked = tmp_path / "linked"
     hooked.git("worktree", "add", "--quiet", "-b", "other", str(linked))
     hooked.install(GitTree(linked))
-    assert git_hook.is_installed(hooked.tree, hooked.home)
+    assert hook_files.wanted(hooked.tree, hooked.home)
     hooked.git("merge", "--quiet", "--no-edit", "--no-ff", hooked.feature(), at=linked)
     (call,) = hooked.calls(1)
     expected = hooked.project.path / ".git" / "worktrees" / "linked"
@@ -213,9 +213,9 @@ def test_a_hook_of_another_installation_is_not_replaced(hooked: Hooked) -> None:
     other = Settings(home="/other", shared="/other", branch="main", python=sys.executable)
     before = [path.read_bytes() for path in hooked.install()]
     with pytest.raises(HookConflict, match="acts for"):
-        git_hook.install(hooked.tree, other)
-    assert git_hook.remove(hooked.tree, Path("/other")) == []
-    assert [state.path.read_bytes() for state in git_hook.look(hooked.tree)] == before
+        hook_files.install(hooked.tree, other)
+    assert hook_files.remove(hooked.tree, Path("/other")) == []
+    assert [state.path.read_bytes() for state in hook_files.look(hooked.tree)] == before
 
 
 def test_a_hook_written_over_ours_stays(hooked: Hooked) -> None:
@@ -226,7 +226,7 @@ def test_a_hook_written_over_ours_stays(hooked: Hooked) -> None:
     path.write_text("#!/bin/sh\n# newer\n", encoding="utf-8")
     with pytest.raises(HookConflict, match=KEPT):
         hooked.install()
-    git_hook.remove(hooked.tree, hooked.home)
+    hook_files.remove(hooked.tree, hooked.home)
     assert path.read_text("utf-8") == "#!/bin/sh\n# newer\n"
     assert path.with_name(f"post-merge{KEPT}").exists()
 
@@ -258,3 +258,97 @@ def test_variables_of_git_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("GIT_CONFIG_PARAMETERS", "'core.bare=true'")
     git_hook.drop_git_variables()
     assert [name for name in os.environ if name.startswith("GIT_")] == []
+
+
+# As husky 9 writes it for every hook that git knows, each time that `prepare` runs.
+HUSKY = '#!/usr/bin/env sh\n. "$(dirname "$0")/h"\n'
+RUNNER = """#!/usr/bin/env sh
+n=$(basename "$0")
+s=$(dirname "$(dirname "$0")")/$n
+[ ! -f "$s" ] && exit 0
+sh -e "$s" "$@"
+exit $?
+"""
+
+
+def prepare(project: Project, line: str = HUSKY) -> Path:
+    """Do what husky does when dependencies are installed."""
+    place = project.path / ".husky" / "_"
+    place.mkdir(parents=True, exist_ok=True)
+    (place / ".gitignore").write_text("*", encoding="utf-8")
+    (place / "h").write_text(RUNNER, encoding="utf-8")
+    for name in ("pre-commit", "post-merge", "post-rewrite"):
+        (place / name).write_text(line, encoding="utf-8")
+        (place / name).chmod(0o755)
+    project.git("config", "core.hooksPath", ".husky/_")
+    return place
+
+
+@pytest.mark.parametrize("newer", [HUSKY, HUSKY + "# of another version\n"])
+def test_a_hook_that_its_tool_wrote_anew_is_ours_again(hooked: Hooked, newer: str) -> None:
+    """Every install of its dependencies would end the merges that go live, unseen."""
+    place = prepare(hooked.project)
+    said = hooked.home / "theirs"
+    (place.parent / "post-merge").write_text(f"echo merged >> '{said}'\n", encoding="utf-8")
+    hooked.install()
+    prepare(hooked.project, newer)
+    lost = hook_files.restore(hooked.tree, hooked.home, str(hooked.python))
+    assert [path.name for path in lost] == ["post-merge", "post-rewrite"]
+    assert hook_files.restore(hooked.tree, hooked.home, str(hooked.python)) == []
+    hooked.git("merge", "--quiet", "--no-edit", "--no-ff", hooked.feature())
+    hooked.calls(1)
+    assert said.read_text("utf-8") == "merged\n"  # the project's own is called as before
+    hook_files.remove(hooked.tree, hooked.home)
+    assert (place / "post-merge").read_text("utf-8") == newer
+    assert list(place.glob(f"*{KEPT}")) == []
+
+
+def test_a_hook_is_found_again_where_git_looks_now(hooked: Hooked) -> None:
+    """Whoever installs a manager of hooks moves the place, and ours stays where nobody looks."""
+    (path, _) = hooked.install()
+    place = prepare(hooked.project)
+    assert hook_files.silent(hooked.tree, hooked.home) == [
+        place / "post-merge",
+        place / "post-rewrite",
+    ]
+    hook_files.restore(hooked.tree, hooked.home, str(hooked.python))
+    assert hook_files.silent(hooked.tree, hooked.home) == []
+    hooked.git("merge", "--quiet", "--no-edit", "--no-ff", hooked.feature())
+    assert len(hooked.calls(1)) == 1
+    hook_files.remove(hooked.tree, hooked.home)
+    assert not path.exists()
+    assert (place / "post-merge").read_text("utf-8") == HUSKY
+
+
+def test_hooks_of_an_older_release_are_wanted_too(hooked: Hooked) -> None:
+    """It wrote nothing down: its hooks say what they are for, wherever git looks now."""
+    hooked.install()
+    (hooked.home / "run" / hook_files.WANTED).unlink()
+    prepare(hooked.project)
+    assert hook_files.wanted(hooked.tree, hooked.home) == hooked.settings(hooked.tree)
+
+
+def test_hooks_that_were_taken_away_are_not_put_back(hooked: Hooked) -> None:
+    hooked.install()
+    hook_files.remove(hooked.tree, hooked.home)
+    assert hook_files.restore(hooked.tree, hooked.home, str(hooked.python)) == []
+    assert [state.present for state in hook_files.look(hooked.tree)] == [False, False]
+
+
+def test_a_hook_that_cannot_be_executed_tells_nobody(hooked: Hooked) -> None:
+    """Git passes over such a hook with a hint at most."""
+    (path, _) = hooked.install()
+    path.chmod(0o644)
+    assert hook_files.silent(hooked.tree, hooked.home) == [path]
+    assert hook_files.restore(hooked.tree, hooked.home, str(hooked.python)) == [path]
+    assert hook_files.silent(hooked.tree, hooked.home) == []
+
+
+def test_where_git_looks_nowhere_it_is_said(hooked: Hooked) -> None:
+    """`core.hooksPath=/dev/null` is how people switch hooks off."""
+    hooked.install()
+    hooked.project.git("config", "core.hooksPath", os.devnull)
+    assert len(hook_files.silent(hooked.tree, hooked.home)) == 2
+    with pytest.raises(HookConflict, match="/dev/null/post-merge") as caught:
+        hook_files.restore(hooked.tree, hooked.home, str(hooked.python))
+    assert "core.hooksPath" in caught.value.hint
