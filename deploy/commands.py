@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 TIMED_OUT: Final = -int(signal.SIGKILL)  # the exit code of a child that we ended
 POLL_S: Final = 0.25  # how soon the wish to stop is noticed
 OUTPUT_BYTES_MAX: Final = 1 << 20  # of each stream, from its end
+_NEUTRAL: Final = "/"
 END_WAIT_S: Final = 5.0  # a killed group gives its pipes back at once, unless the disk hangs
 
 
@@ -68,7 +69,7 @@ def run(
         arguments: The program and its arguments.
         limit_s: Longest time it may take; then it and its children are killed.
         environment: All of the child's environment variables.
-        directory: Where it runs; here if None.
+        directory: Where it runs; the root directory if None, for where we stand may be gone.
         feed: What it reads from stdin.
         into: An open file for its stdout; into memory if None.
         both: Its stderr goes where its stdout goes.
@@ -85,7 +86,7 @@ def run(
             stdout=subprocess.PIPE if into is None else into,
             stderr=subprocess.STDOUT if both else subprocess.PIPE,
             env=dict(environment),
-            cwd=directory,
+            cwd=directory or _NEUTRAL,
             start_new_session=True,
             user=None if account is None else account.user,
             group=None if account is None else account.group,
@@ -161,7 +162,7 @@ def _started(
             stdout=stdout,
             stderr=stderr,
             env=dict(environment),
-            cwd="/",
+            cwd=_NEUTRAL,
             start_new_session=True,
         )
     except FileNotFoundError as error:

@@ -40,7 +40,8 @@ class Engine(_Section, frozen=True, kw_only=True):
 
     Attributes:
         app: Name of the application; part of the record's identity.
-        home: State directory; empty means `$XDG_STATE_HOME/foresight/<app>`.
+        home: State directory; empty means `$XDG_STATE_HOME/foresight/<app>`. As every path here,
+            it may begin with `~`; what is relative begins at the project.
         standby: Whether a second, warm worker follows the owner.
         bake: Cycles after a take in which the way back stays warm.
         replay: How many recorded cycles a new release decides again before it is started; 0

@@ -26,6 +26,7 @@ from foresight.market import SCHEMA as MARKET
 from foresight.market import Candles, Holdings, Market, Offer, Ruling
 from foresight.orders import KIND, PAYLOAD, Bought, Buy
 from foresight.own_strategies import load_own
+from foresight.places import project_of
 from foresight.strategies.base import Opinion
 from foresight.strategies.registry import build, own_names
 from foresight.venues.base import Missing, NotBought, Venue, Waiting
@@ -316,7 +317,11 @@ def create_with(
         requests=Requests(config.venue.requests_at_once, timeout_s=timeout_s),
     )
     # Read when the venue is opened: a replay, a verification and a command open none.
-    key = key_file_of(config, environment, Path(context.tree)).read
+    project = project_of(environment, Path(context.tree))
+
+    def key() -> str:
+        return key_file_of(config, environment, project).read()
+
     venue: Venue = Polymarket(
         board,
         requests=Requests(config.venue.requests_at_once, timeout_s=timeout_s),

@@ -57,14 +57,14 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     run = commands.add_parser("run", help="start a launcher and the first release")
     run.add_argument("entry", help="module:factory")
-    run.add_argument("--tree", type=Path, required=True, help="directory with the modules")
+    run.add_argument("--tree", type=_place, required=True, help="directory with the modules")
     run.add_argument("--speed", type=int, default=1, help="application seconds per second")
     run.add_argument("--standby", action="store_true", help="keep a warm standby")
     run.add_argument("--force-filesystem", action="store_true", help="accept a volatile disk")
     run.add_argument("--moved", action="store_true", help="the owner elsewhere is dead: my word")
     run.set_defaults(run=_run)
     replace = commands.add_parser("replace", help="put a new release in charge")
-    replace.add_argument("--tree", type=Path, required=True, help="directory with the modules")
+    replace.add_argument("--tree", type=_place, required=True, help="directory with the modules")
     replace.add_argument("--entry", default="", help="module:factory, if it changed")
     replace.add_argument(
         "--bake", type=int, default=BAKE_BY_HAND, help="clean cycles before permanent"
@@ -75,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     down = commands.add_parser("down", help="drain at the end of the cycle and stop")
     down.set_defaults(run=_down)
     for command in (run, replace, status, down):
-        command.add_argument("--home", type=Path, default=None, help="state directory")
+        command.add_argument("--home", type=_place, default=None, help="state directory")
         command.add_argument("--app", default="app", help="name of the application")
     _add_internal(commands)
     return parser
@@ -83,10 +83,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_internal(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     launcher = commands.add_parser("launcher")
-    launcher.add_argument("--home", type=Path, required=True)
+    launcher.add_argument("--home", type=_place, required=True)
     launcher.set_defaults(run=_launcher)
     worker = commands.add_parser("worker")
-    worker.add_argument("--home", type=Path, required=True)
+    worker.add_argument("--home", type=_place, required=True)
     for name in ("--app", "--release"):
         worker.add_argument(name, required=True)
     for name in ("--origin-ns", "--speed"):
@@ -108,15 +108,24 @@ def _add_internal(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     repair = commands.add_parser("repair")
     repair.set_defaults(run=_repair)
     for command in (recorded, replay, verify, knowledge, repair):
-        command.add_argument("--home", type=Path, required=True)
+        command.add_argument("--home", type=_place, required=True)
         command.add_argument("--release", required=True)
+
+
+def _place(text: str) -> Path:
+    """Return the path that an argument names, absolute: those who are told it run elsewhere."""
+    try:
+        return Path(text).expanduser().absolute()
+    except (RuntimeError, FileNotFoundError) as error:
+        message = f"{text}: {error}; name an absolute path"
+        raise argparse.ArgumentTypeError(message) from error
 
 
 def _home(arguments: argparse.Namespace) -> Path:
     if arguments.home is not None:
-        return Path(arguments.home).absolute()
+        return Path(arguments.home)
     base = os.environ.get("XDG_STATE_HOME") or _user_directory() / ".local" / "state"
-    return Path(base) / "handoff" / str(arguments.app)
+    return Path(base).absolute() / "handoff" / str(arguments.app)
 
 
 def _user_directory() -> Path:
@@ -193,7 +202,7 @@ def _run(arguments: argparse.Namespace) -> int:
         _home(arguments),
         app=arguments.app,
         entry=arguments.entry,
-        tree=arguments.tree.absolute(),
+        tree=arguments.tree,
         speed=arguments.speed,
         standby=arguments.standby,
         force_filesystem=arguments.force_filesystem,
@@ -209,7 +218,7 @@ def _replace(arguments: argparse.Namespace) -> int:
     deploy = plain.replace(
         _home(arguments),
         entry=arguments.entry,
-        tree=arguments.tree.absolute(),
+        tree=arguments.tree,
         wish=Wish(bake=arguments.bake),
         say=remark,
     )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -17,6 +16,7 @@ from foresight import config as configuration
 from foresight.account import user_directory
 from foresight.cli.output import detail
 from foresight.errors import ConfigError
+from foresight.places import place_of, started_in
 from handoff.cadence import Cadence, Schedule
 from handoff.limits import NS
 from handoff.plain_text import is_storable
@@ -25,6 +25,8 @@ from handoff.wire import Kind, Message
 from state.local_store import read_only_snapshot
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from state.record import Record
 
 
@@ -32,8 +34,16 @@ class Installation:
     """What the global options say."""
 
     def __init__(self, config_path: Path) -> None:
-        """Keep the path; nothing is read before it is needed."""
-        self.config_path = config_path.absolute()
+        """Keep the path; nothing is read before it is needed.
+
+        Raises:
+            ConfigError: It is relative, and the directory we stand in is gone.
+        """
+        try:
+            self.config_path = config_path.absolute()
+        except FileNotFoundError as error:
+            what = f"there is no {config_path} here: this was started in {started_in()}"
+            raise ConfigError(what, "say -C DIR, with the whole path") from error
 
     @cached_property
     def config(self) -> configuration.Config:
@@ -48,7 +58,7 @@ class Installation:
     def home(self) -> Path:
         """The state directory, absolute."""
         environment = os.environ | {"HOME": user_directory(os.environ)}
-        home = Path(configuration.home_of(self.config, environment)).expanduser().absolute()
+        home = self.place_of(configuration.home_of(self.config, environment))
         detail(f"home {home}")
         return home
 
@@ -56,6 +66,14 @@ class Installation:
     def repository(self) -> Path:
         """Where the project's git repository is."""
         return self.config_path.parent
+
+    def place_of(self, named: str) -> Path:
+        """Return where a path is that the configuration names, absolute.
+
+        Raises:
+            ConfigError: It begins with `~`, and nothing says where that is.
+        """
+        return place_of(named, self.repository, os.environ)
 
     def record(self) -> Record:
         """Return the newest record.

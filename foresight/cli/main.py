@@ -31,6 +31,7 @@ from foresight.cli.state import state
 from foresight.cli.status import status
 from foresight.cli.units import unit
 from foresight.errors import ConfigError, ForesightError
+from foresight.places import started_in
 from handoff.child_signals import take_signals
 from handoff.errors import AnotherInCharge, HandoffError, NotRunning
 from handoff.exit_codes import ExitCode
@@ -69,7 +70,7 @@ def cli(
     speak(verbose - quiet)
     if directory is not None:
         os.chdir(directory)
-    detail(f"foresight {VERSION}, started in {Path.cwd()}")
+    detail(f"foresight {VERSION}, started in {started_in()}")
     context.obj = Installation(config_path)
 
 

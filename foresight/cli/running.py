@@ -30,6 +30,7 @@ from foresight.cli.output import complain, detail, emit_text, progress
 from foresight.cli.repairing import counted_header, owning_release, repair_for_start
 from foresight.errors import ConfigError
 from foresight.exchange.prices.recordings import recorded_assets
+from foresight.places import PROJECT
 from foresight.project import ENTRY
 from foresight.venues.keys import key_file_of
 from handoff.errors import HandoffError, NotRunning, ReleaseUnusable
@@ -118,7 +119,7 @@ def up(
         speed=timeline.speed,
         standby=config.engine.standby,
         companions=_companions(installation, timeline, page=page_at, replay=replay),
-        environment=(*_environment(config, home, replay, live=live), *vouched),
+        environment=(*_environment(installation, replay, live=live), *vouched),
         force_filesystem=force_filesystem,
         account=account,
         accounts=accounts,
@@ -172,8 +173,7 @@ def _account(config: Config) -> str:
 def _accounts(installation: Installation) -> str:
     """Return the configured directory of account locks; real money needs one that can be used."""
     engine = installation.config.engine
-    place = Path(engine.accounts).expanduser()
-    named = str(installation.repository / place) if engine.accounts else ""
+    named = str(installation.place_of(engine.accounts)) if engine.accounts else ""
     if installation.config.venue.live:
         refuse_shared(Path(require_directory(named)), engine.trusted_group)
     return named
@@ -242,10 +242,12 @@ def _first_release(installation: Installation) -> str:
 
 
 def _environment(
-    config: Config, home: Path, replay: Path | None, *, live: bool
+    installation: Installation, replay: Path | None, *, live: bool
 ) -> tuple[tuple[str, str], ...]:
+    config, home = installation.config, installation.home
     engine = config.engine
-    found = dict(variables_of(Settings(engine.bake_outside_s, engine.health_drop)))
+    found = {PROJECT: str(installation.repository)}  # a worker runs elsewhere
+    found |= dict(variables_of(Settings(engine.bake_outside_s, engine.health_drop)))
     if config.venue.kind == "local":
         found["FORESIGHT_EXCHANGE_URL"] = config.venue.url or f"http://{_exchange_address(home)}"
     if replay is not None:
@@ -300,7 +302,7 @@ def _notifier(installation: Installation) -> Companion | None:
     named = installation.config.engine.notify
     if not named:
         return None
-    path = installation.repository / Path(named).expanduser()
+    path = installation.place_of(named)
     read_addresses(path)  # what is wrong is said now, not in a log
     argv = [sys.executable, "-I", "-m", "deploy", "notify", "--home", str(installation.home)]
     return Companion("notifier", (*argv, "--config", str(path)))

@@ -104,7 +104,7 @@ def _service(installation: Installation, *, system: bool, live: bool) -> Service
         directory=str(installation.repository),
         user=_user(installation.repository.stat().st_uid) if system else "",
         variables={name: os.environ[name] for name in PASSED_ON if name in os.environ},
-        credential=credential_of(installation.repository / key_file) if key_file else None,
+        credential=credential_of(installation.place_of(key_file)) if key_file else None,
     )
 
 

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from foresight.config import Config
 from foresight.errors import ConfigError
+from foresight.places import place_of
 from state.errors import HomeUnsuitable
 from state.premises import read_secret, refuse_open_secret
 
@@ -73,15 +74,18 @@ class KeyFile(NamedTuple):
         return ConfigError(what, "name a file with the wallet's private key")
 
 
-def key_file_of(config: Config, environment: Mapping[str, str], tree: Path) -> KeyFile:
+def key_file_of(config: Config, environment: Mapping[str, str], project: Path) -> KeyFile:
     """Return where a configuration says that the key is.
 
     Args:
         config: The configuration.
         environment: Where the init system says which directory holds what it hands over.
-        tree: What a relative path begins at.
+        project: What a relative path begins at, absolute.
+
+    Raises:
+        ConfigError: Nothing says where `~` is.
     """
     handed = environment.get(CREDENTIALS, "")
     places = (*PLACES, *config.engine.secrets, *((handed,) if handed else ()))
-    path = tree.absolute() / Path(config.venue.key_file).expanduser()
+    path = place_of(config.venue.key_file, project, environment)
     return KeyFile(path, places, config.engine.trusted_group)
