@@ -20,6 +20,7 @@ from deploy.errors import DeployError, RequestMissing
 from deploy.watcher import BranchWatcher
 from handoff.child_signals import take_signals
 from handoff.errors import HandoffError
+from handoff.log_watch import watch_own_log
 from state.errors import StateError
 
 _USAGE = 2
@@ -32,6 +33,7 @@ def main(argv: list[str] | None = None) -> int:
         return _USAGE
     take_signals()
     arguments = _parser().parse_args(argv)
+    watch_own_log()
     os.nice(NICENESS)  # the owner beside it has the first word
     try:
         return int(arguments.run(arguments))

@@ -81,6 +81,7 @@ LOG_BYTES_KEPT: Final = 1_000_000  # the last words
 LOG_LOOK_S: Final = 0.25
 LOG_LOOK_SOON_S: Final = 0.05  # once one has grown by more than this since the last look
 LOG_GROWTH_BYTES: Final = 1_000_000
+LOG_AGAIN_S: Final = 10.0  # a log that somebody renamed is opened again by its name
 
 RESTART_BACKOFF_S: Final = (0.0, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 BAD_WEATHER_PAUSE_S: Final = 1.0  # it has waited already, before it left

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from handoff.standard_streams import print_line
+from handoff.log_watch import watch_own_log
 
 PORT: int = 8642
 
@@ -21,6 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write("error: this program relies on its assertions\nhint: run without -O\n")
         return 2
     options = _parser().parse_args(arguments)
+    watch_own_log()
     # Imported late, so that --help is instant and works without the extra.
     try:
         from foresight.dashboard.server import NotLoopback, serve  # noqa: PLC0415 - as said above

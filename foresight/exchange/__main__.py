@@ -30,6 +30,7 @@ from foresight.exchange.control_api import describe
 from foresight.exchange.errors import LocalExchangeError, OptionError
 from foresight.exchange.faults import parse_option
 from foresight.exchange.market.amounts import MICRO, TICKS_MICRO
+from foresight.exchange.log_file import LOOK_S, LogFile
 from foresight.exchange.market.rules import Rule
 from foresight.exchange.polymarket.wire_numbers import decimal
 from foresight.exchange.prices.replay import LEAD_MINUTES_DEFAULT
@@ -149,13 +150,19 @@ async def _run(venue: Venue, listener: socket.socket) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    log = LogFile()
+    if log:  # without one, a terminal that closes ends this program
+        loop.add_signal_handler(signal.SIGHUP, log.look)
     async with serving(venue, listener, clock_ns=time.time_ns) as address:
         line = {"address": address, "pid": os.getpid()} | describe(venue)
         # Whoever wanted to read it may be gone: the market is there all the same.
         with contextlib.suppress(BrokenPipeError):
             sys.stdout.write(json.dumps(line) + "\n")
             sys.stdout.flush()
-        await stop.wait()
+        while not stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), LOOK_S)
+            log.look()
 
 
 def _complain(error: Exception, code: int) -> int:

@@ -22,13 +22,13 @@ from handoff.limits import (
     LOGS_OF_A_CHILD_MAX,
 )
 from handoff.logs import open_log
+from handoff.own_log import SUFFIX, OwnLog, named
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from pathlib import Path
 
 _BLOCK_BYTES: Final = 64 * 1024
-_SUFFIX: Final = ".log"
 _STANDARD_ERROR: Final = 2
 
 
@@ -45,17 +45,19 @@ class ChildLogs:
         self._directory = directory
         self._sizes: dict[Path, int] = {}
         self.next_look_s = 0.0
+        self._own = OwnLog()
 
     def path_of(self, name: str) -> Path:
         """Return the log of a child by its name."""
-        return self._directory / f"{name}{_SUFFIX}"
+        return self._directory / f"{name}{SUFFIX}"
 
     def path_of_process(self, pid: int, name: str) -> Path:
         """Return the log that a process writes to already, or the one of its name."""
         try:
             path = LightPath(f"/proc/{pid}/fd/1").readlink()
             if os.path.samefile(path.parent, self._directory):  # noqa: PTH121 - no pathlib here
-                return self._directory / path.name
+                # One that was renamed or deleted is opened again by the name that it had.
+                return self._directory / LightPath(named(str(path)) or path).name
         except OSError:
             pass  # it is gone, or prints into something without a name
         return self.path_of(name)
@@ -79,8 +81,8 @@ class ChildLogs:
         try:
             logs = [
                 (each.stat().st_mtime_ns, os.fspath(each))
-                for each in self._directory.glob(f"*{_SUFFIX}")
-                if each.name.removesuffix(_SUFFIX).partition("-")[0] == stem
+                for each in self._directory.glob(f"*{SUFFIX}")
+                if each.name.removesuffix(SUFFIX).partition("-")[0] == stem
             ]
             old = [path for _, path in sorted(logs) if path not in used]
             for path in old[: max(0, len(logs) + 1 - LOGS_OF_A_CHILD_MAX)]:
@@ -91,12 +93,15 @@ class ChildLogs:
     def look(self, logs: Iterable[Path], now_s: float) -> None:
         """Cut those that have grown too large; look again soon where one grows fast.
 
+        Our own is opened again where somebody else renamed or deleted it.
+
         Args:
             logs: Those that somebody may be writing to.
             now_s: Monotonic time.
         """
         if now_s < self.next_look_s:
             return
+        self._own.look()
         sizes = {path: cut(path) for path in (*logs, *_own_log())}
         grown = max((size - self._sizes.get(path, 0) for path, size in sizes.items()), default=0)
         self._sizes = sizes

@@ -23,6 +23,7 @@ from handoff.errors import HandoffError, LifeLockUnusable
 from handoff.life_signs import file_id_of, machine_id
 from handoff.limits import LIFE_LOCK_ATTEMPTS_MAX, LIFE_LOCK_PAUSE_S
 from handoff.log_events import LogEvent
+from handoff.log_watch import watch_own_log
 from handoff.logs import Log
 from handoff.processes import STOP_SIGNALS, identity_of
 from handoff.release_files import read_manifest
@@ -78,6 +79,7 @@ def run_worker(options: WorkerOptions) -> int:
     """Run a worker until it leaves; return its exit status."""
     # A core file would hold the application's keys, and lie where its reader chooses.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    watch_own_log()
     try:
         manifest = read_manifest(options.home, options.release)
         workload = load_workload(
