@@ -18,6 +18,7 @@ from deploy import gates, hook_files, host
 from deploy.errors import DeployError
 from deploy.git_tree import GitTree
 from foresight.errors import ConfigError
+from foresight.login_session import remedy, this_session, why_ended
 from foresight.project import LOCK, shadowing
 from foresight.venues.keys import key_file_of
 from handoff.errors import HandoffError
@@ -76,6 +77,7 @@ def examine(config: Config, home: Path, tree: Path) -> Iterator[Finding]:
     yield _lock_file(tree)
     yield _key(config, tree)
     yield _launcher(home)
+    yield _logout()
     yield _journal(home)
 
 
@@ -217,6 +219,15 @@ def _launcher(home: Path) -> Finding:
     if not owners:
         return Finding("launcher", Verdict.BAD, "it runs, but nobody owns", "`foresight logs`")
     return _good("launcher", f"pid {status['pid']}, owner pid {owners[0]['pid']}")
+
+
+def _logout() -> Finding:
+    session = this_session(os.environ)
+    why = why_ended(session)
+    if why:
+        found = f"one ends what `up -d` starts from here: {why}"
+        return Finding("logout", Verdict.ODD, found, remedy(session))
+    return _good("logout", "what is started from here goes on after one")
 
 
 def _journal(home: Path) -> Finding:

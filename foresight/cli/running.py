@@ -30,6 +30,7 @@ from foresight.cli.output import complain, detail, emit_text, progress
 from foresight.cli.repairing import counted_header, owning_release, repair_for_start
 from foresight.errors import ConfigError
 from foresight.exchange.prices.recordings import recorded_assets
+from foresight.login_session import remedy, this_session, why_ended
 from foresight.places import PROJECT
 from foresight.project import ENTRY
 from foresight.venues.keys import key_file_of
@@ -350,11 +351,19 @@ def _run_detached(home: Path, page: str) -> int:
         if _has_owner(home):
             emit_text(f"page {page}")
             progress(f"running; home {home}")
+            _say_what_a_logout_ends()
             return ExitCode.DONE
         pause(POLL_S)
     what = f"no worker owns after {READY_S_MAX:g} s; it goes on trying"
     complain(what, "`foresight logs` says what it waits for, `foresight down` stops it")
     return ExitCode.TIMED_OUT
+
+
+def _say_what_a_logout_ends() -> None:
+    session = this_session(os.environ)
+    why = why_ended(session)
+    if why:
+        progress(f"a logout ends it: {why}; {remedy(session)}")
 
 
 def _tell_why(home: Path, status: int, said_before: int) -> int:
