@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from deploy import jobs, releases_dir
 from deploy.errors import UnknownRef
 from deploy.git_tree import GitTree
 from deploy.notifications import read_addresses
+from foresight.cli.addresses import Bound, bound_for
 from foresight.cli.hooks import put_back, watcher_of
 from foresight.cli.installation import Installation, pass_installation
 from foresight.cli.log_lines import LogLines
@@ -45,6 +45,7 @@ from handoff.launcher.engine_config import (
     read_engine_config,
     write_engine_config,
 )
+from handoff.launcher.self_replacement import left_to
 from handoff.limits import DRAIN_TIMEOUT_S, FIRST_START_S_MAX
 from handoff.logs import open_log
 from handoff.plain import launcher_lock_free, prepare_home, vouched_in
@@ -52,15 +53,20 @@ from handoff.release_files import read_manifest
 from handoff.rollout.launcher_client import LauncherClient
 from handoff.wire import Kind
 from handoff.worker.settings import Settings, variables_of
-from state.atomic_file import SystemFiles, replace_file
 from state.errors import HomeUnsuitable, RecordMissing
 from state.premises import narrow, refuse_shared
 from state.record import Timeline, check_identity
 
 if TYPE_CHECKING:
+    import socket
+    from collections.abc import Mapping
+
     from foresight.config import Config
 
 KEY_FILE = "FORESIGHT_VENUE_KEY_FILE"
+EXCHANGE_URL = "FORESIGHT_EXCHANGE_URL"
+EXCHANGE = "exchange"
+PAGE = "dashboard"
 READY_S_MAX = FIRST_START_S_MAX + 2 * DRAIN_TIMEOUT_S  # the launcher says itself why it gives up
 DOWN_S_MAX = 90.0
 POLL_S = 0.2
@@ -112,15 +118,15 @@ def up(
     first_release = _first_release(installation)  # whose code a repair may need
     repair_for_start(home, config.engine.app)
     put_back(installation)
-    page_at = _with_port(config.engine.page)
+    places = _places(home, config)
     engine = EngineConfig(
         app=config.engine.app,
         first_release=first_release,
         origin_ns=timeline.origin_ns,
         speed=timeline.speed,
         standby=config.engine.standby,
-        companions=_companions(installation, timeline, page=page_at, replay=replay),
-        environment=(*_environment(installation, replay, live=live), *vouched),
+        companions=_companions(installation, timeline, places, replay=replay),
+        environment=(*_environment(installation, places, replay, live=live), *vouched),
         force_filesystem=force_filesystem,
         account=account,
         accounts=accounts,
@@ -128,12 +134,11 @@ def up(
     )
     _narrow(home)
     write_engine_config(home, engine)
-    page = f"http://{page_at}"
     if not detach:
-        emit_text(f"page {page}")
+        emit_text(f"page http://{places[PAGE].address}")
         progress(f"home {home}; Ctrl-C drains and stops; `foresight status` in another terminal")
-        _become_launcher(home)
-    return _run_detached(home, page)
+        _become_launcher(home, places)
+    return _run_detached(home, places)
 
 
 @click.command()
@@ -242,15 +247,31 @@ def _first_release(installation: Installation) -> str:
     return made
 
 
+def _places(home: Path, config: Config) -> dict[str, Bound]:
+    """Bind where companions listen, before anybody is told; return it by companion."""
+    places = {PAGE: bound_for(home, PAGE, config.engine.page)}
+    if _has_exchange(config):
+        places[EXCHANGE] = bound_for(home, EXCHANGE, "127.0.0.1:0", stays=True)
+    return places
+
+
+def _has_exchange(config: Config) -> bool:
+    return config.venue.kind == "local" and not config.venue.url
+
+
 def _environment(
-    installation: Installation, replay: Path | None, *, live: bool
+    installation: Installation,
+    places: Mapping[str, Bound],
+    replay: Path | None,
+    *,
+    live: bool,
 ) -> tuple[tuple[str, str], ...]:
-    config, home = installation.config, installation.home
+    config = installation.config
     engine = config.engine
     found = {PROJECT: str(installation.repository)}  # a worker runs elsewhere
     found |= dict(variables_of(Settings(engine.bake_outside_s, engine.health_drop)))
     if config.venue.kind == "local":
-        found["FORESIGHT_EXCHANGE_URL"] = config.venue.url or f"http://{_exchange_address(home)}"
+        found[EXCHANGE_URL] = config.venue.url or f"http://{places[EXCHANGE].address}"
     if replay is not None:
         found["FORESIGHT_BOARD_ASSETS"] = ",".join(recorded_assets(replay))
     if live:
@@ -260,36 +281,24 @@ def _environment(
     return tuple(found.items())
 
 
-def _exchange_address(home: Path) -> str:
-    """Return the exchange's address; the port is chosen once per home."""
-    path = home / "run" / "exchange.address"
-    if not path.exists():
-        replace_file(SystemFiles(), path, _with_port("127.0.0.1:0").encode())
-    return path.read_text(encoding="ascii")
-
-
-def _with_port(address: str) -> str:
-    """Return an address with a port that is free now where it says port 0."""
-    host, _, port = address.rpartition(":")
-    if port != "0":
-        return address
-    with socket.create_server((host, 0)) as free:
-        return f"{host}:{free.getsockname()[1]}"
-
-
 def _companions(
-    installation: Installation, timeline: Timeline, *, page: str, replay: Path | None
+    installation: Installation,
+    timeline: Timeline,
+    places: Mapping[str, Bound],
+    *,
+    replay: Path | None,
 ) -> tuple[Companion, ...]:
     home, config = installation.home, installation.config
     shown = [sys.executable, "-I", "-m", "foresight.dashboard", "--home", str(home), "--fd", "{fd}"]
-    found = [Companion("dashboard", tuple(shown), listen=page)]
-    if config.venue.kind == "local" and not config.venue.url:
+    found = [Companion(PAGE, tuple(shown), listen=places[PAGE].address)]
+    if _has_exchange(config):
         assets = recorded_assets(replay) if replay else config.board.assets
         argv = [sys.executable, "-I", "-m", "foresight.exchange", "--fd", "{fd}"]
         argv += ["--dir", str(home / "exchange"), "--assets", ",".join(assets)]
         argv += ["--origin-ns", str(timeline.origin_ns), "--speed", str(timeline.speed)]
         argv += ["--replay", str(replay.absolute())] if replay else []
-        found.insert(0, Companion("exchange", tuple(argv), listen=_exchange_address(home)))
+        address = places[EXCHANGE].address
+        found.insert(0, Companion(EXCHANGE, tuple(argv), listen=address, told=EXCHANGE_URL))
     followers = (watcher_of(installation), _notifier(installation))
     return (*found, *(each for each in followers if each is not None))
 
@@ -315,16 +324,25 @@ def _launcher_argv(home: Path) -> list[str]:
     return [program, "-I", *(each for each in arguments if each != "-I")]
 
 
-def _become_launcher(home: Path) -> None:
+def _listeners(places: Mapping[str, Bound]) -> dict[str, socket.socket]:
+    return {name: each.listener for name, each in places.items() if each.listener is not None}
+
+
+def _become_launcher(home: Path, places: Mapping[str, Bound]) -> None:
     """Replace this process by the launcher: it is what an init system watches."""
+    listeners = _listeners(places)
     detail(f"becomes {shlex.join(_launcher_argv(home))}")
     log = open_log(_log(home))
     sys.stdout.flush()
     os.dup2(log, 2)
-    os.execv(sys.executable, _launcher_argv(home))  # noqa: S606 - no shell is wanted
+    for listener in listeners.values():
+        os.set_inheritable(listener.fileno(), True)  # noqa: FBT003 - taken by position only
+    environment = os.environ | left_to({}, listeners)
+    os.execve(sys.executable, _launcher_argv(home), environment)  # noqa: S606 - no shell is wanted
 
 
-def _start_launcher(home: Path) -> int:
+def _start_launcher(home: Path, places: Mapping[str, Bound]) -> int:
+    listeners = _listeners(places)
     with os.fdopen(open_log(_log(home)), "ab") as log:
         child = subprocess.Popen(  # noqa: S603, TID251 - detached: it outlives this command
             _launcher_argv(home),
@@ -332,16 +350,20 @@ def _start_launcher(home: Path) -> int:
             stdout=log,
             stderr=log,
             start_new_session=True,
+            env=os.environ | left_to({}, listeners),
+            pass_fds=[each.fileno() for each in listeners.values()],
         )
+    for listener in listeners.values():
+        listener.close()  # it is the launcher's now
     return child.pid
 
 
-def _run_detached(home: Path, page: str) -> int:
+def _run_detached(home: Path, places: Mapping[str, Bound]) -> int:
     """Start the launcher, and return once somebody owns."""
     lines = LogLines()
     lines.skip(_log(home))
     said_before = _log(home).stat().st_size if _log(home).exists() else 0
-    pid = _start_launcher(home)
+    pid = _start_launcher(home, places)
     deadline_s = time.monotonic() + READY_S_MAX
     while time.monotonic() < deadline_s:
         _tell(lines, home)
@@ -349,7 +371,7 @@ def _run_detached(home: Path, page: str) -> int:
         if ended:
             return _tell_why(home, os.waitstatus_to_exitcode(status), said_before)
         if _has_owner(home):
-            emit_text(f"page {page}")
+            emit_text(f"page http://{places[PAGE].address}")
             progress(f"running; home {home}")
             _say_what_a_logout_ends()
             return ExitCode.DONE

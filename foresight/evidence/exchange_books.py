@@ -10,22 +10,25 @@ import json
 import urllib.request
 from typing import TYPE_CHECKING, Any, Final
 
+from handoff.launcher.engine_config import read_engine_config
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
 Ledger = dict[str, Any]
 ANSWER_S_MAX: Final = 10.0
+EXCHANGE_URL: Final = "FORESIGHT_EXCHANGE_URL"  # where the launcher tells workers the address
 
 
 def url_of(home: Path) -> str:
     """Return where the exchange of a home listens.
 
     Raises:
-        OSError: None was started there.
+        EngineConfigInvalid: Nothing was started there.
+        LookupError: No exchange was.
     """
-    address = (home / "run" / "exchange.address").read_text(encoding="ascii")
-    return f"http://{address}"
+    return dict(read_engine_config(home).environment)[EXCHANGE_URL]
 
 
 def ask(url: str, page: str, wanted: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -18,6 +18,7 @@ import sys
 
 from handoff.errors import AnotherInCharge, HandoffError
 from handoff.launcher.locks import take_home, take_lock
+from handoff.launcher.open_sockets import has_open
 from handoff.light_path import LightPath
 from handoff.light_typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -210,27 +211,9 @@ def is_held_by_us(name: str) -> bool:
     if not inode:
         return False
     processes = [each for each in os.listdir("/proc") if each.isdecimal()]  # noqa: PTH208 - as above
-    return any(_has_open(pid, f"socket:[{inode}]") for pid in processes[:PROCESSES_MAX])
+    return any(has_open(pid, frozenset({inode})) for pid in processes[:PROCESSES_MAX])
 
 
 def _inode_of(name: str) -> str:
     rows = LightPath("/proc/net/unix").read_text(errors="replace").splitlines()
     return next((row.split()[6] for row in rows if row.endswith(f" @{name}")), "")
-
-
-def _has_open(pid: str, link: str) -> bool:
-    directory = f"/proc/{pid}/fd"
-    try:
-        if os.stat(f"/proc/{pid}").st_uid != os.geteuid():  # noqa: PTH116 - as above
-            return False
-        descriptors = os.listdir(directory)  # noqa: PTH208 - as above
-        return any(_leads_to(f"{directory}/{each}", link) for each in descriptors)
-    except OSError:
-        return False  # it is somebody else's, or gone
-
-
-def _leads_to(descriptor: str, link: str) -> bool:
-    try:
-        return os.readlink(descriptor) == link  # noqa: PTH115 - as above
-    except OSError:
-        return False

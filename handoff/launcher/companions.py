@@ -1,28 +1,31 @@
-"""Companions: programs that are kept alive beside the workers, and their listening sockets.
+"""Companions: programs that are kept alive beside the workers.
 
-Owns their restarts and the sockets, which outlive them: whoever connects while a companion
-is being started again waits in the queue. What a companion does is its own matter.
-Standard library only.
+Owns their restarts; their listening sockets are `listeners`' and outlive them. What a companion
+does is its own matter. Standard library only.
 """
 
 from __future__ import annotations
 
-import socket
+import contextlib
 import time
 
 from handoff.launcher.children import Children, child_environment
+from handoff.launcher.engine_config import with_address, write_engine_config
+from handoff.launcher.listeners import Listeners
+from handoff.launcher.open_sockets import has_open, listeners_of
 from handoff.launcher.restart_policy import Failures, Starts
 from handoff.launcher.supervision import Child, Role
 from handoff.light_typing import TYPE_CHECKING, Final
 from handoff.log_events import LogEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    import socket
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
 
-    from handoff.launcher.engine_config import Companion
+    from handoff.launcher.engine_config import Companion, EngineConfig
     from handoff.logs import Log
 
-BACKLOG: Final = 64
 CHILD_DESCRIPTOR: Final = 3  # first one after the standard three, as systemd passes sockets
 
 
@@ -30,27 +33,68 @@ class Companions:
     """Keeps companions alive.
 
     Args:
+        home: The state directory.
         children: The table that they are started in.
         log: Where trouble is reported.
-        listening: Sockets that a launcher before this one held, by companion.
+        listening: Sockets that were handed over, by companion.
     """
 
     def __init__(
-        self, children: Children, log: Log, listening: Mapping[str, socket.socket]
+        self, home: Path, children: Children, log: Log, listening: Mapping[str, socket.socket]
     ) -> None:
         """Start with what was inherited."""
+        self._home = home
         self._children = children
         self._log = log
         self._failures: dict[str, Failures] = {}
         self._starts: dict[str, Starts] = {}
-        self.listening = dict(listening)
+        self._listeners = Listeners(log, listening)
+
+    @property
+    def listening(self) -> dict[str, socket.socket]:
+        """The sockets that this launcher holds, by companion."""
+        return self._listeners.held
+
+    def drain_elsewhere(self, wanted: tuple[Companion, ...]) -> None:
+        """Drain adopted ones that listen anywhere but where they should: nobody looks there."""
+        for companion in wanted:
+            running = self._children.get(companion.name)
+            if running is None or not companion.listen:
+                continue
+            inodes = listeners_of(companion.listen)
+            # Where nothing can be seen it is believed to be where it was started.
+            if inodes is not None and not has_open(running.watched.identity.pid, inodes):
+                self._children.drain(running)
+
+    def hold_ports(self, config: EngineConfig, workers_live: Callable[[], bool]) -> EngineConfig:
+        """Bind what companions listen on and is not bound yet.
+
+        The port of one that was adopted and lives is its own: nothing is done about it.
+
+        Args:
+            config: The installation.
+            workers_live: Tells whether somebody relies on an address; asked where it is taken.
+
+        Returns:
+            The configuration, in which workers are told where a companion had to go instead.
+        """
+        before = config
+        for companion in config.companions:
+            if companion.listen and self._children.get(companion.name) is None:
+                moved = self._listeners.hold(companion, workers_live)
+                config = with_address(config, companion.name, moved) if moved else config
+        if config is not before:
+            with contextlib.suppress(OSError):  # a full disk: only the next start misses it
+                write_engine_config(self._home, config)
+        return config
 
     def keep(self, wanted: tuple[Companion, ...]) -> None:
         """Start those that are missing and whose pause is over; drain those not wanted."""
         now_s = time.monotonic()
         for companion in wanted:
             alive = self._children.get(companion.name) is not None
-            if not alive and now_s >= self._next_start_s(companion.name):
+            portless = bool(companion.listen) and companion.name not in self.listening
+            if not alive and not portless and now_s >= self._next_start_s(companion.name):
                 self._start(companion)
         names = {companion.name for companion in wanted}
         for running in self._children:
@@ -81,16 +125,8 @@ class Companions:
         try:
             keep: dict[int, int] = {}
             if companion.listen:
-                keep[CHILD_DESCRIPTOR] = self._listener(companion).fileno()
+                keep[CHILD_DESCRIPTOR] = self.listening[companion.name].fileno()
             self._children.start(child, argv, child_environment(companion.environment), keep)
         except OSError as error:
             self._log.write(LogEvent.START_FAILED, child=companion.name, reason=str(error))
             self.failed(companion.name)
-
-    def _listener(self, companion: Companion) -> socket.socket:
-        if companion.name not in self.listening:
-            host, _, port = companion.listen.rpartition(":")
-            self.listening[companion.name] = socket.create_server(
-                (host, int(port)), backlog=BACKLOG
-            )
-        return self.listening[companion.name]

@@ -35,12 +35,15 @@ class Companion(NamedTuple):
             listening socket.
         listen: `host:port` that the launcher holds for it, or an empty string.
         environment: What it gets on top of the allowed environment.
+        told: Variable in which workers are told `http://host:port` of it; while none of them
+            lives, another port may be chosen where its own is taken. Empty for a fixed address.
     """
 
     name: str
     argv: tuple[str, ...]
     listen: str = ""
     environment: tuple[tuple[str, str], ...] = ()
+    told: str = ""
 
 
 class Job(NamedTuple):
@@ -86,6 +89,18 @@ class EngineConfig(NamedTuple):
     jobs: tuple[Job, ...] = ()
 
 
+def with_address(config: EngineConfig, name: str, address: str) -> EngineConfig:
+    """Return a configuration in which a companion listens elsewhere, and workers are told so."""
+    told = {each.told: f"http://{address}" for each in config.companions if each.name == name}
+    return config._replace(
+        companions=tuple(
+            each._replace(listen=address) if each.name == name else each
+            for each in config.companions
+        ),
+        environment=tuple((key, told.get(key, value)) for key, value in config.environment),
+    )
+
+
 def write_engine_config(home: Path, config: EngineConfig) -> None:
     """Write the configuration for the next start or HUP."""
     plain = config._asdict() | {
@@ -126,6 +141,7 @@ def _companion(plain: dict[str, Any]) -> Companion:
         argv=tuple(plain["argv"]),
         listen=plain.get("listen", ""),
         environment=_pairs(plain.get("environment", ())),
+        told=plain.get("told", ""),
     )
 
 

@@ -43,7 +43,6 @@ from handoff.launcher.supervision import (
     wake_at_s,
 )
 from handoff.launcher.workforce import Workforce
-from handoff.launcher.written_down import read_written
 from handoff.life_signs import file_id_of
 from handoff.light_typing import TYPE_CHECKING, Any, Final
 from handoff.limits import NS
@@ -86,7 +85,7 @@ class Launcher:
             self._log.write(LogEvent.ACCOUNT_UNLOCKED, reason=doubt)
         self._children = Children(home, self._selector, file_id_of(self._locks["home"]))
         self._workforce = Workforce(home, self._children, self._log)
-        self._companions = Companions(self._children, self._log, inherited.listening)
+        self._companions = Companions(home, self._children, self._log, inherited.listening)
         self._connections = Connections(home / "run" / SOCKET, self._selector)
         self._desk = Desk(self._children, self._connections, self._workforce)
         self._init = NotifySocket()
@@ -108,6 +107,8 @@ class Launcher:
         self._log.write(event, home=str(self._home))
         self._workforce.adopt()
         if not self._is_new_image:  # those of an image before this one are its children still
+            self._companions.drain_elsewhere(self._config.companions)
+            self._hold_ports()  # before anybody is told an address
             self._workforce.resume_jobs(self._config)
         self_replacement.let_signals_in()
         while not self._done:
@@ -179,10 +180,15 @@ class Launcher:
 
     def _supervise(self) -> None:
         self._give_up_first()
+        self._hold_ports()
         for action in plan(self._situation()):
             self._act(action)
         if not self._desk.stopping:
             self._companions.keep(self._config.companions)
+
+    def _hold_ports(self) -> None:
+        if not self._desk.stopping:
+            self._config = self._companions.hold_ports(self._config, self._workforce.any_lives)
 
     def _give_up_first(self) -> None:
         """Stop where the first release of this home does not come up."""
@@ -431,13 +437,6 @@ def _due_s(message: Message) -> float | None:
 
 def _members(message: Message) -> dict[str, Any]:
     return {name: value for name, value in message.items() if name != "kind"}
-
-
-def preflight(home: Path) -> int:
-    """Tell by the exit status whether this code could take over this home right now."""
-    read_engine_config(home)
-    read_written(home)
-    return 0
 
 
 def main(home: Path) -> int:

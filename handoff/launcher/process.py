@@ -14,7 +14,7 @@ import sys
 from handoff.errors import AnotherInCharge, HandoffError
 from handoff.launcher import loop as launcher
 from handoff.launcher.first_start import REFUSED, FirstReleaseBroken
-from handoff.launcher.self_replacement import PREFLIGHT, require_readable
+from handoff.launcher.self_replacement import PREFLIGHT, try_out
 from handoff.light_path import LightPath
 from handoff.light_typing import TYPE_CHECKING, Final, cast
 
@@ -44,8 +44,7 @@ def main() -> int:
     home = cast("Path", LightPath(last))
     try:
         if PREFLIGHT in sys.argv:
-            require_readable()
-            return launcher.preflight(home)
+            return try_out(home)
         if _SUBREAPER_MARK not in os.environ:
             # Before anything is held or started: this loads what shall not stay in memory.
             importlib.import_module("handoff.launcher.subreaper").become_subreaper()

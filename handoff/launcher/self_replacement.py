@@ -16,6 +16,8 @@ import sys
 
 from handoff.errors import HandoffError
 from handoff.launcher.children import child_environment
+from handoff.launcher.engine_config import read_engine_config
+from handoff.launcher.written_down import read_written
 from handoff.light_typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 from handoff.logs import last_words, open_log
 from handoff.processes import KILL, spawn
@@ -54,7 +56,7 @@ class Inheritance(NamedTuple):
 
 
 def inherit() -> Inheritance:
-    """Return what the image before this one left; nothing in a launcher that was started."""
+    """Return what the image before this one left, or whoever started this one bound for it."""
     text = os.environ.pop(INHERITED, "")
     if not text:
         return Inheritance({}, {})
@@ -63,6 +65,18 @@ def inherit() -> Inheritance:
         os.set_inheritable(descriptor, False)  # noqa: FBT003 - taken by position only
     listening = {name: socket.socket(fileno=each) for name, each in plain["listening"].items()}
     return Inheritance(dict(plain["locks"]), listening)
+
+
+def try_out(home: Path) -> int:
+    """Tell by the exit status whether this code could take over this home right now.
+
+    Raises:
+        HandoffError: It cannot read what it would find.
+    """
+    require_readable()
+    read_engine_config(home)
+    read_written(home)
+    return 0
 
 
 def require_readable() -> None:
@@ -103,10 +117,8 @@ def replace_image(locks: Mapping[str, int], listening: Mapping[str, socket.socke
     Raises:
         OSError: The interpreter is gone; nothing has changed.
     """
-    listeners = {name: each.fileno() for name, each in listening.items()}
-    left = {"format": INHERITED_FORMAT, "locks": dict(locks), "listening": listeners}
-    environment = os.environ | {INHERITED: json.dumps(left)}
-    descriptors = [*locks.values(), *listeners.values()]
+    environment = os.environ | left_to(locks, listening)
+    descriptors = [*locks.values(), *(each.fileno() for each in listening.values())]
     try:
         for descriptor in descriptors:
             os.set_inheritable(descriptor, True)  # noqa: FBT003 - taken by position only
@@ -114,6 +126,18 @@ def replace_image(locks: Mapping[str, int], listening: Mapping[str, socket.socke
     finally:
         for descriptor in descriptors:
             os.set_inheritable(descriptor, False)  # noqa: FBT003 - taken by position only
+
+
+def left_to(locks: Mapping[str, int], listening: Mapping[str, socket.socket]) -> dict[str, str]:
+    """Return the variable that tells a launcher which descriptors it finds open.
+
+    Args:
+        locks: Descriptors that hold locks; none where it is not the one before it that leaves.
+        listening: Listening sockets, by companion.
+    """
+    listeners = {name: each.fileno() for name, each in listening.items()}
+    left = {"format": INHERITED_FORMAT, "locks": dict(locks), "listening": listeners}
+    return {INHERITED: json.dumps(left)}
 
 
 def hold_signals() -> None:

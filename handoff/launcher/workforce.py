@@ -95,6 +95,17 @@ class Workforce:
         if self._children.adopt(child, identity) is not None:
             self._log.write(LogEvent.CHILD_ADOPTED, child=name)
 
+    def any_lives(self) -> bool:
+        """Tell whether a worker of this home lives, also one that could not be adopted."""
+        roles = [each.role for each in self._children.values()]
+        if Role.STANDBY in roles or Role.CANDIDATE in roles:
+            return True
+        owner = ((self._read_record() or {}).get("ownership") or {}).get("owner")
+        if not owner:
+            return False
+        _, found = owner_found(self._home, owner)
+        return found.verdict in (Verdict.HERE, Verdict.UNSEEN)
+
     def adopt_peer(self, hello: Message) -> Running | None:
         """Adopt a worker that greets and that another launcher started, or return None.
 

@@ -26,6 +26,7 @@ from deploy.hook_script import Settings
 from handoff.errors import HandoffError
 from handoff.launcher import process as launcher_process
 from handoff.launcher.engine_config import Companion, EngineConfig, write_engine_config
+from handoff.launcher.self_replacement import left_to
 from handoff.plain import prepare_home
 from handoff.processes import KILL, identity_of, watch
 from handoff.release_files import read_manifest
@@ -37,6 +38,7 @@ from state.local_store import read_only_snapshot
 from tests.process.git_project import Project
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Sequence
     from types import TracebackType
     from typing import Self
@@ -132,8 +134,13 @@ class Bot:
 
     # --- running -------------------------------------------------------------------
 
-    def up(self, *companions: Companion, environment: dict[str, str] | None = None) -> None:
-        """Build the first release and start it; wait until it owns."""
+    def up(
+        self,
+        *companions: Companion,
+        environment: dict[str, str] | None = None,
+        handed: dict[str, socket.socket] | None = None,
+    ) -> None:
+        """Build the first release, start it, with sockets if there are; wait until it owns."""
         prepare_home(self.home)
         record = self.record()
         held = record.ownership if record is not None else None
@@ -156,7 +163,8 @@ class Bot:
                 stderr=log,
                 start_new_session=True,
                 cwd="/",
-                env={**os.environ, **(environment or {})},
+                env={**os.environ, **(environment or {}), **left_to({}, handed or {})},
+                pass_fds=[each.fileno() for each in (handed or {}).values()],
             )
         self.wait(lambda: self.cycle() >= 0, "a first cycle")
 

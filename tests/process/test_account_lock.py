@@ -73,7 +73,7 @@ def test_a_name_that_a_stranger_squats_keeps_nobody_from_starting(
     assert is_held_by_us(squatted)
     with pytest.raises(AnotherInCharge):
         take_account(account, str(tmp_path / "accounts"))
-    monkeypatch.setattr(account_lock, "_has_open", lambda *_: False)
+    monkeypatch.setattr(account_lock, "has_open", lambda *_: False)
     taken = take_account(account, str(tmp_path / "accounts"))
     assert set(taken.locks) == {FILE}
     assert "somebody else" in taken.doubt

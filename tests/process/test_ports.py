@@ -1,0 +1,145 @@
+"""Ports of companions against real launchers: whose they are, and what becomes of a taken one."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from foresight.cli.addresses import Bound, bound_for, is_ours
+from handoff.launcher.engine_config import Companion, read_engine_config
+from handoff.launcher.listeners import address_of, bind
+from handoff.processes import HAS_PIDFD
+from tests.process.bot import Bot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+TOLD: Final = "EXCHANGE_URL"
+ANSWERS: Final = """
+import os, socket
+with socket.socket(fileno=3) as listener:
+    while True:
+        connection, _ = listener.accept()
+        connection.sendall(str(os.getpid()).encode())
+        connection.close()
+"""
+
+pytestmark = [
+    pytest.mark.timeout(120),
+    pytest.mark.skipif(not HAS_PIDFD, reason="nothing can be looked into here"),
+]
+
+
+@pytest.fixture
+def bot(tmp_path: Path) -> Iterator[Bot]:
+    with Bot(tmp_path) as running:
+        yield running
+
+
+def companion(bot: Bot, address: str, *, told: str = "") -> Companion:
+    """Return a companion that answers with its pid."""
+    argv = (sys.executable, "-c", ANSWERS, str(bot.home))
+    return Companion("exchange", argv, listen=address, told=told)
+
+
+def pid_at(address: str) -> int:
+    """Return who answers there; 0 for nobody."""
+    host, _, port = address.rpartition(":")
+    try:
+        with socket.create_connection((host, int(port)), timeout=5) as connection:
+            return int(connection.recv(64) or b"0")
+    except OSError:
+        return 0
+
+
+def said(bot: Bot, *events: str) -> list[dict[str, Any]]:
+    lines = (bot.home / "logs" / "launcher.log").read_text("utf-8").splitlines()
+    found = [json.loads(line) for line in lines if line.startswith("{")]
+    return [each for each in found if each["event"] in events]
+
+
+def test_a_launcher_gets_the_very_socket_that_was_bound_for_it(bot: Bot) -> None:
+    """A port that is bound, let go and bound again is anybody's in between."""
+    bound = bound_for(bot.home, "exchange", "127.0.0.1:0")
+    assert bound.listener is not None
+    with bound.listener:
+        bot.up(companion(bot, bound.address), handed={"exchange": bound.listener})
+    bot.wait(lambda: pid_at(bound.address) != 0, "an answer")
+    assert said(bot, "port_bound", "port_taken", "port_moved") == []
+
+
+def test_the_port_of_an_adopted_companion_is_ours_and_bound_again_when_it_ends(bot: Bot) -> None:
+    """Taken for a stranger's, the address would change under a worker that was told it."""
+    first = bound_for(bot.home, "exchange", "127.0.0.1:0")
+    assert first.listener is not None
+    with first.listener:
+        bot.up(companion(bot, first.address), handed={"exchange": first.listener})
+    bot.wait(lambda: pid_at(first.address) != 0, "an answer")
+    pid = pid_at(first.address)
+    bot.kill_launcher()
+    assert is_ours(bot.home, "exchange", first.address)
+    assert not is_ours(bot.home, "page", first.address), "of another name"
+    again = bound_for(bot.home, "exchange", "127.0.0.1:0")
+    assert again == Bound(first.address)
+    bot.up(companion(bot, again.address))
+    bot.wait(lambda: bool(bot.children()), "an answer of the launcher")
+    assert pid_at(first.address) == pid, "adopted, not started again"
+    assert said(bot, "port_bound", "port_taken", "port_moved") == []
+    bot.kill("exchange")
+    bot.wait(lambda: pid_at(first.address) not in (0, pid), "another one there")
+    assert [each["address"] for each in said(bot, "port_bound")] == [first.address]
+
+
+def test_a_stranger_on_the_port_moves_it_before_a_first_worker_is_told(bot: Bot) -> None:
+    """Told the taken one, no worker would ever get warm: a bot without an owner."""
+    with bind("127.0.0.1:0") as stranger:
+        taken = address_of(stranger)
+        bot.up(companion(bot, taken, told=TOLD))
+        moved = read_engine_config(bot.home).companions[0].listen
+        assert moved != taken
+        bot.wait(lambda: pid_at(moved) != 0, "an answer")
+    assert [each["address"] for each in said(bot, "port_moved")] == [moved]
+
+
+def test_while_a_worker_lives_the_launcher_tries_on(bot: Bot) -> None:
+    """A worker of the launcher before this one was told the address, and looks there."""
+    first = bound_for(bot.home, "exchange", "127.0.0.1:0")
+    assert first.listener is not None
+    with first.listener:
+        bot.up(companion(bot, first.address, told=TOLD), handed={"exchange": first.listener})
+    bot.wait(lambda: pid_at(first.address) != 0, "an answer")
+    pid = pid_at(first.address)
+    bot.kill_launcher()
+    os.kill(pid, 9)
+    bot.wait(lambda: pid_at(first.address) == 0, "its end")
+    with bind(first.address) as stranger:
+        stranger.settimeout(0)
+        bound = bound_for(bot.home, "exchange", "127.0.0.1:0", stays=True)
+        assert bound == Bound(first.address)
+        bot.up(companion(bot, bound.address, told=TOLD))
+        bot.wait(lambda: bool(said(bot, "port_taken")), "that it is said")
+    bot.wait(lambda: pid_at(first.address) not in (0, pid), "another one there")
+    assert said(bot, "port_moved") == []
+    assert [each["address"] for each in said(bot, "port_bound")] == [first.address]
+    assert read_engine_config(bot.home).companions[0].listen == first.address
+
+
+def test_an_adopted_companion_that_listens_elsewhere_is_started_where_it_should(bot: Bot) -> None:
+    """Somebody chose another port for the page: an adopted one answers at the old one for ever."""
+    first = bound_for(bot.home, "exchange", "127.0.0.1:0")
+    assert first.listener is not None
+    with first.listener:
+        bot.up(companion(bot, first.address), handed={"exchange": first.listener})
+    bot.wait(lambda: pid_at(first.address) != 0, "an answer")
+    bot.kill_launcher()
+    with bind("127.0.0.1:0") as listener:
+        wanted = address_of(listener)
+        bot.up(companion(bot, wanted), handed={"exchange": listener})
+    bot.wait(lambda: pid_at(wanted) != 0, "an answer there")
+    assert pid_at(first.address) == 0
