@@ -32,6 +32,8 @@ NAMES: Final = ("previous", "this")
 
 WORKER: Final = '''"""Leaves its book as it is, and signs for every cycle."""
 
+import os
+
 import msgspec
 
 from foresight.book import SCHEMA
@@ -52,6 +54,7 @@ class Signer(Workload):
         self.release = release
 
     async def observe(self, cycle, body):
+{observe}
         return cycle.number
 
     def decide(self, cycle, body, inputs, receipts):
@@ -92,7 +95,8 @@ prepare_home(home)
 if not first:
     repository = GitTree(Path(project))
     first = releases_dir.build(home, repository, repository.commit("HEAD")).release
-write_engine_config(home, EngineConfig(app=app, first_release=first))
+told = tuple((name, os.environ[name]) for name in os.environ if name.startswith("HANDOFF_"))
+write_engine_config(home, EngineConfig(app=app, first_release=first, environment=told))
 program = command(home)
 os.execv(program[0], program)
 """
@@ -121,7 +125,15 @@ class Mixed(Bot):
         config = f'[engine]\napp = "{APP}"\nhome = "{self.home}"\nperiod_s = 0.5\nbake = 1\n'
         self.project.write("foresight.toml", config)
 
-    def carry(self, name: str, *, body: str = "", schema: str = "SCHEMA", decide: str = "") -> str:
+    def carry(
+        self,
+        name: str,
+        *,
+        body: str = "",
+        schema: str = "SCHEMA",
+        observe: str = "",
+        decide: str = "",
+    ) -> str:
         """Commit a worker with the engine named; return the commit."""
         for package in engine.PACKAGES:
             shutil.rmtree(self.project.path / package, ignore_errors=True)
@@ -129,7 +141,11 @@ class Mixed(Bot):
             ignored = shutil.ignore_patterns("__pycache__")
             shutil.copytree(source, self.project.path / package, ignore=ignored)
         text = WORKER.format(
-            body=body, schema=schema, decide=f"        {decide}", witness=str(self.witness)
+            body=body,
+            schema=schema,
+            observe=f"        {observe}",
+            decide=f"        {decide}",
+            witness=str(self.witness),
         )
         self.project.write("worker.py", text)
         return self.project.commit(f"Carry the engine of {name}")
