@@ -35,6 +35,7 @@ from state.schema import Schema
 
 if TYPE_CHECKING:
     import asyncio
+    import random
     from collections.abc import Sequence
 
     from state.journal_frames import Health
@@ -143,6 +144,11 @@ class Poison(NamedTuple):
 
     cycle: int
     place: Place
+
+
+def draw_poison(rng: random.Random, first_cycle: int, cycles_max: int) -> Poison:
+    """Draw one of the cycles to come, and what of it kills."""
+    return Poison(first_cycle + rng.randrange(2, cycles_max), rng.choice(list(Place)))
 
 
 class Traits(NamedTuple):

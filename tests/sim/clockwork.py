@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from contextvars import Context
 
+    from tests.sim.disk import Helper
+
 Ts = TypeVarTuple("Ts")
 
 START_NS: Final = 1_795_000_000 * NS  # wall-clock time at which every simulation begins
@@ -140,6 +142,7 @@ class Process:
         hung: It does nothing any more, though it exists.
         crash: The exception that it died of, if it did.
         inside: How many of its calls are interrupted right now.
+        helpers: What it forked.
     """
 
     def __init__(self, clockwork: Clockwork, *, name: str, pid: int, release: str) -> None:
@@ -152,6 +155,7 @@ class Process:
         self.inside = 0
         self.status: int | None = None
         self.crash: BaseException | None = None
+        self.helpers: list[Helper] = []
         self.on_death: Callable[[], None] = lambda: None
         self.on_call: Callable[[Process, str], None] = lambda *_: None
         self.loop = ProcessLoop(self)  # type: ignore[abstract]  # as much of a loop as is needed
@@ -178,6 +182,11 @@ class Process:
             self.alive = False
             self.loop.ready.clear()
             self.on_death()
+
+    def die_with_helpers(self) -> None:
+        for helper in self.helpers:
+            helper.die()
+        self.die()
 
     def kill_soon(self, delay_ns: int) -> None:
         """Send SIGKILL: death follows, it does not come at once."""

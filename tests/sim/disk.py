@@ -31,13 +31,33 @@ if TYPE_CHECKING:
     from tests.sim.clockwork import Process
     from tests.sim.faults import Faults
 
+    Written = Callable[[Process, Note, int, Record], None]
+
 _INPUT_OUTPUT_ERROR = 5  # EIO
 
 
-class Disk(MemoryStore):
-    """The record and the journal of one host, and who holds the lock."""
+class Helper:
+    """A process that a worker forked.
 
-    holder: Process | None = None
+    Attributes:
+        alive: It runs.
+        in_group: It is of its worker's process group.
+        has_lock: It has the record's lock open: what its worker holds, it holds.
+    """
+
+    def __init__(self, *, in_group: bool) -> None:
+        self.alive = True
+        self.in_group = in_group
+        self.has_lock = False  # closed in a child at its fork
+
+    def die(self) -> None:
+        self.alive = False
+
+
+class Disk(MemoryStore):
+    """The record and the journal of one home, and who holds the lock."""
+
+    holder: Process | Helper | None = None
     history: tuple[tuple[bytes | None, bytes | None], ...] = ()
     _known: tuple[bytes | None, Generation] | None = None
 
@@ -73,6 +93,10 @@ class Disk(MemoryStore):
                 raise
             self._place(encode_record(target.record)[0])
             return target
+
+    def as_new(self) -> Disk:
+        """Return an empty disk of the same application."""
+        return Disk(app=self._app, timeline=self._timeline, now_ns=self._now_ns)
 
     def put_back(self, rng: random.Random) -> None:
         """Do what an operator may do to the record, in one of six ways."""
@@ -112,7 +136,7 @@ class ProcessStore:
         disk: Disk,
         process: Process,
         faults: Faults,
-        written: Callable[[Process, Note, int, Record], None],
+        written: Written,
         replay: Replay,
     ) -> None:
         self._disk = disk
@@ -157,13 +181,20 @@ class ProcessStore:
         try:
             return disk.transact(noted, note)
         finally:
-            disk.interrupt, disk.holder = outer, None
+            disk.interrupt, disk.holder = outer, self._left_with_lock()
 
     def token(self) -> object:
         return self._disk.token()
 
     def close(self) -> None:
         """Do nothing: the disk stays."""
+
+    def _left_with_lock(self) -> Helper | None:
+        """Return who still has the lock of a process that died in its commit."""
+        if self._process.alive:
+            return None  # it gave the lock up itself
+        having = (each for each in self._process.helpers if each.alive and each.has_lock)
+        return next(having, None)
 
     def _lend_replay(self) -> None:
         last = self._disk.last
@@ -182,6 +213,8 @@ class ProcessStore:
         if faults.strikes("kill_in_call", 0.01):
             if faults.strikes("put_back", 0.4):
                 self._disk.put_back(process.clockwork.rng)
+            process.die()
+        if process.helpers and faults.strikes("fork", 0.05):
             process.die()
         if faults.strikes("lock_stall", 0.005):
             rng = process.clockwork.rng

@@ -5,12 +5,10 @@ Most simulations have a few kinds of trouble only, so that each kind is also see
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import random
+from typing import Final
 
 from handoff.limits import MS, NS
-
-if TYPE_CHECKING:
-    import random
 
 KINDS: Final = (
     "kill",
@@ -36,6 +34,11 @@ KINDS: Final = (
     "inputs",
     "false_death",  # a proof of death is wrong, as if somebody lied about a pid
 )
+KINDS_APART: Final = (
+    "copy",  # the home is copied: the copy of a living one is started, or the original ends first
+    "fork",  # a worker forks a helper that outlives it, and dies inside a commit
+)
+"""Drawn by themselves: what else a seed holds stays what it was."""
 
 
 class Faults:
@@ -48,7 +51,7 @@ class Faults:
         kinds: For each kind the factor of its frequency; 0 where it does not happen.
     """
 
-    def __init__(self, rng: random.Random) -> None:
+    def __init__(self, rng: random.Random, seed: int) -> None:
         self.on = True
         self.lied = False
         self._rng = rng
@@ -56,6 +59,9 @@ class Faults:
         self.kinds = {
             kind: rng.choice((0.3, 1.0, 3.0)) if rng.random() < share else 0.0 for kind in KINDS
         }
+        apart = random.Random(f"apart {seed}")  # noqa: S311 - reproducible on purpose
+        for kind in KINDS_APART:
+            self.kinds[kind] = apart.choice((0.3, 1.0, 3.0)) if apart.random() < 0.15 else 0.0
         if self.kinds["false_death"]:
             # Who lost ownership without knowing it shows only while it is at work.
             self.kinds["slow"] = max(3.0, self.kinds["slow"])

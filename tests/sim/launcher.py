@@ -24,6 +24,7 @@ from handoff.launcher.supervision import (
 )
 from handoff.limits import MS, NS
 from handoff.wire import Kind, Message
+from tests.sim.homes import GROUP_ENDS_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -196,6 +197,7 @@ class SimulatedLauncher:
             if running.process.alive:
                 continue
             del self.children[name]
+            self._end_group(running)
             status = running.process.status
             self._trace("launcher", "buried", child=name, status=status, leaving=running.leaving)
             self._broadcast(
@@ -212,6 +214,11 @@ class SimulatedLauncher:
             wanted = was_asked_for(role, asked=asked, leaving=leaving, status=status)
             if role is Role.STANDBY and not wanted:
                 self._standby_failed(running, status)
+
+    def _end_group(self, running: Running) -> None:
+        for helper in running.process.helpers:
+            if helper.in_group:
+                self._clockwork.after(GROUP_ENDS_S * NS, helper.die)
 
     def _standby_failed(self, running: Running, status: int | None) -> None:
         if running.judged:

@@ -35,6 +35,8 @@ WORKER: Final = "handoff/worker/life.py"
 WARMING: Final = "handoff/worker/warming.py"
 CYCLE: Final = "handoff/worker/cycle.py"
 RECOVERY: Final = "state/recovery.py"
+LIVENESS: Final = "handoff/liveness.py"
+DISK: Final = "tests/sim/disk.py"
 SUPERVISION: Final = "handoff/launcher/supervision.py"
 
 
@@ -278,6 +280,25 @@ MUTANTS: Final = (
         ATTEMPTS,
         "    return record.progress.attempts >= ATTEMPTS_MAX",
         "    return record.progress.attempts > ATTEMPTS_MAX",
+    ),
+    _one(
+        "who lives in another home counts as alive in this one",
+        LIVENESS,
+        "        return Judgement(Verdict.HERE) if here else Judgement(Verdict.COPY, seen.holds)",
+        "        return Judgement(Verdict.HERE)",
+    ),
+    _one(
+        "whoever ended in another home is not proven dead",
+        LIVENESS,
+        "return Judgement(Verdict.MOVED, _OTHER_HOME) if moved",
+        "return Judgement(Verdict.UNPROVEN, _OTHER_HOME) if moved",
+    ),
+    _one(
+        # What the simulation says of the engine's rule; `store_mutants` breaks the rule itself.
+        "a forked helper keeps the record's lock",
+        DISK,
+        "        self.has_lock = False ",
+        "        self.has_lock = True ",
     ),
     _one(
         "a release slower than its period is never bad",

@@ -13,21 +13,26 @@ from typing_extensions import override
 from handoff import wire
 from handoff.believed_clock import Belief, Reading, believe, first_belief
 from handoff.limits import CLOCK_AGREE_READINGS, CLOCK_DOUBT_POLL_S, MS, NS, RECONNECT_PAUSE_S
+from handoff.liveness import Verdict
 from handoff.logs import Log
 from handoff.wire import Kind, Message
 from handoff.worker.channel import RESAID, RETRACTS
+from handoff.worker.hosts import copied
 from tests.sim.application import pause
+from tests.sim.homes import judged, side_of
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Mapping
 
+    from handoff.liveness import Judgement
     from handoff.log_events import LogEvent
     from handoff.worker.ports import OtherWorker
     from state.record import WorkerId
     from tests.sim.clockwork import Clockwork, Process
     from tests.sim.faults import Faults
     from tests.sim.launcher import SimulatedLauncher
+    from tests.sim.worker_process import WorkerProcess
 
 _MISREAD_S: Final = (-100_000, -5, -1, 1, 5, 30, 3600, 100_000)
 
@@ -99,16 +104,33 @@ def _finish(future: asyncio.Future[None]) -> None:
 
 
 class _Watched:
-    """Another process of the same host."""
+    """Another worker, judged by the engine's rule."""
 
-    def __init__(self, watcher: Process, process: Process | None, faults: Faults) -> None:
+    def __init__(
+        self,
+        watcher: WorkerProcess,
+        worker: WorkerId,
+        process: WorkerProcess | None,
+        faults: Faults,
+    ) -> None:
         self._watcher = watcher
+        self._worker = worker
         self._process = process
         self._faults = faults
+        self._look()
+
+    def _look(self) -> Judgement:
+        watcher = self._watcher
+        here = side_of(watcher.identity)
+        found = judged(self._worker, self._process, here, watcher.home)
+        if found.verdict is Verdict.COPY:
+            own = f"home-{watcher.home}"
+            raise copied(own, found)
+        return found
 
     def gone(self) -> bool:
         self._watcher.cross("watch")
-        if self._process is None or not self._process.alive:
+        if self._look().is_dead:
             return True
         if self._faults.strikes("false_death", 0.01):
             self._faults.lied = True
@@ -116,7 +138,7 @@ class _Watched:
         return False
 
     def kill(self) -> bool:
-        if self._process is not None:
+        if self._look().verdict is Verdict.HERE and self._process is not None:
             rng = self._watcher.clockwork.rng
             # A process in the middle of a write to a sick disk takes its time to die.
             slow = rng.random() < 0.1
@@ -124,10 +146,12 @@ class _Watched:
         return True
 
     def doubt(self) -> str:
-        return ""
+        found = self._look()
+        return found.reason if found.is_doubtful else ""
 
     def evidence(self) -> dict[str, str]:
-        return {}
+        found = self._look()
+        return {"moved": found.reason} if found.verdict is Verdict.MOVED else {}
 
     def close(self) -> None:
         """Do nothing: nothing is held."""
@@ -136,13 +160,15 @@ class _Watched:
 class SimulatedHosts:
     """One host: who lives is known for certain, once it is looked at."""
 
-    def __init__(self, watcher: Process, processes: Mapping[int, Process], faults: Faults) -> None:
+    def __init__(
+        self, watcher: WorkerProcess, processes: Mapping[int, WorkerProcess], faults: Faults
+    ) -> None:
         self._watcher = watcher
         self._faults = faults
         self._processes = processes
 
     def watch(self, worker: WorkerId) -> OtherWorker:
-        return _Watched(self._watcher, self._processes.get(worker.pid), self._faults)
+        return _Watched(self._watcher, worker, self._processes.get(worker.pid), self._faults)
 
 
 class SimulatedLine:

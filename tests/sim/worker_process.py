@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from typing_extensions import override
 
@@ -15,6 +15,7 @@ from handoff.worker.ports import Parts
 from state.record import WorkerId
 from tests.sim.application import Application, Release, Traits, pause
 from tests.sim.clockwork import Clockwork, Process
+from tests.sim.homes import MACHINE
 from tests.sim.ports import SimulatedClock, SimulatedHosts, SimulatedLine, SimulatedLog
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from tests.sim.faults import Faults
     from tests.sim.launcher import SimulatedLauncher
     from tests.sim.venue import Venue
+
+
+FIRST_INODE: Final = 1000
 
 
 class Surroundings(NamedTuple):
@@ -40,6 +44,7 @@ class Surroundings(NamedTuple):
     processes: dict[int, WorkerProcess]
     launcher: Callable[[], SimulatedLauncher | None]
     host: Callable[[], int]
+    home: int
     store_of: Callable[[Process], Store]
     heard: Callable[[], Iterator[Heard]]
     trace: Callable[..., None]
@@ -67,7 +72,10 @@ class WorkerProcess(Process):
             pid=pid,
             start_ticks=around.clockwork.now_ns * TICKS_IN_SECOND // NS,
             release=release.name,
+            machine=MACHINE,
+            lock=FIRST_INODE + pid,
         )
+        self.home = around.home
         workload = Application(
             release, around.traits, process=self, venue=around.venue, faults=around.faults
         )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 import secrets
-from functools import partial
 from typing import TYPE_CHECKING, Final
 from unittest import mock
 
@@ -16,25 +15,28 @@ from handoff.cadence import Cadence, Schedule
 from handoff.deciding import replay_with
 from handoff.launcher.supervision import Child
 from handoff.limits import IN_FLIGHT_NS, MS, NS, RESTART_BACKOFF_S
-from state import transitions
 from state.cycle_audit import audit_cycles
-from state.errors import RecordBehind
 from state.heard import heard_in
-from state.record import Control, Progress, Record, Timeline
-from state.store import Note
-from tests.sim.application import SCHEMAS, Application, Fault, Place, Poison, Release, Traits
+from state.record import Progress, Record, Timeline
+from tests.sim.application import SCHEMAS, Application, Fault, Release, Traits, draw_poison
 from tests.sim.checkers import Checkers, Facts
 from tests.sim.clockwork import Clockwork, Process
+from tests.sim.copies import Copies, Means
 from tests.sim.deployer import SimulatedDeployer
 from tests.sim.disk import Disk, ProcessStore
 from tests.sim.faults import Faults
+from tests.sim.homes import fork
 from tests.sim.launcher import SimulatedLauncher
+from tests.sim.operator import Operator
 from tests.sim.outcome import Outcome
 from tests.sim.venue import Venue
 from tests.sim.worker_process import Surroundings, WorkerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from state.store import Note
+    from tests.sim.disk import Written
 
 APP: Final = "sim"
 TROUBLE_CYCLES_MAX: Final = 14
@@ -69,7 +71,7 @@ class World:
         self._rng = rng
         self._trace_to = trace
         self.clockwork = Clockwork(rng)
-        self.faults = Faults(rng)
+        self.faults = Faults(rng, seed)
         period_ns = rng.choice((1, 2, 4, 4, 8)) * NS
         self._traits = Traits(
             period_ns=period_ns,
@@ -88,6 +90,8 @@ class World:
         self.launcher: SimulatedLauncher | None = None
         self._standby = rng.random() < 0.5
         self._boots = 1
+        self._home = 1
+        self._copies = Copies(self.clockwork, Means(self._spawn, self._store_of), self.trace)
         self._build(Timeline())
 
     def _build(self, timeline: Timeline) -> None:
@@ -95,7 +99,9 @@ class World:
         cadence = Cadence(period_ns=traits.period_ns, catch_up_ns=traits.catch_up_ns)
         self.schedule = Schedule(cadence, timeline)
         cycle = self.schedule.cycle_at(clockwork.wall_ns())
-        self._traits = traits._replace(poison=self._draw_poison(cycle))
+        if self.faults.kinds["poison"]:
+            poison = draw_poison(self._rng, cycle, TROUBLE_CYCLES_MAX)
+            self._traits = traits._replace(poison=poison)
         self.disk = Disk(app=APP, timeline=timeline, now_ns=clockwork.wall_ns)
         self._around = Surroundings(
             clockwork=clockwork,
@@ -107,7 +113,8 @@ class World:
             processes=self.processes,
             launcher=lambda: self.launcher,
             host=lambda: self._boots,
-            store_of=self._store_of,
+            home=self._home,
+            store_of=lambda process: self._store_of(process, self.disk, self._written),
             heard=lambda: heard_in(reversed(self.disk.lines)),
             trace=self.trace,
         )
@@ -127,6 +134,7 @@ class World:
             executed=lambda name: self.venue.executed[name],
             lied=lambda: self.faults.lied,
         )
+        self._operator = Operator(clockwork, self.disk, self.checkers)
         self._start_launcher()
         deploys = self._rng.random() < 0.8
         self._deployer = SimulatedDeployer(
@@ -137,12 +145,6 @@ class World:
             pause_s=self._rng.choice((3.0, 10.0)) if deploys else 1e6,
             trace=self.trace,
         )
-
-    def _draw_poison(self, first_cycle: int) -> Poison | None:
-        if not self.faults.kinds["poison"]:
-            return None
-        ahead = self._rng.randrange(2, TROUBLE_CYCLES_MAX)
-        return Poison(first_cycle + ahead, self._rng.choice(list(Place)))
 
     # --- its course ----------------------------------------------------------------------
 
@@ -178,7 +180,7 @@ class World:
         self.faults.on = False
         if self.launcher is None:
             self._start_launcher()
-        self._resume()
+        self._operator.resume()
         self._healthy_from = self.schedule.cycle_at(self.clockwork.wall_ns()) + 1
 
     def _is_healed(self) -> bool:
@@ -222,7 +224,7 @@ class World:
 
     # --- what is written -------------------------------------------------------------------
 
-    def _store_of(self, process: Process) -> ProcessStore:
+    def _store_of(self, process: Process, disk: Disk, written: Written) -> ProcessStore:
         application = Application(
             self.releases[process.release],
             self._traits,
@@ -231,7 +233,7 @@ class World:
             faults=self.faults,
         )
         replay = replay_with(application, self.schedule)
-        return ProcessStore(self.disk, process, self.faults, self._written, replay)
+        return ProcessStore(disk, process, self.faults, written, replay)
 
     def _written(self, process: Process, note: Note, allowed_ns: int, after: Record) -> None:
         assert isinstance(process, WorkerProcess), "only workers have a store"
@@ -262,7 +264,9 @@ class World:
     # --- processes ---------------------------------------------------------------------------
 
     def _start_launcher(self) -> None:
-        before = [each for each in self.processes.values() if each.alive]
+        before = [
+            each for each in self.processes.values() if each.alive and each.home == self._home
+        ]
         self.launcher = SimulatedLauncher(
             self.clockwork,
             spawn=self._spawn,
@@ -284,9 +288,12 @@ class World:
             )
             self.launcher.adopt(child, process)
 
-    def _spawn(self, release: str, deploy_id: str) -> WorkerProcess:
+    def _spawn(
+        self, release: str, deploy_id: str, around: Surroundings | None = None
+    ) -> WorkerProcess:
         pid = len(self.processes) + 1
-        process = WorkerProcess(self._around, self.releases[release], deploy_id=deploy_id, pid=pid)
+        around = around or self._around
+        process = WorkerProcess(around, self.releases[release], deploy_id=deploy_id, pid=pid)
         process.on_call = self._on_call
         self.processes[pid] = process
         return process
@@ -315,9 +322,11 @@ class World:
             self.clockwork.after(self._rng.uniform(0, 90) * NS, self._synchronise)
         self._repeat("line", 15.0, self._break_line)
         self._repeat("launcher", 15.0, self._kill_launcher)
-        self._repeat("operator", 15.0, self._operate)
+        self._repeat("operator", 15.0, self._operator.operate)
         self._repeat("reboot", 20.0, self._reboot)
-        self._repeat("venue_down", 15.0, self._close_venue)
+        self._repeat("copy", 20.0, self._copy)
+        self._repeat("fork", 8.0, self._fork)
+        self._repeat("venue_down", 15.0, lambda: self.venue.go_down(self._rng.randrange(20 * NS)))
 
     def _repeat(self, kind: str, every_s: float, act: Callable[[], None]) -> None:
         delay_ns = self.faults.mean_ns(kind, every_s)
@@ -392,10 +401,31 @@ class World:
         """End everything; what starts then is on a host with another name and boot."""
         self.trace("world", "starts the host anew")
         self._boots += 1
+        self._end_all()
+
+    def _end_all(self) -> None:
         for each in self.processes.values():
-            if each.alive:
-                each.die()
+            each.die_with_helpers()
+        self._copies.end()
         self._kill_launcher()
+
+    def _fork(self) -> None:
+        process = self._draw_process()
+        if process is not None:
+            self.trace("world", "lets it fork", process=process.name)
+            fork(process, leaves_group=self._rng.random() < 0.5)
+
+    def _copy(self) -> None:
+        if self._rng.random() < 0.5:
+            self.trace("world", "ends everything, and starts a copy of the home")
+            self._home += 1
+            self._around = self._around._replace(home=self._home)
+            self._end_all()
+            return
+        owner = self.checkers.record.ownership.owner
+        process = self.processes[owner.pid] if owner is not None else None
+        if process is not None and process.alive:
+            self._copies.start(self.disk, process, self._around)
 
     def _kill_launcher(self) -> None:
         if self.launcher is None:
@@ -411,31 +441,6 @@ class World:
     def _launcher_again(self) -> None:
         if self.launcher is None:
             self._start_launcher()
-
-    def _close_venue(self) -> None:
-        self.venue.go_down(self._rng.randrange(20 * NS))
-
-    def _operate(self) -> None:
-        paused, halted = self._rng.random() < 0.3, self._rng.random() < 0.4
-        self._command(Control(paused=paused, halted=halted, by="operator"))
-
-    def _resume(self) -> None:
-        if not self._command(Control()):
-            self.clockwork.after(NS, self._resume)
-
-    def _command(self, control: Control) -> bool:
-        """Change what the operator wants; return whether it was done."""
-        holder = self.disk.holder
-        if holder is not None and holder.alive:
-            return False  # the command line says that the record is locked; one tries again
-
-        change = partial(transitions.command, control=control, attempt=secrets.token_hex(8))
-        self.disk.replay, self.disk.interrupt = None, lambda _: None
-        try:
-            self.checkers.record = self.disk.transact(change, Note(kind="command"))
-        except RecordBehind:  # the release that is named has to be started first
-            return False
-        return True
 
     # --- for humans --------------------------------------------------------------------------
 
