@@ -16,6 +16,9 @@ import msgspec
 # namespace of its own for these.
 _SYSTEM: Final = """\
 CapabilityBoundingSet=
+DevicePolicy=closed
+PrivateDevices=yes
+PrivateMounts=yes
 ProtectClock=yes
 ProtectControlGroups=yes
 ProtectHostname=yes

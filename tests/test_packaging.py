@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from fnmatch import fnmatch
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -176,3 +177,32 @@ def test_the_list_of_licences_is_complete() -> None:
     listing = (ROOT / "docs" / "licences.md").read_text(encoding="utf-8")
     listed = dict(re.findall(r"^\| ([a-z0-9._-]+) \| [a-z, ]+ \| (.+) \|$", listing, re.MULTILINE))
     assert set(listed) - {"package"} == set(pins("requirements.lock"))
+
+
+def goes_in(path: str) -> bool:
+    """Tell whether .dockerignore lets a file into an image; its last word on it counts."""
+    included = True
+    for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines():
+        rule = line.removeprefix("!").removeprefix("**/")
+        parts = path.split("/") if "**/" in line else path.split("/")[:1]
+        if rule and not rule.startswith("#") and any(fnmatch(part, rule) for part in parts):
+            included = line.startswith("!")
+    return included
+
+
+def test_an_image_gets_what_setup_needs_and_nothing_that_lies_about() -> None:
+    """A key or a record that is copied into an image is everybody's who has the image."""
+    needed = ("Makefile", "pyproject.toml", "requirements.lock", "requirements-dev.lock", "LICENSE")
+    assert all(map(goes_in, (*needed, *(f"{package}/__init__.py" for package in PACKAGES))))
+    stray = (".env", ".git/config", ".venv/bin/python", "venue.key", "foresight/venue.key")
+    assert [path for path in (*stray, "foresight.toml", "deploy/.env") if goes_in(path)] == []
+
+
+def test_an_image_starts_from_what_is_named_exactly_and_runs_without_root() -> None:
+    text = (ROOT / "deploy" / "units" / "Containerfile").read_text(encoding="utf-8")
+    bases = re.findall(r"^FROM (\S+)", text, re.MULTILINE)
+    assert bases
+    assert all(re.search(r"@sha256:[0-9a-f]{64}$", base) for base in bases), bases
+    *_, user = re.findall(r"^USER (\d+):\d+$", text, re.MULTILINE)
+    assert int(user) > 0
+    assert text.index(f"USER {user}") < text.index("ENTRYPOINT")

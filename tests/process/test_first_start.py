@@ -9,7 +9,7 @@ import pytest
 from handoff.exit_codes import ExitCode
 from handoff.limits import FIRST_STARTS_MAX
 from tests.process.hurt import ENTRY, Hurt
-from tests.process.test_project import Project
+from tests.process.own_project import Project
 
 if TYPE_CHECKING:
     from pathlib import Path

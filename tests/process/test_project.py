@@ -5,61 +5,18 @@ Somebody who never saw this repository makes a project, trades, changes the stra
 
 from __future__ import annotations
 
-import json
-import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.process.own_project import Project
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = pytest.mark.timeout(240)
-
-
-class Project:
-    """A project made by `init`, and a home of its own."""
-
-    def __init__(self, place: Path) -> None:
-        self.tree = place / "my project"
-        self.state = place / "state"
-        self.config = place / "config"
-
-    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        variables = os.environ | {
-            "XDG_STATE_HOME": str(self.state),
-            "XDG_CONFIG_HOME": str(self.config),
-            "FORESIGHT_ENGINE_PAGE": "127.0.0.1:0",
-            "PYTHONPATH": "",
-        }
-        command = [sys.executable, "-m", "foresight", *words]
-        return subprocess.run(
-            command,
-            cwd=self.tree if self.tree.exists() else self.tree.parent,
-            env=variables,
-            check=False,
-            capture_output=True,
-            stdin=subprocess.DEVNULL,
-            text=True,
-            timeout=200,
-        )
-
-    def done(self, *words: str) -> Any:  # noqa: ANN401 - whatever the command prints
-        done = self.run(*words, "--json")
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-    def hooks(self) -> list[str]:
-        """Return the hooks in place, examples apart."""
-        place = self.tree / ".git" / "hooks"
-        return [path.name for path in place.iterdir() if path.suffix != ".sample"]
-
-    def commit(self, message: str) -> None:
-        identity = ["-c", "user.name=t", "-c", "user.email=t@localhost"]
-        command = ["git", *identity, "commit", "-qam", message]
-        subprocess.run(command, cwd=self.tree, check=True, timeout=30)
 
 
 def test_a_new_project_trades_and_is_redeployed(tmp_path: Path) -> None:

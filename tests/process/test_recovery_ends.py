@@ -15,7 +15,7 @@ import pytest
 from deploy import frozen_directory
 from handoff.processes import HAS_PIDFD, identity_of, watch
 from state.local_store import read_only_snapshot
-from tests.process.test_project import Project
+from tests.process.own_project import Project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

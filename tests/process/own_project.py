@@ -1,0 +1,60 @@
+"""A stranger's own project, as `foresight init` makes it, and the commands given in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+
+class Project:
+    """A project made by `init`, and a home of its own.
+
+    Its commands run under whatever program is named before them.
+    """
+
+    def __init__(self, place: Path, *, under: Sequence[str] = ()) -> None:
+        self.under = under
+        self.tree = place / "my project"
+        self.state = place / "state"
+        self.config = place / "config"
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        variables = os.environ | {
+            "XDG_STATE_HOME": str(self.state),
+            "XDG_CONFIG_HOME": str(self.config),
+            "FORESIGHT_ENGINE_PAGE": "127.0.0.1:0",
+            "PYTHONPATH": "",
+        }
+        command = [*self.under, sys.executable, "-m", "foresight", *words]
+        return subprocess.run(
+            command,
+            cwd=self.tree if self.tree.exists() else self.tree.parent,
+            env=variables,
+            check=False,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            timeout=200,
+        )
+
+    def done(self, *words: str) -> Any:  # noqa: ANN401 - whatever the command prints
+        done = self.run(*words, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def hooks(self) -> list[str]:
+        """Return the hooks in place, examples apart."""
+        place = self.tree / ".git" / "hooks"
+        return [path.name for path in place.iterdir() if path.suffix != ".sample"]
+
+    def commit(self, message: str) -> None:
+        identity = ["-c", "user.name=t", "-c", "user.email=t@localhost"]
+        command = ["git", *identity, "commit", "-qam", message]
+        subprocess.run(command, cwd=self.tree, check=True, timeout=30)
