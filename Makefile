@@ -7,12 +7,13 @@ SHELL := /bin/sh
 PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3; do \
 	"$$name" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$name" && break; done)
 VENV := .venv/bin
-STAMP := .venv/foresight-setup
+STAMP := .venv/foresight-wheels
 # What the venv was made for: the lock, the project's own metadata, and this folder (a venv does not survive a move).
 SETUP_KEY = $$(cat requirements-dev.lock requirements.lock pyproject.toml | cksum) $(CURDIR)
 # Test workers. Tests that run programs come last and in two lanes, whatever the number (tests/conftest.py).
 WORKERS ?= 2
 ARGS ?=
+WHEELS := --only-binary :all: --require-hashes
 # uv takes its certificates from the system, as pip does.
 export UV_SYSTEM_CERTS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -35,17 +36,19 @@ setup: ## make .venv with everything at the versions of requirements-dev.lock (d
 .venv-build:
 	@{ $(VENV)/python -m pip --version >/dev/null 2>&1 && case "$$(cat $(STAMP) 2>/dev/null)" in ""|*" $(CURDIR)") ;; *) false ;; esac; } || \
 	   '$(PYTHON)' -m venv --clear .venv
-	@rm -f $(STAMP) .venv/foresight-lock.sha256
+	@rm -f $(STAMP) .venv/foresight-wheels.sha256
 	@awk '/^[a-z]/ {wanted = /^uv==/} wanted' requirements-dev.lock > .venv/requirements-uv.txt
 	@echo "setup: installing the locked requirements (about a minute)"
-	@{ $(VENV)/python -m pip install --quiet --no-deps --require-hashes -r .venv/requirements-uv.txt && \
-	   $(VENV)/uv pip install --quiet --python $(VENV)/python --require-hashes --compile-bytecode -r requirements-dev.lock; } || \
+	@# Wheels only: a source distribution runs its own program. And all anew: nobody knows how what is there was made.
+	@{ $(VENV)/python -m pip install --quiet --no-deps $(WHEELS) -r .venv/requirements-uv.txt && \
+	   $(VENV)/uv pip install --quiet --python $(VENV)/python $(WHEELS) --reinstall --compile-bytecode -r requirements-dev.lock; } || \
 	   { echo "setup: uv did not manage; pip does the same, more slowly" >&2; \
-	     $(VENV)/python -m pip install --quiet --require-hashes -r requirements-dev.lock; }
+	     $(VENV)/python -m pip install --quiet $(WHEELS) --force-reinstall -r requirements-dev.lock; }
+	@# The one exception: our own tree, by the builder that the lock pins.
 	@$(VENV)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@for package in state handoff deploy foresight; do test ! -d "$$package" || $(VENV)/python -m compileall -q "$$package"; done
 	@# Tells deploy that this venv holds exactly what the lock says: an environment can be copied from it.
-	@$(VENV)/python -c "import hashlib, pathlib; pathlib.Path('.venv/foresight-lock.sha256').write_text(hashlib.sha256(pathlib.Path('requirements.lock').read_bytes()).hexdigest())"
+	@$(VENV)/python -m deploy.installed requirements.lock
 	@echo "$(SETUP_KEY)" > $(STAMP)
 
 .PHONY: run

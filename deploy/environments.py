@@ -18,8 +18,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from deploy import commands, frozen_directory, installed
-from deploy.errors import EnvironmentFailed
+from deploy import commands, frozen_directory, installed, wheels
+from deploy.errors import EnvironmentFailed, LockBuilds, WheelMissing
 from deploy.release import LOCK_FILE, PythonFacts, absent, environment_hash, pins_of
 from handoff.logs import open_log
 from handoff.release_files import ENVIRONMENTS, SITE_PACKAGES
@@ -32,6 +32,7 @@ ONLINE_LIMIT_S: Final = 900.0  # 90 MB of wheels over a slow line
 COMPILE_LIMIT_S: Final = 300.0  # 4 s on two cores, measured
 NAMED_MAX: Final = 5  # of what is absent, in an error
 TAIL_BYTES: Final = 4000  # of the installers' words, in an error
+SAID_BYTES_MAX: Final = 1 << 20  # of them, searched for what has no wheel
 MARKER: Final = "environment.json"
 MARKER_FORMAT: Final = 1
 
@@ -69,15 +70,25 @@ def environment_directory(home: Path, name: str) -> Path:
     return home / ENVIRONMENTS / name
 
 
-def ensure(home: Path, lock: bytes, *, making: Callable[[], None] = lambda: None) -> Environment:
+def ensure(
+    home: Path,
+    lock: bytes,
+    *,
+    making: Callable[[], None] = lambda: None,
+    carry: Callable[[Path], None] = lambda _: None,
+) -> Environment:
     """Return the environment that a lock file asks for; make it if it is not there.
 
     Args:
         home: The state directory, absolute.
         lock: Content of the lock file, with a hash for every requirement.
         making: Called where it is not there and has to be made.
+        carry: Called then with a directory that is not there yet; it makes it if there are
+            wheels of the project's own to put there.
 
     Raises:
+        LockBuilds: The lock asks for what is built, not unpacked.
+        WheelMissing: Something in the lock has no wheel.
         EnvironmentFailed: No installer managed; what they said is in the error's log.
         OSError: The disk refused a write.
     """
@@ -86,12 +97,17 @@ def ensure(home: Path, lock: bytes, *, making: Callable[[], None] = lambda: None
     if intact(place):
         return Environment(name, place / SITE_PACKAGES, "kept", 0.0)
     making()
+    building = wheels.could_be_built(lock)
+    if building:
+        raise LockBuilds(LOCK_FILE, building)
     started = time.perf_counter()
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     fresh = frozen_directory.unfinished(place)
     fresh.mkdir(mode=0o700)
     (fresh / LOCK_FILE).write_bytes(lock)
+    carry(fresh / wheels.DIRECTORY)
     how = _install(fresh, lock, _log_file(home, name))
+    frozen_directory.remove(fresh / wheels.DIRECTORY)
     seconds = time.perf_counter() - started
     _complete(fresh, how, seconds)
     frozen_directory.move_into_place(fresh, place)
@@ -163,20 +179,37 @@ def _copied_or_installed(fresh: Path, lock: bytes, log: Path) -> str:
     reason = installed.copy_installed(lock, packages)
     if not reason:
         return "copied"
+    begun = log.stat().st_size if log.exists() else 0
     _note(log, f"not copied from {sys.prefix}: {reason}")
     reason = "no installer is there"
-    for how, command, limit_s in _installers(packages, fresh / LOCK_FILE):
+    for how, command, limit_s in _installers(packages, _asked(fresh)):
         frozen_directory.remove(packages)
         reason = _attempt(how, command, limit_s, log)
         if not reason:
             frozen_directory.remove(packages / "bin")  # scripts that would name another place
             (packages / ".lock").unlink(missing_ok=True)  # uv's
             return how
+    lacking = wheels.no_wheel_of(lock, _said_since(log, begun))
+    if lacking:
+        raise WheelMissing(reason, packages=lacking, log=str(log), tail=_tail(log))
     raise EnvironmentFailed(reason, log=str(log), tail=_tail(log))
 
 
-def _installers(packages: Path, lock: Path) -> list[tuple[str, list[str], float]]:
-    target = ["--target", str(packages), "--require-hashes", "--no-deps", "-r", str(lock)]
+def _asked(fresh: Path) -> list[Path]:
+    """Return the files that say what to install and, beside the usual places, from where."""
+    own = fresh / wheels.DIRECTORY
+    if not own.exists():
+        return [fresh / LOCK_FILE]
+    # As an option it would replace the places that the environment's variables name.
+    place = own / "place.txt"
+    place.write_text(f"--find-links {own.as_uri()}\n", encoding="utf-8")
+    return [fresh / LOCK_FILE, place]
+
+
+def _installers(packages: Path, asked: list[Path]) -> list[tuple[str, list[str], float]]:
+    # What is built runs a program that no hash pins.
+    target = ["--only-binary", ":all:", "--require-hashes", "--no-deps", "--target", str(packages)]
+    target += [word for file in asked for word in ("-r", str(file))]
     uv = Path(sys.executable).with_name("uv")
     with_uv = [str(uv), "pip", "install", "--python", sys.executable, "--link-mode", "copy"]
     with_pip = [sys.executable, "-I", "-m", "pip", "install", "--no-input", "--no-compile"]
@@ -232,6 +265,12 @@ def _log_file(home: Path, name: str) -> Path:
 def _note(log: Path, text: str) -> None:
     with os.fdopen(open_log(log), "a", encoding="utf-8") as file:
         file.write(f"$ {text}\n")
+
+
+def _said_since(log: Path, begun: int) -> str:
+    with log.open("rb") as file:
+        file.seek(max(begun, log.stat().st_size - SAID_BYTES_MAX))
+        return file.read(SAID_BYTES_MAX).decode(errors="replace")
 
 
 def _tail(log: Path) -> str:

@@ -188,6 +188,35 @@ class EnvironmentFailed(BuildFailed):
         self.hint = f"read {log}; make sure that the package index can be reached"
 
 
+class WheelMissing(EnvironmentFailed):
+    """Installers found no wheel of something that the lock pins."""
+
+    def __init__(self, reason: str, *, packages: Sequence[str], log: str, tail: str) -> None:
+        """Keep which packages, as `name==version`, and what the installers said."""
+        super().__init__(f"no wheel of {', '.join(packages)} ({reason})", log=log, tail=tail)
+        self.packages = tuple(packages)
+        self.hint = (
+            "only wheels are installed: build one once (pip wheel --no-deps --wheel-dir wheels "
+            f"{packages[0]}), lock its hash, commit both (docs/guide.md, A package without a "
+            f"wheel); if there should be one, read {log}"
+        )
+
+
+class LockBuilds(BuildFailed):
+    """The lock lets an installer run a program that no hash pins."""
+
+    hint = (
+        "pin name==version with the hashes of wheels; how to bring a package that has none: "
+        "docs/guide.md, A package without a wheel"
+    )
+
+    def __init__(self, name: str, lines: Sequence[str]) -> None:
+        """Keep the lock's name and its lines in question."""
+        super().__init__(f"{name} lets an installer build from source: {_listed(lines)}")
+        self.name = name
+        self.lines = tuple(lines)
+
+
 class BuildBusy(BuildFailed):
     """Another build held the lock for longer than a build may take."""
 

@@ -1,8 +1,10 @@
 """What the running interpreter has installed, copied instead of installed once more.
 
-Owns the shortest way to an environment: `make setup` has just installed the same lock. A
-copy is taken only where that is on record and every file still has the hash that its
-distribution wrote down; anything else is answered with a reason, and the caller installs.
+Owns the shortest way to an environment: `make setup` has just installed the same lock, from
+wheels alone, and stamped that. A copy is taken only where the stamp still fits and every file has
+the hash that its distribution wrote down; anything else is answered with a reason, and the caller
+installs. `python -m deploy.installed LOCK` writes the stamp, with `--begin` it takes it away and
+refuses a lock that lets something be built.
 """
 
 from __future__ import annotations
@@ -20,12 +22,14 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from deploy import frozen_directory
+from deploy.errors import LockBuilds
 from deploy.release import Pin, normalised, pins_of
+from deploy.wheels import could_be_built
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-LOCK_DIGEST: Final = "foresight-lock.sha256"  # in the venv's root, written by `make setup`
+STAMP: Final = "foresight-wheels.sha256"  # in the venv's root; its former name knew source too
 COPY_THREADS: Final = 4  # hashing and writing release the interpreter's lock
 
 
@@ -63,8 +67,10 @@ def copy_installed(lock: bytes, target: Path, *, prefix: Path | None = None) -> 
     """
     root = Path(sys.prefix) if prefix is None else prefix
     try:
-        _check_digest(root / LOCK_DIGEST, lock)
-        files = _files_of(pins_of(lock), _directories(root))
+        stamped = _check_stamp(root / STAMP, lock)
+        found = _distributions(root)
+        files = _files_of(pins_of(lock), found)
+        _check_unchanged(stamped, lock, found)
         _copy_all(files, target)
     except Mismatch as mismatch:
         frozen_directory.remove(target)
@@ -72,15 +78,49 @@ def copy_installed(lock: bytes, target: Path, *, prefix: Path | None = None) -> 
     return ""
 
 
-def _check_digest(path: Path, lock: bytes) -> None:
+def stamp(lock: bytes, *, prefix: Path | None = None) -> None:
+    """Write down that a lock has just been installed, every package anew and from a wheel.
+
+    Args:
+        lock: Content of the lock file.
+        prefix: Root of the installation; the running interpreter's if None.
+    """
+    root = Path(sys.prefix) if prefix is None else prefix
+    words = f"{hashlib.sha256(lock).hexdigest()}\n{_records_digest(lock, _distributions(root))}\n"
+    (root / STAMP).write_text(words, encoding="ascii")
+
+
+def _check_stamp(path: Path, lock: bytes) -> str:
+    """Return the digest of the records that were there when a lock was installed."""
     try:
-        installed = path.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        reason = f"it does not say which lock it was made from ({LOCK_DIGEST})"
+        digest, records = path.read_text(encoding="utf-8").split()
+    except (OSError, ValueError) as error:
+        reason = f"it does not say which lock it was made from, wheels only ({STAMP})"
         raise Mismatch(reason) from error
-    if installed != hashlib.sha256(lock).hexdigest():
+    if digest != hashlib.sha256(lock).hexdigest():
         reason = "it was made from another lock"
         raise Mismatch(reason)
+    return records
+
+
+def _check_unchanged(
+    stamped: str, lock: bytes, found: dict[str, importlib.metadata.Distribution]
+) -> None:
+    if stamped != _records_digest(lock, found):
+        reason = "something was installed into it since it was set up"
+        raise Mismatch(reason)
+
+
+def _records_digest(lock: bytes, found: dict[str, importlib.metadata.Distribution]) -> str:
+    """Return a digest of what the distributions of a lock say that they installed.
+
+    Whoever installs another build of the same version afterwards changes it.
+    """
+    digest = hashlib.sha256()
+    for name in sorted({pin.name for pin in pins_of(lock)} & found.keys()):
+        record = (found[name].read_text("RECORD") or "").encode()
+        digest.update(f"{name} {len(record)}\n".encode() + record)
+    return digest.hexdigest()
 
 
 def _directories(root: Path) -> list[Path]:
@@ -90,11 +130,17 @@ def _directories(root: Path) -> list[Path]:
     return [Path(path) for path in dict.fromkeys(map(os.path.realpath, paths))]
 
 
-def _files_of(pins: list[Pin], directories: list[Path]) -> list[RecordedFile]:
-    distributions = {
+def _distributions(root: Path) -> dict[str, importlib.metadata.Distribution]:
+    directories = [str(path) for path in _directories(root)]
+    return {
         normalised(found.metadata["Name"]): found
-        for found in importlib.metadata.distributions(path=[str(path) for path in directories])
+        for found in importlib.metadata.distributions(path=directories)
     }
+
+
+def _files_of(
+    pins: list[Pin], distributions: dict[str, importlib.metadata.Distribution]
+) -> list[RecordedFile]:
     files: list[RecordedFile] = []
     for pin in pins:
         found = distributions.get(pin.name)
@@ -162,3 +208,23 @@ def _write(target: Path, content: bytes, *, like: Path) -> None:
 
 def _record_digest(content: bytes) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+
+
+def main(words: list[str]) -> int:
+    """Stamp what was just installed, or begin; return an exit code."""
+    begins, name = "--begin" in words, words[-1]
+    lock = Path(name).read_bytes()
+    building = could_be_built(lock)
+    if building or begins:
+        (Path(sys.prefix) / STAMP).unlink(missing_ok=True)
+    if building:
+        refusal = LockBuilds(name, building)
+        sys.stderr.write(f"error: {refusal}\nhint: {refusal.hint}\n")
+        return 1
+    if not begins:
+        stamp(lock)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from filelock import FileLock, Timeout
 
-from deploy import bytecode, engine, environments, frozen_directory
+from deploy import bytecode, engine, environments, frozen_directory, wheels
 from deploy.errors import BuildBusy, DiskLacking, LockFileMissing, ReleaseConflict
 from deploy.release import (
     LOCK_FILE,
@@ -93,7 +93,12 @@ def build(
     source = _read(repository, commit, entry_default)
     entered("waiting")
     with _disk_full_named(home), _alone(home):
-        environment = environments.ensure(home, source.lock, making=lambda: entered("environment"))
+        environment = environments.ensure(
+            home,
+            source.lock,
+            making=lambda: entered("environment"),
+            carry=lambda place: _carry(source, place),
+        )
         manifest = _manifest(home, source)
         if not _is_built(home, manifest, source.blobs):
             entered("building")
@@ -274,6 +279,13 @@ def _make(
     frozen_directory.move_into_place(fresh, place)
     write_manifest(home, manifest)
     sync(SystemFiles(), place)
+
+
+def _carry(source: _Source, place: Path) -> None:
+    """Write the wheels of the commit, if it has any, to a directory that is not there yet."""
+    own = wheels.carried(source.blobs)
+    if own:
+        source.repository.extract(own, place)
 
 
 def _newest_tree(home: Path) -> Path | None:

@@ -206,3 +206,13 @@ def test_an_image_starts_from_what_is_named_exactly_and_runs_without_root() -> N
     *_, user = re.findall(r"^USER (\d+):\d+$", text, re.MULTILINE)
     assert int(user) > 0
     assert text.index(f"USER {user}") < text.index("ENTRYPOINT")
+
+
+@pytest.mark.parametrize("makefile", ["Makefile", "foresight/template/Makefile"])
+def test_whatever_is_installed_is_a_wheel_with_its_hash(makefile: str) -> None:
+    """Our own editable install is the one exception: a source distribution runs its own program."""
+    text = (ROOT / makefile).read_text(encoding="utf-8")
+    assert re.search(r"^WHEELS := --only-binary :all: --require-hashes( |$)", text, re.MULTILINE)
+    lines = [line for line in text.splitlines() if re.search(r"\bpip install\b", line)]
+    assert lines
+    assert [line for line in lines if "$(WHEELS)" not in line and "--editable ." not in line] == []

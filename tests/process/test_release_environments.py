@@ -1,8 +1,8 @@
 """Requirements installed once per lock: by copy, by uv, by pip, and again after damage."""
 
-import base64
 import hashlib
 import importlib.util
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -14,38 +14,7 @@ import pytest
 
 from deploy import environments, frozen_directory, installed
 from deploy.errors import EnvironmentFailed, ProgramMissing
-
-METADATA = "Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
-WHEEL = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-
-
-def wheel(folder: Path, name: str, version: str) -> Path:
-    """Make a distribution of one module that knows its version."""
-    info = f"{name}-{version}.dist-info"
-    files = {
-        f"{name}/__init__.py": f"VERSION = {version!r}\n",
-        f"{name}/of_another_python.py": "print 'hello'\n",
-        f"{info}/METADATA": METADATA.format(name=name, version=version),
-        f"{info}/WHEEL": WHEEL,
-        f"{info}/entry_points.txt": f"[console_scripts]\n{name} = {name}:main\n",
-    }
-    rows = [f"{path},sha256={recorded(text.encode())},{len(text)}" for path, text in files.items()]
-    files[f"{info}/RECORD"] = "\n".join([*rows, f"{info}/RECORD,,", ""])
-    path = folder / f"{name}-{version}-py3-none-any.whl"
-    with zipfile.ZipFile(path, "w") as archive:
-        for member, text in files.items():
-            archive.writestr(member, text)
-    return path
-
-
-def recorded(content: bytes) -> str:
-    return base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
-
-
-def pin(path: Path) -> bytes:
-    name, version, *_ = path.name.split("-")
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return f"{name}=={version} \\\n    --hash=sha256:{digest}\n".encode()
+from tests.process.distributions import pin, recorded, wheel
 
 
 @pytest.fixture
@@ -89,7 +58,7 @@ def prefix(tmp_path: Path) -> Path:
     compiled.parent.mkdir()
     compiled.write_bytes(b"compiled")
     lock = pin(tmp_path / "alpha-1.0-py3-none-any.whl")
-    (root / installed.LOCK_DIGEST).write_text(hashlib.sha256(lock).hexdigest(), encoding="ascii")
+    installed.stamp(lock, prefix=root)
     return root
 
 
@@ -100,7 +69,7 @@ def imported(packages: Path, code: str) -> str:
 
 
 def mark(root: Path, lock: bytes) -> bytes:
-    (root / installed.LOCK_DIGEST).write_text(hashlib.sha256(lock).hexdigest(), encoding="ascii")
+    installed.stamp(lock, prefix=root)
     return lock
 
 
@@ -249,6 +218,8 @@ def test_what_is_installed_already_is_copied(tmp_path: Path, prefix: Path) -> No
         ("changed file", "alpha/__init__.py is not what was installed"),
         ("missing file", "cannot be read"),
         ("no record", "alpha has no RECORD"),
+        ("older stamp", "wheels only"),
+        ("other build", "something was installed into it since"),
     ],
 )
 def test_what_is_not_exactly_the_lock_is_not_copied(
@@ -258,7 +229,7 @@ def test_what_is_not_exactly_the_lock_is_not_copied(
     packages = Path(sysconfig.get_path("purelib", vars={"base": str(prefix)}))
     match damage:
         case "no digest":
-            (prefix / installed.LOCK_DIGEST).unlink()
+            (prefix / installed.STAMP).unlink()
         case "other lock":
             lock += b"# changed\n"
         case "other version":
@@ -269,6 +240,15 @@ def test_what_is_not_exactly_the_lock_is_not_copied(
             (packages / "alpha/__init__.py").write_text("VERSION = '1.1'\n", encoding="utf-8")
         case "missing file":
             (packages / "alpha/__init__.py").unlink()
+        case "older stamp":
+            (prefix / installed.STAMP).unlink()
+            digest = hashlib.sha256(lock).hexdigest()
+            (prefix / "foresight-lock.sha256").write_text(digest, encoding="ascii")
+        case "other build":
+            shutil.rmtree(packages / "alpha-1.0.dist-info")
+            path = wheel(tmp_path, "alpha", "1.0", said="built here")
+            with zipfile.ZipFile(path) as archive:
+                archive.extractall(packages)
         case _:
             (packages / "alpha-1.0.dist-info/RECORD").unlink()
     assert reason in installed.copy_installed(lock, tmp_path / "copy", prefix=prefix)

@@ -107,6 +107,32 @@ def test_attributes_change_nothing(home: Path, project: Project) -> None:
     assert Path(manifest.tree, "app/lines.txt").read_bytes() == b"a\nb\n"
 
 
+def test_a_filter_of_the_users_own_git_is_asked_about_his_files_and_changes_no_release(
+    home: Path, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With line ends or large files turned by git, a clean tree would be refused as changed."""
+    user = tmp_path / "user"
+    user.mkdir()
+    monkeypatch.setenv("HOME", str(user))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    words = '[filter "shout"]\n\tclean = tr A-Z a-z\n\tsmudge = tr a-z A-Z\n\trequired\n'
+    (user / ".gitconfig").write_text(f"[core]\n\tautocrlf = true\n{words}", encoding="utf-8")
+    project.write(".gitattributes", "app/loud.txt filter=shout\n")
+    project.write("app/loud.txt", "LOUD\n")
+    project.write("app/lines.txt", "a\r\nb\r\n")
+    project.commit("Filters")
+    for name in ("app/loud.txt", "app/lines.txt"):
+        (project.path / name).unlink()
+    project.git("checkout", "--", ".")
+    assert (project.path / "app/loud.txt").read_bytes() == b"LOUD\r\n"
+    assert GitTree(project.path).working_tree().changed == ()
+    manifest = project.build(home)
+    assert Path(manifest.tree, "app/loud.txt").read_bytes() == b"loud\n"
+    assert Path(manifest.tree, "app/lines.txt").read_bytes() == b"a\nb\n"
+    project.write("app/loud.txt", "LOUDER\n")
+    assert GitTree(project.path).working_tree().changed == ("app/loud.txt",)
+
+
 def test_submodules_are_refused(home: Path, project: Project) -> None:
     """Their content is not in the commit: the release would lack it silently."""
     head = project.git("rev-parse", "HEAD")
