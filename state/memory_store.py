@@ -8,6 +8,7 @@ that what a crash leaves behind can be tried without one. One thread at a time.
 from __future__ import annotations
 
 import enum
+import functools
 from typing import TYPE_CHECKING
 
 from state.commit import Commit, Generation, gap_line, plan_commit, plan_genesis
@@ -173,6 +174,7 @@ class MemoryStore:
         self.interrupt(Moment.AFTER_RECORD)
 
 
+@functools.lru_cache(maxsize=4)  # one store's three, and the next: who polls reads the same bytes
 def _decoded(data: bytes | None) -> Generation | None:
     if data is None:
         return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import msgspec
@@ -21,9 +20,7 @@ from tests.engine_world import Application, Body, order
 
 
 def test_cycles_run_in_order_from_the_start_and_cost_no_time() -> None:
-    begun = time.monotonic()
     simulation = simulate(Application(), cycles=200)
-    assert time.monotonic() - begun < 10
     cycles = [record.progress.cycle for record in simulation.records]
     assert cycles == list(range(cycles[0], cycles[0] + 200))
     assert cycles[0] * 10 * NS == START_NS

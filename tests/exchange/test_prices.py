@@ -4,7 +4,7 @@ from itertools import pairwise
 from math import log, sqrt
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foresight.exchange.market.windows import Result, Side, Window, decide, parse_slug, payout_share
@@ -27,6 +27,7 @@ def market(seed: int = 1) -> SyntheticPrices:
     return SyntheticPrices(seed=seed, origin_minute=ORIGIN, assets=DEFAULT_ASSETS)
 
 
+@settings(max_examples=20)  # each compares the day, which costs as much as a minute of it
 @given(st.integers(0, 2**63), st.integers(FIRST, FIRST + 5 * 1440 - 1), st.data())
 def test_any_minute_can_be_asked_for_first(seed: int, minute: int, data: st.DataObject) -> None:
     """A restarted exchange starts in the middle and must tell the same story."""
@@ -35,6 +36,10 @@ def test_any_minute_can_be_asked_for_first(seed: int, minute: int, data: st.Data
     other = SyntheticPrices(seed=seed, origin_minute=ORIGIN + 7, assets=(asset,))
     other.candle(asset, minute - 1440)
     assert fresh.candle(asset, minute) == other.candle(asset, minute)
+    day = range(minute // 1440 * 1440, minute // 1440 * 1440 + 1440)
+    assert [fresh.candle(asset, each) for each in day] == [
+        other.candle(asset, each) for each in day
+    ]
 
 
 def test_another_seed_is_another_market() -> None:

@@ -142,11 +142,10 @@ def test_a_dead_address_delays_no_other(bot: Bot, mailbox: Mailbox) -> None:
     notifier = notifications.Notifier(
         bot.home, targets(DEAD, hanging.address, mailbox.address), said.append
     )
-    begun_s = time.monotonic()
     for each in range(5):
         ended(bot.home, f"d{each}")
     wait(notifier, mailbox, 5)
-    assert time.monotonic() - begun_s < 5
+    assert hanging.titles == [], "it hangs as before"
     assert [body.split("\n")[0] for body in mailbox.bodies] == [f"d{each}" for each in range(5)]
     hanging.hangs.set()
     hanging.server.shutdown()
