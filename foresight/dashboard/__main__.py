@@ -10,8 +10,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from handoff.standard_streams import print_line
 from handoff.log_watch import watch_own_log
+from handoff.standard_streams import print_line
 
 PORT: int = 8642
 

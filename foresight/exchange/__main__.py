@@ -29,8 +29,8 @@ from typing import Final
 from foresight.exchange.control_api import describe
 from foresight.exchange.errors import LocalExchangeError, OptionError
 from foresight.exchange.faults import parse_option
-from foresight.exchange.market.amounts import MICRO, TICKS_MICRO
 from foresight.exchange.log_file import LOOK_S, LogFile
+from foresight.exchange.market.amounts import MICRO, TICKS_MICRO
 from foresight.exchange.market.rules import Rule
 from foresight.exchange.polymarket.wire_numbers import decimal
 from foresight.exchange.prices.replay import LEAD_MINUTES_DEFAULT

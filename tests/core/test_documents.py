@@ -32,8 +32,10 @@ def unknown_commands(text: str) -> list[str]:
 
 
 def unknown_targets(text: str) -> list[str]:
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    known = set(re.findall(r"^([a-z-]+):", makefile, flags=re.MULTILINE))
+    # A project that `foresight init` begins has a Makefile of its own: the guide speaks of that.
+    makefiles = (ROOT / "Makefile", ROOT / "foresight" / "template" / "Makefile")
+    texts = [path.read_text(encoding="utf-8") for path in makefiles]
+    known = {name for text in texts for name in re.findall(r"^([a-z-]+):", text, re.MULTILINE)}
     used = re.findall(r"(?:^\$ |`)make ([a-z-]+)", text, flags=re.MULTILINE)
     return sorted({name for name in used if name not in known})
 
