@@ -121,6 +121,29 @@ def open_lock(home: Path, pid: int, worker: str = "") -> str:
     return found
 
 
+def open_file(pid: int, wanted: FileId) -> str:
+    """Return the path of a file that a process has open, or an empty string if it has it not.
+
+    Args:
+        pid: The process.
+        wanted: The file, whatever its name is now.
+    """
+    directory = f"/proc/{pid}/fd"
+    try:
+        links = os.listdir(directory)  # noqa: PTH208 - no pathlib in the launcher
+    except OSError:
+        return ""  # it cannot be looked into
+    for link in links:
+        try:
+            opened = os.stat(f"{directory}/{link}")  # noqa: PTH116 - as above
+            if (opened.st_dev, opened.st_ino) == tuple(wanted):
+                path = os.readlink(f"{directory}/{link}")  # noqa: PTH115 - as above
+                return path.removesuffix(_DELETED)
+        except OSError:
+            continue  # closed meanwhile
+    return ""
+
+
 def _home_of_lock(home: Path, link: str, worker: str) -> str:
     try:
         path = os.readlink(link)  # noqa: PTH115 - as above

@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 
 from handoff.errors import HomeCopied
-from handoff.life_signs import FileId, look, open_lock, this_side
+from handoff.life_signs import FileId, look, open_file, open_lock, this_side
 from handoff.light_typing import TYPE_CHECKING, Any
 from handoff.liveness import HOME, Judgement, Side, Verdict, judge
-from handoff.processes import Identity
+from handoff.processes import Identity, start_ticks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,6 +54,32 @@ def why_not(home: Path, pid: int, *, is_worker: bool, named: bool | None) -> str
     if holds:
         return f"it holds the lock of {holds}"
     return "" if named else "it was written down under another lock than this home's"
+
+
+def refuse_copy(home: Path, plain: Mapping[str, Any], held: FileId | None) -> None:
+    """Refuse a home whose table of children was written by a launcher that runs another home.
+
+    A copy names an owner that may have been replaced since, and whoever is dead proves a move. The
+    launcher outlives its workers, and it holds the lock that the table names: not this home's.
+
+    Args:
+        home: The state directory.
+        plain: The table.
+        held: The lock that this launcher holds.
+
+    Raises:
+        HomeCopied: It lives, and holds that lock.
+    """
+    pid, ticks = plain.get("pid"), plain.get("start_ticks")
+    if is_named(plain, held) is not False or not isinstance(pid, int) or pid == os.getpid():
+        return
+    if not isinstance(ticks, int) or start_ticks(pid) != ticks:
+        return
+    path = open_file(pid, FileId(plain.get("device", 0), plain["lock"]))
+    if path:
+        original = path.removesuffix("/run/launcher.lock")
+        message = f"{os.fspath(home)} is a copy of {original}, whose launcher is alive"
+        raise HomeCopied(message)
 
 
 def is_named(plain: Mapping[str, Any], held: FileId | None) -> bool | None:

@@ -12,7 +12,7 @@ import os
 import selectors
 import time
 
-from handoff.launcher.adoption import is_named, why_not
+from handoff.launcher.adoption import is_named, refuse_copy, why_not
 from handoff.launcher.burials import Burials
 from handoff.launcher.child_logs import ChildLogs, cut
 from handoff.launcher.engine_config import write_json
@@ -185,8 +185,12 @@ class Children:
 
         Returns:
             Those, and by name why others are not adopted although they live.
+
+        Raises:
+            HomeCopied: It was written by a launcher that lives, in another home.
         """
         plain, left, now_s = read_written(self._home), dict[str, str](), time.monotonic()
+        refuse_copy(self._home, plain, self._held)
         named = is_named(plain, self._held)
         written = [from_plain(each, now_s=now_s) for each in plain.get("children", [])]
         adopted = [
@@ -278,7 +282,8 @@ class Children:
             to_plain(each.child, each.watched.identity, each.argv, each.attempts_left)
             for each in self
         ]
-        plain = {"format": 1, "pid": os.getpid(), "boot_id": boot_id()}
+        plain: dict[str, Any] = {"format": 1, "pid": os.getpid(), "boot_id": boot_id()}
+        plain["start_ticks"] = start_ticks(os.getpid())
         plain |= {"pid_namespace": pid_namespace(), "children": children}
         if self._held is not None:
             plain |= {"lock": self._held.inode, "device": self._held.device}

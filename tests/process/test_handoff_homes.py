@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -57,6 +58,27 @@ def test_a_home_in_memory_is_refused_before_anything_starts() -> None:
         assert done.returncode == ExitCode.FAILED
         assert "tmpfs" in done.stderr
         assert "hint:" in done.stderr
+
+
+def test_a_copy_is_refused_also_when_its_owner_was_replaced_since(tmp_path: Path) -> None:
+    """A backup names an owner that is dead: that is no proof that its home moved.
+
+    The original goes on; both would decide, and each effect would be sent twice.
+    """
+    copy = tmp_path / "copy"
+    with Hurt(tmp_path / "original") as original:
+        original.up()
+        shutil.copytree(original.home, copy, ignore=shutil.ignore_patterns("*.sock"))
+        assert original.replace(original.release("v1")).returncode == ExitCode.DONE
+        other = Hurt(tmp_path / "beside", home=copy)
+        tree = str(original.directory / "trees" / "v1")
+        done = other.call("run", ENTRY, "--tree", tree, "--app", "bench", timeout_s=30)
+        assert done.returncode == ExitCode.FAILED, done
+        assert f"{copy} is a copy of {original.home}, whose launcher is alive" in done.stderr
+        assert "hint:" in done.stderr
+        assert other.workers() == []
+        assert original.version() == "v1"
+        verify_nothing_lost(original)
 
 
 def _stopped(tmp_path: Path) -> Hurt:
