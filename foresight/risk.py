@@ -24,8 +24,7 @@ from foresight.board import (
     fee_per_share_micro,
     limit_step_micro,
 )
-from foresight.book import Book, memory_of, spent_today_micro
-from foresight.closes import Closes
+from foresight.book import Book, Closes, memory_of, spent_today_micro
 from foresight.config import Risk
 from foresight.market import Level, Offer
 from foresight.strategies.base import Opinion

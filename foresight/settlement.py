@@ -11,10 +11,9 @@ from typing import Final
 import msgspec
 
 from foresight.board import Result, Side
-from foresight.book import Book, flag, keep_decided, keep_result, memory_of
+from foresight.book import Book, Decided, Position, flag, keep_decided, memory_of
 from foresight.config import Risk
 from foresight.market import Ruling
-from foresight.trades import Decided, Position
 
 ASKED_MAX: Final = 24  # windows asked for in one cycle, the oldest first
 OVERDUE_S: Final = 3600  # a window without a result for so long is flagged
@@ -38,14 +37,14 @@ def settle(book: Book, rulings: Iterable[Ruling], *, risk: Risk) -> None:
         rulings: What the venue said.
         risk: The guards' limits.
     """
-    decided = False
     results = {ruling.slug: ruling.result for ruling in rulings if ruling.result is not None}
+    decided = 0
     for token, position in list(book.positions.items()):
         result = results.get(position.entry.slug)
         if result is not None and position.entry.end_s <= book.now_s:
             del book.positions[token]
             _decide(book, position, result, risk)
-            decided = True
+            decided += 1
         elif position.entry.end_s + OVERDUE_S <= book.now_s:
             detail = "the venue gave no result for an hour"
             flag(book, "settlement_overdue", position.entry.slug, detail=detail)
@@ -73,7 +72,6 @@ def _decide(book: Book, position: Position, result: Result, risk: Risk) -> None:
         decided_s=book.now_s,
     )
     keep_decided(book, trade)
-    keep_result(book, trade.profit_micro, lookback_s=_lookback_s(risk))
     if not trade.entry.is_adopted and result is not Result.VOID:
         _guard_slot(book, trade, risk)
 
@@ -92,11 +90,7 @@ def _guard_slot(book: Book, trade: Decided, risk: Risk) -> None:
 
 def _guard_drawdown(book: Book, risk: Risk) -> None:
     # Losses that stopped the board once do not stop it again: only later ones count.
-    since_s = max(book.now_s - _lookback_s(risk), book.board_quiet_until_s)
-    lost = -sum(one.profit_micro for one in book.results if one.start_s > since_s)
+    since_s = max(book.now_s - round(risk.drawdown_lookback_minutes * 60), book.board_quiet_until_s)
+    lost = -sum(trade.profit_micro for trade in book.decided if trade.decided_s > since_s)
     if risk.drawdown_usdc and lost >= round(risk.drawdown_usdc * 1_000_000):
         book.board_quiet_until_s = book.now_s + round(risk.drawdown_stop_minutes * 60)
-
-
-def _lookback_s(risk: Risk) -> int:
-    return round(risk.drawdown_lookback_minutes * 60)

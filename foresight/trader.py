@@ -17,8 +17,7 @@ from typing_extensions import override
 from foresight import appraisal, decision, market, reconcile, settlement
 from foresight.board import NS, Side, slots_of, window_at
 from foresight.book import SCHEMA as BOOK
-from foresight.book import Book, violations_of
-from foresight.closes import Closes
+from foresight.book import Book, Closes, violations_of
 from foresight.config import Config, config_hash, load
 from foresight.errors import ConfigError, VenueError, VenueUnreachable
 from foresight.feeds.binance import BinanceCandles

@@ -1,7 +1,8 @@
 """The exchange's own log, opened again by its name where somebody else rotates it.
 
 Owns which of the standard streams go to a log file. Its engine has the like of it for itself; the
-exchange is a program of its own and shares nothing with whoever trades on it.
+exchange is a program of its own and shares nothing with whoever trades on it. Must never enter:
+what is written, requests, the market.
 """
 
 import os

@@ -7,8 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from foresight.board import MICRO, Result, Side
-from foresight.book import Book, SlotMemory
-from foresight.closes import Closes
+from foresight.book import Book, Closes, Decided, Entry, Position, SlotMemory
 from foresight.dashboard.cycles import (
     CycleLine,
 )
@@ -17,7 +16,6 @@ from foresight.dashboard.view import (
     View,
     view_of,
 )
-from foresight.trades import Decided, Entry, Position
 from state.record import (
     Ownership,
     Phase,

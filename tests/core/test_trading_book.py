@@ -5,12 +5,15 @@ import pytest
 
 from foresight.book import (
     ANOMALIES_KEPT,
+    CLOSES_KEPT,
     DECIDED_KEPT,
     REASONS_MAX,
     SCHEMA,
     Book,
+    Closes,
     SlotMemory,
     count_unbought,
+    extended,
     flag,
     fork,
     keep_decided,
@@ -19,7 +22,6 @@ from foresight.book import (
     spent_today_micro,
     violations_of,
 )
-from foresight.closes import CLOSES_KEPT, Closes, extended
 from foresight.market import SCHEMA as MARKET
 from foresight.market import Candles
 from state.schema import Schema
@@ -66,8 +68,8 @@ def test_no_null_is_stored_so_that_no_number_can_hide_as_one() -> None:
 
 def test_the_shapes_are_the_ones_that_were_released() -> None:
     """A change of shape needs a new version and steps; this is where it shows."""
-    assert (SCHEMA.schema_id.name, SCHEMA.schema_id.version) == ("foresight.book", 2)
-    assert (MARKET.schema_id.name, MARKET.schema_id.version) == ("foresight.market", 2)
+    assert (SCHEMA.schema_id.name, SCHEMA.schema_id.version) == ("foresight.book", 1)
+    assert (MARKET.schema_id.name, MARKET.schema_id.version) == ("foresight.market", 1)
 
 
 def test_a_fork_leaves_the_original_alone() -> None:

@@ -3,14 +3,7 @@
 import pytest
 
 from foresight.board import Result, Side, Slot, Window
-from foresight.book import (
-    RESULT_STEPS,
-    Book,
-    Gain,
-    SlotMemory,
-    keep_result,
-    violations_of,
-)
+from foresight.book import Book, SlotMemory, violations_of
 from foresight.config import Risk
 from foresight.market import Ruling
 from foresight.settlement import ASKED_MAX, due, payout_micro, settle
@@ -19,6 +12,7 @@ from tests.core.trading_values import (
     SLOT,
     START_S,
     WINDOW,
+    decided,
     holding,
     open_order,
     position,
@@ -120,7 +114,8 @@ def test_a_cooldown_of_zero_is_off_and_adopted_shares_do_not_count() -> None:
 def test_a_drawdown_stops_the_board_once() -> None:
     """Losses that stopped the board must not stop it again for ever."""
     risk = Risk(drawdown_usdc=20, drawdown_lookback_minutes=60, drawdown_stop_minutes=10)
-    book = Book(now_s=END_S, results=[Gain(END_S - 60, -2 * 8_100_000)])
+    book = Book(now_s=END_S, decided=[decided(result=Result.DOWN, decided_s=END_S - 60)] * 2)
+    book.spent_micro = 2 * 8_100_000
     holding(book, position())
     settle(book, [Ruling(slug=WINDOW.slug, result=Result.DOWN)], risk=risk)
     assert book.board_quiet_until_s == END_S + 600
@@ -130,35 +125,9 @@ def test_a_drawdown_stops_the_board_once() -> None:
     assert book.board_quiet_until_s == END_S + 600
 
 
-def test_many_small_losses_trip_the_guard_at_the_very_one_that_reaches_the_limit() -> None:
-    """Only the last 300 trades were looked at: 1 440 losses of 0.40 never reached 150 USDC."""
-    risk = Risk(drawdown_usdc=150, drawdown_lookback_minutes=720, drawdown_stop_minutes=60)
-    book = Book(now_s=END_S)
-    tripped = 0
-    for trade in range(1, 1441):
-        book.now_s += 60
-        holding(book, position(cost_micro=300_000))
-        settle(book, [Ruling(slug=WINDOW.slug, result=Result.DOWN)], risk=risk)
-        if book.board_quiet_until_s:
-            tripped = trade
-            break
-    assert tripped == 375
-    assert len(book.results) <= RESULT_STEPS + 1
-
-
-def test_the_guards_memory_is_bounded_and_loses_at_most_a_hundredth_of_its_lookback() -> None:
-    lookback_s = 720 * 60
-    book = Book(now_s=START_S)
-    for _ in range(3000):
-        book.now_s += 60
-        keep_result(book, -1, lookback_s=lookback_s)
-    assert len(book.results) <= RESULT_STEPS + 1
-    kept = -sum(one.profit_micro for one in book.results)
-    assert 0.99 * 720 - 1 <= kept <= 720
-
-
 def test_old_losses_and_a_limit_of_zero_stop_nothing() -> None:
-    book = holding(Book(now_s=END_S, results=[Gain(END_S - 7200, -9 * 8_100_000)]), position())
+    old = [decided(result=Result.DOWN, decided_s=END_S - 7200)] * 9
+    book = holding(Book(now_s=END_S, decided=list(old)), position())
     settle(
         book,
         [Ruling(slug=WINDOW.slug, result=Result.DOWN)],

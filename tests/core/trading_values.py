@@ -6,14 +6,12 @@ import msgspec
 from typing_extensions import override
 
 from foresight.board import FeeSchedule, Method, Result, Rules, Side, Slot, Tie, Window
-from foresight.book import Book, spend
-from foresight.closes import Closes
+from foresight.book import Book, Closes, Decided, Entry, OpenOrder, Position, spend
 from foresight.config import Risk
 from foresight.decision import Policy
 from foresight.market import Candles, Level, Market, Offer
 from foresight.strategies import Strategy
 from foresight.strategies.stand_aside import StandAside
-from foresight.trades import Decided, Entry, OpenOrder, Position
 from handoff.workload import Cycle
 from state.record import Control, Timeline
 

@@ -12,6 +12,7 @@ SHELL = {
     "binance.account_api",
     "binance.market_api",
     "control_api",
+    "log_file",
     "fault_gate",
     "ledger.file",
     "market.table_files",
