@@ -58,6 +58,21 @@ def pid_at(address: str) -> int:
         return 0
 
 
+def bound_when_free(bot: Bot, address: str) -> socket.socket:
+    """Return a socket of a stranger there: what a killed process held is free a little later."""
+    found: list[socket.socket] = []
+
+    def is_bound() -> bool:
+        try:
+            found.append(bind(address))
+        except OSError:
+            return False
+        return True
+
+    bot.wait(is_bound, "a free port")
+    return found[0]
+
+
 def said(bot: Bot, *events: str) -> list[dict[str, Any]]:
     lines = (bot.home / "logs" / "launcher.log").read_text("utf-8").splitlines()
     found = [json.loads(line) for line in lines if line.startswith("{")]
@@ -117,8 +132,7 @@ def test_while_a_worker_lives_the_launcher_tries_on(bot: Bot) -> None:
     pid = pid_at(first.address)
     bot.kill_launcher()
     os.kill(pid, 9)
-    bot.wait(lambda: pid_at(first.address) == 0, "its end")
-    with bind(first.address) as stranger:
+    with bound_when_free(bot, first.address) as stranger:
         stranger.settimeout(0)
         bound = bound_for(bot.home, "exchange", "127.0.0.1:0", stays=True)
         assert bound == Bound(first.address)
