@@ -6,10 +6,13 @@ Owns the note of one deploy and the counts over all of them.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from bench.fault_plan import ALLOWED, Fault
 from bench.last_signs import Death, places_of
+
+COPY: Final = "copy"
+REFUSED: Final = "refused"
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -58,11 +61,16 @@ def deaths_in(done: Iterable[Deployed]) -> list[Death]:
 
 
 def unexpected_in(done: Iterable[Deployed]) -> list[str]:
-    """Return the deploys that ended in a way that their fault does not account for."""
+    """Return the deploys that ended as their fault does not account for, or whose copy ran."""
     return [
         f"{each.number} {each.fault}: {each.outcome} {each.reason}".rstrip()
         for each in done
         if each.outcome not in ALLOWED[Fault(each.fault)]
+    ] + [
+        f"{each.number} {each.fault}: {blow['signal']}"
+        for each in done
+        for blow in each.struck
+        if blow["whom"] == COPY and blow["signal"] != REFUSED
     ]
 
 

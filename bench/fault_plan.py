@@ -32,6 +32,14 @@ class Fault(enum.StrEnum):
     SYNTAX_ERROR = "release has a syntax error"
     EXITS_ZERO = "release exits with status 0"
     FIRST_CYCLE_FAILS = "release fails its first cycle"
+    BLIND = "release sees nothing"
+    SLOW = "release is slower than its period"
+    POISON = "release dies of what it performs"
+    CLOCK_JUMP = "clock is wrong for a second"
+    RENAMED = "all killed, and started under another host name"
+    COPIED = "home copied, and the copy started"
+    FORK = "owner killed that had forked a helper"
+    PUT_BACK = "record before the newest put back"
 
 
 class Place(enum.StrEnum):
@@ -85,17 +93,26 @@ class Course(NamedTuple):
 
 
 _ONCE: Final = dict.fromkeys(Fault, 1)
+MISLEADING: Final = frozenset(
+    {
+        *(Fault.BLIND, Fault.SLOW, Fault.POISON, Fault.CLOCK_JUMP),
+        *(Fault.RENAMED, Fault.COPIED, Fault.FORK, Fault.PUT_BACK),
+    }
+)
+"""What misleads more than it ends: it strikes the example worker only."""
 
 # Half a second a cycle; an owner is overdue after 2.25 s.
 EXAMPLE: Final = Course(
-    weights=MappingProxyType(_ONCE | {Fault.OWNER_KILL: 5}),
+    weights=MappingProxyType(_ONCE | {Fault.OWNER_KILL: 7}),
     span_s=1.2,
     places=(*Place, Place.COMMIT, Place.SETTLE),  # the short ones are missed half the time
     pauses_s=(0.6, 0.8, 1.2, 4.0, 7.0),
 )
 # A second a cycle; an owner is overdue after 2.5 s. Its steps cannot all be told from outside.
 TRADING: Final = Course(
-    weights=MappingProxyType(_ONCE | {Fault.OWNER_KILL: 3}),
+    weights=MappingProxyType(
+        {fault: 1 for fault in _ONCE if fault not in MISLEADING} | {Fault.OWNER_KILL: 3}
+    ),
     span_s=5.0,
     places=(Place.TAKE, Place.OBSERVE, Place.PERFORM, Place.IDLE),
     pauses_s=(1.2, 1.6, 2.2, 5.0, 8.0),
@@ -122,14 +139,28 @@ ALLOWED: Final[Mapping[Fault, frozenset[str]]] = MappingProxyType(
         Fault.SYNTAX_ERROR: _REFUSED,
         Fault.EXITS_ZERO: _REFUSED,
         Fault.FIRST_CYCLE_FAILS: _RETURNED,
+        Fault.BLIND: _REFUSED | _RETURNED,
+        Fault.SLOW: _REFUSED | _RETURNED,
+        Fault.POISON: _RETURNED,
+        Fault.CLOCK_JUMP: _PERMANENT,
+        Fault.RENAMED: _ENDED | {BROKEN},
+        Fault.COPIED: _PERMANENT,
+        Fault.FORK: _PERMANENT | _RETURNED,
+        Fault.PUT_BACK: _ENDED,  # a candidate cannot decide again what another release decided
     }
 )
 """How a deploy may end under each fault."""
 
 RELEASE_FAULTS: Final = frozenset(
-    {Fault.IMPORT_FAILS, Fault.SYNTAX_ERROR, Fault.EXITS_ZERO, Fault.FIRST_CYCLE_FAILS}
+    {
+        *(Fault.IMPORT_FAILS, Fault.SYNTAX_ERROR, Fault.EXITS_ZERO, Fault.FIRST_CYCLE_FAILS),
+        *(Fault.BLIND, Fault.SLOW, Fault.POISON),
+    }
 )
 """Faults of the release itself: nobody has to be struck."""
+
+SLOW_BAKE: Final = 5
+"""Clean cycles of a bake in which three slow ones running are seen."""
 
 
 def plan(course: Course, *, seed: int, deploys: int) -> tuple[Strike, ...]:

@@ -18,11 +18,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from bench import fault_report
-from bench.broken_release import BROKEN_TEXT, FIRST_CYCLE_FAILS
+from bench.broken_release import text_of
 from bench.calm import wait_calm
 from bench.chained import Settings
 from bench.deployed import Deployed
-from bench.fault_plan import BROKEN, EXAMPLE, Fault, Strike, plan
+from bench.fault_plan import BROKEN, EXAMPLE, SLOW_BAKE, Fault, Strike, plan
 from bench.installation import Installation
 from bench.notes import note, notes_in
 from bench.striking import EXAMPLE_AIMS, Striker
@@ -35,14 +35,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from concurrent.futures import Future
 
-    from bench.striking import Struck
+    from bench.struck import Struck
 
 MODULE: Final = Path(__file__).with_name("chained.py")
 ENTRY: Final = "chained:create"
 STEP_S: Final = 0.02  # an owner is met in each step of a cycle
 BOOT_S_MAX: Final = 0.6  # a candidate is met while it boots, too
 BODY_BYTES: Final = 256 * 1024
-LIMITS: Final = Limits(starting_s=5.0, gating_s=5.0, ready_s=5.0, stopping_s=5.0)
+LIMITS: Final = Limits(starting_s=5.0, gating_s=8.0, ready_s=5.0, stopping_s=5.0)
 END_S_MAX: Final = 120.0  # of a deploy, whatever strikes
 DONE_FILE: Final = "deploys.jsonl"
 BEGUN_FILE: Final = "releases.jsonl"
@@ -142,7 +142,7 @@ class FaultSoak:
     # --- the deploy ----------------------------------------------------------------
 
     def _driven(self, strike: Strike, tree: Path, release: str) -> tuple[str, str]:
-        bake = 1 + strike.number % 3
+        bake = SLOW_BAKE if strike.fault is Fault.SLOW else 1 + strike.number % 3
         if strike.fault is Fault.DEPLOYER_KILL:
             return self._replaced(tree, bake)
         driving: Future[tuple[str, str]] = self._threads.submit(self._drive, release, bake)
@@ -173,19 +173,17 @@ class FaultSoak:
             step_s=STEP_S,
         )
         tree = self._installation.tree(MODULE, settings, name=f"v{version}")
-        text = BROKEN_TEXT.get(fault, "")
-        if fault is Fault.FIRST_CYCLE_FAILS:
-            text = FIRST_CYCLE_FAILS.format(name="Chained")
+        text = text_of(fault, name="Chained", period_s=settings.period_s)
         with (tree / MODULE.name).open("a", encoding="utf-8") as module:
             module.write(text)
         return tree
 
-    def _revive(self, standby: bool) -> None:  # noqa: FBT001 - what a striker calls it with
+    def _revive(self, standby: bool, host: str) -> None:  # noqa: FBT001 - what a striker calls it with
         installation = self._installation
         if installation.launcher is not None:
             installation.launcher.wait(END_S_MAX)
         options = ["--standby"] if standby else []
-        installation.launcher = installation.run(self._tree("0"), ENTRY, *options)
+        installation.launcher = installation.run(self._tree("0"), ENTRY, *options, host=host)
         installation.wait(lambda: bool(installation.children()), "the launcher")
 
     # --- calm ----------------------------------------------------------------------

@@ -41,6 +41,11 @@ if TYPE_CHECKING:
     from state.record import Record, WorkerId
 
 ROOT: Final = Path(__file__).resolve().parent.parent
+# A command under another host name: the same process, in a namespace of a user's own.
+UNDER_NAME: Final = (
+    *("unshare", "--user", "--map-root-user", "--uts"),
+    *("sh", "-ec", 'hostname "$1"; shift; exec "$@"', "sh"),
+)
 PATIENCE_S: Final = 60.0  # for anything that takes a second on a quiet machine
 
 
@@ -93,9 +98,17 @@ class Installation:
 
     # --- running -------------------------------------------------------------------
 
-    def run(self, tree: Path, entry: str, *options: str) -> subprocess.Popen[bytes]:
-        """Start a launcher with `python -m handoff run`, as a user would."""
-        return self.background("run", entry, "--tree", str(tree), "--app", self.app, *options)
+    def run(self, tree: Path, entry: str, *options: str, host: str = "") -> subprocess.Popen[bytes]:
+        """Start a launcher with `python -m handoff run`, as a user would.
+
+        Args:
+            tree: Of its first release.
+            entry: Of it.
+            options: More words.
+            host: Name of the host as the launcher sees it; empty for the one that it has.
+        """
+        words = ("run", entry, "--tree", str(tree), "--app", self.app, *options)
+        return self.background(*words, before=(*UNDER_NAME, host) if host else ())
 
     def start(self, tree: Path, entry: str, *options: str) -> None:
         """Start the launcher and wait until a worker owns and has settled a cycle."""
@@ -121,11 +134,12 @@ class Installation:
             timeout=timeout_s,
         )
 
-    def background(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """Start one of the engine's commands and return at once."""
+    def background(self, *arguments: str, before: Sequence[str] = ()) -> subprocess.Popen[bytes]:
+        """Start one of the engine's commands, after other words, and return at once."""
+        command = [*before, *self.command(*arguments)]
         with self.output.open("ab") as output:
             process = subprocess.Popen(
-                self.command(*arguments), cwd=ROOT, stdout=output, stderr=output, env=environment()
+                command, cwd=ROOT, stdout=output, stderr=output, env=environment()
             )
         self._begun.append(process)
         return process

@@ -14,7 +14,9 @@ import time
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple
 
-from bench.fault_plan import RELEASE_FAULTS, Fault, Place, Strike
+from bench.fault_plan import MISLEADING, RELEASE_FAULTS, Fault, Place, Strike
+from bench.misleading import KEPT_NAME, can_rename, put_back, start_copy
+from bench.struck import Struck
 from foresight.evidence.processes import send
 from handoff.errors import HandoffError
 from handoff.processes import Identity, identity_of
@@ -60,31 +62,13 @@ TRADING_AIMS: Final[Mapping[Place, Aim]] = MappingProxyType(
 )
 
 
-class Struck(NamedTuple):
-    """One blow.
-
-    Attributes:
-        whom: `owner`, `candidate`, `launcher` or `deployer`.
-        signal: Name of the signal.
-        pid: Of the process.
-        start_ticks: When it was started: with the pid, who it was.
-        at_ns: When, nanoseconds UTC.
-    """
-
-    whom: str
-    signal: str
-    pid: int
-    start_ticks: int
-    at_ns: int
-
-
 class Striker:
     """Strikes one installation.
 
     Args:
         installation: Whose processes.
         aims: What tells that its owner is in a place.
-        revive: Starts the launcher again; with a standby or without.
+        revive: Starts the launcher again; with a standby or without, under the name of a host.
         deployer: Returns who drives the deploy, or None as long as nobody does.
     """
 
@@ -93,7 +77,7 @@ class Striker:
         installation: Installation,
         *,
         aims: Mapping[Place, Aim],
-        revive: Callable[[bool], None],
+        revive: Callable[[bool, str], None],
         deployer: Callable[[], Identity | None],
     ) -> None:
         """Keep the parts."""
@@ -109,12 +93,14 @@ class Striker:
             strike: The fault.
             ended: Set when the deploy has ended: who is not there by then does not come.
         """
-        if strike.fault in RELEASE_FAULTS or strike.fault is Fault.NONE:
+        if strike.fault in RELEASE_FAULTS or strike.fault in (Fault.NONE, Fault.CLOCK_JUMP):
             return []
         time.sleep(strike.after_s)
         return self._struck(strike, ended)
 
     def _struck(self, strike: Strike, ended: Event) -> list[Struck]:  # noqa: PLR0911 - one for each fault
+        if strike.fault in MISLEADING:
+            return self._misled(strike, ended)
         match strike.fault:
             case Fault.OWNER_KILL:
                 return self._blows(("owner", self._aimed(strike, ended), signal.SIGKILL))
@@ -137,10 +123,36 @@ class Striker:
                 deployer = self._met(self._deployer, ended)
                 return self._blows(("deployer", deployer, signal.SIGKILL))
 
+    def _misled(self, strike: Strike, ended: Event) -> list[Struck]:
+        match strike.fault:
+            case Fault.RENAMED:
+                return self._rename(strike)
+            case Fault.COPIED:
+                return start_copy(self._installation)
+            case Fault.PUT_BACK:
+                return put_back(self._installation.home)
+            case _:
+                # The release that forks is met once it owns, in the commit that its helper shares.
+                if self._new_owner(strike, ended) is None:
+                    return []
+                owner = self._aimed(strike._replace(place=Place.COMMIT), ended)
+                return self._blows(("owner", owner, signal.SIGKILL))
+
+    def _rename(self, strike: Strike) -> list[Struck]:
+        """End everything at once, and start it on a host of another name, where that is allowed."""
+        owner = self._owner()
+        wanted = [("launcher", self._launcher(), signal.SIGKILL), ("owner", owner, signal.SIGKILL)]
+        others = [identity_of(pid) for pid in self._installation.workers()]
+        wanted += [("worker", each, signal.SIGKILL) for each in others if each != owner]
+        blows = self._blows(*wanted)
+        able = can_rename()
+        self._revive(strike.standby, f"host-{strike.number}" if able else "")
+        return blows if able else [*blows, Struck("launcher", KEPT_NAME, 0, 0, time.time_ns())]
+
     def _restart_launcher(self, strike: Strike) -> list[Struck]:
         blows = self._blows(("launcher", self._launcher(), signal.SIGKILL))
         time.sleep(min(strike.pause_s, 2.0))
-        self._revive(strike.standby)
+        self._revive(strike.standby, "")
         return blows
 
     # --- who -----------------------------------------------------------------------

@@ -37,7 +37,7 @@ from handoff.processes import Identity, identity_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from bench.striking import Struck
+    from bench.struck import Struck
 
 DEPLOY_S_MAX: Final = 200.0  # a candidate that stands still is given up after 120 s
 STRIKE_S_MAX: Final = 120.0
@@ -132,7 +132,7 @@ class TradingSoak:
         self._striker = Striker(
             home.processes,
             aims=TRADING_AIMS,
-            revive=lambda _: home.up(),
+            revive=lambda *_: home.up(),
             deployer=self._deployer,
         )
 
