@@ -43,7 +43,7 @@ async def _observe(self, cycle, body):
 """
 
 # More than a period of work in each cycle, and no step of it over its budget: a gate lets it
-# pass on a quiet machine, and its bake does not.
+# pass on a quiet machine, and its bake does not. An effect gets half a budget.
 _SLOW: Final = """
 
 async def _observe(self, cycle, body, _observe={name}.observe):
@@ -57,7 +57,7 @@ def _decide(self, cycle, body, inputs, receipts, _decide={name}.decide):
 
 
 async def _perform(self, effect, _perform={name}.perform):
-    await asyncio.sleep(0.27 * {period_s})
+    await asyncio.sleep(0.12 * {period_s})
     return await _perform(self, effect)
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from bench.deployed import Deployed
     from bench.installation import Installation
+    from foresight.evidence.report import Report
 
 PLACE_MIN: Final = 20  # kills of an owner in each place, in a series of ...
 LONG: Final = 1000  # ... so many deploys
@@ -46,6 +47,7 @@ def make(
     lines = list(effective(read_lines(installation.home / "journal")))
     first = min(report.cycle for report in reports)
     seen = count_performed(reports, first=first, last=last, period_ns=period_ns)
+    early = early_in(reports, period_ns=period_ns)
     audit = audit_cycles(lines)
     begun = notes_in(installation.directory / "releases.jsonl")
     versions = {each["release"]: each["version"] for each in begun}
@@ -55,6 +57,7 @@ def make(
     killed = summary["owners_killed_in"]
     passed = (
         seen.is_exact
+        and not early
         and audit.is_complete
         and not audit.missed
         and not (chain.broken or chain.misstamped)
@@ -73,6 +76,7 @@ def make(
         "witness": {
             **seen._asdict(),
             "late": len(seen.late),
+            "early": early,
         },
         "journal": {
             "decided": audit.decided,
@@ -85,6 +89,17 @@ def make(
         "effects": effects,
         "takes": takes_in(lines)._asdict(),
     }
+
+
+def early_in(reports: Sequence[Report], *, period_ns: int) -> list[int]:
+    """Return the cycles that somebody began before they were due, by the witness's clock.
+
+    Args:
+        reports: What the witness wrote.
+        period_ns: Length of a cycle, nanoseconds; cycle 0 began with the epoch.
+    """
+    begun = [report for report in reports if report.kind == "observe"]
+    return sorted({each.cycle for each in begun if each.at_ns < each.cycle * period_ns})
 
 
 def _effects(installation: Installation) -> dict[str, int]:
@@ -111,7 +126,7 @@ def as_text(report: dict[str, Any]) -> str:
         title,
         f"witness    expected {seen['expected']}, run {seen['run']}",
         f"  missed {len(seen['missed'])}, doubled {len(seen['doubled'])}",
-        f"  begun only after their period {seen['late']}",
+        f"  begun only after their period {seen['late']}, before it {len(seen['early'])}",
         f"journal    decided {journal['decided']}, complete: {journal['complete']}",
         f"  given up {journal['missed']}",
         f"chain      {chain['links']} links again, {chain['bodies']} bodies compared",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from bench.deployed import COPY, REFUSED
 from bench.installation import ROOT, UNDER_NAME, environment
 from bench.struck import Struck
+from foresight.evidence.processes import end, workers_of
 from handoff.exit_codes import ExitCode
 
 if TYPE_CHECKING:
@@ -38,14 +39,16 @@ def can_rename() -> bool:
 
 def start_copy(installation: Installation) -> list[Struck]:
     """Copy a home as it runs, and start a launcher in the copy; it is gone afterwards."""
-    copy = installation.directory / "copy"
+    at_ns = time.time_ns()
+    copy = installation.directory / f"copy-{at_ns}"
     # A socket is not copied, and a log may shrink meanwhile: neither is a reason.
     words = ["/bin/cp", "-a", str(installation.home), str(copy)]
     subprocess.run(words, check=False, capture_output=True)
-    at_ns = time.time_ns()
     try:
         said = _started_in(installation, copy)
     finally:
+        for worker in workers_of(copy):
+            end(worker)
         shutil.rmtree(copy, ignore_errors=True)
     return [Struck(COPY, said, 0, 0, at_ns)]
 

@@ -27,6 +27,7 @@ from bench.fault_plan import (
     Place,
     plan,
 )
+from bench.fault_report import early_in
 from bench.last_signs import AFTER_NS, LIFE_NS, Death, places_of
 from bench.notes import note as write_note
 from bench.notes import notes_in
@@ -270,6 +271,15 @@ def test_the_journal_says_who_decided_and_whom_the_engine_killed() -> None:
     lines = store.journal()
     assert deciders_in(lines) == {11: A.pid, 12: B.pid}
     assert [(each.pid, each.start_ticks) for each in killed_as_overdue(lines)] == [(B.pid, 7)]
+
+
+def test_a_cycle_that_began_before_it_was_due_is_named() -> None:
+    """Every cycle is run once all the same where a false clock is believed for a second."""
+    due = began(3, 7, at_ns=300)
+    assert (
+        early_in([began(2, 7, at_ns=200), due, said("perform", 3, at_ns=299)], period_ns=100) == []
+    )
+    assert early_in([due, began(4, 7, at_ns=399), began(4, 8, at_ns=400)], period_ns=100) == [4]
 
 
 # --- doubtful effects ------------------------------------------------------------------
