@@ -22,9 +22,10 @@ BROKEN_TEXT: Final[Mapping[Fault, str]] = MappingProxyType(
     }
 )
 
-# What is added to a module whose workload's class has a name, for a period in seconds.
+# In each text, `name` is the workload's class and `period_s` the length of a cycle in seconds.
+
 # Recorded cycles of other releases are decided again all right: it fails when it owns.
-FIRST_CYCLE_FAILS: Final = """
+_FIRST_CYCLE_FAILS: Final = """
 
 def _decide(self, cycle, body, inputs, receipts):
     return 1 / 0
@@ -74,7 +75,7 @@ async def _perform(self, effect):
 {name}.perform = _perform
 """
 
-# What the module itself tells has the right time.
+# The module's own `time` stays right: what it tells the witness has to be true.
 _CLOCK_JUMP: Final = """
 
 import time as _time
@@ -101,7 +102,7 @@ async def _perform(self, effect, _perform={name}.perform):
 {name}.perform = _perform
 """
 
-# As long as a series waits for calm, and out of its worker's process group.
+# The helper lives as long as a series waits for calm, outside of its worker's process group.
 _FORK: Final = """
 
 _forked = []
@@ -122,7 +123,7 @@ def _decide(self, cycle, body, inputs, receipts, _decide={name}.decide):
 
 _OF_CLASS: Final[Mapping[Fault, str]] = MappingProxyType(
     {
-        Fault.FIRST_CYCLE_FAILS: FIRST_CYCLE_FAILS,
+        Fault.FIRST_CYCLE_FAILS: _FIRST_CYCLE_FAILS,
         Fault.BLIND: _BLIND,
         Fault.SLOW: _SLOW,
         Fault.POISON: _POISON,

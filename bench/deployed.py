@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from bench.fault_plan import ALLOWED, Fault
 from bench.last_signs import Death, places_of
 
-COPY: Final = "copy"
-REFUSED: Final = "refused"
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from bench.fault_plan import Place
     from bench.last_signs import Seen
     from state.journal_frames import Line
+
+# In a blow that met a copy: whom it met, and what came of it if all is well.
+COPY: Final = "copy"
+REFUSED: Final = "refused"
 
 
 class Deployed(NamedTuple):

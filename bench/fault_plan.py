@@ -99,7 +99,7 @@ MISLEADING: Final = frozenset(
         *(Fault.RENAMED, Fault.COPIED, Fault.FORK, Fault.PUT_BACK),
     }
 )
-"""What misleads more than it ends: it strikes the example worker only."""
+"""Faults that mislead rather than end; they come to the example worker only."""
 
 # Half a second a cycle; an owner is overdue after 2.25 s.
 EXAMPLE: Final = Course(
@@ -111,7 +111,7 @@ EXAMPLE: Final = Course(
 # A second a cycle; an owner is overdue after 2.5 s. Its steps cannot all be told from outside.
 TRADING: Final = Course(
     weights=MappingProxyType(
-        {fault: 1 for fault in _ONCE if fault not in MISLEADING} | {Fault.OWNER_KILL: 3}
+        {fault: 1 for fault in Fault if fault not in MISLEADING} | {Fault.OWNER_KILL: 3}
     ),
     span_s=5.0,
     places=(Place.TAKE, Place.OBSERVE, Place.PERFORM, Place.IDLE),

@@ -116,16 +116,16 @@ class Installation:
         self.launcher = self.run(tree, entry, *options)
         self.wait(lambda: self.progress() > before, "a first cycle")
 
-    def command(self, *arguments: str) -> list[str]:
-        """Return the command line of one of the engine's commands for this home."""
-        return [sys.executable, "-m", "handoff", *arguments, "--home", str(self.home)]
+    def command(self, *arguments: str, home: Path | None = None) -> list[str]:
+        """Return the command line of one of the engine's commands, for this home or another."""
+        return [sys.executable, "-m", "handoff", *arguments, "--home", str(home or self.home)]
 
     def call(
-        self, *arguments: str, timeout_s: float = PATIENCE_S
+        self, *arguments: str, home: Path | None = None, timeout_s: float = PATIENCE_S
     ) -> subprocess.CompletedProcess[str]:
-        """Run one of the engine's commands to its end."""
+        """Run one of the engine's commands, for this home or another, to its end."""
         return subprocess.run(
-            self.command(*arguments),
+            self.command(*arguments, home=home),
             cwd=ROOT,
             env=environment(),
             capture_output=True,

@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from bench.deployed import COPY, REFUSED
-from bench.installation import ROOT, UNDER_NAME, environment
+from bench.installation import UNDER_NAME
 from bench.struck import Struck
 from foresight.evidence.processes import end, workers_of
 from handoff.exit_codes import ExitCode
@@ -54,18 +54,8 @@ def start_copy(installation: Installation) -> list[Struck]:
 
 
 def _started_in(installation: Installation, copy: Path) -> str:
-    command = installation.command("launcher")
-    command[command.index(str(installation.home))] = str(copy)
     try:
-        done = subprocess.run(
-            command,
-            cwd=ROOT,
-            env=environment(),
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=COPY_S_MAX,
-        )
+        done = installation.call("launcher", home=copy, timeout_s=COPY_S_MAX)
     except subprocess.TimeoutExpired:
         return "not refused: it runs"
     named = str(installation.home) in done.stderr and str(copy) in done.stderr
