@@ -115,8 +115,13 @@ status: setup ## show owner, release, cycle, positions and guards
 	@$(VENV)/foresight status $(ARGS)
 
 .PHONY: mutants
-mutants: setup ## break one rule at a time and see a test fail for each
+mutants: setup ## break one rule at a time and see a test fail for each, then as mutants-drawn
 	@$(VENV)/python -m tests.mutants $(ARGS)
+	@$(MAKE) --no-print-directory mutants-drawn ARGS=
+
+.PHONY: mutants-drawn
+mutants-drawn: setup ## change what a seed draws and see it noticed (DRAW=n so many, SEED=n others)
+	@$(VENV)/python -m tests.drawn $(if $(DRAW),--count "$(DRAW)") $(if $(SEED),--seed "$(SEED)") $(ARGS)
 
 # Both locks without any address, so that every machine installs from where it is used to.
 LOCK = env -u PIP_FIND_LINKS UV_NO_CONFIG=1 UV_CUSTOM_COMPILE_COMMAND="make lock" $(VENV)/uv pip compile --quiet --universal \
