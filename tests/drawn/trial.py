@@ -20,7 +20,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-COPIED: Final = ("state", "handoff", "deploy", "foresight", "tests", "pyproject.toml")
+COPIED: Final = (
+    "state",
+    "handoff",
+    "deploy",
+    "foresight",
+    "tests",
+    "foresight.toml",
+    "pyproject.toml",
+)
 PYTEST: Final = ("-m", "pytest", "-q", "-x", "--no-header", "-p", "no:cacheprovider")
 # Always in the same order, with the same examples: a mutant is noticed today as it was yesterday.
 STEADY: Final = ("-p", "no:randomly", "-p", "no:xdist")
