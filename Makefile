@@ -78,6 +78,10 @@ sim: setup ## search simulated worlds for a broken guarantee (SEEDS=n runs so ma
 crash: setup ## kill the store at every system call and look at what is left
 	@$(VENV)/python -m tests.crash --full $(ARGS)
 
+.PHONY: world
+world: setup ## live a bot's whole life in each environment that is not kind (ARGS=--six tries six)
+	@$(VENV)/python -m tests.world $(ARGS)
+
 .PHONY: releases-bad
 releases-bad: setup ## deploy each kind of bad release again and again, with outages (about ten minutes)
 	@RELEASES_BAD=1 $(VENV)/python -m pytest -n 0 tests/process/test_bad_releases.py $(ARGS)

@@ -23,6 +23,7 @@ ALONE = {
     "demo": "demo",
     "process": "process",
     "upgrade": "process",
+    "world": "process",
 }
 
 LANES = 2
