@@ -14,14 +14,17 @@ import os
 import platform
 import sys
 import sysconfig
+import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
 from deploy import commands, frozen_directory, installed, wheels
 from deploy.errors import EnvironmentFailed, LockBuilds, WheelMissing
 from deploy.release import LOCK_FILE, PythonFacts, absent, environment_hash, pins_of
+from handoff.clean_text import without_passwords
 from handoff.logs import open_log
+from handoff.proxies import loopback_direct
 from handoff.release_files import ENVIRONMENTS, SITE_PACKAGES
 
 if TYPE_CHECKING:
@@ -242,8 +245,25 @@ def _run(command: list[str], limit_s: float, log: Path) -> commands.Finished:
     }
     # uv takes its certificates from the system, as pip does.
     environment.setdefault("UV_SYSTEM_CERTS", "1")
+    with tempfile.TemporaryFile() as said:
+        try:
+            return commands.run(
+                command,
+                limit_s=limit_s,
+                environment=loopback_direct(environment),
+                into=said,
+                both=True,
+            )
+        finally:
+            _add(log, said)
+
+
+def _add(log: Path, said: BinaryIO) -> None:
+    """Add what an installer said to its log, less the password of a proxy or of an index."""
+    size = said.seek(0, os.SEEK_END)
+    said.seek(max(0, size - commands.OUTPUT_BYTES_MAX))
     with os.fdopen(open_log(log), "ab") as file:
-        return commands.run(command, limit_s=limit_s, environment=environment, into=file, both=True)
+        file.write(without_passwords(said.read().decode(errors="replace")).encode())
 
 
 def _complete(fresh: Path, how: str, seconds: float) -> None:
@@ -264,7 +284,7 @@ def _log_file(home: Path, name: str) -> Path:
 
 def _note(log: Path, text: str) -> None:
     with os.fdopen(open_log(log), "a", encoding="utf-8") as file:
-        file.write(f"$ {text}\n")
+        file.write(f"$ {without_passwords(text)}\n")
 
 
 def _said_since(log: Path, begun: int) -> str:

@@ -62,6 +62,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         schema: Versions of the body (stored, new), or None where that is not known yet.
         replay: How many recorded cycles it decides again first; 0 for none.
         needs: How much disk and memory it needs, in words.
+        notes: What else somebody should know before, in words.
     """
 
     ref: str
@@ -79,6 +80,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     schema: tuple[int, int] | None = None
     replay: int = 0
     needs: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class Boundary(msgspec.Struct, frozen=True, kw_only=True):
@@ -189,6 +191,7 @@ def as_lines(plan: Plan) -> list[str]:
     lines.append(f"schema    {_schema(facts.schema)}")
     lines.append(f"replays   {_replay(facts.replay)}")
     lines += [f"needs     {need}" for need in facts.needs]
+    lines += facts.notes
     lines += _listed("left out", [*facts.uncommitted, *facts.untracked])
     lines.append(f"takes     {_times(plan)}")
     return [*lines, f"boundary  {_boundary(plan.boundary)}"]

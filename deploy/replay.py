@@ -7,7 +7,6 @@ arithmetic, in `gates`.
 
 from __future__ import annotations
 
-import os
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -15,7 +14,9 @@ import msgspec
 
 from deploy import commands
 from deploy.gates import effects_gate, replay_gate
+from deploy.verification import engine_environment
 from handoff.gate_verdict import LIMITS_S, GateName, GateVerdict, failed, skipped
+from handoff.launcher.children import child_environment
 from handoff.logs import last_words
 from handoff.replay.comparison import Comparison
 
@@ -74,7 +75,7 @@ def replay(
         [*telling, "--release", running.release],
         [*replaying, "--release", candidate.release],
         limit_s=limit_s,
-        environments=(_environment(running), _environment(candidate)),
+        environments=(_environment(home, running), _environment(home, candidate)),
         stop=stop,
     )
     seconds = round(time.monotonic() - begun_s, 3)
@@ -115,9 +116,10 @@ def gates_of(replayed: Replayed, wish: Wish) -> tuple[GateVerdict, ...]:
     return compared, effects_gate(found, wish)
 
 
-def _environment(manifest: Manifest) -> dict[str, str]:
-    # The launcher gave this process what it gives a worker: an application reads it.
-    return os.environ | manifest.variables()
+def _environment(home: Path, manifest: Manifest) -> dict[str, str]:
+    # What a worker gets now, and not what this process got when it was started: an `up` may have
+    # come in between. Without what is handed to workers alone: a replay asks nobody outside.
+    return child_environment([*engine_environment(home), *manifest.variables().items()])
 
 
 def _knows_no_replay(ended: commands.Finished) -> bool:

@@ -136,7 +136,7 @@ def ask(
         return Unanswered(release, str(error))
     program = manifest.program(question, "--home", str(home), "--release", release)
     detail(f"{release} is asked: {shlex.join(program)}")
-    extra = [*_engine_environment(home), *manifest.variables().items()]
+    extra = [*engine_environment(home), *manifest.variables().items()]
     answer_file = home / "run" / f".{question}.{os.getpid()}"
     try:
         with answer_file.open("w+b") as into:
@@ -156,7 +156,8 @@ def ask(
     return msgspec.json.decode(answer, type=kind)
 
 
-def _engine_environment(home: Path) -> tuple[tuple[str, str], ...]:
+def engine_environment(home: Path) -> tuple[tuple[str, str], ...]:
+    """Return what an installation tells its workers, as it is kept; nothing where it never ran."""
     try:
         return read_engine_config(home).environment
     except EngineConfigInvalid:

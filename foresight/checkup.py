@@ -19,6 +19,7 @@ from deploy.errors import DeployError
 from deploy.git_tree import GitTree
 from foresight.errors import ConfigError
 from foresight.login_session import remedy, this_session, why_ended
+from foresight.overrides import gathered
 from foresight.project import LOCK, shadowing
 from foresight.venues.keys import key_file_of
 from handoff.errors import HandoffError
@@ -201,7 +202,7 @@ def _lock_file(tree: Path) -> Finding:
 def _key(config: Config, tree: Path) -> Finding:
     if not config.venue.key_file:
         return _good("key", "none is configured")
-    file = key_file_of(config, os.environ, tree)
+    file = key_file_of(config, gathered(os.environ), tree)
     try:
         file.check()
     except ConfigError as error:

@@ -9,17 +9,17 @@ argument; `load` alone reads the one file it is given.
 import difflib
 import hashlib
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
+from foresight import overrides
 from foresight.errors import ConfigError
 from handoff.limits import BAKE_OUTSIDE_S, HEALTH_DROP
 from handoff.wish import BAKE, REPLAY_CYCLES, REPLAY_DIFFER_MAX, Wish
 
-VARIABLE_PREFIX: Final = "FORESIGHT_"
 TIMEFRAMES: Final = ("5m", "15m")
 ASSETS: Final = ("BTC", "ETH", "SOL", "XRP", "DOGE", "BNB", "HYPE", "ZEC")
 
@@ -119,11 +119,12 @@ class Venue(_Section, frozen=True, kw_only=True):
 
     Attributes:
         kind: `local` (our exchange server), `paper` (real prices, simulated fills) or `live`.
-        url: Address of the local exchange; `FORESIGHT_EXCHANGE_URL` comes first.
+        url: Address of the local exchange; empty lets `up` start one.
         live: Must be true for kind `live`; the command has to say `--live` as well.
         quote: Quote currency of the spot pairs that prices are read from.
         wallet: Address that holds the funds (`live`).
-        key_file: File of mode 0600 with the private key (`live`).
+        key_file: File of mode 0600 with the private key (`live`); a relative path begins at the
+            project's directory.
         signature_type: Kind of wallet (`live`): 0 key, 1 proxy, 2 safe, 3 deposit wallet.
         timeout_s: Longest wait for one answer, wall-clock seconds; 0 derives it from the period.
         requests_at_once: Requests under way at one time, at each of feed and venue.
@@ -220,7 +221,8 @@ def load(path: str, environment: Mapping[str, str]) -> Config:
 
     Args:
         path: Path of the TOML file.
-        environment: Variables; those named `FORESIGHT_SECTION_KEY` override the file.
+        environment: Variables. Those named `FORESIGHT_SECTION_KEY` override the file, as do the
+            overrides that travelled here; of these, a key that nobody knows is left out.
 
     Raises:
         ConfigError: It cannot be read, or says something unknown or out of range.
@@ -313,29 +315,38 @@ def _refuse_unknown_keys(table: Mapping[str, Any], section: str, where: str) -> 
             raise ConfigError(what, nearest(key, fields))
 
 
+def unknown(told: Iterable[str]) -> tuple[str, ...]:
+    """Return the keys that no section of a release has, of those that overrides name.
+
+    Parameters of strategies are judged beside the strategies.
+    """
+    return tuple(key for key in told if not _is_known(key))
+
+
+def keys_of(section: str) -> tuple[str, ...]:
+    """Return the keys of a section; none for one that is not ours."""
+    return _SECTIONS[section].__struct_fields__ if section in _SECTIONS else ()
+
+
+def _is_known(key: str) -> bool:
+    section, _, name = key.partition(".")
+    if section == overrides.STRATEGY:
+        timeframe, _, parameter = name.partition(".")
+        return timeframe in TIMEFRAMES and bool(parameter)
+    return section in _SECTIONS and name in _SECTIONS[section].__struct_fields__
+
+
 def _override(tables: dict[str, Any], environment: Mapping[str, str]) -> None:
-    # A variable whose first word is no section is somebody else's (FORESIGHT_EXCHANGE_URL).
-    for variable, text in sorted(environment.items()):
-        words = variable.removeprefix(VARIABLE_PREFIX).lower().split("_", 1)
-        if not variable.startswith(VARIABLE_PREFIX) or len(words) == 1:
-            continue
-        section, key = words
+    travelled = overrides.kept(environment)
+    for key in unknown(travelled):
+        del travelled[key]  # another release's; whoever runs us says so
+    told = overrides.told_by(environment)
+    for key in told:
+        section, _, name = key.partition(".")
         if section in _SECTIONS:
-            _refuse_unknown_keys({key: text}, section, variable)
-            tables.setdefault(section, {})[key] = _value(text, is_list=section == "board")
-        elif section == "strategy":
-            timeframe, _, parameter = key.partition("_")
-            table = tables.setdefault("strategy", {}).setdefault(timeframe, {})
-            table[parameter] = _value(text, is_list=False)
-
-
-def _value(text: str, *, is_list: bool) -> Any:  # noqa: ANN401 - whatever TOML can say
-    if is_list and not text.startswith("["):
-        return [part.strip() for part in text.split(",")]
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text  # a bare word is a string: FORESIGHT_VENUE_KIND=paper
+            _refuse_unknown_keys({name: None}, section, overrides.variable_of(key))
+    for key, text in (travelled | told).items():
+        overrides.put_into(tables, key, text)
 
 
 def _check(config: Config, where: str) -> None:

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from foresight.account import user_directory
 from foresight.errors import ConfigError
+from foresight.overrides import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-# Tells a worker, which runs in its release's tree, where the project is.
-PROJECT: Final = "FORESIGHT_PROJECT"
 
 
 def place_of(named: str, project: Path, environment: Mapping[str, str]) -> Path:

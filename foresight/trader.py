@@ -8,6 +8,7 @@ was answered is a cycle without inputs.
 
 import asyncio
 import os
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -18,12 +19,14 @@ from foresight import appraisal, decision, market, reconcile, settlement
 from foresight.board import NS, Side, slots_of, window_at
 from foresight.book import SCHEMA as BOOK
 from foresight.book import Book, Closes, violations_of
-from foresight.config import Config, config_hash, load
+from foresight.config import Config, config_hash
 from foresight.errors import ConfigError, VenueError, VenueUnreachable
 from foresight.feeds.binance import BinanceCandles
 from foresight.market import SCHEMA as MARKET
 from foresight.market import Candles, Holdings, Market, Offer, Ruling
 from foresight.orders import KIND, PAYLOAD, Bought, Buy
+from foresight.overridden import load_release
+from foresight.overrides import EXCHANGE_URL, LIVE
 from foresight.own_strategies import load_own
 from foresight.places import project_of
 from foresight.strategies.base import Opinion
@@ -60,9 +63,6 @@ from state.journal_frames import Health
 from state.record import Effect, Outcome, Receipt
 from state.schema import Schema
 
-CONFIG_FILE: Final = "foresight.toml"
-EXCHANGE_URL: Final = "FORESIGHT_EXCHANGE_URL"  # the launcher says where the local exchange is
-LIVE: Final = "FORESIGHT_LIVE"  # "1" where the command said --live
 ANSWER_S_MAX: Final = 5.0  # longest wait for an answer, however long the period is
 ANSWER_SHARE: Final = 0.3  # of a period: two rounds of requests fit into half of it
 WARM_MINUTES: Final = 3  # candles that a warming worker fetches to see that the feed answers
@@ -275,8 +275,10 @@ def create(context: Context, kind: type[Trader] = Trader) -> Trader:
     Raises:
         ConfigError: The configuration says something unknown or impossible.
     """
-    config = load(f"{context.tree}/{CONFIG_FILE}", os.environ)
-    return create_with(config, context, os.environ, clock=system_clock(), kind=kind)
+    loaded = load_release(context.tree, os.environ)
+    for key in loaded.ignored:
+        sys.stderr.write(f"override {key} is not known to this release: it goes by its file\n")
+    return create_with(loaded.config, context, os.environ, clock=system_clock(), kind=kind)
 
 
 def create_with(
@@ -344,10 +346,10 @@ def _options(
             url = (environment.get(EXCHANGE_URL) or venue.url).rstrip("/")
             if not url:
                 what = '[venue] kind = "local" needs the address of the local exchange'
-                raise ConfigError(what, f"set [venue] url or {EXCHANGE_URL}")
+                raise ConfigError(what, "set [venue] url, or start it with `foresight up`")
             return binance_options(url) | shared, polymarket_options(url) | shared
         case "paper":
-            return dict(_SPOT) | shared, shared
+            return {**_SPOT, **shared, **_PROXIES}, {**shared, **_PROXIES}
         case "live":
             if environment.get(LIVE) != "1":
                 what = "the configuration wants to trade with real money"
@@ -356,9 +358,11 @@ def _options(
                 "walletAddress": venue.wallet,
                 "options": {"signatureType": venue.signature_type},
             }
-            return dict(_SPOT) | shared, wallet | shared
+            return {**_SPOT, **shared, **_PROXIES}, {**wallet, **shared, **_PROXIES}
 
 
+# What the variables of the network say holds on real markets; a local exchange is reached directly.
+_PROXIES: Final = {"aiohttp_trust_env": True}
 _SPOT: Final[Mapping[str, Any]] = {
     "options": {
         "fetchCurrencies": False,

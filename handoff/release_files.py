@@ -51,10 +51,14 @@ class Manifest(NamedTuple):
 
     def program(self, *arguments: str) -> list[str]:
         """Return the command line of one of the engine's commands, run by this release."""
+        return self.module("handoff", *arguments)
+
+    def module(self, name: str, *arguments: str) -> list[str]:
+        """Return the command line of a module that is a program, run by this release."""
         # An interpreter of its own needs nothing of its caller; a borrowed one is told its paths.
         # Neither looks into the directory that it is started in, which is no release.
         isolated = ["-s", "-P"] if self.paths else ["-I"]
-        return [self.python, *isolated, "-m", "handoff", *arguments]
+        return [self.python, *isolated, "-m", name, *arguments]
 
     def variables(self) -> dict[str, str]:
         """Return what its interpreter must find in its environment, besides what any does."""

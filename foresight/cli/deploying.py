@@ -16,6 +16,7 @@ from msgspec import structs
 from deploy import history, jobs, requests
 from deploy.git_tree import GitTree
 from foresight.account import asker
+from foresight.cli import overriding
 from foresight.cli.deploy_steps import follow
 from foresight.cli.installation import Installation, as_text, pass_installation
 from foresight.cli.moments import now_ns
@@ -141,6 +142,8 @@ def rollback(
     home = installation.home
     _require_launcher(home)
     wanted = release or _previous_release(installation)
+    for line in overriding.lines_of(overriding.shown(installation, wanted)):
+        progress(line)
     request = requests.Request(
         deploy=_deploy_id(),
         release=read_manifest(home, wanted).release,

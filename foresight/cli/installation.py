@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import click
 
 from foresight import config as configuration
+from foresight import overrides
 from foresight.account import user_directory
-from foresight.cli.output import detail
+from foresight.cli.output import detail, progress
 from foresight.errors import ConfigError
 from foresight.places import place_of, started_in
 from handoff.cadence import Cadence, Schedule
@@ -52,7 +53,10 @@ class Installation:
             what = f"there is no configuration at {self.config_path}"
             raise ConfigError(what, "change to the project's directory, or say -c FILE or -C DIR")
         detail(f"configuration {self.config_path}")
-        return configuration.load(str(self.config_path), os.environ)
+        environment = overrides.gathered(os.environ)
+        for key in configuration.unknown(overrides.kept(environment)):
+            progress(f"{overrides.variable_of(key)} is no key that this Foresight knows")
+        return configuration.load(str(self.config_path), environment)
 
     @cached_property
     def home(self) -> Path:

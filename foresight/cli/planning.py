@@ -13,6 +13,7 @@ from deploy import history
 from deploy.plan import as_json as plan_as_json
 from deploy.plan import as_lines, make_plan
 from deploy.survey import survey
+from foresight.cli import overriding
 from foresight.cli.moments import now_ns
 from foresight.cli.output import emit_json, emit_text
 from foresight.project import ENTRY
@@ -31,7 +32,11 @@ def show_plan(installation: Installation, repository: GitTree, ref: str, *, as_j
     record = _record(installation)
     running = _running(installation, record)
     facts = survey(installation.home, repository, ref, running, entry_default=ENTRY)
-    facts = replace(facts, replay=installation.config.engine.wish.replay if facts.running else 0)
+    facts = replace(
+        facts,
+        replay=installation.config.engine.wish.replay if facts.running else 0,
+        notes=_overrides(installation, facts.release),
+    )
     former = history.phase_seconds(history.read_history(installation.home).entries)
     schedule = installation.schedule(record) if record is not None else None
     plan = make_plan(facts, former, now_ns=now_ns(), schedule=schedule)
@@ -41,6 +46,14 @@ def show_plan(installation: Installation, repository: GitTree, ref: str, *, as_j
         for line in as_lines(plan):
             emit_text(line)
     return ExitCode.DONE
+
+
+def _overrides(installation: Installation, release: str) -> tuple[str, ...]:
+    """Return what the release would make of the overrides that are kept."""
+    kept = overriding.kept_in(installation.home)
+    if kept and not (installation.home / "releases" / release).exists():
+        return (f"{len(kept)} overrides hold: it says what it makes of them once it is built",)
+    return tuple(overriding.lines_of(overriding.shown(installation, release)))
 
 
 def _record(installation: Installation) -> Record | None:

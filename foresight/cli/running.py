@@ -27,11 +27,13 @@ from foresight.cli.installation import Installation, pass_installation
 from foresight.cli.log_lines import LogLines
 from foresight.cli.moments import now_ns, pause
 from foresight.cli.output import complain, detail, emit_text, progress
+from foresight.cli.overriding import refuse_contradictions, refuse_unknown, say_changes
 from foresight.cli.repairing import counted_header, owning_release, repair_for_start
+from foresight.cli.worker_environment import PASSED, kept_variables
 from foresight.errors import ConfigError
 from foresight.exchange.prices.recordings import recorded_assets
 from foresight.login_session import remedy, this_session, why_ended
-from foresight.places import PROJECT
+from foresight.overrides import EXCHANGE_URL, gathered
 from foresight.project import ENTRY
 from foresight.venues.keys import key_file_of
 from handoff.errors import HandoffError, NotRunning, ReleaseUnusable
@@ -52,7 +54,6 @@ from handoff.plain import launcher_lock_free, prepare_home, vouched_in
 from handoff.release_files import read_manifest
 from handoff.rollout.launcher_client import LauncherClient
 from handoff.wire import Kind
-from handoff.worker.settings import Settings, variables_of
 from state.errors import HomeUnsuitable, RecordMissing
 from state.premises import narrow, refuse_shared
 from state.record import Timeline, check_identity
@@ -63,8 +64,6 @@ if TYPE_CHECKING:
 
     from foresight.config import Config
 
-KEY_FILE = "FORESIGHT_VENUE_KEY_FILE"
-EXCHANGE_URL = "FORESIGHT_EXCHANGE_URL"
 EXCHANGE = "exchange"
 PAGE = "dashboard"
 READY_S_MAX = FIRST_START_S_MAX + 2 * DRAIN_TIMEOUT_S  # the launcher says itself why it gives up
@@ -104,10 +103,12 @@ def up(
     moved: bool,
 ) -> int:
     """Start trading: launcher, owner, page and, for the local venue, the exchange."""
+    refuse_contradictions(installation)
     home, config = installation.home, installation.config
+    say_changes(home)
     _check_live(config, live=live)
     if config.venue.kind == "live":  # what every worker would refuse is refused now
-        key_file_of(config, os.environ, installation.repository).check()
+        key_file_of(config, gathered(os.environ), installation.repository).check()
     _make_home(home, config)
     account, accounts = _account(config), _accounts(installation)
     doubt = launcher_lock_free(home, account, accounts)
@@ -116,9 +117,11 @@ def up(
     vouched = vouched_in(home, volume=config.engine.volume, moved=moved)
     timeline = _timeline(installation, speed or config.engine.speed)  # refuses before a build
     first_release = _first_release(installation)  # whose code a repair may need
+    refuse_unknown(installation, first_release)
+    places = _places(home, config)
+    told = _told(installation, places, replay, live=live)  # may refuse, so before a repair
     repair_for_start(home, config.engine.app)
     put_back(installation)
-    places = _places(home, config)
     engine = EngineConfig(
         app=config.engine.app,
         first_release=first_release,
@@ -126,7 +129,8 @@ def up(
         speed=timeline.speed,
         standby=config.engine.standby,
         companions=_companions(installation, timeline, places, replay=replay),
-        environment=(*_environment(installation, places, replay, live=live), *vouched),
+        environment=(*told, *vouched),
+        passed=PASSED,
         force_filesystem=force_filesystem,
         account=account,
         accounts=accounts,
@@ -259,26 +263,17 @@ def _has_exchange(config: Config) -> bool:
     return config.venue.kind == "local" and not config.venue.url
 
 
-def _environment(
+def _told(
     installation: Installation,
     places: Mapping[str, Bound],
     replay: Path | None,
     *,
     live: bool,
 ) -> tuple[tuple[str, str], ...]:
-    config = installation.config
-    engine = config.engine
-    found = {PROJECT: str(installation.repository)}  # a worker runs elsewhere
-    found |= dict(variables_of(Settings(engine.bake_outside_s, engine.health_drop)))
-    if config.venue.kind == "local":
-        found[EXCHANGE_URL] = config.venue.url or f"http://{places[EXCHANGE].address}"
-    if replay is not None:
-        found["FORESIGHT_BOARD_ASSETS"] = ",".join(recorded_assets(replay))
-    if live:
-        found["FORESIGHT_LIVE"] = "1"
-    if KEY_FILE in os.environ:  # where the init system has put the key, not the key
-        found[KEY_FILE] = os.environ[KEY_FILE]
-    return tuple(found.items())
+    """Return the variables of workers that are kept with the installation."""
+    exchange = places[EXCHANGE].address if EXCHANGE in places else ""
+    recorded = recorded_assets(replay) if replay is not None else ()
+    return kept_variables(installation, exchange=exchange, recorded=recorded, live=live)
 
 
 def _companions(

@@ -14,9 +14,11 @@ import msgspec
 
 from deploy import history
 from foresight.book import SCHEMA, Book
+from foresight.cli import overriding
 from foresight.cli.installation import Installation, pass_installation
 from foresight.cli.moments import now_s, pause
 from foresight.cli.output import emit_json, emit_text, json_option, plain
+from foresight.overridden import Seen
 from foresight.scoring import scores_of
 from handoff.errors import NotRunning
 from handoff.exit_codes import ExitCode
@@ -85,6 +87,7 @@ def summary_of(installation: Installation) -> dict[str, Any]:
         "rollout": plain(record.rollout),
         "inputs": _inputs(installation),
         "health": plain(health_of(newest_heard(installation.home / "journal"))),
+        "overrides": plain(overriding.shown(installation, release)),
         "outbox": len(record.outbox),
         "positions": len(book.positions),
         "slots": {slot: plain(memory) for slot, memory in book.slots.items()},
@@ -169,6 +172,8 @@ def lines_of(summary: dict[str, Any]) -> list[str]:
             f"inputs    none in {inputs['unavailable']} of the last {inputs['cycles']} cycles, "
             f"{inputs['over_budget']} of them over the budget; the last: {inputs['reason']}"
         )
+    seen = msgspec.convert(summary["overrides"], type=list[Seen])
+    lines += overriding.lines_of(seen)
     if summary["deploy"]:
         lines.append(f"deploy    {summary['deploy']['deploy']} {summary['deploy']['phase']}")
     elif summary["rollout"]:

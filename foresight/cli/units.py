@@ -19,9 +19,12 @@ from deploy.unit_file import Credential, Service, unit_text
 from foresight.account import name_of, user_directory
 from foresight.cli.installation import Installation, pass_installation
 from foresight.cli.output import emit_text, progress
-from foresight.cli.running import KEY_FILE
+from foresight.cli.overriding import refuse_contradictions
 from foresight.errors import ConfigError, ForesightError
+from foresight.overrides import FIXED, KEY_FILE, key_of
+from handoff.clean_text import without_passwords
 from handoff.exit_codes import ExitCode
+from handoff.proxies import PROXY_VARIABLES
 
 VERIFY_S_MAX = 60.0
 TEMPLATE = Path(deploy.__file__).parent / "units" / "foresight.service"
@@ -45,6 +48,7 @@ def unit() -> None:
 @pass_installation
 def show(installation: Installation, *, system: bool, live: bool) -> int:
     """Print the unit."""
+    _say_left_out(installation)
     emit_text(_text(_service(installation, system=system, live=live)))
     return ExitCode.DONE
 
@@ -55,6 +59,7 @@ def show(installation: Installation, *, system: bool, live: bool) -> int:
 @pass_installation
 def install(installation: Installation, *, system: bool, live: bool) -> int:
     """Write the unit, and say how to start it."""
+    _say_left_out(installation)
     service = _service(installation, system=system, live=live)
     path = _place(service, system=system)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -103,9 +108,36 @@ def _service(installation: Installation, *, system: bool, live: bool) -> Service
         command=[*command, "--live"] if live else command,
         directory=str(installation.repository),
         user=_user(installation.repository.stat().st_uid) if system else "",
-        variables={name: os.environ[name] for name in PASSED_ON if name in os.environ},
+        variables={name: os.environ[name] for name in sorted(os.environ) if _is_carried(name)},
         credential=credential_of(installation.place_of(key_file)) if key_file else None,
     )
+
+
+def _is_carried(name: str) -> bool:
+    """Tell whether a variable that is set goes into the unit: a reboot must change nothing."""
+    if name in PROXY_VARIABLES:
+        return not _has_password(name)
+    key = key_of(name)
+    return name in PASSED_ON or (bool(key) and key not in FIXED and name != KEY_FILE)
+
+
+def _has_password(name: str) -> bool:
+    return without_passwords(os.environ[name]) != os.environ[name]
+
+
+def _say_left_out(installation: Installation) -> None:
+    """Say what a unit cannot carry; refuse what `up` would refuse.
+
+    Raises:
+        ConfigError: A variable contradicts the file.
+    """
+    refuse_contradictions(installation)
+    for name in sorted(os.environ):
+        if name in PROXY_VARIABLES and _has_password(name):
+            progress(
+                f"{name} holds a password and stays out of the unit, which others may read: "
+                f"name a file of mode 0600 as EnvironmentFile by `systemctl edit`"
+            )
 
 
 def credential_of(key_file: Path) -> Credential:

@@ -15,6 +15,7 @@ from foresight.evidence.command import Answer, run_foresight
 from foresight.evidence.errors import CannotBegin, CourseLeft
 from foresight.evidence.processes import send, workers_of
 from foresight.evidence.waiting import now_ns, wait_for
+from foresight.overrides import EXCHANGE_URL, LIVE
 from handoff.errors import HandoffError, NotRunning
 from handoff.launcher import process as launcher_process
 from handoff.launcher.engine_config import read_engine_config
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 
 COMMAND_S_MAX: Final = 60.0
 END_S_MAX: Final = 10.0  # a killed process is gone at once, unless the disk hangs
-EXCHANGE_URL: Final = "FORESIGHT_EXCHANGE_URL"
-LIVE: Final = "FORESIGHT_LIVE"
 # A launcher tells itself by these that it was prepared by an earlier image of itself.
 _OWN_MARKS: Final = ("FORESIGHT_LAUNCHER_",)
 

@@ -5,7 +5,7 @@ a fault of a strategy becomes that slot's refusal. How a strategy thinks is its 
 matter.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -13,6 +13,7 @@ import msgspec
 from foresight.board import MICRO
 from foresight.config import TIMEFRAMES, Config, nearest
 from foresight.errors import ConfigError
+from foresight.overrides import STRATEGY
 from foresight.strategies.base import Opinion, Silence, Strategy, WindowView
 from foresight.strategies.fade import Fade
 from foresight.strategies.late_entry import LateEntry
@@ -40,6 +41,29 @@ def build(config: Config, own: Mapping[str, type[Strategy]] | None = None) -> di
         timeframe: _built(timeframe, config.strategy.get(timeframe, aside), known)
         for timeframe in TIMEFRAMES
     }
+
+
+def parameters_unknown(
+    config: Config, told: Iterable[str], own: Mapping[str, type[Strategy]]
+) -> tuple[str, ...]:
+    """Return the keys of parameters that overrides name and no strategy of theirs has.
+
+    Args:
+        config: The configuration with the overrides.
+        told: The keys of the overrides, as `strategy.5m.minute`.
+        own: Strategies of the project itself, by `module:class`.
+    """
+    known = {**STRATEGIES, **own}
+    found = []
+    for key in told:
+        section, _, place = key.partition(".")
+        timeframe, _, parameter = place.partition(".")
+        if section != STRATEGY or timeframe not in TIMEFRAMES or parameter == "name":
+            continue
+        kind = known.get(config.strategy.get(timeframe, {}).get("name", StandAside.name))
+        if kind is not None and parameter not in kind.__struct_fields__:
+            found.append(key)
+    return tuple(found)
 
 
 def own_names(config: Config) -> list[str]:

@@ -20,13 +20,13 @@ from foresight.errors import (
     VenueThrottled,
     VenueUnreachable,
 )
+from handoff.clean_text import HIDDEN, without_passwords
 
 AnswerT = TypeVar("AnswerT")
 
 READ_ATTEMPTS_MAX: Final = 2  # the next cycle asks again anyway
 READ_PAUSE_S: Final = 0.02
 OPEN_TIMEOUT_S: Final = 20.0  # lists of pairs and credentials, while a worker warms up
-HIDDEN: Final = "***"
 DETAIL_MAX: Final = 300  # characters of a venue's own words that are kept
 
 
@@ -64,10 +64,10 @@ class Requests:
         self._hidden = tuple({*self._hidden, *bare})
 
     def cleaned(self, text: str) -> str:
-        """Return a venue's words without what is hidden."""
+        """Return a venue's words without what is hidden, and without logins in addresses."""
         for secret in self._hidden:
             text = re.sub(re.escape(secret), HIDDEN, text, flags=re.IGNORECASE)
-        return text
+        return without_passwords(text)
 
     async def read(
         self, ask: Callable[[], Awaitable[AnswerT]], *, timeout_s: float | None = None

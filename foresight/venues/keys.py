@@ -5,6 +5,7 @@ shape of the key. Only a venue that is opened reads it. The key goes to the clie
 else: no error and no log names it.
 """
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,11 +13,11 @@ from typing import Final, NamedTuple
 
 from foresight.config import Config
 from foresight.errors import ConfigError
+from foresight.overrides import CREDENTIALS, SECRETS, TRUSTED_GROUP
 from foresight.places import place_of
 from state.errors import HomeUnsuitable
 from state.premises import read_secret, refuse_open_secret
 
-CREDENTIALS: Final = "CREDENTIALS_DIRECTORY"
 # Made for secrets: systemd shows a credential to its service alone, by an access list that looks
 # like a group that may read; containers mount theirs so that everybody in them may.
 PLACES: Final = ("/run/credentials", "/run/secrets")
@@ -79,13 +80,15 @@ def key_file_of(config: Config, environment: Mapping[str, str], project: Path) -
 
     Args:
         config: The configuration.
-        environment: Where the init system says which directory holds what it hands over.
+        environment: Where the init system has what it hands over, and what the installation
+            trusts; what it does not say is as configured.
         project: What a relative path begins at, absolute.
 
     Raises:
         ConfigError: Nothing says where `~` is.
     """
     handed = environment.get(CREDENTIALS, "")
-    places = (*PLACES, *config.engine.secrets, *((handed,) if handed else ()))
+    told = [place for place in environment.get(SECRETS, "").split(os.pathsep) if place]
+    places = (*PLACES, *(told or config.engine.secrets), *((handed,) if handed else ()))
     path = place_of(config.venue.key_file, project, environment)
-    return KeyFile(path, places, config.engine.trusted_group)
+    return KeyFile(path, places, environment.get(TRUSTED_GROUP) or config.engine.trusted_group)

@@ -39,6 +39,7 @@ from handoff.processes import (
     start_ticks,
     watch,
 )
+from handoff.proxies import PROXY_VARIABLES, loopback_direct
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -47,7 +48,10 @@ if TYPE_CHECKING:
     from handoff.launcher.supervision import Child
     from handoff.life_signs import FileId
 
-ALLOWED: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER", "LOGNAME")
+ALLOWED: Final = (
+    *("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER", "LOGNAME"),
+    *PROXY_VARIABLES,
+)
 ALLOWED_PREFIXES: Final = (
     "HANDOFF_",
     "XDG_",
@@ -292,14 +296,21 @@ class Children:
             write_json(self._file, plain)
 
 
-def child_environment(extra: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """Return a child's environment: an allow list of ours, and what the installation adds."""
+def child_environment(
+    extra: Sequence[tuple[str, str]], passed: Sequence[str] = ()
+) -> dict[str, str]:
+    """Return a child's environment: an allow list of ours, and what the installation adds.
+
+    Args:
+        extra: What the installation adds.
+        passed: Names of further variables that this child gets as we have them.
+    """
     allowed = {
         name: value
         for name, value in os.environ.items()
-        if name in ALLOWED or name.startswith(ALLOWED_PREFIXES)
+        if name in ALLOWED or name in passed or name.startswith(ALLOWED_PREFIXES)
     }
-    return allowed | dict(extra)
+    return loopback_direct(allowed | dict(extra))
 
 
 def _prune_logs(directory: Path) -> None:

@@ -72,6 +72,8 @@ class EngineConfig(NamedTuple):
         force_filesystem: Accept a network or volatile file system for the state.
         account: Name of what one launcher of this user at a time may act for, or empty.
         accounts: Directory with the lock files of accounts, absolute; empty for the usual one.
+        passed: Names of variables that workers get as the launcher was started with them: what
+            they say is another thing at each start, and is not kept.
         jobs: Programs that were under way when the launcher before this one ended: each is run
             once more at the start, unless it lives.
     """
@@ -86,6 +88,7 @@ class EngineConfig(NamedTuple):
     force_filesystem: bool = False
     account: str = ""
     accounts: str = ""
+    passed: tuple[str, ...] = ()
     jobs: tuple[Job, ...] = ()
 
 
@@ -125,6 +128,7 @@ def read_engine_config(home: Path) -> EngineConfig:
             raise EngineConfigInvalid(message)
         companions = tuple(_companion(each) for each in plain.get("companions", ()))
         known = {name: plain[name] for name in EngineConfig._fields if name in plain}
+        known["passed"] = tuple(str(name) for name in plain.get("passed", ()))
         known["jobs"] = tuple(
             Job(each["name"], tuple(each["argv"])) for each in plain.get("jobs", ())
         )

@@ -208,7 +208,7 @@ class Workforce:
             deploy_id=deploy_id,
             started_s=time.monotonic(),
         )
-        return self._children.start(child, argv, child_environment(extra))
+        return self._children.start(child, argv, child_environment(extra, config.passed))
 
     def start_job(
         self,

@@ -9,8 +9,9 @@ import pytest
 from foresight.config import Config, parse
 from foresight.errors import AnswerUnreadable, ConfigError, VenueError
 from foresight.orders import Bought, Buy
+from foresight.overrides import EXCHANGE_URL, LIVE
 from foresight.scoring import scores_of
-from foresight.trader import EXCHANGE_URL, LIVE, Trader, create, create_with
+from foresight.trader import Trader, create, create_with
 from foresight.venues.base import Missing, NotBought
 from foresight.venues.ccxt_calls import Requests
 from foresight.venues.local import polymarket_options

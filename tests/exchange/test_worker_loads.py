@@ -6,8 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from foresight.overrides import EXCHANGE_URL
 from foresight.project import ENTRY
-from foresight.trader import EXCHANGE_URL
 from handoff.release_files import Manifest
 
 ROOT = Path(__file__).parents[2]

@@ -15,7 +15,8 @@ from foresight.book import Book
 from foresight.config import Config, load
 from foresight.market import SCHEMA as MARKET
 from foresight.market import Market
-from foresight.trader import EXCHANGE_URL, Trader, create_with
+from foresight.overrides import EXCHANGE_URL
+from foresight.trader import Trader, create_with
 from handoff.cadence import Schedule, seed_of
 from handoff.worker.boundary_clock import SystemClock
 from handoff.workload import Absent, Context, Cycle, Pending, Unavailable, Unknown

@@ -1,0 +1,72 @@
+"""What the workers of an installation are told: the variables that they start with.
+
+Owns which of them are kept with the installation and which are other ones at each start.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from foresight import overrides
+from foresight.errors import ConfigError
+from handoff.worker.settings import Settings, variables_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from foresight.cli.installation import Installation
+
+PASSED = overrides.HANDED  # as `up` was started with them; never kept
+
+
+def kept_variables(
+    installation: Installation, *, exchange: str, recorded: Sequence[str], live: bool
+) -> tuple[tuple[str, str], ...]:
+    """Return the variables that are kept and hold for every worker, job and replay.
+
+    Args:
+        installation: Which one.
+        exchange: Address of the exchange that runs beside it.
+        recorded: The assets of the recordings that this exchange plays; empty for none.
+        live: The command said that real money is meant.
+
+    Raises:
+        ConfigError: Assets were asked for that nobody recorded.
+    """
+    config, told = installation.config, overrides.travelling(os.environ)
+    engine = config.engine
+    found = dict(variables_of(Settings(engine.bake_outside_s, engine.health_drop)))
+    found[overrides.PROJECT] = str(installation.repository)
+    found |= _trusted(installation) | overrides.as_variable(told)
+    if overrides.PERIOD in os.environ:  # every release knows this one
+        found[overrides.PERIOD] = os.environ[overrides.PERIOD]
+    if config.venue.kind == "local":
+        found[overrides.EXCHANGE_URL] = config.venue.url or f"http://{exchange}"
+    if recorded:
+        found |= _recorded(installation, recorded, told)
+    if live:
+        found[overrides.LIVE] = "1"
+    return tuple(found.items())
+
+
+def _trusted(installation: Installation) -> dict[str, str]:
+    """Return what the installation trusts: a worker reads a key by it, whatever its file says."""
+    engine = installation.config.engine
+    found = {
+        overrides.SECRETS: os.pathsep.join(engine.secrets),
+        overrides.TRUSTED_GROUP: str(engine.trusted_group),
+    }
+    return {name: text for name, text in found.items() if text}
+
+
+def _recorded(
+    installation: Installation, recorded: Sequence[str], told: dict[str, str]
+) -> dict[str, str]:
+    if "board.assets" not in told:
+        return {overrides.variable_of("board.assets"): ",".join(recorded)}
+    missing = [each for each in installation.config.board.assets if each not in recorded]
+    if missing:
+        what = f"nobody recorded {', '.join(missing)}"
+        raise ConfigError(what, f"recorded are {', '.join(recorded)}")
+    return {}
