@@ -38,17 +38,17 @@ def settle(book: Book, rulings: Iterable[Ruling], *, risk: Risk) -> None:
         risk: The guards' limits.
     """
     results = {ruling.slug: ruling.result for ruling in rulings if ruling.result is not None}
-    decided = 0
+    is_decided = False
     for token, position in list(book.positions.items()):
         result = results.get(position.entry.slug)
         if result is not None and position.entry.end_s <= book.now_s:
             del book.positions[token]
             _decide(book, position, result, risk)
-            decided += 1
+            is_decided = True
         elif position.entry.end_s + OVERDUE_S <= book.now_s:
             detail = "the venue gave no result for an hour"
             flag(book, "settlement_overdue", position.entry.slug, detail=detail)
-    if decided:
+    if is_decided:
         _guard_drawdown(book, risk)
 
 

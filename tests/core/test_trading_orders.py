@@ -63,9 +63,10 @@ def test_wall_clock_times_follow_the_timeline() -> None:
 
 def test_an_order_is_not_sent_long_after_it_was_decided() -> None:
     """A price that was right is a gift to others ten seconds later: the wall's, at any speed."""
-    effect = planned(Book(), order_s=2.0)
     decided_ns = (START_S - 600) * 10**9 + (180 + 600) * 10**9 // 60
-    assert effect.not_after_ns == decided_ns + 2 * 10**9
+    assert planned(Book(), order_s=0.5).not_after_ns == decided_ns + 5 * 10**8
+    ends_ns = decided_ns + 2 * 10**9  # the window's own end, on the wall
+    assert planned(Book(), order_s=2.5).not_after_ns == ends_ns
 
 
 def test_other_seeds_and_ids_have_other_salts() -> None:
@@ -160,3 +161,62 @@ def test_paying_more_than_planned_is_flagged() -> None:
     apply_receipt(book, final(effect, Outcome.CONFIRMED, payload=dear))
     assert [anomaly.kind for anomaly in book.anomalies] == ["paid_too_much"]
     assert book.spent_micro == 9_093_000
+
+
+def test_paying_exactly_what_was_planned_is_no_alarm() -> None:
+    """The plan holds the most that an order can cost: that much is as planned."""
+    for more, kinds in ((0, []), (1, ["paid_too_much"])):
+        book = Book(now_s=NOW_S)
+        effect = planned(book)
+        cost = 8_303_320 - BOUGHT.fee_micro + more
+        said = msgspec.structs.replace(BOUGHT, cost_micro=cost)
+        apply_receipt(book, final(effect, Outcome.CONFIRMED, payload=said))
+        assert [anomaly.kind for anomaly in book.anomalies] == kinds
+        assert len(book.positions) == 1
+
+
+def test_the_smallest_fill_is_a_position() -> None:
+    """A millionth of a share that is forgotten is found later as somebody else's."""
+    book = Book(now_s=NOW_S)
+    effect = planned(book)
+    little = msgspec.structs.replace(BOUGHT, shares_micro=1, cost_micro=1, fee_micro=0)
+    apply_receipt(book, final(effect, Outcome.CONFIRMED, payload=little))
+    assert book.positions["token-up"].shares_micro == 1
+    assert book.unbought == {}
+
+
+def test_a_receipt_that_cannot_be_read_counts_as_unbought_and_says_so() -> None:
+    """The window is over for this slot, and the page must not show it as on its way."""
+    book = Book()
+    effect = planned(book)
+    apply_receipt(book, final(effect, Outcome.CONFIRMED, payload={"order_id": 7}))
+    assert book.unbought == {"receipt_unreadable": 1}
+    assert book.slots["btc-5m"].word is Word.UNFILLED
+
+
+def test_a_long_reason_is_cut_at_its_bound() -> None:
+    """A venue's words are as long as it likes; sixteen slots of them are in every commit."""
+    for length in (119, 120, 121, 500):
+        book = Book()
+        apply_receipt(book, final(planned(book), Outcome.REFUSED, reason="x" * length))
+        assert len(book.slots["btc-5m"].reason) == min(length, 120)
+
+
+def test_a_salt_is_the_same_in_every_release() -> None:
+    """Another salt is another order to the venue: an order sent again would be bought twice."""
+    assert salt_of(42, "app:btc-updown-5m-1763827200:1") == 2_978_601_323_593_783
+    assert salt_of(7, "x") == 24_100_778_112_147
+
+
+def test_the_payload_of_an_order_has_the_shape_that_was_released() -> None:
+    """An order in doubt is read again by another release: a new shape needs a new version."""
+    assert (PAYLOAD.schema_id.name, PAYLOAD.schema_id.version) == ("foresight.buy", 1)
+
+
+@pytest.mark.parametrize("outcome", [Outcome.EXPIRED, Outcome.UNKNOWN, Outcome.REFUSED])
+def test_what_was_not_confirmed_buys_nothing_whatever_its_payload_says(outcome: Outcome) -> None:
+    """An outcome that nobody knows is no purchase: the venue's own list will show one."""
+    book = Book(now_s=NOW_S)
+    effect = planned(book)
+    apply_receipt(book, final(effect, outcome, payload=BOUGHT))
+    assert (book.positions, book.spent_micro) == ({}, 0)

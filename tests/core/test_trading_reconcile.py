@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import msgspec
+
 from foresight.board import Result, Side, Slot, Window
 from foresight.book import Book, violations_of
 from foresight.market import Holdings, Ruling, VenuePosition
@@ -136,3 +138,65 @@ def test_a_window_off_the_board_is_adopted_too() -> None:
     book = Book(now_s=NOW_S)
     adopt(book, Holdings(positions=(listed(window=window),)), now_s=NOW_S)
     assert [one.entry.slot for one in book.positions.values()] == ["ada-15m"]
+
+
+def test_a_listing_lags_two_cycles_and_no_more() -> None:
+    """Asked too early, every fresh purchase is missing; too late, a lost one stays unseen."""
+    for cycle, found in ((2, []), (3, ["position_missing"])):
+        book = holding(Book(now_s=NOW_S, cycle=cycle), position(cycle=1))
+        assert kinds(book) == found
+
+
+def test_dust_is_less_than_a_hundredth_of_a_share_on_both_sides() -> None:
+    """The listing has two decimals: what rounds away is no difference, a hundredth is one."""
+    book = book_with_position()
+    assert kinds(book, listed(shares_micro=10_010_000)) == ["position_adopted"]
+    assert kinds(book, listed(shares_micro=10_009_999)) == []
+    assert kinds(book, listed(shares_micro=9_990_000)) == ["position_missing"]
+    assert kinds(book, listed(shares_micro=9_990_001)) == []
+
+
+def test_a_position_of_a_hundredth_that_is_not_listed_is_missing() -> None:
+    """What the venue does not list is zero there, neither more nor less."""
+    for shares, found in ((10_000, ["position_missing"]), (9_999, [])):
+        small = msgspec.structs.replace(position(), shares_micro=shares)
+        book = holding(Book(now_s=NOW_S, cycle=NOW_S // 60), small)
+        assert kinds(book) == found
+    (missing,) = differences(book_with_position(), Holdings(), now_s=NOW_S)
+    assert missing.detail == "book 10000000 up micro-shares, venue 0"
+
+
+def test_what_is_missing_or_strange_is_never_called_newer() -> None:
+    """Only unknown shares can be of an order that this book has not seen yet."""
+    holdings = Holdings(foreign=("election",), resting=("0xaa",))
+    found = differences(book_with_position(), holdings, now_s=NOW_S)
+    assert [(one.kind, one.is_newer) for one in found] == [
+        ("position_missing", False),
+        ("position_foreign", False),
+        ("order_resting", False),
+    ]
+
+
+def test_a_strangers_row_hides_none_of_those_behind_it() -> None:
+    """A row that is left alone is one row: the next may be shares that nobody knows of."""
+    eth = Window(Slot("ETH", "5m"), START_S)
+    ours = listed(window=eth, token="t")  # noqa: S106 - a market's token, no secret
+    assert kinds(Book(now_s=NOW_S), listed(slug="who-wins"), ours) == ["position_adopted"]
+    book = Book(now_s=NOW_S)
+    book.orders["x"] = open_order()
+    assert kinds(book, listed(), ours) == ["position_adopted"]
+
+
+def test_shares_of_an_ended_window_are_adopted_within_its_hour() -> None:
+    """Until then they may be of an order that was lost; later they are what nobody redeemed."""
+    assert kinds(Book(), listed(), now_s=WINDOW.end_s + 3599) == ["position_adopted"]
+    assert kinds(Book(), listed(), now_s=WINDOW.end_s + 3600) == []
+
+
+def test_what_adopted_shares_cost_is_a_whole_number() -> None:
+    """A fraction in the body would not add up after it was stored."""
+    book = Book(now_s=NOW_S)
+    row = listed(shares_micro=10_000_001, price_micro=333_333)
+    adopt(book, Holdings(positions=(row,)), now_s=NOW_S)
+    (found,) = book.positions.values()
+    assert (found.cost_micro, type(found.cost_micro)) == (3_333_330, int)

@@ -1,9 +1,10 @@
 """Settlement: the venue's word decides, the sums agree, and losses have consequences."""
 
+import msgspec
 import pytest
 
 from foresight.board import Result, Side, Slot, Window
-from foresight.book import Book, SlotMemory, violations_of
+from foresight.book import Book, Decided, SlotMemory, violations_of
 from foresight.config import Risk
 from foresight.market import Ruling
 from foresight.settlement import ASKED_MAX, due, payout_micro, settle
@@ -135,3 +136,83 @@ def test_old_losses_and_a_limit_of_zero_stop_nothing() -> None:
     )
     assert book.board_quiet_until_s == 0
     assert ended(Result.DOWN, risk=Risk(drawdown_usdc=0)).board_quiet_until_s == 0
+
+
+def test_exactly_the_bound_of_windows_is_asked_for_in_one_cycle() -> None:
+    """Twenty-four fit beside a cycle's other questions; one less and a full board falls behind."""
+    many = [position(Window(SLOT, START_S + 300 * number)) for number in range(30)]
+    assert len(due(holding(Book(), *many), END_S + 10**6)) == 24
+    assert len(due(holding(Book(), *many[:24]), END_S + 10**6)) == 24
+
+
+def test_a_result_is_overdue_after_an_hour_and_not_before() -> None:
+    """A venue takes minutes: an alarm at every window is one that nobody reads."""
+    assert ended(None, now_s=END_S + 3599).anomalies == []
+    assert len(ended(None, now_s=END_S + 3600).anomalies) == 1
+
+
+def test_half_of_an_odd_share_is_a_whole_micro_dollar() -> None:
+    """A fraction in the body would be another number after it was stored."""
+    paid = payout_micro(Result.VOID, side=Side.UP, shares_micro=3)
+    assert (paid, type(paid)) == (1, int)
+
+
+def lost_before(*moments: int) -> list[Decided]:
+    return [decided(result=Result.DOWN, decided_s=moment) for moment in moments]
+
+
+def after_losses(*earlier: Decided, risk: Risk, result: Result | None = Result.DOWN) -> Book:
+    book = holding(Book(now_s=END_S, decided=list(earlier)), position())
+    settle(book, [Ruling(slug=WINDOW.slug, result=result)], risk=risk)
+    return book
+
+
+@pytest.mark.parametrize(
+    ("limit", "is_stopped"), [(8.0, True), (8.1, True), (8.100001, False), (8.2, False)]
+)
+def test_a_drawdown_of_exactly_the_limit_stops_the_board(limit: float, *, is_stopped: bool) -> None:
+    """The loss is 8.10 USDC, fee included: the limit is the first loss that is too much."""
+    book = after_losses(risk=Risk(drawdown_usdc=limit))
+    assert (book.board_quiet_until_s > 0) is is_stopped
+
+
+def test_a_drawdown_limit_is_meant_in_dollars_to_the_last_micro() -> None:
+    """At a limit of hundreds a wrong scale would show in a few ten-thousandths only."""
+    loss = msgspec.structs.replace(lost_before(END_S)[0], cost_micro=991_800_000)  # and 0.1 of fee
+    assert after_losses(loss, risk=Risk(drawdown_usdc=1000.0)).board_quiet_until_s > 0
+    less = msgspec.structs.replace(loss, cost_micro=991_799_999)
+    assert after_losses(less, risk=Risk(drawdown_usdc=1000.0)).board_quiet_until_s == 0
+
+
+def test_losses_count_for_exactly_the_lookback() -> None:
+    """An hour is sixty minutes: what was lost a second longer ago is the past."""
+    risk = Risk(drawdown_usdc=16.2, drawdown_lookback_minutes=60)
+    inside = after_losses(*lost_before(END_S - 3599), risk=risk)
+    assert inside.board_quiet_until_s > 0
+    outside = after_losses(*lost_before(END_S - 3600), risk=risk)
+    assert outside.board_quiet_until_s == 0
+
+
+def test_the_board_is_judged_when_something_was_decided_and_not_before() -> None:
+    """A lower limit in a new release must not stop the board for what was decided long ago."""
+    risk = Risk(drawdown_usdc=8.0)
+    idle = after_losses(*lost_before(END_S - 60), risk=risk, result=None)
+    assert idle.board_quiet_until_s == 0
+    assert after_losses(*lost_before(END_S - 60), risk=risk).board_quiet_until_s > 0
+
+
+def test_a_win_pays_for_a_loss_before_the_board_stops() -> None:
+    """A drawdown is what is missing in the end, fees of winners included, not the losses alone."""
+    won = decided(result=Result.UP, decided_s=END_S - 60)  # 1.90 USDC
+    risk = Risk(drawdown_usdc=6.2)
+    assert after_losses(won, risk=risk).board_quiet_until_s > 0
+    more = Risk(drawdown_usdc=6.200001)
+    assert after_losses(won, risk=more).board_quiet_until_s == 0
+
+
+def test_a_failed_question_about_a_result_is_no_result() -> None:
+    """A venue that cannot be read has not said that a window is void, or lost."""
+    book = holding(Book(now_s=END_S), position())
+    settle(book, [Ruling(slug=WINDOW.slug, failure="VenueUnreachable: no answer")], risk=RISK)
+    assert len(book.positions) == 1
+    assert (book.decided, book.slots) == ([], {})
