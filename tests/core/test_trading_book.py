@@ -1,8 +1,11 @@
 """The body: stable as JSON, bounded, and never committed when its sums disagree."""
 
+from typing import Any, Final
+
 import msgspec
 import pytest
 
+from foresight.board import Result
 from foresight.book import (
     ANOMALIES_KEPT,
     CLOSES_KEPT,
@@ -11,7 +14,10 @@ from foresight.book import (
     SCHEMA,
     Book,
     Closes,
+    Decided,
     SlotMemory,
+    Tally,
+    added,
     count_unbought,
     extended,
     flag,
@@ -173,3 +179,189 @@ def test_one_window_holds_one_order_or_one_position() -> None:
     ]
     adopted = msgspec.structs.replace(position(is_adopted=True), token="adopted")  # noqa: S106 - a market's token, no secret
     assert violations_of(holding(Book(), position(), adopted)) == []
+
+
+def odd_trade(**changes: Any) -> Decided:  # noqa: ANN401 - fields by their names
+    """Return a trade in which no two amounts are equal and nothing divides evenly."""
+    values: dict[str, Any] = {
+        "shares_micro": 3_000_000,
+        "cost_micro": 2_000_000,
+        "fee_micro": 70_001,
+        "payout_micro": 3_000_000,
+    }
+    return msgspec.structs.replace(decided(probability_ppm=700_001), **(values | changes))
+
+
+BEFORE: Final = Tally(
+    trades=2,
+    won=3,
+    void=5,
+    shares_micro=7,
+    cost_micro=11,
+    fee_micro=13,
+    payout_micro=17,
+    share_cost_micro=19,
+    share_fee_micro=23,
+    share_profit_micro=29,
+    share_profit_square_ppm=31,
+    judged=37,
+    brier_ours_ppm=41,
+    brier_price_ppm=43,
+)
+
+
+def test_an_archived_trade_leaves_every_sum_as_it_would_have_been_shown() -> None:
+    """Past three hundred trades these sums are all that is left: an error in one stays for good."""
+    assert added(BEFORE, odd_trade()) == Tally(
+        trades=3,
+        won=4,
+        void=5,
+        shares_micro=3_000_007,
+        cost_micro=2_000_011,
+        fee_micro=70_014,
+        payout_micro=3_000_017,
+        share_cost_micro=19 + 666_666,
+        share_fee_micro=23 + 23_333,
+        share_profit_micro=29 + 309_999,
+        share_profit_square_ppm=31 + 96_099,
+        judged=38,
+        brier_ours_ppm=41 + 89_999,
+        brier_price_ppm=43 + 111_111,
+    )
+
+
+def test_sums_over_trades_are_whole_numbers() -> None:
+    """A fraction would be rounded when it is stored, and a book read again would be another."""
+    values = msgspec.structs.asdict(added(BEFORE, odd_trade()))
+    assert {type(value) for value in values.values()} == {int}
+
+
+def test_a_lost_trade_is_judged_by_the_other_end_of_the_scale() -> None:
+    """A probability of 0.7 for what did not happen is an error of 0.7, and so is a price."""
+    lost = msgspec.structs.replace(odd_trade(payout_micro=0), result=Result.DOWN)
+    tally = added(Tally(), lost)
+    assert (tally.won, tally.void, tally.judged) == (0, 0, 1)
+    assert (tally.brier_ours_ppm, tally.brier_price_ppm) == (490_001, 444_443)
+    assert tally.share_profit_micro == -690_001
+
+
+@pytest.mark.parametrize(("result", "is_adopted"), [(Result.VOID, False), (Result.UP, True)])
+def test_what_nobody_foretold_or_nobody_decided_is_not_judged(
+    result: Result, *, is_adopted: bool
+) -> None:
+    """Shares that were found have no probability: zero would count as a forecast gone wrong."""
+    trade = msgspec.structs.replace(
+        decided(is_adopted=is_adopted), result=result, shares_micro=3_000_000
+    )
+    tally = added(BEFORE, trade)
+    assert (tally.judged, tally.brier_ours_ppm, tally.brier_price_ppm) == (37, 41, 43)
+    assert tally.void == 5 + (result is Result.VOID)
+    both = msgspec.structs.replace(decided(is_adopted=True), result=Result.VOID)
+    assert added(BEFORE, both).judged == 37
+
+
+def test_cost_and_fee_are_both_at_stake_and_both_gone_from_the_profit() -> None:
+    """A fee that is added to a profit makes a rule look good that loses."""
+    held = position(cost_micro=8_000_000)
+    assert (held.stake_micro, held.price_micro) == (8_100_000, 800_000)
+    trade = odd_trade()
+    assert trade.profit_micro == 929_999
+    assert trade.is_won
+    third = msgspec.structs.replace(held, shares_micro=3_000_000, cost_micro=2_000_000)
+    assert (third.price_micro, type(third.price_micro)) == (666_666, int)
+    lost = msgspec.structs.replace(trade, result=Result.DOWN, payout_micro=0)
+    assert (lost.profit_micro, lost.is_won) == (-2_070_001, False)
+
+
+def test_the_bounds_of_a_book_are_the_released_ones() -> None:
+    """What is stored grows with them: a body that is larger is committed more slowly."""
+    book = Book()
+    for number in range(300):
+        keep_decided(book, decided(cycle=number))
+    assert (len(book.decided), book.archived) == (300, Tally())
+    keep_decided(book, decided(cycle=300))
+    assert (len(book.decided), book.archived.trades) == (300, 1)
+    minutes = tuple(range(121))
+    long = extended(Closes(), Candles(minutes=minutes, prices=tuple(map(float, minutes))))
+    assert (len(long.minutes), long.minutes[0], long.prices[0]) == (120, 1, 1.0)
+    for number in range(49):
+        flag(book, "kind", str(number), detail="")
+        count_unbought(book, str(number))
+    assert [one.subject for one in book.anomalies] == [str(number) for number in range(9, 49)]
+    assert len(book.unbought) == 49
+    assert (book.unbought["47"], book.unbought["other"]) == (1, 1)
+
+
+def test_the_oldest_trade_is_archived_and_the_newest_kept() -> None:
+    """The last hundred are what people look at: they must be the last."""
+    book = Book()
+    for number in range(DECIDED_KEPT + 2):
+        keep_decided(book, decided(cycle=number))
+    assert [trade.entry.cycle for trade in book.decided] == list(range(2, DECIDED_KEPT + 2))
+
+
+def test_a_day_is_counted_from_midnight_to_midnight() -> None:
+    """A limit of a day that began a second late would let two days' stakes into one."""
+    midnight = START_S - START_S % 86_400
+    for second, spent in ((midnight + 86_399, 5), (midnight + 86_400, 0)):
+        book = Book(now_s=midnight)
+        spend(book, 5)
+        book.now_s = second
+        assert spent_today_micro(book) == spent
+    evening = Book(now_s=midnight - 1)
+    spend(evening, 5)
+    evening.now_s = midnight
+    assert spent_today_micro(evening) == 0
+
+
+def test_a_minute_without_a_price_is_a_fault() -> None:
+    """Paired off with what there is, every later price would be another minute's."""
+    with pytest.raises(ValueError, match="shorter"):
+        extended(Closes(), Candles(minutes=(1, 2), prices=(1.0,)))
+    with pytest.raises(ValueError, match="shorter"):
+        Closes(minutes=(1, 2), prices=(1.0,)).at(0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_sound"),
+    [
+        ({"shares_micro": 1}, True),
+        ({"shares_micro": 0}, False),
+        ({"cost_micro": 0, "fee_micro": 0}, True),
+        ({"cost_micro": -1}, False),
+        ({"fee_micro": -1}, False),
+    ],
+)
+def test_a_position_may_cost_nothing_and_never_less(
+    changes: dict[str, int], *, is_sound: bool
+) -> None:
+    """What is refused here is never committed: it must be all that is wrong and no more."""
+    book = holding(Book(), msgspec.structs.replace(position(), **changes))
+    assert (violations_of(book) == []) is is_sound
+
+
+@pytest.mark.parametrize("field", ["shares_micro", "reserved_micro", "limit_micro"])
+def test_an_order_of_nothing_is_none(field: str) -> None:
+    """As above: one is the least of each, and zero is a mistake."""
+    for value, is_sound in ((1, True), (0, False)):
+        order = msgspec.structs.replace(open_order(), **{field: value})
+        assert (violations_of(Book(orders={"x": order})) == []) is is_sound
+
+
+@pytest.mark.parametrize("field", ["spent_micro", "day_spent_micro"])
+def test_no_stake_is_negative(field: str) -> None:
+    """A negative one would make room for more than the limit."""
+    for value, is_sound in ((0, True), (-1, False)):
+        book = Book()
+        setattr(book, field, value)
+        assert ("a stake is negative" not in violations_of(book)) is is_sound
+
+
+@pytest.mark.parametrize(
+    ("price", "is_sound"),
+    [(1e-9, True), (0.5, True), (0.0, False), (-1.0, False), (float("inf"), False)],
+)
+def test_a_price_is_a_number_above_zero(price: float, *, is_sound: bool) -> None:
+    """Coins of a fraction of a cent are traded; a price of nothing would be divided by."""
+    book = Book(closes={"BTC": Closes(minutes=(1,), prices=(price,))})
+    assert (violations_of(book) == []) is is_sound

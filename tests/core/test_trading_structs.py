@@ -25,7 +25,13 @@ MODULES = (board, book, decision, market, orders, reconcile, risk, scoring)
 BY_PLACE = {"Slot", "Window", "Level", "RulesUnknown", "Interval"}
 """Values of one or two fields that nobody takes for each other."""
 
-ENTRY = {"effect_id": "e", "slot": "btc-5m", "slug": "s", "end_s": 300, "side": "up"}
+ENTRY: dict[str, Any] = {
+    "effect_id": "e",
+    "slot": "btc-5m",
+    "slug": "s",
+    "end_s": 300,
+    "side": "up",
+}
 
 
 def structs_of(module: ModuleType) -> list[type[msgspec.Struct]]:
