@@ -10,10 +10,10 @@ from typing_extensions import override
 
 from foresight.board import Result, Side, Slot
 from foresight.book import SCHEMA, Book, SlotMemory, Word, violations_of
-from foresight.decision import Policy, decide, wanted
+from foresight.decision import Policy, decide, look, wanted
 from foresight.market import Candles, Holdings, Level, Market, Offer, Ruling, VenuePosition
 from foresight.orders import Bought, Buy
-from foresight.strategies import Strategy
+from foresight.strategies import Silence, Strategy
 from foresight.strategies.stand_aside import StandAside
 from handoff.workload import Decision, Unavailable, payload_of, receipt
 from state.record import Control, Effect, Outcome, Receipt
@@ -254,3 +254,64 @@ def test_a_decision_never_raises_whatever_the_candles_are(
         inputs=Market(candles={"BTC": candles}, offers={"btc-5m": offer()}, seen_s=START_S + now),
     )
     assert decision.body.now_s == START_S + now
+
+
+class Watching(Strategy, frozen=True, kw_only=True):
+    """Says nothing, and in saying so what it was shown."""
+
+    @override
+    def judge(self, view: Any) -> Any:
+        return Silence(msgspec.json.encode(view).decode()[:79])
+
+
+def test_a_strategy_sees_the_window_that_runs_at_whole_minutes() -> None:
+    """A minute more or less and a rule tuned to minute four speaks at another price."""
+    known = closes(NOW_S // 60 - 1, last=100.5)
+    for now_s in (NOW_S, NOW_S + 59):
+        body = run(inputs=seen(now_s, known=known), now_s=now_s, by=policy(Watching())).body
+        shown = f'{{"minutes":5,"elapsed":3,"reference":{known.prices[-4]},"price":100.5,'
+        memory = body.slots[SLOT.slot_id]
+        assert memory.reason.startswith(shown)
+        assert (memory.word, memory.reference, memory.price) == (Word.QUIET, 100.02, 100.5)
+
+
+def test_a_slot_that_a_guard_stopped_shows_no_figures() -> None:
+    """What was not looked at is zero on the page, and not the last look's or a made-up number."""
+    book = Book(slots={SLOT.slot_id: SlotMemory(price=5.0, reference=5.0, probability_ppm=5)})
+    memory = run(book, control=Control(paused=True)).body.slots[SLOT.slot_id]
+    assert (memory.reference, memory.price, memory.probability_ppm) == (0.0, 0.0, 0)
+    known = {"BTC": closes(NOW_S // 60 - 1)}
+    cycle = cycle_at(NOW_S, control=Control(halted=True))
+    assert look(policy(), SLOT, book=Book(), closes=known, cycle=cycle).sigma == 0.0
+
+
+def test_a_venues_words_are_cut_at_their_bounds() -> None:
+    """Words of any length come from outside; the body is committed every cycle."""
+    for length in (119, 120, 121, 199, 200, 201, 999):
+        words = "x" * length
+        told = run(inputs=Unavailable(words)).body
+        assert len(told.anomalies[0].detail) == min(length, 200)
+        told = run(inputs=seen(NOW_S, holdings=Holdings(failure=words))).body
+        assert len(told.anomalies[0].detail) == min(length, 200)
+        unread = run(inputs=seen(NOW_S, offers={"btc-5m": offer(failure=words)})).body
+        reason = f"market_unread: {words}"[:120]
+        assert unread.slots[SLOT.slot_id].reason == reason
+
+
+def test_a_boundary_between_two_seconds_is_the_second_before() -> None:
+    """At a period of half a second the time of a decision is stored as a whole number."""
+    cycle = msgspec.structs.replace(cycle_at(NOW_S), now_ns=NOW_S * 10**9 + 500_000_000)
+    answer = decide(policy(), cycle=cycle, body=Book(), inputs=seen(NOW_S), receipts=())
+    assert (answer.body.now_s, type(answer.body.now_s)) == (NOW_S, int)
+
+
+@pytest.mark.parametrize("failure", ["VenueUnreachable: no", "AnswerUnreadable: broken"])
+def test_a_list_of_positions_that_was_not_read_proves_nothing(failure: str) -> None:
+    """A failed question is no answer: shares that were not listed are not missing by it."""
+    first = run()
+    held = run(first.body, now_s=NOW_S + 60, receipts=(bought(first.effects[0]),)).body
+    held.cycle = 0
+    unread = seen(NOW_S + 60, offers={}, holdings=Holdings(failure=failure))
+    body = run(held, now_s=NOW_S + 60, inputs=unread).body
+    assert [anomaly.kind for anomaly in body.anomalies] == ["holdings_unread"]
+    assert len(body.positions) == 1

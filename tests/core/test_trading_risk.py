@@ -1,13 +1,13 @@
 """Guards and stakes: every denial has its reason, and no limit is exceeded."""
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foresight.board import COST_MIN_MICRO, MICRO, Side, Slot, Window, fee_micro
+from foresight.board import COST_MIN_MICRO, MICRO, FeeSchedule, Side, Slot, Window, fee_micro
 from foresight.book import Book, SlotMemory
 from foresight.config import Risk
 from foresight.market import Level, Offer
@@ -267,3 +267,120 @@ def test_no_order_can_cost_more_than_any_limit(
         assert worst <= answer.reserved_micro
         assert answer.reserved_micro <= window * MICRO
         assert answer.reserved_micro + held <= asset * MICRO
+
+
+FREE: Final = msgspec.structs.replace(RULES, fee=FeeSchedule())
+"""Rules of a market without a fee: sums are exact."""
+
+
+def free_stake(
+    risk: Risk,
+    asks: tuple[Level, ...] = ASKS,
+    **view: Any,  # noqa: ANN401 - fields by their names
+) -> Stake | Denial:
+    return stake_on(opinion(**view), asks, FREE, book=Book(now_s=NOW_S), window=WINDOW, risk=risk)
+
+
+def test_exactly_enough_history_is_enough() -> None:
+    """Twenty candles are what the file asks for: the twentieth must not be waited past."""
+    assert look(closes=closes(NEWEST, count=20)) is None
+    assert look(closes=closes(NEWEST, count=19)) is Denial.HISTORY_SHORT
+
+
+def test_a_price_to_beat_at_the_tolerance_is_ours() -> None:
+    """A price that lies one tolerance away is still one that both sources can mean."""
+    for beat, is_ours in ((150.0, True), (50.0, True), (150.5, False), (49.5, False)):
+        answer = deny_market(
+            offer(reference=beat), reference=100.0, sigma=0.5, risk=RISK, now_s=NOW_S
+        )
+        assert (answer is RULES) is is_ours
+
+
+@pytest.mark.parametrize(
+    ("probability", "is_traded"), [(0.9, True), (0.899999, False), (0.899, False), (0.901, True)]
+)
+def test_exactly_the_least_edge_is_traded(probability: float, *, is_traded: bool) -> None:
+    """Cents of the file are hundredths of a dollar: at ten cents an edge of 0.1 is the first."""
+    risk = msgspec.structs.replace(RISK, edge_min_cents=10.0)
+    answer = free_stake(risk, probability=probability)
+    assert isinstance(answer, Stake) is is_traded
+    assert is_traded or answer is Denial.EDGE_TOO_SMALL
+
+
+def test_slippage_is_meant_in_cents() -> None:
+    """Less than a tick of slippage is none: the limit is the best price itself."""
+    for cents, limit in ((0.99, 800_000), (1.0, 810_000), (1.99, 810_000), (2.0, 820_000)):
+        answer = free_stake(msgspec.structs.replace(RISK, slippage_cents=cents))
+        assert isinstance(answer, Stake)
+        assert answer.limit_micro == limit
+
+
+def test_the_best_seller_is_the_first() -> None:
+    """A dear seller further down the book neither stops a purchase nor sets its price."""
+    asks = (Level(800_000, MICRO), Level(990_000, MICRO))
+    answer = stake(asks=asks)
+    assert isinstance(answer, Stake)
+    assert answer.limit_micro == 820_000
+    assert stake(asks=asks[::-1]) is Denial.PRICE_TOO_HIGH
+
+
+def test_a_share_for_a_dollar_is_never_bought() -> None:
+    """It can win nothing, whatever a strategy would pay and however it may lose on purpose."""
+    whole = (Level(1_000_000, 500 * MICRO),)
+    risk = Risk(edge_min_cents=-100, stake_floor_usdc=5.0)
+    assert free_stake(risk, whole, price_max=1.0) is Denial.PRICE_TOO_HIGH
+    below = (Level(990_000, 500 * MICRO),)
+    assert isinstance(free_stake(risk, below, price_max=1.0), Stake)
+
+
+def test_one_dollar_is_the_least_that_is_spent() -> None:
+    """The venue refuses less; exactly that much is an order."""
+    half = (Level(500_000, 500 * MICRO),)
+    risk = Risk(slippage_cents=0, stake_window_usdc=1.0)
+    answer = free_stake(risk, half)
+    assert answer == Stake(limit_micro=500_000, shares_micro=2 * MICRO, reserved_micro=MICRO)
+    less = msgspec.structs.replace(risk, stake_window_usdc=0.99)
+    assert free_stake(less, half) is Denial.LIMIT_WINDOW
+
+
+def test_a_stake_that_has_all_the_room_it_wants_is_too_small_by_itself() -> None:
+    """No limit is to blame for a stake that would be as small without it."""
+    risk = Risk(capital_usdc=0, stake_floor_usdc=0.9, stake_window_usdc=0.9)
+    assert free_stake(risk) is Denial.SIZE_TOO_SMALL
+    narrow = msgspec.structs.replace(risk, stake_window_usdc=0.89)
+    assert free_stake(narrow) is Denial.LIMIT_WINDOW
+
+
+def test_found_shares_of_a_window_take_its_room() -> None:
+    """What was adopted is money at stake like any other: it is not bought a second time."""
+    found = position(cost_micro=24_500_000, is_adopted=True)
+    assert stake(book=holding(Book(now_s=NOW_S), found)) is Denial.LIMIT_WINDOW
+
+
+def test_an_order_on_its_way_counts_on_a_day_without_purchases() -> None:
+    """The first orders of a day may not exceed its limit together either."""
+    book = Book(now_s=NOW_S)
+    book.orders["x"] = open_order(Window(Slot("ETH", "5m"), START_S))  # 9 USDC
+    assert stake(book=book, risk=Risk(stake_day_usdc=9.5)) is Denial.LIMIT_DAY
+    assert isinstance(stake(book=book, risk=Risk(stake_day_usdc=11)), Stake)
+
+
+def test_no_order_is_larger_than_a_million_shares() -> None:
+    """Limits of a billion dollars at a cent a share would make numbers that nobody checks."""
+    risk = Risk(
+        stake_floor_usdc=1e9,
+        stake_window_usdc=1e9,
+        stake_asset_usdc=1e9,
+        stake_board_usdc=1e9,
+        stake_day_usdc=1e9,
+    )
+    answer = free_stake(risk, (Level(10_000, MICRO),))
+    assert isinstance(answer, Stake)
+    assert answer.shares_micro == 1_000_000 * MICRO
+
+
+def test_a_stake_is_whole_numbers() -> None:
+    """Fractions of a millionth would be another number after the record was stored."""
+    answer = stake()
+    assert isinstance(answer, Stake)
+    assert {type(value) for value in msgspec.structs.astuple(answer)} == {int}

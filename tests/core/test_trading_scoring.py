@@ -104,3 +104,38 @@ def test_adopted_shares_count_as_money_and_not_as_skill() -> None:
     assert (tally.trades, tally.judged) == (1, 0)
     assert score_of(tally).profit == pytest.approx(1.9)
     assert tally.brier_ours_ppm <= MICRO
+
+
+def test_the_interval_of_an_expectation_is_the_textbooks() -> None:
+    """Profits of 1, 2 and 3 tenths a share: mean 0.2, deviation 0.1, of three trades."""
+    tally = Tally(trades=3, share_profit_micro=600_000, share_profit_square_ppm=140_000)
+    score = score_of(tally)
+    reach = 1.959964 * 0.1 / 3**0.5
+    assert score.expectation == pytest.approx(0.2)
+    assert score.expectation_interval.low == pytest.approx(0.2 - reach)
+    assert score.expectation_interval.high == pytest.approx(0.2 + reach)
+
+
+def test_one_trade_has_no_spread_and_two_have() -> None:
+    """Of one trade nothing can be said: an interval of no width would be a promise."""
+    one = Tally(trades=1, share_profit_micro=200_000, share_profit_square_ppm=40_000)
+    assert score_of(one).expectation_interval == Interval(-1.0, 1.0)
+    two = Tally(trades=2, share_profit_micro=400_000, share_profit_square_ppm=80_000)
+    low, high = msgspec.structs.astuple(score_of(two).expectation_interval)
+    assert (low, high) == (pytest.approx(0.2), pytest.approx(0.2))
+    apart = Tally(trades=2, share_profit_micro=400_000, share_profit_square_ppm=100_000)
+    low, high = msgspec.structs.astuple(score_of(apart).expectation_interval)
+    assert (low, high) == (pytest.approx(0.2 - 1.959964 * 0.1), pytest.approx(0.2 + 1.959964 * 0.1))
+
+
+def test_what_was_staked_and_what_it_earned_are_in_dollars() -> None:
+    """Millionths that are shown as dollars, or without their fees, are noticed by no formula."""
+    tally = Tally(trades=1, cost_micro=8_000_000, fee_micro=100_000, payout_micro=10_000_000)
+    score = score_of(tally)
+    assert (score.staked, score.fees, score.profit) == (8.1, 0.1, 1.9)
+
+
+@pytest.mark.parametrize("trades", [20, 32, 100])
+def test_no_win_rate_can_be_above_one(trades: int) -> None:
+    """At these numbers of wins without a loss, rounding puts the formula's bound above one."""
+    assert wilson(trades, trades).high == 1.0
