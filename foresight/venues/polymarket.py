@@ -210,9 +210,10 @@ class Polymarket:
                 return found
             what = f"{order.slug}: the venue knows the order and does not show it"
             raise AnswerUnreadable(what) from error
-        if any(known in words for known in answers.UNFILLABLE):
-            return NotBought(NOT_FILLABLE)
+        # A failure on the venue's side proves nothing, in whatever words it is told.
         is_refusal = isinstance(error, VenueRefused) or _status_of(error) == _BAD_REQUEST
+        if is_refusal and any(known in words for known in answers.UNFILLABLE):
+            return NotBought(NOT_FILLABLE)
         if is_refusal and any(known in words for known in answers.DEFINITE):
             return NotBought(f"{REFUSED}: {_reason_in(error)}")
         raise error

@@ -1,0 +1,183 @@
+"""What became of an order: proven by an answer, never by the lack of one.
+
+The venue's client is written by hand: it answers what a test says. The adapter is the real one.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from typing_extensions import override
+
+from foresight.errors import AnswerUnreadable, VenueError, VenueRefused, VenueUnreachable
+from foresight.orders import Bought
+from foresight.venues.base import Missing, NotBought, Waiting
+from foresight.venues.ccxt_calls import AnswerT, Requests
+from foresight.venues.polymarket import Polymarket
+from tests.core.test_trading_answers import ORDER, event
+
+pytestmark = pytest.mark.asyncio
+
+OURS = "0xa"
+UNREACHABLE = VenueUnreachable("no answer within 2 s")
+REFUSALS = ("not enough balance / allowance", "invalid signature", "invalid api key")
+UNFILLED = ("no orders found to match with FAK order", "order couldn't be fully filled")
+
+
+def http(status: int, words: str) -> VenueUnreachable:
+    """Return what a status is told as: a plain 400 looks like an outage but for its text."""
+    return VenueUnreachable(
+        f'ExchangeNotAvailable: polymarket POST http://x/order {status} W {{"error": "{words}"}}'
+    )
+
+
+class Plain(Requests):
+    """Requests that are made as they are, without a client's exceptions to translate."""
+
+    @override
+    async def read(
+        self, ask: Callable[[], Awaitable[AnswerT]], *, timeout_s: float | None = None
+    ) -> AnswerT:
+        return await ask()
+
+    @override
+    async def once(self, ask: Callable[[], Awaitable[AnswerT]]) -> AnswerT:
+        return await ask()
+
+
+class Client:
+    """Answers with what it was given, and raises what is an error."""
+
+    def __init__(self, **answers: object) -> None:
+        self.answers = answers
+        self.outcomes_by_id: dict[str, Any] = {}
+        self.outcomes: dict[str, Any] = {}
+
+    def _said(self, name: str) -> object:
+        answer = self.answers[name]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def create_order(self, *_: object) -> dict[str, object]:
+        return {"info": self._said("sent")}
+
+    async def clobPrivateGetDataOrderId(self, _: object) -> object:  # noqa: N802 - the library's names
+        return self._said("order")
+
+    async def clobPrivateGetDataTrades(self, _: object) -> object:  # noqa: N802 - as above
+        return self._said("trades")
+
+    async def gammaPublicGetEvents(self, _: object) -> object:  # noqa: N802 - as above
+        return self._said("events")
+
+
+def venue(**answers: object) -> Polymarket:
+    said: dict[str, Any] = {"order": http(404, "not found"), "trades": [], "events": [event()]}
+    made = Polymarket({}, requests=Plain(1, timeout_s=1.0))
+    made._client = Client(**said | answers)  # noqa: SLF001 - in the place of the library's
+    made._ids[ORDER] = OURS  # noqa: SLF001 - what signing would give
+    return made
+
+
+def trade(size: str, order_id: str = OURS) -> dict[str, str]:
+    return {"taker_order_id": order_id, "size": size, "price": "0.82"}
+
+
+def known(matched: str, status: str = "MATCHED", order_id: str = OURS) -> dict[str, str]:
+    return {"id": order_id, "status": status, "size_matched": matched}
+
+
+@pytest.mark.parametrize("words", REFUSALS)
+async def test_known_words_in_a_failure_of_the_venues_side_are_no_refusal(words: str) -> None:
+    """A gateway repeats what it heard; the order may have been executed behind it."""
+    for status in (500, 502, 503, 504):
+        with pytest.raises(VenueUnreachable):
+            await venue(sent=http(status, words)).buy(ORDER)
+    with pytest.raises(VenueUnreachable):
+        await venue(sent=VenueUnreachable(words)).buy(ORDER)
+    for said in (http(400, words), VenueRefused(f'InvalidOrder: {{"error": "{words}"}}')):
+        answer = await venue(sent=said).buy(ORDER)
+        assert answer == NotBought(f"refused_by_venue: {words}")
+
+
+@pytest.mark.parametrize("words", UNFILLED)
+async def test_words_of_an_unfilled_order_prove_it_in_a_refusal_only(words: str) -> None:
+    """As above: nobody sold, says who answers; who does not answer has said nothing."""
+    for status in (500, 502, 503):
+        with pytest.raises(VenueUnreachable):
+            await venue(sent=http(status, words)).buy(ORDER)
+    for said in (http(400, words), VenueRefused(words)):
+        assert await venue(sent=said).buy(ORDER) == NotBought("not_fillable")
+
+
+async def test_a_refusal_in_words_that_are_not_known_is_unknown() -> None:
+    """A new reason may be one that an executed order gets, too: it is asked about."""
+    for said in (http(400, "trading is odd today"), VenueRefused("trading is odd today")):
+        with pytest.raises(VenueError, match="odd today"):
+            await venue(sent=said).buy(ORDER)
+
+
+async def test_trades_that_lag_behind_the_matched_amount_are_no_outcome() -> None:
+    """A receipt that is written from half of the trades loses the other half for good."""
+    for rows in ([], [trade("4")], [trade("4"), trade("6", "0xb")], [trade("4"), trade("7")]):
+        with pytest.raises(AnswerUnreadable, match="do not add up to 10000000"):
+            await venue(order=known("10"), trades=rows).find(ORDER)
+    found = await venue(order=known("10"), trades=[trade("4"), trade("6")]).find(ORDER)
+    assert isinstance(found, Bought)
+    assert found.shares_micro == 10_000_000
+
+
+async def test_a_question_about_an_order_that_failed_proves_no_absence() -> None:
+    """Only the venue's own "not found" is one; what is absent may be sent again, or expires."""
+    for failed in (http(500, "x"), http(502, "x"), http(400, "x"), http(401, "x"), UNREACHABLE):
+        with pytest.raises(VenueUnreachable):
+            await venue(order=failed).find(ORDER)
+    for none in (http(404, "not found"), None, "", "null"):
+        assert await venue(order=none).find(ORDER) == Missing(is_final=False)
+
+
+async def test_trades_that_were_not_read_prove_no_absence() -> None:
+    """An order that is no longer shown may have bought: its trades say so, and nothing else."""
+    for failed in (UNREACHABLE, AnswerUnreadable("trades: no list")):
+        with pytest.raises(VenueError):
+            await venue(trades=failed).find(ORDER)
+    with pytest.raises(AnswerUnreadable):
+        await venue(trades={"data": "soon"}).find(ORDER)
+    assert isinstance(await venue(trades=[trade("3")]).find(ORDER), Bought)
+
+
+async def test_a_market_that_was_not_read_is_not_closed_for_good() -> None:
+    """What is absent for good is given up: that needs a market that says that it is closed."""
+    shut = [event(closed=True)]
+    assert await venue(events=shut).find(ORDER) == Missing(is_final=True)
+    for unread in (UNREACHABLE, AnswerUnreadable("broken"), [event(outcomes="[broken")]):
+        assert await venue(events=unread).find(ORDER) == Missing(is_final=False)
+
+
+async def test_an_answer_about_another_order_is_none_about_ours() -> None:
+    """A cache that mixes up answers must not make a stranger's purchase ours."""
+    with pytest.raises(AnswerUnreadable, match="asked for order 0xa"):
+        await venue(order=known("10", order_id="0xb"), trades=[trade("10")]).find(ORDER)
+
+
+async def test_an_order_that_is_still_open_is_waited_for() -> None:
+    """It may be executed yet, whatever it has matched so far."""
+    for status in ("LIVE", "delayed"):
+        for matched in ("0", "4"):
+            answer = await venue(order=known(matched, status), trades=[trade("4")]).find(ORDER)
+            assert answer == Waiting(status.lower())
+
+
+async def test_an_order_that_matched_nothing_bought_nothing() -> None:
+    """The other side of the above: this is proof, and the slot is told."""
+    assert await venue(order=known("0")).find(ORDER) == NotBought("not_fillable")
+
+
+async def test_a_duplicate_that_is_not_shown_is_unknown() -> None:
+    """The venue has the order: to call it refused would lose what it bought."""
+    said = http(400, "order 0xa is invalid. Duplicated.")
+    with pytest.raises(AnswerUnreadable, match="does not show it"):
+        await venue(sent=said).buy(ORDER)
+    found = await venue(sent=said, order=known("10"), trades=[trade("10")]).buy(ORDER)
+    assert isinstance(found, Bought)
