@@ -22,7 +22,7 @@ OUTBOX = Path("state/outbox.py")
 TESTS = "tests/core/test_transitions.py"
 # With the helpers of the tests; not with their conftest.py, which prepares a whole session.
 COPIED = (
-    *("state", "handoff", "deploy", "tests/core", "pyproject.toml"),
+    *("state", "handoff", "deploy", "foresight", "tests/core", "pyproject.toml"),
     *("tests/records.py", "tests/homes.py", "tests/faulty_files.py", "tests/power_cut.py"),
     *("tests/put_back.py", "tests/engine_world.py", "tests/owner_world.py"),
     "tests/worker_world.py",
@@ -261,6 +261,7 @@ def all_mutants() -> tuple[Mutant, ...]:
     from tests.store_mutants import STORE_MUTANTS  # noqa: PLC0415 - as above
     from tests.swap_mutants import SWAP_MUTANTS  # noqa: PLC0415 - as above
     from tests.text_mutants import TEXT_MUTANTS  # noqa: PLC0415 - as above
+    from tests.trading_mutants import TRADING_MUTANTS  # noqa: PLC0415 - as above
 
     return (
         *CORE_MUTANTS,
@@ -270,6 +271,7 @@ def all_mutants() -> tuple[Mutant, ...]:
         *STORE_MUTANTS,
         *SWAP_MUTANTS,
         *TEXT_MUTANTS,
+        *TRADING_MUTANTS,
     )
 
 
