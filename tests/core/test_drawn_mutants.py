@@ -22,11 +22,15 @@ def late(now: int = 3, limit: dict[str, 4] | None = None) -> list[5]:
     if now > limit:
         raise ValueError(f"late by {now - limit}")
     count: tuple[7, 8] = f"{now + 1}"
+    assert now < 9
     return count
+
+class Late(frozen=True):
+    """How 10."""
 '''
 
 
-def test_texts_annotations_and_what_is_raised_are_left_alone() -> None:
+def test_texts_annotations_and_what_is_raised_or_asserted_are_left_alone() -> None:
     """Such a mutant says nothing about the tests, whether it is noticed or not."""
     assert [mutation.key for mutation in mutations_of(SOURCE)] == [
         "late: 3 -> 2",

@@ -1,7 +1,10 @@
 """Every small change that could be made to a module: numbers, comparisons, operators, results.
 
 Owns which of the library's changes count. Texts and annotations are left alone, decorators and
-subscripts as well: without them a module does not get as far as being wrong.
+subscripts as well: without them a module does not get as far as being wrong. Left alone is also
+what cannot lose or double anything: how a class is made (nothing writes to a frozen value, and a
+member without its name is an error of the type checker), and assertions (they say what holds
+anyway, and only stop).
 """
 
 from __future__ import annotations
@@ -104,7 +107,7 @@ def _without_parents(_: ast.Module) -> None:
 
 
 class _Plain(ast.NodeTransformer):
-    """Takes out what is not to be changed: texts, annotations, what is raised, decorators."""
+    """Takes out what is not to be changed: texts, annotations, what is raised or asserted."""
 
     @override
     def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
@@ -125,6 +128,21 @@ class _Plain(ast.NodeTransformer):
         return ast.copy_location(ast.Raise(), node)
 
     @override
+    def visit_Assert(self, node: ast.Assert) -> ast.AST:
+        return ast.copy_location(ast.Pass(), node)
+
+    @override
+    def visit_Expr(self, node: ast.Expr) -> ast.AST:
+        if isinstance(node.value, ast.Call) and _is_named(node.value.func, "assert_never"):
+            return ast.copy_location(ast.Pass(), node)
+        return self.generic_visit(node)
+
+    @override
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        node.keywords = []
+        return self.generic_visit(node)
+
+    @override
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         node.returns, node.decorator_list = None, []
         return self.generic_visit(node)
@@ -133,6 +151,10 @@ class _Plain(ast.NodeTransformer):
     def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
         node.returns, node.decorator_list = None, []
         return self.generic_visit(node)
+
+
+def _is_named(function: ast.expr, name: str) -> bool:
+    return isinstance(function, ast.Name) and function.id == name
 
 
 def _functions(tree: ast.Module) -> list[tuple[int, int, str]]:
