@@ -275,10 +275,13 @@ class DiskLacking(HostLacking):
 
     hint = "free disk space, or remove old releases"
 
-    def __init__(self, path: str, *, free_bytes: int, needed_bytes: int) -> None:
-        """Keep the place and both sizes."""
+    def __init__(
+        self, path: str, *, free_bytes: int, needed_bytes: int, files_free: int | None = None
+    ) -> None:
+        """Keep the place and both sizes; say how many files may still be made, where known."""
         have, want = _mebibytes(free_bytes), _mebibytes(needed_bytes)
-        super().__init__(f"{path} has {have} free, a build needs {want}")
+        more = "" if files_free is None else f" and room for {files_free} more files (inodes)"
+        super().__init__(f"{path} has {have} free{more}, a build needs {want}")
         self.path = path
         self.free_bytes = free_bytes
         self.needed_bytes = needed_bytes

@@ -6,7 +6,7 @@ that need the release's own code run in the candidate (`handoff.worker.gates`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from handoff.gate_verdict import GateName, failed, passed, skipped
 from handoff.replay.comparison import impurity_of, refusal_of, words_of
@@ -27,6 +27,9 @@ MEMORY_RESERVE_BYTES: Final = 128 * MIB  # deployer, git, and a host that must n
 DISK_RESERVE_BYTES: Final = 256 * MIB  # journal and logs of the hours in which nobody looks
 TREE_GROWTH: Final = 2.5  # bytecode is as large again as its sources, and blocks are rounded up
 ENVIRONMENT_BYTES_DEFAULT: Final = 400 * MIB  # the whole lock with bytecode: 284 MiB, measured
+FILES_RESERVE: Final = 1000  # journal, logs and records of the same hours
+FILES_PER_PACKAGE: Final = 120  # with bytecode: 8 900 files and directories in 79, measured
+FILES_PER_SOURCE: Final = 3  # itself, its bytecode, and at most a directory
 
 REPLAY_CYCLES_MIN: Final = 20  # two cycles can only differ by 0, 50 or 100 %
 
@@ -69,19 +72,62 @@ def disk_needed(*, tree_bytes: int, environment_bytes: int) -> int:
     return round(tree_bytes * TREE_GROWTH) + environment_bytes + DISK_RESERVE_BYTES
 
 
-def disk_gate(*, free_bytes: int, needed_bytes: int, seconds: float = 0.0) -> GateVerdict:
-    """Decide whether a build fits on the disk.
+def files_needed(*, sources: int, packages: int) -> int:
+    """Return how many files a build makes, with what has to stay free.
 
     Args:
+        sources: Files of the commit; 0 where its release is there already.
+        packages: Packages of its lock file; 0 where their environment is there already.
+    """
+    assert sources >= 0
+    assert packages >= 0
+    return sources * FILES_PER_SOURCE + packages * FILES_PER_PACKAGE + FILES_RESERVE
+
+
+class Disk(NamedTuple):
+    """What a disk has, and what a build wants of it.
+
+    Attributes:
         free_bytes: What this user may still write.
         needed_bytes: What `disk_needed` returned.
+        files_free: How many files this user may still make; None where nothing limits that.
+        files_needed: What `files_needed` returned.
+        noexec: The directory of environments, if nothing can be loaded from it.
+        noexec_temporary: The directory for what is temporary, if nothing can be loaded from it.
+    """
+
+    free_bytes: int
+    needed_bytes: int
+    files_free: int | None = None
+    files_needed: int = 0
+    noexec: str = ""
+    noexec_temporary: str = ""
+
+
+def lacks_files(disk: Disk) -> bool:
+    """Tell whether a disk has fewer inodes left than a build makes files."""
+    return disk.files_free is not None and disk.files_free < disk.files_needed
+
+
+def disk_gate(disk: Disk, *, seconds: float = 0.0) -> GateVerdict:
+    """Decide whether a build fits on the disk, and could be loaded from there.
+
+    Args:
+        disk: What was measured.
         seconds: How long measuring took.
     """
-    have = f"{free_bytes // MIB} MiB free, {-(-needed_bytes // MIB)} MiB needed"
-    if free_bytes < needed_bytes:
+    have = f"{disk.free_bytes // MIB} MiB free, {-(-disk.needed_bytes // MIB)} MiB needed"
+    reason = f"the build does not fit: {have}" if disk.free_bytes < disk.needed_bytes else ""
+    if lacks_files(disk):
+        have += f"; {disk.files_free} more files (inodes), {disk.files_needed} needed"
         reason = f"the build does not fit: {have}"
+    if disk.noexec:
+        have += f"; {disk.noexec} is mounted noexec"
+        reason = f"nothing that the build installs could be loaded: {have}"
+    if reason:
         return failed(GateName.DISK, reason, evidence=have, seconds=seconds)
-    return passed(GateName.DISK, have, seconds=seconds)
+    said = f"; {disk.noexec_temporary} is mounted noexec" if disk.noexec_temporary else ""
+    return passed(GateName.DISK, have + said, seconds=seconds)
 
 
 def replay_gate(found: Comparison, wish: Wish, *, seconds: float = 0.0) -> GateVerdict:

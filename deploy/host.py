@@ -1,4 +1,4 @@
-"""What the machine has: memory and disk, measured, never judged.
+"""What the machine has: memory, disk, and what may run from it; measured, never judged.
 
 Owns every use of psutil in this package. In a container the host's memory is not ours: the
 control group's limit counts where it is lower. Deciding on the numbers is `gates`' matter.
@@ -6,6 +6,9 @@ control group's limit counts where it is lower. Deciding on the numbers is `gate
 
 from __future__ import annotations
 
+import mmap
+import os
+import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +16,8 @@ import psutil
 
 CONTROL_GROUPS: Final = Path("/sys/fs/cgroup")
 OWN_GROUP: Final = Path("/proc/self/cgroup")
+
+_NOEXEC: Final[int] = getattr(os, "ST_NOEXEC", 0)  # Linux alone says it
 
 
 def memory_available_bytes() -> int:
@@ -31,8 +36,57 @@ def resident_bytes(pid: int) -> int:
 
 def disk_free_bytes(path: Path) -> int:
     """Return what this user may still write near a path, which need not exist yet."""
-    existing = next(each for each in (path, *path.parents) if each.exists())
-    return int(psutil.disk_usage(str(existing)).free)
+    return int(psutil.disk_usage(str(_existing(path))).free)
+
+
+def files_free(path: Path) -> int | None:
+    """Return how many more files this user may make near a path, which need not exist yet.
+
+    Returns:
+        The number of inodes; None where the file system makes them as they are needed.
+    """
+    found = os.statvfs(_existing(path))
+    return found.f_favail if found.f_files else None
+
+
+def is_noexec(path: Path) -> bool:
+    """Tell whether no library near a path can be loaded, because of how its disk is mounted.
+
+    The flag alone would not do: some file systems carry it and load all the same. So a file is
+    made there for a moment, without a name where the system can, and mapped as code.
+    """
+    directory = _existing(path)
+    return bool(os.statvfs(directory).f_flag & _NOEXEC) and _refuses_code(directory)
+
+
+def temporary_directory() -> Path | None:
+    """Return where programs put what is temporary; None where no such directory is usable."""
+    try:
+        return Path(tempfile.gettempdir())
+    except FileNotFoundError:
+        return None
+
+
+def _existing(path: Path) -> Path:
+    return next(each for each in (path, *path.parents) if each.exists())
+
+
+def _refuses_code(directory: Path) -> bool:
+    try:
+        with tempfile.TemporaryFile(dir=directory) as file:
+            file.truncate(mmap.PAGESIZE)
+            return not _is_mapped(file.fileno())
+    except OSError:
+        return False  # nothing can be made there, so nothing is known
+
+
+def _is_mapped(file: int) -> bool:
+    as_code = mmap.PROT_READ | mmap.PROT_EXEC
+    try:
+        mmap.mmap(file, mmap.PAGESIZE, flags=mmap.MAP_PRIVATE, prot=as_code).close()
+    except PermissionError:
+        return False
+    return True
 
 
 def control_group_rooms(groups: Path, own: Path) -> list[int]:

@@ -20,13 +20,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from filelock import FileLock, Timeout
 
-from deploy import bytecode, engine, environments, frozen_directory, wheels
+from deploy import bytecode, engine, environments, frozen_directory, host, wheels
 from deploy.errors import BuildBusy, DiskLacking, LockFileMissing, ReleaseConflict
 from deploy.release import (
     LOCK_FILE,
     PROJECT_FILE,
     entry_of,
     environment_hash,
+    pins_of,
     release_id,
 )
 from handoff.errors import ReleaseUnusable
@@ -113,11 +114,15 @@ class Intention(NamedTuple):
         manifest: What it would return.
         tree_bytes: Size of the files it would write; 0 where the release is there already.
         environment_built: Whether its environment is there already.
+        tree_files: How many files it would write; 0 as above.
+        packages: How many packages its lock file pins.
     """
 
     manifest: Manifest
     tree_bytes: int
     environment_built: bool
+    tree_files: int = 0
+    packages: int = 0
 
 
 def intend(
@@ -133,8 +138,14 @@ def intend(
     manifest = _manifest(home, source)
     done = _is_built(home, manifest, source.blobs)
     place = environments.environment_directory(home, manifest.environment)
-    size = 0 if done else sum(blob.size for blob in source.blobs)
-    return Intention(manifest, size, environments.intact(place))
+    written = () if done else source.blobs
+    return Intention(
+        manifest,
+        sum(blob.size for blob in written),
+        environments.intact(place),
+        tree_files=len(written),
+        packages=len(pins_of(source.lock)),
+    )
 
 
 def built(home: Path) -> list[Manifest]:
@@ -203,7 +214,10 @@ def _disk_full_named(home: Path) -> Iterator[None]:
         if error.errno not in _FULL:
             raise
         free = shutil.disk_usage(home).free
-        raise DiskLacking(str(home), free_bytes=free, needed_bytes=BUILD_BYTES_MIN) from error
+        files = host.files_free(home)
+        raise DiskLacking(
+            str(home), free_bytes=free, needed_bytes=BUILD_BYTES_MIN, files_free=files
+        ) from error
 
 
 def _read(repository: GitTree, commit: Commit, entry_default: str) -> _Source:

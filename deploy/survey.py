@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from deploy import gates, host, releases_dir
 from deploy.errors import UnknownRef
 from deploy.plan import Change, Facts
+from handoff.release_files import ENVIRONMENTS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,13 +68,38 @@ def survey(
 def disk(home: Path, intention: releases_dir.Intention) -> GateVerdict:
     """Return what the gate of the disk says to a build."""
     begun_s = time.perf_counter()
-    needed = gates.disk_needed(
-        tree_bytes=intention.tree_bytes,
-        environment_bytes=0 if intention.environment_built else gates.ENVIRONMENT_BYTES_DEFAULT,
+    environment_bytes = 0 if intention.environment_built else gates.ENVIRONMENT_BYTES_DEFAULT
+    found = look_at_disk(
+        home,
+        needed_bytes=gates.disk_needed(
+            tree_bytes=intention.tree_bytes, environment_bytes=environment_bytes
+        ),
+        files_needed=gates.files_needed(
+            sources=intention.tree_files,
+            packages=0 if intention.environment_built else intention.packages,
+        ),
     )
-    free = host.disk_free_bytes(home)
-    seconds = time.perf_counter() - begun_s
-    return gates.disk_gate(free_bytes=free, needed_bytes=needed, seconds=seconds)
+    return gates.disk_gate(found, seconds=time.perf_counter() - begun_s)
+
+
+def look_at_disk(home: Path, *, needed_bytes: int, files_needed: int) -> gates.Disk:
+    """Return what the disk beneath a home has, beside what a build would need."""
+    temporary = host.temporary_directory()
+    return gates.Disk(
+        free_bytes=host.disk_free_bytes(home),
+        needed_bytes=needed_bytes,
+        files_free=host.files_free(home),
+        files_needed=files_needed,
+        noexec=noexec_environments(home),
+        noexec_temporary=str(temporary) if temporary and host.is_noexec(temporary) else "",
+    )
+
+
+def noexec_environments(home: Path) -> str:
+    """Return where the environments of a home are, if nothing can be loaded from there."""
+    place = home / ENVIRONMENTS  # somebody may have put a disk of its own, or a link, there
+    place = place if place.exists() else home
+    return str(place) if host.is_noexec(place) else ""
 
 
 def _commit_of(repository: GitTree, running: Manifest | None) -> Commit | None:

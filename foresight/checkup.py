@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from deploy import gates, hook_files, host
 from deploy.errors import DeployError
 from deploy.git_tree import GitTree
+from foresight import home_disk
 from foresight.errors import ConfigError
 from foresight.login_session import remedy, this_session, why_ended
 from foresight.overrides import gathered
@@ -70,7 +71,7 @@ def examine(config: Config, home: Path, tree: Path) -> Iterator[Finding]:
     yield _interpreter()
     yield _clock()
     yield _home(config, home)
-    yield _disk(home)
+    yield _disk(home, tree)
     yield _memory()
     yield _tree(tree)
     yield _repository(tree)
@@ -133,12 +134,13 @@ def _home(config: Config, home: Path) -> Finding:
     return _good("home", f"{home}{trusting}")
 
 
-def _disk(home: Path) -> Finding:
-    needed = gates.disk_needed(tree_bytes=0, environment_bytes=gates.ENVIRONMENT_BYTES_DEFAULT)
-    gate = gates.disk_gate(free_bytes=host.disk_free_bytes(home), needed_bytes=needed)
+def _disk(home: Path, tree: Path) -> Finding:
+    disk = home_disk.look(home, tree)
+    gate, remedy = gates.disk_gate(disk), home_disk.remedy_of(disk)
     if not gate.allows:
-        return Finding("disk", Verdict.BAD, gate.reason, "free space on the disk of the home")
-    return _good("disk", gate.evidence)
+        return Finding("disk", Verdict.BAD, gate.reason, remedy)
+    verdict = Verdict.ODD if remedy else Verdict.GOOD
+    return Finding("disk", verdict, gate.evidence, remedy)
 
 
 def _memory() -> Finding:

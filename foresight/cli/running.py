@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from deploy import jobs, releases_dir
+from deploy import gates, jobs, releases_dir
 from deploy.errors import UnknownRef
 from deploy.git_tree import GitTree
 from deploy.notifications import read_addresses
+from foresight import home_disk
 from foresight.cli.addresses import Bound, bound_for
 from foresight.cli.hooks import put_back, watcher_of
 from foresight.cli.installation import Installation, pass_installation
@@ -110,6 +111,8 @@ def up(
     if config.venue.kind == "live":  # what every worker would refuse is refused now
         key_file_of(config, gathered(os.environ), installation.repository).check()
     _make_home(home, config)
+    home_disk.refuse_noexec(home)
+    _say_disk(home, installation.repository)
     account, accounts = _account(config), _accounts(installation)
     doubt = launcher_lock_free(home, account, accounts)
     if doubt:
@@ -195,6 +198,14 @@ def _make_home(home: Path, config: Config) -> None:
     except OSError as error:
         reason = error.strerror or str(error)
         raise HomeUnsuitable(str(home), reason, "choose another [engine] home") from error
+
+
+def _say_disk(home: Path, tree: Path) -> None:
+    disk = home_disk.look(home, tree)
+    remedy = home_disk.remedy_of(disk)
+    if remedy:
+        gate = gates.disk_gate(disk)
+        progress(f"the disk beneath the home: {gate.reason or gate.evidence}; {remedy}")
 
 
 def _narrow(home: Path) -> None:

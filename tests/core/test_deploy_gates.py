@@ -8,13 +8,16 @@ from hypothesis import strategies as st
 from deploy.gates import (
     DISK_RESERVE_BYTES,
     ENVIRONMENT_BYTES_DEFAULT,
+    FILES_RESERVE,
     MEMORY_RESERVE_BYTES,
     MIB,
     REPLAY_CYCLES_MIN,
     WORKER_BYTES_DEFAULT,
+    Disk,
     disk_gate,
     disk_needed,
     effects_gate,
+    files_needed,
     memory_gate,
     memory_needed,
     replay_gate,
@@ -53,8 +56,9 @@ def test_exactly_enough_is_enough() -> None:
     needed = memory_needed(MIB)
     assert memory_gate(available_bytes=needed, worker_bytes=MIB).allows
     assert not memory_gate(available_bytes=needed - 1, worker_bytes=MIB).allows
-    assert disk_gate(free_bytes=MIB, needed_bytes=MIB).allows
-    assert not disk_gate(free_bytes=MIB - 1, needed_bytes=MIB).allows
+    assert disk_gate(Disk(MIB, MIB, 5, 5)).allows
+    assert not disk_gate(Disk(MIB - 1, MIB, 5, 5)).allows
+    assert not disk_gate(Disk(MIB, MIB, 4, 5)).allows
 
 
 def test_a_refusal_names_both_numbers() -> None:
@@ -68,6 +72,30 @@ def test_a_build_leaves_room_for_what_the_bot_writes() -> None:
     assert disk_needed(tree_bytes=0, environment_bytes=0) == DISK_RESERVE_BYTES
     first = disk_needed(tree_bytes=4 * MIB, environment_bytes=ENVIRONMENT_BYTES_DEFAULT)
     assert first == 10 * MIB + ENVIRONMENT_BYTES_DEFAULT + DISK_RESERVE_BYTES
+
+
+def test_a_build_leaves_room_for_files_as_well() -> None:
+    """A disk with space and without inodes refuses the journal's next file all the same."""
+    assert files_needed(sources=0, packages=0) == FILES_RESERVE
+    assert files_needed(sources=10, packages=2) == 30 + 240 + FILES_RESERVE
+    gate = disk_gate(Disk(MIB, MIB, 4, 5))
+    assert gate.reason.endswith("1 MiB free, 1 MiB needed; 4 more files (inodes), 5 needed")
+
+
+def test_a_file_system_that_makes_inodes_as_they_are_needed_lacks_none() -> None:
+    """It says that it has none: a deploy there would never be allowed again."""
+    assert disk_gate(Disk(MIB, MIB, None, 5)).allows
+
+
+def test_nothing_is_built_where_it_could_not_be_loaded() -> None:
+    gate = disk_gate(Disk(MIB, MIB, noexec="/home"))
+    assert (gate.allows, "/home is mounted noexec" in gate.reason) == (False, True)
+
+
+def test_a_noexec_place_for_temporary_files_is_said_and_nothing_more() -> None:
+    """Hardened hosts mount /tmp so, and hardly a package minds."""
+    gate = disk_gate(Disk(MIB, MIB, noexec_temporary="/tmp"))  # noqa: S108 - what is said of it
+    assert (gate.allows, gate.evidence.endswith("; /tmp is mounted noexec")) == (True, True)
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,7 @@ WORLDS: Final = (
         engine=(NAMED,),
         around=(*AS_ITS_ROOT, "sh", "-ec", NOEXEC, "sh", "{home}"),
         prepare=made_home,
+        refused="noexec",
     ),
     World(name="taken ports", prepare=take_ports),
     World(name="pidfd_open refused", conditions=("pidfds",)),
