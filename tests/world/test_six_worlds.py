@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from tests.world.environments import FIXED_SIX, WORLDS, World, can_be
+from tests.world.environments import FIXED_SIX, INSTALLING, WORLDS, World, can_be
 from tests.world.project import project
-from tests.world.trial import Trial
+from tests.world.trial import Outcome, Trial
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,15 +24,41 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return project(tmp_path_factory.mktemp("template"))
 
 
+class Shared(NamedTuple):
+    """The trial that installs, what came of it, and where the others find what it installed."""
+
+    outcome: Outcome
+    installed: Path
+
+
+@pytest.fixture(scope="module")
+def first(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Shared:
+    """Installing takes as long as all of the rest; whichever test runs first, this one does it."""
+    place = tmp_path_factory.mktemp("first")
+    (world,) = (each for each in SIX if each.name == INSTALLING)
+    installed = place / "environments"
+    return Shared(Trial(world, place / "world", template, installed=installed).run(), installed)
+
+
 @pytest.mark.parametrize("world", SIX, ids=[each.name for each in SIX])
 def test_a_bot_lives_there_and_what_is_ordered_is_done(
-    world: World, tmp_path: Path, template: Path
+    world: World, tmp_path: Path, template: Path, first: Shared
 ) -> None:
     """Each was a traceback, an order that did nothing, or a worker that nobody watched."""
     if not can_be(world):
         pytest.skip("user namespaces are not permitted")
-    outcome = Trial(world, tmp_path / "world", template).run()
+    before = made(first.installed)
+    outcome = first.outcome
+    if world.name != INSTALLING:
+        outcome = Trial(world, tmp_path / "world", template, installed=first.installed).run()
     assert not outcome.faults, "\n".join(outcome.faults)
+    assert len(before) == 1, "the first one left nothing"
+    assert made(first.installed) == before, "it was installed again"
+
+
+def made(installed: Path) -> list[int]:
+    """Tell one environment that was made from another one of the same name."""
+    return [path.stat().st_ino for path in installed.glob("*/environment.json")]
 
 
 def test_what_still_runs_is_seen_and_ended(tmp_path: Path, template: Path) -> None:

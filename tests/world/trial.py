@@ -20,6 +20,7 @@ import msgspec
 
 from foresight.evidence.processes import end
 from handoff.processes import identity_of
+from handoff.release_files import ENVIRONMENTS
 from state.local_store import read_only_snapshot
 from tests.world.sequence import BAKE, LIMIT_S, ROOT, Life, Step
 
@@ -49,10 +50,15 @@ class Trial:
         world: The environment.
         place: A directory that is not there yet.
         template: A project, committed, which is copied.
+        installed: Where environments lie between trials that share them: this one takes what is
+            there, and leaves it there if all was well. None to let it install its own.
     """
 
-    def __init__(self, world: World, place: Path, template: Path) -> None:
+    def __init__(
+        self, world: World, place: Path, template: Path, *, installed: Path | None = None
+    ) -> None:
         """Name the places; nothing is there yet."""
+        self.installed = installed
         self.world = world
         self.place = place
         self.template = template
@@ -70,8 +76,11 @@ class Trial:
         with ExitStack() as stack:
             stack.callback(self._remove)
             self._configure(stack)
+            self._take_installed()
             steps, left = self._live()
             faults = [*self._wrong(steps), *(f"left running: {each}" for each in left)]
+            if not faults:
+                self._leave_installed()
         return Outcome(
             name=self.world.name,
             said=steps[0].err.strip().splitlines()[0] if self._refused(steps) else "works",
@@ -93,6 +102,12 @@ class Trial:
         author = ["-c", "user.name=t", "-c", "user.email=t@localhost"]
         command = ["git", "-C", str(self.tree), *author, "commit", "-qam", "Configure"]
         subprocess.run(command, check=True)
+
+    def _take_installed(self) -> None:
+        """Install nothing where an earlier trial has: it takes as long as all of the rest."""
+        if self.installed is not None and self.installed.exists():
+            self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.installed.rename(self.home / ENVIRONMENTS)
 
     def _life(self) -> Life:
         kept = {"PATH", "HOME", "LOGNAME", "USER", "LANG", "TMPDIR"}
@@ -185,6 +200,11 @@ class Trial:
         )
         wrong = [what for what, is_so in facts.items() if not is_so]
         return wrong + ([checked.stdout + checked.stderr] if checked.returncode else [])
+
+    def _leave_installed(self) -> None:
+        made = self.home / ENVIRONMENTS
+        if self.installed is not None and made.exists():  # a refusal installs nothing
+            made.rename(self.installed)
 
     def _remove(self) -> None:
         for path in (self.home, self.place):
