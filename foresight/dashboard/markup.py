@@ -130,6 +130,7 @@ def crew_html(view: View) -> str:
     standby = f"{len(crew.standby)} warm" if crew.standby else "none"
     if crew.way_back:
         standby = crew.way_back
+    held = f", {crew.held} held" if crew.held else ""
     doubtful = f", {crew.doubtful} doubtful" if crew.doubtful else ""
     control = view.control
     state = "halted" if control.halted else "paused" if control.paused else "trading"
@@ -137,7 +138,7 @@ def crew_html(view: View) -> str:
         ("Owner", f'{text(owner)} <span class="quiet mono">{text(crew.worker[:12])}</span>'),
         ("Epoch", f"{crew.epoch}"),
         ("Way back" if crew.way_back else "Standby", text(standby)),
-        ("Pending", f"{crew.outbox}{doubtful}"),
+        ("Pending", f"{crew.outbox}{held}{doubtful}"),
         ("Mode", state),
     )
     items = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in rows)

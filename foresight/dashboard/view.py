@@ -151,7 +151,9 @@ class Crew:
         standby: Names of warm workers beside it.
         way_back: Short name of the release that is kept warm during a bake.
         outbox: Effects without a final outcome.
-        doubtful: Of them attempted, with an unknown outcome.
+        held: Of them attempted and not answered finally yet, while they may still be sent: a
+            venue that holds orders answers later, and that is no trouble.
+        doubtful: Of them attempted, with an unknown outcome, past their last moment.
     """
 
     epoch: int = 0
@@ -160,6 +162,7 @@ class Crew:
     standby: tuple[str, ...] = ()
     way_back: str = ""
     outbox: int = 0
+    held: int = 0
     doubtful: int = 0
 
 
@@ -207,7 +210,7 @@ def view_of(snapshot: Snapshot, *, now_ms: int) -> View:
     subjects = {release: known.subject for release, known in snapshot.names.items()}
     cells = cells_of(lines, tempo.period_ms)
     strip = strip_of(cells, colours=snapshot.colours, names=names, subjects=subjects)
-    crew = _crew(snapshot, names)
+    crew = _crew(snapshot, names, now_ms)
     return View(
         now_ms=now_ms,
         app=record.app if record else "",
@@ -306,13 +309,15 @@ def _grace_ms(period_ms: float) -> float:
         return 2 * period_ms  # no cadence of ours; two boundaries without a word are too many
 
 
-def _crew(snapshot: Snapshot, names: Mapping[str, str]) -> Crew:
+def _crew(snapshot: Snapshot, names: Mapping[str, str], now_ms: int) -> Crew:
     record = snapshot.record
     if record is None:
         return Crew()
     held = record.ownership
     owner, previous = held.owner, held.previous
     pid = owner.pid if owner else 0
+    unproven = [effect for effect in record.outbox if effect.fate is Fate.DOUBTFUL]
+    waiting = sum(now_ms * MS < (effect.not_after_ns or 0) for effect in unproven)
     standbys = [child for child in snapshot.children if child.role == "heir" and child.pid != pid]
     return Crew(
         epoch=held.epoch,
@@ -321,7 +326,8 @@ def _crew(snapshot: Snapshot, names: Mapping[str, str]) -> Crew:
         standby=tuple(child.name for child in standbys),
         way_back=names[previous.release] if previous else "",
         outbox=len(record.outbox),
-        doubtful=sum(effect.fate is Fate.DOUBTFUL for effect in record.outbox),
+        held=waiting,
+        doubtful=len(unproven) - waiting,
     )
 
 

@@ -36,7 +36,7 @@ from foresight.exchange.polymarket.wire_numbers import decimal
 from foresight.exchange.prices.replay import LEAD_MINUTES_DEFAULT
 from foresight.exchange.prices.synthetic import DEFAULT_ASSETS
 from foresight.exchange.server import loopback_socket, serving
-from foresight.exchange.venue import BALANCE_DEFAULT, Settings, Venue, open_venue
+from foresight.exchange.venue import BALANCE_DEFAULT, HOLD_MAX_MS, Settings, Venue, open_venue
 
 EXIT_DONE: Final = 0
 EXIT_FAILED: Final = 1
@@ -106,6 +106,11 @@ def _parser() -> argparse.ArgumentParser:
         help="smallest price step of its markets",
     )
     parser.add_argument(
+        "--hold-ms",
+        type=int,
+        help="market milliseconds for which orders that would execute are held; 0 for not at all",
+    )
+    parser.add_argument(
         "--fault",
         action="append",
         default=[],
@@ -124,6 +129,9 @@ def _settings(options: argparse.Namespace) -> Settings:
     if not assets or not known or options.speed < 1:
         message = "--assets are distinct names of 1 to 8 letters, --speed is 1 or more"
         raise OptionError(message)
+    if not 0 <= (options.hold_ms or 0) <= HOLD_MAX_MS:
+        message = f"--hold-ms is 0 to {HOLD_MAX_MS}, not {options.hold_ms}"
+        raise OptionError(message)
     return Settings(
         folder=options.dir,
         seed=options.seed,
@@ -136,6 +144,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         faults=tuple(parse_option(text) for text in options.fault),
         rule=None if options.rule is None else Rule(options.rule),
         tick_micro=None if options.tick is None else round(float(options.tick) * MICRO),
+        hold_ms=options.hold_ms,
     )
 
 

@@ -72,6 +72,7 @@ def describe(venue: Venue) -> dict[str, Any]:
         "source": venue.identity.source,
         "rule": venue.identity.rule,
         "tick": decimal(venue.identity.tick_micro),
+        "hold_ms": venue.identity.hold_ms,
         "wall_ms": now.wall_ns // NS_PER_MS,
         "market_ms": now.market_ns // NS_PER_MS,
         "first_candle_ms": venue.tape.source.first_minute * 60_000,

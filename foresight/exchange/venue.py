@@ -30,7 +30,7 @@ from foresight.exchange.market.fair_market import FairMarket
 from foresight.exchange.market.rules import Rule
 from foresight.exchange.market.table_files import load_table
 from foresight.exchange.market.windows import Window
-from foresight.exchange.market_clock import NS_PER_SECOND, Now, Timeline, minute_of
+from foresight.exchange.market_clock import NS_PER_MS, NS_PER_SECOND, Now, Timeline, minute_of
 from foresight.exchange.prices.candles import CandleSource
 from foresight.exchange.prices.recordings import load_recordings
 from foresight.exchange.prices.replay import LEAD_MINUTES_DEFAULT, ReplayPrices
@@ -42,6 +42,12 @@ BALANCE_DEFAULT: Final = 10_000
 
 RULE_DEFAULT: Final = Rule.LAST
 """How the windows of a new ledger are settled."""
+
+HOLD_DEFAULT_MS: Final = 250
+"""How long the markets of a new ledger hold taker orders, market time (as the reference venue)."""
+
+HOLD_MAX_MS: Final = 60_000
+"""Longest hold that can be asked for: a fifth of the shortest window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,8 @@ class Settings:
         faults: Switches that are on from the start.
         rule: How windows are settled; None means the ledger's, or `RULE_DEFAULT`.
         tick_micro: Tick of its markets; None means the ledger's, or a cent.
+        hold_ms: How long its markets hold orders that would execute, market milliseconds, 0 for
+            not at all; None means the ledger's, or `HOLD_DEFAULT_MS`.
     """
 
     folder: Path
@@ -73,6 +81,7 @@ class Settings:
     faults: tuple[tuple[Fault, Switch], ...] = field(default=())
     rule: Rule | None = None
     tick_micro: int | None = None
+    hold_ms: int | None = None
 
 
 class Venue:
@@ -113,6 +122,7 @@ class Venue:
             settler=self.settler,
             balance_micro=settings.balance * 1_000_000,
             tick_of=self.tick_of,
+            hold_ns=identity.hold_ms * NS_PER_MS,
         )
         self.spot = SpotDesk(
             self.spot_ledger,
@@ -211,6 +221,7 @@ def open_venue(settings: Settings, clock_ns: Callable[[], int]) -> Venue:
             format=FORMAT if kept is None else min(kept.format, FORMAT),
             rule=_rule_of(settings, kept),
             tick_micro=_tick_of(settings, kept),
+            hold_ms=_hold_of(settings, kept),
         )
         if kept is None:
             file.begin(identity)
@@ -239,3 +250,9 @@ def _tick_of(settings: Settings, kept: Identity | None) -> int:
     if settings.tick_micro is not None:
         return settings.tick_micro
     return kept.tick_micro if kept is not None else TICK_DEFAULT_MICRO
+
+
+def _hold_of(settings: Settings, kept: Identity | None) -> int:
+    if settings.hold_ms is not None:
+        return settings.hold_ms
+    return kept.hold_ms if kept is not None else HOLD_DEFAULT_MS

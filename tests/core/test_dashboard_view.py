@@ -11,7 +11,7 @@ from deploy.history import Entry as DeployEntry
 from foresight.board import Result
 from foresight.dashboard.deploys import ReleaseName
 from foresight.dashboard.figures import Verdict, figures_of, verdict_on
-from foresight.dashboard.markup import REGIONS, title_of
+from foresight.dashboard.markup import REGIONS, crew_html, title_of
 from foresight.dashboard.view import (
     Child,
     Snapshot,
@@ -29,6 +29,7 @@ from state.record import (
 )
 from tests.core.dashboard_values import (
     FIRST,
+    NOW_MS,
     PERIOD_MS,
     SECOND,
     book,
@@ -227,6 +228,19 @@ def test_a_doubtful_order_is_said() -> None:
     view = seen(Snapshot(record=record(outbox=outbox)))
     assert (view.crew.outbox, view.crew.doubtful) == (2, 1)
     assert "1 order(s) with an unknown outcome" in view.troubles[0].text
+
+
+def test_an_order_that_may_still_be_sent_is_held_and_no_trouble() -> None:
+    """A venue that holds orders answers later: nobody has to be warned of that."""
+    ends_ns = (NOW_MS + 1) * 1_000_000
+    effect = Effect(effect_id="a", kind="order", fate=Fate.DOUBTFUL, not_after_ns=ends_ns)
+    view = seen(Snapshot(record=record(outbox=(effect,))), now_ms=NOW_MS)
+    assert (view.crew.held, view.crew.doubtful) == (1, 0)
+    assert not any("unknown outcome" in trouble.text for trouble in view.troubles)
+    assert ", 1 held" in crew_html(view)
+    later = seen(Snapshot(record=record(outbox=(effect,))), now_ms=NOW_MS + 1)
+    assert (later.crew.held, later.crew.doubtful) == (0, 1)
+    assert any("unknown outcome" in trouble.text for trouble in later.troubles)
 
 
 def test_a_standby_is_a_worker_beside_the_owner() -> None:

@@ -7,9 +7,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from foresight.exchange.market.windows import window_at
-from foresight.exchange.market_clock import NS_PER_SECOND, Timeline
-from tests.exchange.served import Opener, Running, StandingClock, undecided_seed
+from tests.exchange.served import Opener, Running, StandingClock, undecided
 
 # A plugin asks for the event loop before every test; where none was ever set, Python 3.11 makes one
 # that nobody closes, and a later test fails for it. Said once that there is none, it makes none.
@@ -24,10 +22,5 @@ def opener(tmp_path: Path) -> Opener:
 @pytest_asyncio.fixture
 async def running(opener: Opener) -> AsyncIterator[Running]:
     """Serve at speed 60, forty market seconds into an undecided five-minute window."""
-    timeline = Timeline(opener.clock.now_ns, speed=60)
-    begun = window_at("BTC", "5m", timeline.origin_ns)
-    wanted_ns = begun.end_ns + 40 * NS_PER_SECOND
-    seed = undecided_seed(wanted_ns)
-    async with opener(speed=60, seed=seed, origin_ns=timeline.origin_ns) as served:
-        served.clock.now_ns = timeline.wall_ns(wanted_ns)
+    async with undecided(opener) as served:
         yield served

@@ -16,7 +16,7 @@ from foresight.exchange.credentials import BINANCE_DEMO_KEY, BINANCE_DEMO_SECRET
 from foresight.exchange.market.fair_market import FairMarket
 from foresight.exchange.market.table_files import load_table
 from foresight.exchange.market.windows import Side, Window, window_at
-from foresight.exchange.market_clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_SECOND
+from foresight.exchange.market_clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_SECOND, Timeline
 from foresight.exchange.prices.synthetic import SyntheticPrices
 from foresight.exchange.prices.tape import Tape
 from foresight.exchange.server import loopback_socket, serving
@@ -100,11 +100,24 @@ class Opener:
         self.clock = clock
 
     def __call__(self, **settings: Any) -> Any:  # noqa: ANN401 - settings as they come
+        """Serve; orders are not held unless a test says so: its clock stands."""
+        settings = {"hold_ms": 0} | settings
         return exchange(Settings(folder=self.folder, **settings), self.clock)
 
     @override
     def __repr__(self) -> str:
         return f"Opener({self.folder.name})"
+
+
+@asynccontextmanager
+async def undecided(opener: Opener, **settings: object) -> AsyncIterator[Running]:
+    """Serve at speed 60, forty market seconds into an undecided five-minute window."""
+    timeline = Timeline(opener.clock.now_ns, speed=60)
+    wanted_ns = window_at("BTC", "5m", timeline.origin_ns).end_ns + 40 * NS_PER_SECOND
+    seed = undecided_seed(wanted_ns)
+    async with opener(speed=60, seed=seed, origin_ns=timeline.origin_ns, **settings) as served:
+        served.clock.now_ns = timeline.wall_ns(wanted_ns)
+        yield served
 
 
 RISE_MINUTES = 30

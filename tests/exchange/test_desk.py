@@ -43,6 +43,7 @@ class Counter:
     entries: list[Entry] = field(default_factory=list)
     rulings: dict[str, Ruling] = field(default_factory=dict)
     balance_micro: int = 100_000_000
+    hold_ns: int = 0
 
     def __post_init__(self) -> None:
         self.market = FairMarket(
@@ -56,6 +57,7 @@ class Counter:
             settler=self.settler,
             balance_micro=self.balance_micro,
             tick_of=lambda _: TICK_DEFAULT_MICRO,
+            hold_ns=self.hold_ns,
         )
         self.desk.open_account(OWNER, at(0))
 

@@ -44,7 +44,7 @@ async def process(
 
 @pytest.mark.asyncio
 async def test_a_killed_exchange_remembers_every_acknowledged_order(tmp_path: Path) -> None:
-    async with process(tmp_path) as (program, hello):
+    async with process(tmp_path, "--hold-ms", "0") as (program, hello):
         board = ccxt.prediction.polymarket(polymarket_options(hello["address"]))
         start_s = hello["market_ms"] // 1000 // 900 * 900 + 900
         slug = f"eth-updown-15m-{start_s}"
@@ -55,7 +55,7 @@ async def test_a_killed_exchange_remembers_every_acknowledged_order(tmp_path: Pa
         program.kill()
         await program.wait()
         await board.close()
-    async with process(tmp_path) as (program, again):
+    async with process(tmp_path, "--hold-ms", "0") as (program, again):
         assert again["origin_ms"] == hello["origin_ms"]
         board = ccxt.prediction.polymarket(polymarket_options(again["address"]))
         try:
@@ -115,16 +115,32 @@ async def test_a_ledger_of_the_first_format_goes_on_by_the_last_price(opener: Op
     path = opener.folder / "ledger.jsonl"
     first, _, rest = path.read_bytes().partition(b"\n")
     fields = json.loads(first)
-    assert (fields.pop("rule"), fields["format"]) == ("last", 2)
+    assert (fields.pop("rule"), fields.pop("hold_ms"), fields["format"]) == ("last", 0, 3)
     path.write_bytes(json.dumps(fields | {"format": 1}).encode() + b"\n" + rest)
     async with opener(seed=5) as running:
         assert running.venue.market.rule is Rule.LAST
     with pytest.raises(TimelineMismatchError, match="rule"):
         async with opener(seed=5, rule=Rule.AVERAGE):
             pass
-    path.write_bytes(json.dumps(fields | {"format": 3}).encode() + b"\n" + rest)
+    path.write_bytes(json.dumps(fields | {"format": 4}).encode() + b"\n" + rest)
     with pytest.raises(TimelineMismatchError, match="format"):
         async with opener(seed=5):
+            pass
+
+
+@pytest.mark.asyncio
+async def test_a_new_ledger_holds_orders_and_an_older_one_goes_on_without(opener: Opener) -> None:
+    """An order that 0.2.0 was answered at once must not wait because the exchange is newer."""
+    async with opener(seed=5, hold_ms=None) as running:
+        assert (await running.control("health"))["hold_ms"] == 250
+    path = opener.folder / "ledger.jsonl"
+    first, _, rest = path.read_bytes().partition(b"\n")
+    fields = {name: value for name, value in json.loads(first).items() if name != "hold_ms"}
+    path.write_bytes(json.dumps(fields | {"format": 2}).encode() + b"\n" + rest)
+    async with opener(seed=5, hold_ms=None) as running:
+        assert (await running.control("health"))["hold_ms"] == 0
+    with pytest.raises(TimelineMismatchError, match="hold_ms"):
+        async with opener(seed=5, hold_ms=250):
             pass
 
 
@@ -151,6 +167,7 @@ def test_a_directory_keeps_its_timeline_and_one_exchange(
         ["--assets", ""],
         ["--assets", "BTC,BTC"],
         ["--assets", "WAYTOOLONGNAME"],
+        ["--hold-ms", "-1"],
         ["--fault", "nonsense"],
         ["--fault", "nonsense=1"],
         ["--fault", "ban=1@moon"],

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 from typing import Final, NamedTuple
 
+from foresight.exchange.counters.liquidity import Liquidity
 from foresight.exchange.counters.settlement import Settler
 from foresight.exchange.ledger.prediction_entries import (
     MICRO_PER_CENT,
@@ -21,6 +22,7 @@ from foresight.exchange.ledger.prediction_entries import (
     OrderCanceled,
     OrderFilled,
     OrderReceived,
+    OrderReleased,
     Terms,
     Verdict,
 )
@@ -32,13 +34,14 @@ from foresight.exchange.market.amounts import (
     Amounts,
     bad_amounts,
 )
-from foresight.exchange.market.fair_market import SLOT_NS, FairMarket
+from foresight.exchange.market.fair_market import FairMarket
 from foresight.exchange.market.fees import taker_fee_micro
 from foresight.exchange.market.matching import Taken, TimeInForce, cost_of, spend, take
-from foresight.exchange.market.pricing import Book, Level
+from foresight.exchange.market.pricing import Book
 from foresight.exchange.market.windows import Side, Window, parse_slug
 from foresight.exchange.market_clock import NS_PER_SECOND, Now
 
+_NO_MONEY: Final = "not enough balance / allowance"
 _GTD_MARGIN_S: Final = 60  # the real venue refuses an expiration less than a minute away
 
 
@@ -78,6 +81,7 @@ class Desk:
         settler: Settler,
         balance_micro: int,
         tick_of: Callable[[Window], int],
+        hold_ns: int,
     ) -> None:
         """Put the parts together.
 
@@ -88,6 +92,7 @@ class Desk:
             settler: Pays what has ended.
             balance_micro: Starting balance of a new account, micro-USDC.
             tick_of: Gives the tick of a window's market, micro-USDC.
+            hold_ns: How long an order that would execute is held, market nanoseconds; 0 for not.
         """
         self.ledger = ledger
         self.market = market
@@ -95,8 +100,8 @@ class Desk:
         self._settler = settler
         self._balance_micro = balance_micro
         self._tick_of = tick_of
-        self._taken: dict[tuple[str, bool, int], int] = {}
-        self._taken_slot = -1
+        self._hold_ns = hold_ns
+        self._liquidity = Liquidity(market, tick_of=tick_of)
 
     def open_account(self, account: str, now: Now) -> None:
         """Give an address its starting balance if it has no account yet."""
@@ -104,18 +109,12 @@ class Desk:
             self._commit([AccountOpened(account, self._balance_micro, now.wall_ns)])
 
     def book(self, window: Window, side: Side, market_ns: int) -> Book:
-        """Return the synthetic book less what was taken from it in the running slot."""
-        book = self.untouched(window, side, market_ns)
-        if market_ns // SLOT_NS != self._taken_slot:
-            return book
-        return Book(
-            bids=self._untaken(window, side, book.bids, is_ask=False),
-            asks=self._untaken(window, side, book.asks, is_ask=True),
-        )
+        """Return the book of an instant."""
+        return self._liquidity.book(window, side, market_ns)
 
     def untouched(self, window: Window, side: Side, market_ns: int) -> Book:
         """Return the synthetic book of an instant as if nobody had taken anything from it."""
-        return self.market.book(window, side, market_ns, tick_micro=self._tick_of(window))
+        return self._liquidity.untouched(window, side, market_ns)
 
     def submit(self, request: OrderRequest, now: Now) -> OrderReceived:
         """Decide about one order, durably, and return the line of the request log.
@@ -127,20 +126,24 @@ class Desk:
         self.advance(now)
         entry = self._decide(request, now)
         self._commit([entry])
-        self._remember_taken(request, entry, now.market_ns)
+        self._take(request.terms, entry.fills, now.market_ns)
         return entry
 
     def cancel(self, account: str, order_ids: Iterable[str], now: Now) -> dict[str, str]:
-        """Cancel resting orders of an account.
+        """Cancel resting orders of an account; a held one cannot be canceled.
 
         Returns:
             The reason for every order that was not canceled; empty if all were.
         """
+        self.advance(now)  # what was held long enough is matched before
         refused: dict[str, str] = {}
         entries: list[Entry] = []
         for order_id in order_ids:
             order = self.ledger.live.get(order_id)
-            if order is None or order.account != account:
+            held = self.ledger.held.get(order_id)
+            if held is not None and held.account == account:
+                refused[order_id] = "order is delayed and can't be canceled until it is matched"
+            elif order is None or order.account != account:
                 refused[order_id] = "order can't be found - already canceled or matched"
             else:
                 entries.append(OrderCanceled(order_id, "canceled by owner", now.wall_ns))
@@ -148,11 +151,13 @@ class Desk:
         return refused
 
     def advance(self, now: Now) -> None:
-        """Let time do its work: fill or expire resting orders, settle ended windows."""
-        if not self.ledger.live and not any(
-            account.positions for account in self.ledger.accounts.values()
-        ):
+        """Let time do its work: release held orders, fill or expire resting ones, settle."""
+        ledger = self.ledger
+        positions = (account.positions for account in ledger.accounts.values())
+        if not ledger.live and not ledger.held and not any(positions):
             return
+        for order in sorted(ledger.held.values(), key=lambda order: order.market_ns):
+            self._release(order, now)  # one after another: each takes from the book of the next
         self._commit([*self._wait_over(now), *self._crossed(now)])
         self._settler.settle(now)
 
@@ -164,19 +169,54 @@ class Desk:
         refusal = self._refusal(request, now)
         if refusal:
             return _received(request, now, "refused", refusal)
-        book = self.book(request.window, request.side, now.market_ns)
-        taken = _taken(terms, book)
-        killed = _kill_reason(terms, taken)
-        if killed:
-            return _received(request, now, "killed", killed)
-        fills = tuple(
-            _fill(request.order_id, index, one, is_maker=False, wall_ns=now.wall_ns)
-            for index, one in enumerate(taken)
-        )
+        reason, fills = self._met(request.order_id, terms, now, now.market_ns)
+        if reason:
+            return _received(request, now, "killed", reason)
         refusal = self._late_refusal(request, fills)
         if refusal:
             return _received(request, now, "refused", refusal)
+        if fills and self._hold_ns:
+            return _received(request, now, "held", "")
         return _received(request, now, "accepted", "", fills)
+
+    def _met(
+        self, order_id: str, terms: Terms, now: Now, market_ns: int
+    ) -> tuple[str, tuple[Fill, ...]]:
+        # What an order gets from the book of an instant, or why it is killed.
+        window = parse_slug(terms.slug)
+        assert window is not None
+        taken = _taken(terms, self._liquidity.book(window, Side(terms.outcome), market_ns))
+        killed = _kill_reason(terms, taken)
+        if killed:
+            return killed, ()
+        at = Now(now.wall_ns, market_ns)
+        return "", tuple(
+            _fill(order_id, index, one, is_maker=False, at=at) for index, one in enumerate(taken)
+        )
+
+    def _release(self, order: Order, now: Now) -> None:
+        window = parse_slug(order.terms.slug)
+        assert window is not None
+        due_ns = min(order.market_ns + self._hold_ns, window.end_ns)
+        if due_ns > now.market_ns:
+            return
+        reason = "window ended"
+        fills: tuple[Fill, ...] = ()
+        if due_ns < window.end_ns:
+            reason, fills = self._met(order.id, order.terms, now, due_ns)
+        if order.terms.is_buy and not reason:
+            needed = sum(fill.cash_micro + fill.fee_micro for fill in fills)
+            if needed > self.ledger.free_micro(order.account, besides=order.id):
+                reason, fills = _NO_MONEY, ()
+        self._commit([OrderReleased(order.id, reason, now.wall_ns, due_ns, fills)])
+        self._take(order.terms, fills, due_ns)
+
+    def _take(self, terms: Terms, fills: Sequence[Fill], market_ns: int) -> None:
+        window = parse_slug(terms.slug)
+        if window is not None and fills:
+            self._liquidity.take(
+                window, Side(terms.outcome), fills, is_buy=terms.is_buy, market_ns=market_ns
+            )
 
     def _late_refusal(self, request: OrderRequest, fills: tuple[Fill, ...]) -> str:
         # What is known only once the book has been looked at.
@@ -190,7 +230,7 @@ class Desk:
             left = terms.size_micro - sum(fill.size_micro for fill in fills)
             needed += -(-left * terms.price_micro // MICRO)
         is_enough = needed <= self.ledger.free_micro(request.account)
-        return "" if is_enough else "not enough balance / allowance"
+        return "" if is_enough else _NO_MONEY
 
     def _refusal(self, request: OrderRequest, now: Now) -> str:
         terms = request.terms
@@ -205,7 +245,7 @@ class Desk:
         earliest_s = now.wall_ns // NS_PER_SECOND + _GTD_MARGIN_S
         if tif is TimeInForce.GTD and terms.expires_s < earliest_s:
             return "invalid expiration"
-        return "" if self._can_pay(request) else "not enough balance / allowance"
+        return "" if self._can_pay(request) else _NO_MONEY
 
     def _unsound(self, request: OrderRequest, *, rests: bool) -> str:
         terms, tick_micro = request.terms, self._tick_of(request.window)
@@ -250,37 +290,17 @@ class Desk:
             if now.market_ns < window.end_ns and self._is_crossed(order, window, now.market_ns):
                 price_micro, size_micro = order.terms.price_micro, order.left_micro
                 one = Taken(price_micro, size_micro, cost_of(size_micro, price_micro))
-                fill = _fill(order.id, len(order.fills), one, is_maker=True, wall_ns=now.wall_ns)
+                fill = _fill(order.id, len(order.fills), one, is_maker=True, at=now)
                 entries.append(OrderFilled(order.id, fill))
         return entries
 
     def _is_crossed(self, order: Order, window: Window, market_ns: int) -> bool:
-        book = self.untouched(window, Side(order.terms.outcome), market_ns)
+        # What is left of a taker finds no fresh offers before the book changes.
+        book = self._liquidity.book(window, Side(order.terms.outcome), market_ns)
         limit_micro = order.terms.price_micro
         if order.terms.is_buy:
             return bool(book.asks) and book.asks[0].price_micro <= limit_micro
         return bool(book.bids) and book.bids[0].price_micro >= limit_micro
-
-    def _untaken(
-        self, window: Window, side: Side, levels: tuple[Level, ...], *, is_ask: bool
-    ) -> tuple[Level, ...]:
-        left = []
-        for level in levels:
-            place = _liquidity(window, side, level.price_micro, is_ask=is_ask)
-            gone = self._taken.get(place, 0)
-            if gone < level.size_micro:
-                left.append(Level(level.price_micro, level.size_micro - gone))
-        return tuple(left)
-
-    def _remember_taken(self, request: OrderRequest, entry: OrderReceived, market_ns: int) -> None:
-        if market_ns // SLOT_NS != self._taken_slot:
-            self._taken.clear()
-            self._taken_slot = market_ns // SLOT_NS
-        for fill in entry.fills:
-            place = _liquidity(
-                request.window, request.side, fill.price_micro, is_ask=request.terms.is_buy
-            )
-            self._taken[place] = self._taken.get(place, 0) + fill.size_micro
 
 
 def _taken(terms: Terms, book: Book) -> tuple[Taken, ...]:
@@ -315,16 +335,7 @@ def _kill_reason(terms: Terms, taken: tuple[Taken, ...]) -> str:
     return ""
 
 
-def _liquidity(
-    window: Window, side: Side, price_micro: int, *, is_ask: bool
-) -> tuple[str, bool, int]:
-    # Down's asks are Up's bids: both are named as seen from Up.
-    if side is Side.UP:
-        return window.slug, is_ask, price_micro
-    return window.slug, not is_ask, MICRO - price_micro
-
-
-def _fill(order_id: str, index: int, one: Taken, *, is_maker: bool, wall_ns: int) -> Fill:
+def _fill(order_id: str, index: int, one: Taken, *, is_maker: bool, at: Now) -> Fill:
     fee = taker_fee_micro(shares_micro=one.size_micro, price_micro=one.price_micro)
     cents, beyond_micro = divmod(one.price_micro, MICRO_PER_CENT)
     return Fill(
@@ -334,8 +345,9 @@ def _fill(order_id: str, index: int, one: Taken, *, is_maker: bool, wall_ns: int
         cash_micro=one.cash_micro,
         fee_micro=0 if is_maker else fee,
         is_maker=is_maker,
-        wall_ns=wall_ns,
+        wall_ns=at.wall_ns,
         mills=beyond_micro // MICRO_PER_MILL,
+        market_ns=at.market_ns,
     )
 
 

@@ -23,8 +23,8 @@ from foresight.exchange.errors import (
 from foresight.exchange.ledger.prediction_entries import Entry
 from foresight.exchange.ledger.spot import SpotEntry
 
-FORMAT: Final = 2
-"""Format of a new file; 1 has no rule and goes on as it is, any other number is refused."""
+FORMAT: Final = 3
+"""Format of a new file; 1 has no rule, 2 no hold: both go on as they are. Others are refused."""
 
 _NAME: Final = "ledger.jsonl"
 
@@ -43,6 +43,8 @@ class Identity(msgspec.Struct, frozen=True, tag="timeline"):
         format: Of the file.
         rule: How its windows are settled, ``last`` or ``average``; the first format knew ``last``.
         tick_micro: Smallest price step of its markets, micro-USDC; the first format knew a cent.
+        hold_ms: Market milliseconds for which an order that would execute is held; the first two
+            formats knew none.
     """
 
     seed: int
@@ -53,6 +55,7 @@ class Identity(msgspec.Struct, frozen=True, tag="timeline"):
     format: int = 1
     rule: str = "last"
     tick_micro: int = 10_000
+    hold_ms: int = 0
 
 
 _encode = msgspec.json.Encoder().encode

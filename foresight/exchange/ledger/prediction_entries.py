@@ -11,17 +11,19 @@ import msgspec
 MICRO_PER_CENT: Final = 10_000
 MICRO_PER_MILL: Final = 1_000
 
-Verdict = Literal["accepted", "killed", "duplicate", "refused"]
-"""accepted: executed or resting; killed: FAK or FOK without a match (the id is used up);
-duplicate: the id was used before, nothing executed; refused: invalid, the id is still free."""
+Verdict = Literal["accepted", "held", "killed", "duplicate", "refused"]
+"""accepted: executed or resting; held: it would execute, and is matched after the market's delay;
+killed: FAK or FOK without a match (the id is used up); duplicate: the id was used before, nothing
+executed; refused: invalid, the id is still free."""
 
-Status = Literal["LIVE", "MATCHED", "CANCELED"]
+Status = Literal["DELAYED", "LIVE", "MATCHED", "UNMATCHED", "CANCELED"]
 
 
 class Fill(msgspec.Struct, frozen=True):
     """One execution at one price: amounts in micro-shares and micro-USDC.
 
-    The price is whole cents and tenths of a cent (`mills`), as in `Terms`.
+    The price is whole cents and tenths of a cent (`mills`), as in `Terms`. `market_ns` is 0 in
+    lines of 0.2.0, which did not say it.
     """
 
     id: str
@@ -32,6 +34,7 @@ class Fill(msgspec.Struct, frozen=True):
     is_maker: bool
     wall_ns: int
     mills: int = 0
+    market_ns: int = 0
 
     @property
     def price_micro(self) -> int:
@@ -97,6 +100,16 @@ class OrderReceived(msgspec.Struct, frozen=True, tag="request"):
     fills: tuple[Fill, ...] = ()
 
 
+class OrderReleased(msgspec.Struct, frozen=True, tag="release"):
+    """A held order met the book; with a reason it ended unmatched, otherwise what is left rests."""
+
+    order_id: str
+    reason: str
+    wall_ns: int
+    market_ns: int
+    fills: tuple[Fill, ...] = ()
+
+
 class OrderFilled(msgspec.Struct, frozen=True, tag="fill"):
     """A resting order was filled."""
 
@@ -151,6 +164,7 @@ class WindowSettled(msgspec.Struct, frozen=True, tag="settlement"):
 Entry = (
     AccountOpened
     | OrderReceived
+    | OrderReleased
     | OrderFilled
     | OrderCanceled
     | TickChanged

@@ -18,6 +18,7 @@ from foresight.exchange.ledger.prediction_entries import (
     OrderCanceled,
     OrderFilled,
     OrderReceived,
+    OrderReleased,
     Status,
     Terms,
     TickChanged,
@@ -27,7 +28,10 @@ from foresight.exchange.ledger.prediction_entries import (
 
 
 class Order(msgspec.Struct):
-    """An order that was accepted or killed; changes only through entries."""
+    """An order that was accepted, held or killed; changes only through entries.
+
+    `market_ns` is when it arrived, market time.
+    """
 
     id: str
     account: str
@@ -38,11 +42,20 @@ class Order(msgspec.Struct):
     filled_micro: int = 0
     cash_micro: int = 0
     fee_micro: int = 0
+    market_ns: int = 0
 
     @property
     def left_micro(self) -> int:
         """Shares not filled, x 10**6; 0 for an order that spent an amount on more shares."""
         return max(0, self.terms.size_micro - self.filled_micro)
+
+    @property
+    def claim_micro(self) -> int:
+        """What it may still take, x 10**6: USDC of a buy, without fee; shares of a sale."""
+        if not self.terms.is_buy:
+            return self.left_micro
+        price_micro = self.terms.price_micro
+        return self.terms.budget_micro or -(-self.left_micro * price_micro // 1_000_000)
 
 
 class Position(msgspec.Struct):
@@ -81,6 +94,7 @@ class Ledger:
         self.accounts: dict[str, Account] = {}
         self.orders: dict[str, Order] = {}
         self.live: dict[str, Order] = {}
+        self.held: dict[str, Order] = {}
         self.requests: list[OrderReceived] = []
         self.rulings: dict[str, WindowRuled] = {}
         self.settlements: dict[str, WindowSettled] = {}
@@ -93,6 +107,8 @@ class Ledger:
                 self.accounts[entry.account] = Account(entry.account, entry.balance_micro, {}, [])
             case OrderReceived():
                 self._apply_request(entry)
+            case OrderReleased():
+                self._apply_release(entry)
             case OrderFilled():
                 order = self.orders[entry.order_id]
                 self._apply_fill(order, entry.fill)
@@ -107,27 +123,34 @@ class Ledger:
             case WindowSettled():
                 self._apply_settlement(entry)
 
-    def free_micro(self, account_id: str) -> int:
-        """Return the cash of an account that no resting order has claimed, in micro-USDC."""
+    def free_micro(self, account_id: str, *, besides: str = "") -> int:
+        """Return the cash of an account that no waiting order has claimed, in micro-USDC.
+
+        Args:
+            account_id: Whose.
+            besides: An order whose own claim does not count.
+        """
+        waiting = (*self.live.values(), *self.held.values())
         claimed = sum(
-            -(-order.left_micro * order.terms.price_micro // 1_000_000)
-            for order in self.live.values()
-            if order.account == account_id and order.terms.is_buy
+            order.claim_micro
+            for order in waiting
+            if order.account == account_id and order.terms.is_buy and order.id != besides
         )
         return self.accounts[account_id].balance_micro - claimed
 
     def free_shares_micro(self, account_id: str, token: str) -> int:
-        """Return the shares of a token that no resting order has claimed, x 10**6."""
+        """Return the shares of a token that no waiting order has claimed, x 10**6."""
         position = self.accounts[account_id].positions.get(token)
+        waiting = (*self.live.values(), *self.held.values())
         claimed = sum(
-            order.left_micro
-            for order in self.live.values()
+            order.claim_micro
+            for order in waiting
             if order.account == account_id and order.terms.token == token and not order.terms.is_buy
         )
         return (position.size_micro if position else 0) - claimed
 
     def open_slugs(self) -> Sequence[str]:
-        """Return the windows in which somebody holds shares or waits with an order."""
+        """Return the windows in which somebody holds shares or waits in the book with an order."""
         held = {
             position.slug
             for account in self.accounts.values()
@@ -140,14 +163,30 @@ class Ledger:
         if entry.verdict in {"duplicate", "refused"}:
             return
         order = Order(entry.order_id, entry.account, entry.terms, "LIVE", entry.wall_ns, [])
+        order.market_ns = entry.market_ns
         self.orders[order.id] = order
+        if entry.verdict == "held":
+            order.status = "DELAYED"
+            self.held[order.id] = order
+            return
+        self._meet_book(order, entry.fills, nothing="CANCELED")
+
+    def _apply_release(self, entry: OrderReleased) -> None:
+        order = self.held.pop(entry.order_id)
+        if entry.reason:
+            order.status = "UNMATCHED"
+        else:
+            order.status = "LIVE"
+            self._meet_book(order, entry.fills, nothing="UNMATCHED")
+
+    def _meet_book(self, order: Order, fills: Sequence[Fill], *, nothing: Status) -> None:
         self.live[order.id] = order
-        for fill in entry.fills:
+        for fill in fills:
             self._apply_fill(order, fill)
         if order.left_micro == 0:
             self._finish(order, "MATCHED")
-        elif entry.terms.time_in_force in {"FAK", "FOK"}:
-            self._finish(order, "MATCHED" if entry.fills else "CANCELED")
+        elif order.terms.time_in_force in {"FAK", "FOK"}:
+            self._finish(order, "MATCHED" if fills else nothing)
 
     def _finish(self, order: Order, status: Status) -> None:
         order.status = status

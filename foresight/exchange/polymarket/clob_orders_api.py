@@ -27,6 +27,7 @@ from foresight.exchange.signing.signatures import signer_of
 from foresight.exchange.venue import Venue
 
 _HEARTBEAT_LIMIT_NS: Final = 15 * NS_PER_SECOND  # then every open order is canceled
+_TAKEN: Final = frozenset({"accepted", "held"})  # verdicts that are no refusal
 _BATCH_MAX: Final = 15  # orders in one submission, as on the real venue
 
 
@@ -72,7 +73,7 @@ class ClobOrdersApi:
         if not isinstance(body, dict):
             raise PolymarketAnswerError(400, "Invalid order payload")
         entry = self._submit(body, request[ACCOUNT])
-        if entry.verdict != "accepted":
+        if entry.verdict not in _TAKEN:
             raise PolymarketAnswerError(400, entry.reason, orderID=entry.order_id)
         return web.json_response(self._accepted(entry))
 
@@ -88,7 +89,7 @@ class ClobOrdersApi:
             entry = self._submit(body, request[ACCOUNT])
             answers.append(
                 self._accepted(entry)
-                if entry.verdict == "accepted"
+                if entry.verdict in _TAKEN
                 else {"success": False, "errorMsg": entry.reason, "orderID": entry.order_id}
             )
         return web.json_response(answers)
@@ -130,7 +131,7 @@ class ClobOrdersApi:
         order = self._venue.ledger.orders.get(request.match_info["id"].lower())
         if order is None or order.account != request[ACCOUNT]:
             return web.json_response(None)
-        is_final = order.status != "LIVE"
+        is_final = order.status not in {"LIVE", "DELAYED"}
         if is_final and self._venue.faults.draw(Fault.BLANK_LOOKUP, ("clob", "lookups")):
             return web.json_response(None)
         return web.json_response(self._order(order))
