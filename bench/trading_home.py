@@ -115,7 +115,7 @@ class TradingHome:
 
     def control(self, page: str, wanted: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Ask the exchange's control page; with something wanted, set it."""
-        return exchange_books.ask(exchange_books.url_of(self.home), page, wanted)
+        return exchange_books.ask(exchange_books.exchange_of(self.home), page, wanted)
 
     # --- looking -------------------------------------------------------------------
 

@@ -28,6 +28,7 @@ Minutes = Annotated[float, Meta(ge=0, le=1e6)]
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
 Loopback = Annotated[str, Meta(pattern=r"^(127\.0\.0\.1|localhost):\d{1,5}$")]
 GroupName = Annotated[str, Meta(pattern=r"^([a-z0-9_][a-z0-9_.-]{0,31})?$")]
+HostName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:\[\]-]{1,253}$")]
 Asset = Annotated[str, Meta(pattern=r"^[A-Z0-9]{1,8}$")]
 
 
@@ -57,6 +58,8 @@ class Engine(_Section, frozen=True, kw_only=True):
         account: Name of the venue account; two installations must not share one.
         accounts: Directory with the lock files of accounts; empty means one below the home
             directory of the account database. Containers name a volume that they share.
+        exchange_hosts: Host names that the local exchange answers to beside those of the loopback,
+            as a proxy or a tunnel in front of it sends them; ports do not matter.
         page: Address of the dashboard, host:port, on this host only: it knows no passwords.
             Port 0 takes a free one. From elsewhere, use a tunnel or a proxy with a login.
         branch: The branch whose merges go live by themselves, once `foresight hook install` was
@@ -90,6 +93,7 @@ class Engine(_Section, frozen=True, kw_only=True):
     catch_up_s: Annotated[float, Meta(ge=0, le=1e6)] = 900.0
     account: str = ""
     accounts: str = ""
+    exchange_hosts: tuple[HostName, ...] = ()
     page: Loopback = "127.0.0.1:8642"
     branch: str = ""
     watch: bool | None = None

@@ -303,6 +303,7 @@ def _companions(
         argv += ["--dir", str(home / "exchange"), "--assets", ",".join(assets)]
         argv += ["--origin-ns", str(timeline.origin_ns), "--speed", str(timeline.speed)]
         argv += ["--replay", str(replay.absolute())] if replay else []
+        argv += [word for host in config.engine.exchange_hosts for word in ("--host", host)]
         address = places[EXCHANGE].address
         found.insert(0, Companion(EXCHANGE, tuple(argv), listen=address, told=EXCHANGE_URL))
     followers = (watcher_of(installation), _notifier(installation))

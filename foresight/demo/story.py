@@ -240,7 +240,7 @@ class Story:
             OUTCOME_WAIT_S,
         )
         in_flight = [order.entry.slug for order in self._now().book.orders.values()]
-        ledger = exchange_books.ledger(exchange_books.url_of(self.home))
+        ledger = exchange_books.ledger(exchange_books.exchange_of(self.home))
         check = self._command.run("cycles", "--check", "--json")
         last = self._schedule.cycle_at(time.time_ns())
         self._wait_witnessed(last)

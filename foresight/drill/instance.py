@@ -120,13 +120,12 @@ class Instance:
 
     def ledger(self) -> Ledger | None:
         """Return the local exchange's own books; None where orders go elsewhere."""
-        url = dict(read_engine_config(self.home).environment).get(EXCHANGE_URL)
-        if url is None:
+        if EXCHANGE_URL not in dict(read_engine_config(self.home).environment):
             return None
 
         def fetched() -> Ledger | None:
             try:
-                return exchange_books.ledger(url)
+                return exchange_books.ledger(exchange_books.exchange_of(self.home))
             except OSError:
                 return None  # it was killed with everything else, and is being started
 

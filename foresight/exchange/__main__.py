@@ -17,7 +17,9 @@ import argparse
 import asyncio
 import contextlib
 import json
+import logging
 import os
+import shlex
 import signal
 import socket
 import sys
@@ -27,6 +29,10 @@ from pathlib import Path
 from typing import Final
 
 from foresight.exchange.control_api import describe
+from foresight.exchange.credentials import BINANCE_DEMO_KEY, BINANCE_DEMO_SECRET
+from foresight.exchange.door.control_token import NAME, token_of
+from foresight.exchange.door.guard import host_named
+from foresight.exchange.door.sparse_log import sparse_handler
 from foresight.exchange.errors import LocalExchangeError, OptionError
 from foresight.exchange.faults import parse_option
 from foresight.exchange.log_file import LOOK_S, LogFile
@@ -57,6 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         One of the exit codes above.
     """
     options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, handlers=[sparse_handler()])
     try:
         settings = _settings(options)
     except OptionError as error:
@@ -67,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(error, EXIT_REFUSED)
     try:
         listener = _listener(options)
-        asyncio.run(_run(venue, listener))
+        asyncio.run(_run(venue, listener, options.host))
     except OSError as error:
         return _complain(error, EXIT_FAILED)
     finally:
@@ -83,6 +90,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--dir", type=Path, required=True, help="where the ledger lives")
     parser.add_argument("--port", type=int, default=0, help="port; 0 takes a free one")
     parser.add_argument("--fd", type=int, help="number of an inherited listening socket")
+    parser.add_argument(
+        "--host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="host name that it answers to beside those of the loopback; may be repeated",
+    )
     parser.add_argument("--seed", type=int, default=1, help="of the synthetic market")
     parser.add_argument("--origin-ns", type=int, help="where wall and market time agree")
     parser.add_argument("--speed", type=int, default=1, help="market time per wall time")
@@ -126,6 +140,10 @@ def _settings(options: argparse.Namespace) -> Settings:
         name.isascii() and name.isalnum() and len(name) <= 8  # noqa: PLR2004 - fits a token id
         for name in assets
     )
+    for host in options.host:
+        if not host_named(host):
+            message = f"--host is a name or an address, not {host!r}"
+            raise OptionError(message)
     if not assets or not known or options.speed < 1:
         message = "--assets are distinct names of 1 to 8 letters, --speed is 1 or more"
         raise OptionError(message)
@@ -154,16 +172,19 @@ def _listener(options: argparse.Namespace) -> socket.socket:
     return loopback_socket(options.port)
 
 
-async def _run(venue: Venue, listener: socket.socket) -> None:
+async def _run(venue: Venue, listener: socket.socket, hosts: Sequence[str]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    token = token_of(venue.folder)
     log = LogFile()
     if log:  # without one, a terminal that closes ends this program
         loop.add_signal_handler(signal.SIGHUP, log.look)
-    async with serving(venue, listener, clock_ns=time.time_ns) as address:
+    door = serving(venue, listener, clock_ns=time.time_ns, token=token, hosts=hosts)
+    async with door as address:
         line = {"address": address, "pid": os.getpid()} | describe(venue)
+        line["keys"] = _keys(venue.folder, token)
         # Whoever wanted to read it may be gone: the market is there all the same.
         with contextlib.suppress(BrokenPipeError):
             sys.stdout.write(json.dumps(line) + "\n")
@@ -172,6 +193,15 @@ async def _run(venue: Venue, listener: socket.socket) -> None:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), LOOK_S)
             log.look()
+
+
+def _keys(folder: Path, token: str) -> dict[str, object]:
+    """Return what opens the signed routes and the control page; no secret into a file or pipe."""
+    spot = {"apiKey": BINANCE_DEMO_KEY, "secret": BINANCE_DEMO_SECRET}  # public, of a toy
+    if sys.stdout is not None and sys.stdout.isatty():
+        return {"spot": spot, "control": token}
+    shown = f"cat {shlex.quote(str(folder.absolute() / NAME))}"
+    return {"spot": spot, "control_shown_by": shown}
 
 
 def _complain(error: Exception, code: int) -> int:

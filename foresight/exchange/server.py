@@ -1,20 +1,25 @@
 """The exchange as an HTTP server on the loopback.
 
-Owns the socket, the routes' assembly, the control page and the background tick. Must never enter:
-decisions, wire formats of the venues.
+Owns the socket, the routes' assembly, the control page and the background tick. Who gets in is
+`door`'s matter. Must never enter: decisions, wire formats of the venues.
 """
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager, suppress
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from foresight.exchange.binance.account_api import BinanceAccountApi
 from foresight.exchange.binance.market_api import BinanceMarketApi
 from foresight.exchange.control_api import control_routes
+from foresight.exchange.door import limits as door_limits
+from foresight.exchange.door.admission import Admission
+from foresight.exchange.door.guard import refusal_of
+from foresight.exchange.door.limits import Limits
 from foresight.exchange.fault_gate import FaultGate, Handler
 from foresight.exchange.polymarket.access import PolymarketAccess
 from foresight.exchange.polymarket.clob_books_api import ClobBooksApi
@@ -27,7 +32,6 @@ TICK_SECONDS: Final = 0.25
 """Wall time between two looks at resting orders and settlements."""
 
 _LOOPBACK: Final = "127.0.0.1"
-_BODY_BYTES_MAX: Final = 256 * 1024
 
 
 def loopback_socket(port: int) -> socket.socket:
@@ -35,13 +39,19 @@ def loopback_socket(port: int) -> socket.socket:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((_LOOPBACK, port))
-    listener.listen(128)
+    listener.listen(door_limits.BACKLOG)
     return listener
 
 
 @asynccontextmanager
 async def serving(
-    venue: Venue, listener: socket.socket, *, clock_ns: Callable[[], int]
+    venue: Venue,
+    listener: socket.socket,
+    *,
+    clock_ns: Callable[[], int],
+    token: str,
+    hosts: Collection[str] = (),
+    limits: Limits = door_limits.DEFAULT,
 ) -> AsyncIterator[str]:
     """Serve a venue while the block runs.
 
@@ -49,6 +59,9 @@ async def serving(
         venue: What to serve; closed by the caller.
         listener: A bound, listening socket; closed here.
         clock_ns: Wall clock.
+        token: What opens the control page.
+        hosts: Host names that it answers to beside those of the loopback.
+        limits: On connections and on how long they may take.
 
     Yields:
         The base URL, such as ``http://127.0.0.1:8080``.
@@ -59,25 +72,71 @@ async def serving(
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        return await gate(request, handler)
+        admission.heard(request.protocol)
+        refusal = refusal_of(request, hosts=hosts, token=token)
+        if refusal is not None:
+            return refusal
+        try:
+            async with asyncio.timeout(limits.body_s):
+                await request.read()  # kept for whoever asks for it again
+        except TimeoutError:
+            return web.json_response({"error": "the body did not come"}, status=408)
+        with admission.answering(request.protocol):
+            return await gate(request, handler)
 
-    app = web.Application(middlewares=[guard], client_max_size=_BODY_BYTES_MAX)
-    for api in (BinanceMarketApi, BinanceAccountApi, GammaApi, ClobBooksApi, DataApi):
-        app.add_routes(api(venue).routes())
-    app.add_routes(PolymarketAccess(venue).routes())
-    app.add_routes(orders.routes())
-    app.add_routes(control_routes(venue))
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+    runner = _runner(venue, orders, limits, guard)
     await runner.setup()
-    await web.SockSite(runner, listener).start()
-    ticking = asyncio.create_task(_tick(venue, orders, stopping), name="exchange tick")
+    assert runner.server is not None, "it was set up"
+    admission = Admission(runner.server, listener, limits)
+    tasks = (
+        asyncio.create_task(admission.run(), name="exchange door"),
+        asyncio.create_task(_tick(venue, orders, stopping), name="exchange tick"),
+    )
+    for task in tasks:
+        task.add_done_callback(_ending(asyncio.current_task()))
     try:
         host, port = listener.getsockname()[:2]
         yield f"http://{host}:{port}"
     finally:
         stopping.set()
-        await ticking
+        tasks[0].cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        listener.close()
         await runner.cleanup()
+        admission.close()
+    for result in results:
+        if isinstance(result, Exception):
+            raise result
+
+
+def _runner(
+    venue: Venue, orders: ClobOrdersApi, limits: Limits, guard: Middleware
+) -> web.AppRunner:
+    app = web.Application(middlewares=[guard], client_max_size=door_limits.BODY_BYTES_MAX)
+    for api in (BinanceMarketApi, BinanceAccountApi, GammaApi, ClobBooksApi, DataApi):
+        app.add_routes(api(venue).routes())
+    app.add_routes(PolymarketAccess(venue).routes())
+    app.add_routes(orders.routes())
+    app.add_routes(control_routes(venue))
+    return web.AppRunner(
+        app,
+        access_log=None,
+        shutdown_timeout=1.0,
+        keepalive_timeout=limits.idle_s,
+        read_bufsize=door_limits.READ_BYTES_MAX,
+        max_headers=door_limits.HEADERS_MAX,
+        max_field_size=door_limits.HEADER_BYTES_MAX,
+    )
+
+
+def _ending(served: asyncio.Task[Any] | None) -> Callable[[asyncio.Task[None]], None]:
+    """Return what ends the server with a task of it: one that is deaf must not look alive."""
+
+    def ended(task: asyncio.Task[None]) -> None:
+        if served is not None and not task.cancelled() and task.exception() is not None:
+            served.cancel()
+
+    return ended
 
 
 async def _tick(venue: Venue, orders: ClobOrdersApi, stopping: asyncio.Event) -> None:

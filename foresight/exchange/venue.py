@@ -99,6 +99,7 @@ class Venue:
     ) -> None:
         """Use `open_venue` instead."""
         self.identity = identity
+        self.folder = settings.folder
         self.seed = settings.seed
         self.timeline = Timeline(identity.origin_ns, identity.speed)
         self.faults = FaultPlan(seed=settings.seed)

@@ -13,6 +13,7 @@ import ccxt.prediction
 from typing_extensions import override
 
 from foresight.exchange.credentials import BINANCE_DEMO_KEY, BINANCE_DEMO_SECRET
+from foresight.exchange.door.control_token import token_of
 from foresight.exchange.market.fair_market import FairMarket
 from foresight.exchange.market.table_files import load_table
 from foresight.exchange.market.windows import Side, Window, window_at
@@ -46,6 +47,7 @@ class Running:
     url: str
     spot: Any
     board: Any
+    token: str
 
     def window(self, asset: str = "BTC", timeframe: str = "5m") -> Window:
         return window_at(asset, timeframe, self.venue.now().market_ns)
@@ -58,9 +60,12 @@ class Running:
 
     async def control(self, page: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
         method = "GET" if body is None else "POST"
+        headers = {"Authorization": f"Bearer {self.token}"}
         async with (
             aiohttp.ClientSession() as session,
-            session.request(method, f"{self.url}/_control/{page}", json=body) as answer,
+            session.request(
+                method, f"{self.url}/_control/{page}", json=body, headers=headers
+            ) as answer,
         ):
             return await answer.json()
 
@@ -75,7 +80,8 @@ async def exchange(settings: Settings, clock: StandingClock) -> AsyncIterator[Ru
     """Serve an exchange and construct both clients on it."""
     venue = open_venue(settings, clock)
     try:
-        async with serving(venue, loopback_socket(0), clock_ns=clock) as url:
+        token = token_of(settings.folder)
+        async with serving(venue, loopback_socket(0), clock_ns=clock, token=token) as url:
             quick = {"enableRateLimit": False, "timeout": 2000}
             account = {"apiKey": BINANCE_DEMO_KEY, "secret": BINANCE_DEMO_SECRET}
             spot = ccxt.async_support.binance(binance_options(url) | account | quick)
@@ -84,7 +90,7 @@ async def exchange(settings: Settings, clock: StandingClock) -> AsyncIterator[Ru
                 client.milliseconds = lambda: clock.now_ns // NS_PER_MS
                 client.seconds = lambda: clock.now_ns // NS_PER_SECOND
             try:
-                yield Running(venue, clock, url, spot, board)
+                yield Running(venue, clock, url, spot, board, token)
             finally:
                 await spot.close()
                 await board.close()

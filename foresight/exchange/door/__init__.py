@@ -1,0 +1,1 @@
+"""Who gets in: connections and their limits, host names, the token of the control page."""

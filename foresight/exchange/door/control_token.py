@@ -1,0 +1,51 @@
+"""The token of the control page: a file that only its owner can read.
+
+Owns that file. It outlives the exchange, so that who read it once can go on asking; removed, the
+next start makes another. Must never enter: keys of a venue, printing it anywhere.
+"""
+
+import os
+import secrets
+import stat
+from pathlib import Path
+from typing import Final
+
+NAME: Final = "control.token"
+_BYTES: Final = 32
+_BYTES_MAX: Final = 256  # of the file: what is longer is not ours
+_MODE: Final = 0o600
+_OTHERS: Final = 0o077
+
+
+def token_of(folder: Path) -> str:
+    """Return the token of an exchange's folder; made where there is none that is secret.
+
+    Raises:
+        OSError: It can be neither read nor made.
+    """
+    path = folder / NAME
+    found = _kept(path)
+    if found:
+        return found
+    path.unlink(missing_ok=True)
+    token = secrets.token_urlsafe(_BYTES)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    with os.fdopen(os.open(path, flags, _MODE), "w", encoding="ascii") as file:
+        os.fchmod(file.fileno(), _MODE)  # whatever the umask
+        file.write(token + "\n")
+    return token
+
+
+def _kept(path: Path) -> str:
+    """Return what is kept, or an empty string where anybody else may know or choose it."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return ""
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        is_private = stat.S_ISREG(status.st_mode) and not status.st_mode & _OTHERS
+        if not is_private or status.st_uid != os.geteuid():
+            return ""
+        words = file.read(_BYTES_MAX).decode("ascii", "replace").split()
+    return words[0] if len(words) == 1 and len(words[0]) >= _BYTES else ""
