@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import socket
 import stat
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,6 @@ from foresight.overrides import EXCHANGE_URL
 from handoff.launcher.engine_config import Companion, EngineConfig, write_engine_config
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 HALF_OPEN = 1131
 SMALL = 1024  # descriptors of a usual process
 ENDED_S = 10.0
+LARGE_BYTES = 64 << 20  # more than the kernel takes for somebody who does not read
 SOMEBODY = 61235  # an account that needs no entry
 CONTROL = [("GET", "ledger"), ("GET", "faults"), ("POST", "faults"), ("POST", "tick")]
 
@@ -143,9 +144,10 @@ async def test_health_and_the_market_need_no_token(running: Running) -> None:
     assert (await answer(running, "GET", "api/v3/time"))[0] == 200
 
 
-def test_the_token_is_a_file_that_only_its_owner_reads(tmp_path: Path) -> None:
+@pytest.mark.parametrize("umask", [0, 0o777])
+def test_the_token_is_a_file_that_only_its_owner_reads(tmp_path: Path, umask: int) -> None:
     """Whatever the umask; it stays, so that who read it can go on asking."""
-    before = os.umask(0)
+    before = os.umask(umask)
     try:
         token = token_of(tmp_path)
     finally:
@@ -265,6 +267,13 @@ async def hall(limits: Limits) -> AsyncIterator[Hall]:
         with admission.answering(request.protocol):
             if request.path == "/slow":
                 await asyncio.wait_for(opened.release.wait(), ENDED_S)
+        if request.path == "/large":
+            assert request.transport is not None
+            # So the server has it off its hands at once, and closes what is not read.
+            request.transport.set_write_buffer_limits(high=2 * LARGE_BYTES)
+            answer = web.Response(body=bytes(LARGE_BYTES))
+            answer.force_close()
+            return answer
         return web.Response(text="done")
 
     server = web.Server(page)
@@ -302,8 +311,9 @@ async def test_others_never_take_the_room_of_our_own() -> None:
 async def test_one_that_never_asked_leaves_first_and_then_the_idlest() -> None:
     """A connection that a client keeps for its next request is the last that makes room."""
     async with hall(Limits(own_max=2)) as opened:
-        first, second = await opened.enter(), await opened.enter()
+        first = await opened.enter()
         assert await ask(first, "")
+        second = await opened.enter()
         third = await opened.enter()
         assert await ask(third, "")
         assert await is_ended(second)  # it had said nothing, although `first` came before
@@ -311,6 +321,30 @@ async def test_one_that_never_asked_leaves_first_and_then_the_idlest() -> None:
         assert await ask(fourth, "")
         assert await is_ended(first)
         assert await ask(third, "")
+
+
+@pytest.mark.asyncio
+async def test_who_reads_no_answer_counts_until_it_has_gone() -> None:
+    """The server is done with it, and its descriptor is not: many of them took all there were."""
+    async with hall(Limits(others_max=1)) as opened:
+        with socket.socket() as deaf:
+            deaf.bind(("127.0.0.2", 0))
+            deaf.connect(opened.address)
+            deaf.settimeout(ENDED_S)
+            deaf.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert await asyncio.to_thread(deaf.recv, 1)
+            assert await ask(await opened.enter(own=False), "")
+            left = await asyncio.to_thread(rest_of, deaf)
+    assert left < LARGE_BYTES
+
+
+def rest_of(connection: socket.socket) -> int:
+    """Return how many bytes still come, until the end in whatever way."""
+    found = 0
+    with contextlib.suppress(ConnectionError):
+        while more := len(connection.recv(1 << 20)):
+            found += more
+    return found
 
 
 @pytest.mark.asyncio

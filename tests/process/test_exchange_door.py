@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from foresight.evidence import exchange_books
 from foresight.exchange.door.control_token import NAME
 from foresight.exchange.door.peers import users_of
 from foresight.exchange.door.sparse_log import LINES_MAX
+from tests.process.overriding import RunningProject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 HALF_OPEN = 1131
 SMALL = 1024  # descriptors of a usual process
 ENDED_S = 10.0
+pytestmark = pytest.mark.timeout(120)
+
 SOMEBODY = 61235  # an account that needs no entry
 
 
@@ -60,10 +64,10 @@ def started(folder: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any
             program.terminate()
 
 
-def asked(address: str, page: str = "api/v3/time") -> int:
+def asked(address: str, page: str = "api/v3/time", name: str = "127.0.0.1") -> int:
     host, port = address.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=ENDED_S) as connection:
-        connection.sendall(f"GET /{page} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+        connection.sendall(f"GET /{page} HTTP/1.1\r\nHost: {name}\r\n\r\n".encode())
         return int(connection.recv(64).split()[1])
 
 
@@ -89,6 +93,38 @@ def test_a_token_is_not_written_where_a_file_or_a_pipe_reads(tmp_path: Path) -> 
             ["/bin/sh", "-c", line["keys"]["control_shown_by"]], capture_output=True, check=True
         )
         assert shown.stdout.decode().strip() == token
+
+
+def test_a_terminal_shows_the_token_itself(tmp_path: Path) -> None:
+    """Whoever starts it there wants to use it, and nothing keeps what a terminal showed."""
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-I", "-m", "foresight.exchange", "--dir", str(tmp_path / "x")]
+    with (
+        subprocess.Popen(command, stdout=theirs) as program,
+        os.fdopen(ours, "r", encoding="ascii") as terminal,
+    ):
+        os.close(theirs)
+        try:
+            keys = json.loads(terminal.readline())["keys"]
+        finally:
+            program.terminate()
+    assert keys["control"] == (tmp_path / "x" / NAME).read_text(encoding="ascii").strip()
+
+
+def test_a_configured_host_is_answered_by_the_exchange_of_up(tmp_path: Path) -> None:
+    """A tunnel in front of it sends its own name, whatever the port."""
+    with RunningProject(tmp_path) as running:
+        path = running.project.tree / "foresight.toml"
+        text = path.read_text("utf-8")
+        named = 'exchange_hosts = ["tunnel.example"]'
+        path.write_text(text.replace("[engine]", f"[engine]\n{named}", 1), encoding="utf-8")
+        running.project.git("commit", "-qam", "Name the tunnel")
+        running.up()
+        exchange = exchange_books.exchange_of(running.project.home)
+        assert exchange.token
+        assert asked(exchange.url, name="tunnel.example:9") == 200
+        assert asked(exchange.url, name="evil.example") == 421
+        assert exchange_books.ledger(exchange)["requests_received"] >= 0
 
 
 def test_a_peer_that_sends_nonsense_fills_no_log(tmp_path: Path) -> None:
