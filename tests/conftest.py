@@ -29,8 +29,7 @@ ALONE = {
 LANES = 2
 
 # Variables that would let a test reach a running bot, the developer's repository or his keys.
-# FORESIGHT_MARKET names read-only candle files and is the one that tests ask for.
-_FOREIGN = re.compile(r"(FORESIGHT_(?!MARKET$)|GIT_|NOTIFY_SOCKET|LISTEN_|CREDENTIALS_DIRECTORY)")
+_FOREIGN = re.compile(r"(FORESIGHT_|GIT_|NOTIFY_SOCKET|LISTEN_|CREDENTIALS_DIRECTORY)")
 
 # Examples have no deadline of their own: on a shared machine a slow one says nothing; the test's
 # timeout still holds. In CI the examples are always the same, so that a red run can be repeated.

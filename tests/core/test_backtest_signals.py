@@ -108,7 +108,7 @@ def test_what_is_surer_than_the_highest_ask_is_not_bought() -> None:
     assert (found.purchases, found.expectation_cents) == (0, None)
 
 
-MARKET = Path(os.environ.get("FORESIGHT_MARKET", Path(__file__).parents[3] / "shared" / "market"))
+MARKET = Path(os.environ.get("CANDLES_RECORDED", Path(__file__).parents[3] / "shared" / "market"))
 THREE_DAYS = 3 * 1440
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-MARKET = Path(os.environ.get("FORESIGHT_MARKET", ROOT.parent / "shared" / "market"))
+MARKET = Path(os.environ.get("CANDLES_RECORDED", ROOT.parent / "shared" / "market"))
 LIMIT_S = 150.0  # it takes 45 s on two cores with a warm cache
 
 pytestmark = [

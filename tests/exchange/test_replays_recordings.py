@@ -15,7 +15,7 @@ from foresight.exchange.prices.tape import Tape
 from tests.exchange.served import Opener
 
 HEADER = "open_time_ms,open,high,low,close,volume"
-MARKET = Path(os.environ.get("FORESIGHT_MARKET", Path(__file__).parents[3] / "shared" / "market"))
+MARKET = Path(os.environ.get("CANDLES_RECORDED", Path(__file__).parents[3] / "shared" / "market"))
 FIRST = 29_000_000 - 29_000_000 % 15
 
 
