@@ -16,7 +16,6 @@ import msgspec
 
 from bench.installation import Installation as Processes
 from bench.trading_project import TradingProject
-from foresight.book import Decided, Position
 from foresight.demo.demo_trader import PIPE
 from foresight.evidence import exchange_books
 from foresight.evidence.command import Command
@@ -25,6 +24,7 @@ from foresight.evidence.processes import end, send
 from foresight.evidence.record_watch import Handover, RecordWatch
 from foresight.evidence.report import reports_in
 from foresight.evidence.witness import Witness
+from foresight.trades import Decided, Position
 from handoff.cadence import Schedule, every
 from handoff.exit_codes import ExitCode
 from handoff.processes import Identity, identity_of

@@ -15,15 +15,19 @@ from typing import Final
 
 import msgspec
 
-from foresight.board import MICRO, FeeSchedule, Result, Side
-from foresight.market import Candles
+from foresight.board import Rules
+from foresight.book_versions import down_to_1, up_to_2
+from foresight.closes import Closes
+from foresight.trades import Decided, OpenOrder, Position, Tally, added, merged, tally_of
 from state.schema import Schema
 
-CLOSES_KEPT: Final = 120  # minutes; strategies look back an hour
 DECIDED_KEPT: Final = 300  # in full; what is older lives on in `archived`
 ANOMALIES_KEPT: Final = 40
 REASONS_MAX: Final = 48  # distinct reasons that are counted by name
 DAY_S: Final = 86_400
+RESULT_STEPS: Final = 100  # of the drawdown guard's lookback
+RELEASES_KEPT: Final = 32  # with sums of their own
+OLDER: Final = "older"  # in place of a release: the sums of those before them
 
 
 class Word(enum.Enum):
@@ -35,6 +39,47 @@ class Word(enum.Enum):
     ORDERED = "ordered"  # an order is on its way
     BOUGHT = "bought"  # the order was filled
     UNFILLED = "unfilled"  # the venue refused it, or nobody sold
+
+
+class WindowFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a market says of its window before anybody trades: read once, in the first cycle.
+
+    Attributes:
+        start_s: Start of the window.
+        rules: Its rules, or None where they are not understood.
+        unknown: What in them is not understood.
+        reference: Its price to beat; 0 where the market does not say it.
+        up_token: Token of the Up share.
+        down_token: Token of the Down share.
+        neg_risk: Which contract settles it: part of what is signed.
+    """
+
+    start_s: int
+    rules: Rules | None = None
+    unknown: str = ""
+    reference: float = 0.0
+    up_token: str = ""
+    down_token: str = ""
+    neg_risk: bool = False
+
+
+class Cash(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The account's cash as the book counts it, micro-USDC.
+
+    Attributes:
+        held_micro: What there should be.
+        off_micro: How far the newest reading was from that; two of them running are believed.
+    """
+
+    held_micro: int
+    off_micro: int = 0
+
+
+class Gain(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+    """Profit of the trades decided from an instant on: application seconds, micro-USDC."""
+
+    start_s: int
+    profit_micro: int
 
 
 class SlotMemory(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -52,6 +97,7 @@ class SlotMemory(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         reference: Its price to beat; 0 if unknown.
         price: The newest close; 0 if unknown.
         probability_ppm: The strategy's probability of Up; 0 if it had none.
+        facts: What the market says of the running window; None until it was read.
     """
 
     ordered_start_s: int = 0
@@ -65,149 +111,7 @@ class SlotMemory(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reference: float = 0.0
     price: float = 0.0
     probability_ppm: int = 0
-
-
-class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Who decided to buy what, and why: carried by orders, positions and decided trades.
-
-    Attributes:
-        effect_id: The order; empty for an adopted position.
-        slot: Slot id.
-        slug: The window.
-        end_s: When the window ends.
-        side: The side bought.
-        probability_ppm: Our probability that this side wins; 0 if adopted.
-        release: Release that decided.
-        config: Hash of its configuration.
-        epoch: Epoch that decided.
-        cycle: Cycle that decided.
-        is_adopted: Found at the venue, not bought by this book.
-    """
-
-    effect_id: str
-    slot: str
-    slug: str
-    end_s: int
-    side: Side
-    probability_ppm: int = 0
-    release: str = ""
-    config: str = ""
-    epoch: int = 0
-    cycle: int = 0
-    is_adopted: bool = False
-
-
-class OpenOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An order that was planned and has no receipt yet.
-
-    Attributes:
-        entry: Who and why.
-        token: What is bought.
-        limit_micro: Highest price.
-        shares_micro: Most shares.
-        reserved_micro: Most it can cost, fee included.
-        fee: The market's fee schedule.
-    """
-
-    entry: Entry
-    token: str
-    limit_micro: int
-    shares_micro: int
-    reserved_micro: int
-    fee: FeeSchedule = FeeSchedule()
-
-
-class Position(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Shares held until the venue says how the window ended.
-
-    Attributes:
-        entry: Who and why.
-        token: What is held.
-        shares_micro: How much, > 0.
-        cost_micro: Paid for it, without fee.
-        fee_micro: Fee paid.
-        order_id: The venue's id of the order.
-    """
-
-    entry: Entry
-    token: str
-    shares_micro: int
-    cost_micro: int
-    fee_micro: int = 0
-    order_id: str = ""
-
-    @property
-    def stake_micro(self) -> int:
-        """What can be lost: cost and fee."""
-        return self.cost_micro + self.fee_micro
-
-    @property
-    def price_micro(self) -> int:
-        """Mean price paid per share, without fee."""
-        return self.cost_micro * MICRO // self.shares_micro
-
-
-class Decided(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A trade whose window the venue has decided."""
-
-    entry: Entry
-    shares_micro: int
-    cost_micro: int
-    fee_micro: int
-    payout_micro: int
-    result: Result
-    decided_s: int
-
-    @property
-    def profit_micro(self) -> int:
-        """Payout minus cost and fee."""
-        return self.payout_micro - self.cost_micro - self.fee_micro
-
-    @property
-    def is_won(self) -> bool:
-        """Whether the side bought won; false for a void window too."""
-        return self.result.value == self.entry.side.value
-
-
-class Tally(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Sums over decided trades; what is kept of those that are no longer kept in full.
-
-    The sums of squares and of Brier scores are in millionths, per trade.
-    """
-
-    trades: int = 0
-    won: int = 0
-    void: int = 0
-    shares_micro: int = 0
-    cost_micro: int = 0
-    fee_micro: int = 0
-    payout_micro: int = 0
-    share_cost_micro: int = 0  # sum over trades of the price paid per share, without fee
-    share_fee_micro: int = 0  # sum over trades of the fee per share
-    share_profit_micro: int = 0  # sum over trades of profit per share
-    share_profit_square_ppm: int = 0  # sum over trades of its square
-    judged: int = 0  # trades with a probability of ours, decided and not void
-    brier_ours_ppm: int = 0
-    brier_price_ppm: int = 0
-
-
-class Closes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The newest one-minute closes of an asset, rising minutes, gaps left out."""
-
-    minutes: tuple[int, ...] = ()
-    prices: tuple[float, ...] = ()
-
-    @property
-    def newest(self) -> int:
-        """The newest minute, or -1."""
-        return self.minutes[-1] if self.minutes else -1
-
-    def at(self, minute: int) -> float | None:
-        """Return the close of a minute, or None where there is none."""
-        for known, price in zip(reversed(self.minutes), reversed(self.prices), strict=True):
-            if known <= minute:
-                return price if known == minute else None
-        return None
+    facts: WindowFacts | None = None
 
 
 class Anomaly(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -249,6 +153,11 @@ class Book(msgspec.Struct, kw_only=True, omit_defaults=True):
         signals: Windows in which a strategy spoke.
         unbought: Windows in which it spoke and nothing was bought, by reason.
         anomalies: Newest last.
+        venue: Kind of the venue that positions and orders belong to; empty before the first.
+        cash: The account's cash; None until it was read.
+        results: Profit over time for the drawdown guard, oldest first.
+        tallies: Sums over decided trades by `kind:release`; releases beyond the newest are summed
+            up under `OLDER`.
     """
 
     now_s: int = 0
@@ -266,9 +175,13 @@ class Book(msgspec.Struct, kw_only=True, omit_defaults=True):
     signals: int = 0
     unbought: dict[str, int] = {}
     anomalies: list[Anomaly] = []
+    venue: str = ""
+    cash: Cash | None = None
+    results: list[Gain] = []
+    tallies: dict[str, Tally] = {}
 
 
-SCHEMA = Schema("foresight.book", 1, Book)
+SCHEMA = Schema("foresight.book", 2, Book, up={1: up_to_2}, down={2: down_to_1})
 
 
 def fork(book: Book) -> Book:
@@ -281,6 +194,8 @@ def fork(book: Book) -> Book:
     copy.decided = list(book.decided)
     copy.unbought = dict(book.unbought)
     copy.anomalies = list(book.anomalies)
+    copy.results = list(book.results)
+    copy.tallies = dict(book.tallies)
     return copy
 
 
@@ -289,58 +204,45 @@ def memory_of(book: Book, slot_id: str) -> SlotMemory:
     return book.slots.get(slot_id, SlotMemory())
 
 
-def extended(closes: Closes, candles: Candles) -> Closes:
-    """Return closes with newer candles added, oldest dropped beyond the bound."""
-    fresh = [
-        (minute, price)
-        for minute, price in zip(candles.minutes, candles.prices, strict=True)
-        if minute > closes.newest
-    ]
-    if not fresh:
-        return closes
-    minutes = (*closes.minutes, *(minute for minute, _ in fresh))
-    prices = (*closes.prices, *(price for _, price in fresh))
-    return Closes(minutes=minutes[-CLOSES_KEPT:], prices=prices[-CLOSES_KEPT:])
-
-
-def added(tally: Tally, trade: Decided) -> Tally:
-    """Return a tally with one more decided trade."""
-    per_share = trade.profit_micro * MICRO // trade.shares_micro
-    is_judged = trade.result is not Result.VOID and not trade.entry.is_adopted
-    target = MICRO if trade.is_won else 0
-    price = trade.cost_micro * MICRO // trade.shares_micro
-    ours = (trade.entry.probability_ppm - target) ** 2 // MICRO if is_judged else 0
-    theirs = (price - target) ** 2 // MICRO if is_judged else 0
-    return Tally(
-        trades=tally.trades + 1,
-        won=tally.won + trade.is_won,
-        void=tally.void + (trade.result is Result.VOID),
-        shares_micro=tally.shares_micro + trade.shares_micro,
-        cost_micro=tally.cost_micro + trade.cost_micro,
-        fee_micro=tally.fee_micro + trade.fee_micro,
-        payout_micro=tally.payout_micro + trade.payout_micro,
-        share_cost_micro=tally.share_cost_micro + price,
-        share_fee_micro=tally.share_fee_micro + trade.fee_micro * MICRO // trade.shares_micro,
-        share_profit_micro=tally.share_profit_micro + per_share,
-        share_profit_square_ppm=tally.share_profit_square_ppm + per_share**2 // MICRO,
-        judged=tally.judged + is_judged,
-        brier_ours_ppm=tally.brier_ours_ppm + ours,
-        brier_price_ppm=tally.brier_price_ppm + theirs,
-    )
-
-
-def tally_of(trades: Iterable[Decided], start: Tally) -> Tally:
-    """Return a tally over trades, on top of another."""
-    for trade in trades:
-        start = added(start, trade)
-    return start
-
-
 def keep_decided(book: Book, trade: Decided) -> None:
     """Add a decided trade; the oldest goes to the archive beyond the bound."""
     book.decided.append(trade)
+    _tally_release(book, trade)
     while len(book.decided) > DECIDED_KEPT:
         book.archived = added(book.archived, book.decided.pop(0))
+
+
+def keep_result(book: Book, profit_micro: int, *, lookback_s: int) -> None:
+    """Add a profit or loss for the drawdown guard, in steps of a hundredth of its lookback.
+
+    Args:
+        book: Changed; its `now_s` is the time of the decision.
+        profit_micro: Of trades decided now.
+        lookback_s: How far back the guard sums up; older ones are dropped.
+    """
+    step_s = max(1, lookback_s // RESULT_STEPS)
+    newest = book.results[-1] if book.results else None
+    # What the guard has stopped the board for is never summed up with what came after.
+    is_counted = newest is not None and newest.start_s <= book.board_quiet_until_s < book.now_s
+    if newest is not None and not is_counted and book.now_s < newest.start_s + step_s:
+        total = newest.profit_micro + profit_micro
+        book.results[-1] = Gain(start_s=newest.start_s, profit_micro=total)
+    else:
+        book.results.append(Gain(start_s=book.now_s, profit_micro=profit_micro))
+    since_s = book.now_s - lookback_s
+    book.results = [one for one in book.results if one.start_s > since_s]
+
+
+def _tally_release(book: Book, trade: Decided) -> None:
+    if trade.entry.is_adopted:
+        return  # no release decided it
+    key = f"{book.venue}:{trade.entry.release}"
+    book.tallies[key] = added(book.tallies.pop(key, Tally()), trade)
+    named = [name for name in book.tallies if not name.endswith(f":{OLDER}")]
+    if len(named) > RELEASES_KEPT:
+        oldest = min(named, key=lambda name: (book.tallies[name].newest_s, name))
+        older = f"{oldest.partition(':')[0]}:{OLDER}"
+        book.tallies[older] = merged(book.tallies.get(older, Tally()), book.tallies.pop(oldest))
 
 
 def spend(book: Book, amount_micro: int) -> None:

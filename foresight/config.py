@@ -160,6 +160,8 @@ class Risk(_Section, frozen=True, kw_only=True):
         stake_day_usdc: Most spent on one UTC day.
         edge_min_cents: Least expectation per share after price and fee, in cents; negative
             values trade at a loss on purpose and belong in demonstrations only.
+        edge_max_cents: An expectation per share above this is not believed, and nothing is
+            bought: a market that gives so much away is misread.
         slippage_cents: How far above the best offer an order may still buy.
         cooldown_losses: So many losses of a slot in a row silence it; 0 never does.
         cooldown_minutes: For so long, application time.
@@ -187,6 +189,7 @@ class Risk(_Section, frozen=True, kw_only=True):
     stake_board_usdc: Usdc = 250.0
     stake_day_usdc: Usdc = 2500.0
     edge_min_cents: Annotated[float, Meta(ge=-100, le=100)] = 0.5
+    edge_max_cents: Annotated[float, Meta(gt=0, le=100)] = 2.0
     slippage_cents: Annotated[float, Meta(ge=0, le=50)] = 2.0
     cooldown_losses: Annotated[int, Meta(ge=0, le=1000)] = 4
     cooldown_minutes: Minutes = 60.0

@@ -12,17 +12,8 @@ import msgspec
 
 from foresight import reconcile, settlement
 from foresight.board import NS, Slot, Window, window_at
-from foresight.book import (
-    Book,
-    Closes,
-    SlotMemory,
-    Word,
-    count_unbought,
-    extended,
-    flag,
-    fork,
-    memory_of,
-)
+from foresight.book import Book, SlotMemory, Word, count_unbought, flag, fork, memory_of
+from foresight.closes import Closes, extended
 from foresight.config import Risk
 from foresight.market import Candles, Holdings, Market, Offer
 from foresight.orders import Intent, apply_receipt, plan

@@ -5,6 +5,8 @@ ended windows, positions at the venue. One slot's or asset's failure stands in i
 How any of it was fetched is a matter of `feeds` and `venues`; no decision enters here.
 """
 
+from typing import Any
+
 import msgspec
 
 from foresight.board import Result, Rules, Side
@@ -12,17 +14,28 @@ from state.journal_frames import Health
 from state.schema import Schema
 
 
+class Detail(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+    """What a candle says beside its close: open, high and low, > 0, and volume, >= 0."""
+
+    open: float
+    high: float
+    low: float
+    volume: float
+
+
 class Candles(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """New one-minute closes of one asset.
+    """New one-minute candles of one asset.
 
     Attributes:
         minutes: Minutes since 1970 UTC at which the candles open, rising.
         prices: Their closes, > 0, as many.
+        details: The rest of them, as many; none in inputs of version 1.
         failure: Why there are none; empty if the feed answered.
     """
 
     minutes: tuple[int, ...] = ()
     prices: tuple[float, ...] = ()
+    details: tuple[Detail, ...] = ()
     failure: str = ""
 
 
@@ -106,6 +119,8 @@ class Market(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         rulings: Of ended windows with positions.
         holdings: The venue's own list; None in cycles that do not ask for it.
         seen_s: Application time at which all this was seen.
+        edition: Version of the inputs as they were recorded. What is missing from version 1 was
+            not asked for and is not checked; what is missing from today's denies.
     """
 
     candles: dict[str, Candles] = {}
@@ -113,9 +128,26 @@ class Market(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     rulings: tuple[Ruling, ...] = ()
     holdings: Holdings | None = None
     seen_s: int = 0
+    edition: int = 2
 
 
-SCHEMA = Schema("foresight.market", 1, Market)
+def _up(inputs: dict[str, Any]) -> dict[str, Any]:
+    return inputs | {"edition": 1}
+
+
+def _down(inputs: dict[str, Any]) -> dict[str, Any]:
+    older = {name: value for name, value in inputs.items() if name != "edition"}
+    candles = older.get("candles", {})
+    if candles:
+        older["candles"] = {asset: _without(one, "details") for asset, one in candles.items()}
+    return older
+
+
+def _without(value: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: member for name, member in value.items() if name not in names}
+
+
+SCHEMA = Schema("foresight.market", 2, Market, up={1: _up}, down={2: _down})
 
 
 def health_of(market: Market) -> Health:

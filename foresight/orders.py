@@ -12,18 +12,9 @@ from typing import Final
 import msgspec
 
 from foresight.board import NS, FeeSchedule, Rules, Side, Window
-from foresight.book import (
-    Book,
-    Entry,
-    OpenOrder,
-    Position,
-    Word,
-    count_unbought,
-    flag,
-    memory_of,
-    spend,
-)
+from foresight.book import Book, Word, count_unbought, flag, memory_of, spend
 from foresight.risk import Stake
+from foresight.trades import Entry, OpenOrder, Position
 from handoff.cadence import wall_time_ns
 from handoff.workload import Cycle, effect, payload_of
 from state.record import Delivery, Effect, Outcome, Receipt, Timeline

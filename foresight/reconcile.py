@@ -13,8 +13,9 @@ from typing import Final
 import msgspec
 
 from foresight.board import window_of_slug
-from foresight.book import Book, Entry, Position, flag, spend
+from foresight.book import Book, flag, spend
 from foresight.market import Holdings, VenuePosition
+from foresight.trades import Entry, Position
 
 ADOPTED: Final = "position_adopted"
 LISTING_LAG_CYCLES: Final = 2  # a venue's listing may be that late

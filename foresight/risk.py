@@ -24,7 +24,8 @@ from foresight.board import (
     fee_per_share_micro,
     limit_step_micro,
 )
-from foresight.book import Book, Closes, memory_of, spent_today_micro
+from foresight.book import Book, memory_of, spent_today_micro
+from foresight.closes import Closes
 from foresight.config import Risk
 from foresight.market import Level, Offer
 from foresight.strategies.base import Opinion
@@ -52,6 +53,7 @@ class Denial(enum.Enum):
     BOOK_STALE = "book_stale"  # the venue's book is too old
     NOBODY_SELLS = "nobody_sells"  # the book is empty
     PRICE_TOO_HIGH = "price_too_high"  # above what the strategy would pay
+    EDGE_IMPLAUSIBLE = "edge_implausible"  # an expectation that no market gives away
     EDGE_TOO_SMALL = "edge_too_small"  # probability minus price minus fee is not enough
     LIMIT_WINDOW = "limit_window"  # the stake would exceed the limit of a window
     LIMIT_ASSET = "limit_asset"
@@ -166,13 +168,13 @@ def stake_on(
     best = asks[0].price_micro
     if best > ceiling:
         return Denial.PRICE_TOO_HIGH
-    edge_min = round(risk.edge_min_cents * MICRO / 100)
-    if _edge(opinion, best, rules.fee) < edge_min:
-        return Denial.EDGE_TOO_SMALL
-    limit = min(ceiling, best + round(risk.slippage_cents * MICRO / 100))
+    denial = _edge_denial(_edge(opinion, best, rules.fee), risk)
+    if denial is not None:
+        return denial
+    limit = min(ceiling, best + _micro_of(risk.slippage_cents))
     step = limit_step_micro(rules.tick_micro)
     limit = down_to_tick(limit, step)
-    while limit >= best and _edge(opinion, limit, rules.fee) < edge_min:
+    while limit >= best and _edge(opinion, limit, rules.fee) < _micro_of(risk.edge_min_cents):
         limit -= step
     if limit < best:  # a finer limit would do, but no order can name it
         return Denial.PRICE_TOO_HIGH
@@ -185,6 +187,16 @@ def stake_on(
         fee = fee_micro(rules.fee, shares_micro=cost * MICRO // best, price_micro=best)
         return Stake(limit_micro=limit, shares_micro=shares, reserved_micro=cost + fee)
     return narrowest if room < wanted else Denial.SIZE_TOO_SMALL
+
+
+def _edge_denial(edge: int, risk: Risk) -> Denial | None:
+    if edge < _micro_of(risk.edge_min_cents):
+        return Denial.EDGE_TOO_SMALL
+    return Denial.EDGE_IMPLAUSIBLE if edge > _micro_of(risk.edge_max_cents) else None
+
+
+def _micro_of(cents: float) -> int:
+    return round(cents * MICRO / 100)
 
 
 def _edge(opinion: Opinion, price_micro: int, fee: FeeSchedule) -> int:

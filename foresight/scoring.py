@@ -12,7 +12,8 @@ from typing import Final
 import msgspec
 
 from foresight.board import MICRO
-from foresight.book import Book, Tally, tally_of
+from foresight.book import Book
+from foresight.trades import Tally, tally_of
 
 RECENT: Final = 100  # decided trades: the figure people ask for
 Z_95: Final = 1.959964  # two-sided 95 % of the normal distribution

@@ -11,22 +11,38 @@ from typing import Final
 import msgspec
 
 from foresight.board import Result, Side
-from foresight.book import Book, Decided, Position, flag, keep_decided, memory_of
+from foresight.book import Book, flag, keep_decided, keep_result, memory_of
 from foresight.config import Risk
 from foresight.market import Ruling
+from foresight.trades import Decided, Position
 
-ASKED_MAX: Final = 24  # windows asked for in one cycle, the oldest first
+ASKED_MAX: Final = 50  # windows asked for in one cycle: what the venue takes in one request
 OVERDUE_S: Final = 3600  # a window without a result for so long is flagged
 
 
-def due(book: Book, now_s: int) -> tuple[str, ...]:
-    """Return the slugs of ended windows with positions, oldest first, bounded."""
+def due(book: Book, now_s: int, *, turn: int = 0) -> tuple[str, ...]:
+    """Return the slugs of ended windows with positions that are asked for now, bounded.
+
+    Where there are too many for one request, the newest half of it is asked for in every cycle,
+    and the rest take turns: windows whose results never come must not keep others waiting.
+
+    Args:
+        book: What is held.
+        now_s: Application time.
+        turn: Whose turn it is: the cycle's number.
+    """
     ended = {
         (position.entry.end_s, position.entry.slug)
         for position in book.positions.values()
         if position.entry.end_s <= now_s
     }
-    return tuple(slug for _, slug in sorted(ended)[:ASKED_MAX])
+    slugs = [slug for _, slug in sorted(ended)]
+    if len(slugs) <= ASKED_MAX:
+        return tuple(slugs)
+    half = ASKED_MAX // 2
+    older, newest = slugs[:-half], slugs[-half:]
+    first = turn * half % len(older)
+    return (*(older + older)[first : first + half], *newest)
 
 
 def settle(book: Book, rulings: Iterable[Ruling], *, risk: Risk) -> None:
@@ -72,6 +88,7 @@ def _decide(book: Book, position: Position, result: Result, risk: Risk) -> None:
         decided_s=book.now_s,
     )
     keep_decided(book, trade)
+    keep_result(book, trade.profit_micro, lookback_s=_lookback_s(risk))
     if not trade.entry.is_adopted and result is not Result.VOID:
         _guard_slot(book, trade, risk)
 
@@ -90,7 +107,11 @@ def _guard_slot(book: Book, trade: Decided, risk: Risk) -> None:
 
 def _guard_drawdown(book: Book, risk: Risk) -> None:
     # Losses that stopped the board once do not stop it again: only later ones count.
-    since_s = max(book.now_s - round(risk.drawdown_lookback_minutes * 60), book.board_quiet_until_s)
-    lost = -sum(trade.profit_micro for trade in book.decided if trade.decided_s > since_s)
+    since_s = max(book.now_s - _lookback_s(risk), book.board_quiet_until_s)
+    lost = -sum(one.profit_micro for one in book.results if one.start_s > since_s)
     if risk.drawdown_usdc and lost >= round(risk.drawdown_usdc * 1_000_000):
         book.board_quiet_until_s = book.now_s + round(risk.drawdown_stop_minutes * 60)
+
+
+def _lookback_s(risk: Risk) -> int:
+    return round(risk.drawdown_lookback_minutes * 60)

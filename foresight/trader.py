@@ -18,7 +18,8 @@ from typing_extensions import override
 from foresight import appraisal, decision, market, reconcile, settlement
 from foresight.board import NS, Side, slots_of, window_at
 from foresight.book import SCHEMA as BOOK
-from foresight.book import Book, Closes, violations_of
+from foresight.book import Book, violations_of
+from foresight.closes import Closes
 from foresight.config import Config, config_hash
 from foresight.errors import ConfigError, VenueError, VenueUnreachable
 from foresight.feeds.binance import BinanceCandles
@@ -130,7 +131,7 @@ class Trader(Workload[Book, Market]):
     async def observe(self, cycle: Cycle, body: Book) -> Market | Unavailable:
         end_minute = cycle.now_ns // NS // 60
         newest = {asset: body.closes.get(asset, Closes()).newest for asset in self._assets()}
-        due = settlement.due(body, cycle.now_ns // NS)
+        due = settlement.due(body, cycle.now_ns // NS, turn=cycle.number)
         candles, rulings, holdings = await asyncio.gather(
             self._feed.fetch(newest, end_minute=end_minute),
             self._rulings(due),

@@ -62,8 +62,8 @@ TRADING_MUTANTS = (
     _mutant(
         "the least edge is not enough",
         "risk.py",
-        "if _edge(opinion, best, rules.fee) < edge_min:",
-        "if _edge(opinion, best, rules.fee) <= edge_min:",
+        "    if edge < _micro_of(risk.edge_min_cents):",
+        "    if edge <= _micro_of(risk.edge_min_cents):",
         "test_trading_risk.py::test_exactly_the_least_edge_is_traded",
     ),
     _mutant(
@@ -97,8 +97,8 @@ TRADING_MUTANTS = (
     _mutant(
         "slippage is in tenths of a cent",
         "risk.py",
-        "round(risk.slippage_cents * MICRO / 100)",
-        "round(risk.slippage_cents * MICRO / 1000)",
+        "best + _micro_of(risk.slippage_cents))",
+        "best + _micro_of(risk.slippage_cents) // 10)",
         "test_trading_risk.py::test_slippage_is_meant_in_cents",
     ),
     _mutant(

@@ -7,16 +7,20 @@ launcher keeps.
 from __future__ import annotations
 
 from collections import deque
+from typing import TYPE_CHECKING
 
 import click
 
 from foresight.board import MICRO
-from foresight.book import SCHEMA, Book, Decided, Entry, Position
+from foresight.book import SCHEMA, Book
 from foresight.cli.installation import Installation, pass_installation
 from foresight.cli.log_lines import LogLines
 from foresight.cli.moments import pause
 from foresight.cli.output import emit_json, emit_table, emit_text, is_heard, json_option
 from handoff.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from foresight.trades import Decided, Entry, Position
 
 FOLLOW_POLL_S = 0.3
 

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from foresight.board import MICRO, MINUTE_S, TIMEFRAME_S, Slot, Window, window_at, window_of_slug
-from foresight.book import Book, Closes, Decided, OpenOrder, Position, SlotMemory, Word, memory_of
+from foresight.book import Book, SlotMemory, Word, memory_of
+from foresight.closes import Closes
 from foresight.config import ASSETS
+from foresight.trades import Decided, OpenOrder, Position
 from handoff.cadence import app_time_ns, wall_time_ns
 from handoff.limits import MS, NS
 from state.record import Timeline

@@ -20,9 +20,9 @@ from state.journal_reader import read_lines
 from state.record import Fate
 
 if TYPE_CHECKING:
-    from foresight.book import Position
     from foresight.drill.instance import Instance
     from foresight.evidence.exchange_books import Ledger
+    from foresight.trades import Position
 
 SIGHT_S_MAX = 10.0
 

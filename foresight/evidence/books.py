@@ -15,7 +15,7 @@ from foresight.board import MICRO
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from foresight.book import Decided, Position
+    from foresight.trades import Decided, Position
 
 
 class Amounts(NamedTuple):

@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from foresight.board import MICRO
-from foresight.book import SCHEMA, Book, Decided, Position
+from foresight.book import SCHEMA, Book
 from foresight.evidence.errors import CourseLeft
 from state.errors import StateError
 from state.record_file import RECORD, read_generation
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from foresight.evidence.narration import Narrator
+    from foresight.trades import Decided, Position
     from state.record import Record, Timeline, WorkerId
 
 POLL_S = 0.03  # two or three commits a second; one that is missed is seen with the next

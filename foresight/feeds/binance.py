@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from math import isfinite
 from typing import Any, Final
 
-from foresight.book import CLOSES_KEPT
+from foresight.closes import CLOSES_KEPT
 from foresight.errors import AnswerUnreadable, VenueError
-from foresight.market import Candles
+from foresight.market import Candles, Detail
 from foresight.venues.ccxt_calls import OPEN_TIMEOUT_S, Requests, list_of, spot_client
 
 MINUTE_MS: Final = 60_000
@@ -83,27 +83,42 @@ class BinanceCandles:
 
 
 def read_candles(rows: object, *, first: int, end_minute: int) -> Candles:
-    """Return the closes of an answer, those of [first, end_minute) only.
+    """Return the candles of an answer, those of [first, end_minute) only.
+
+    One bad candle costs that candle; it is asked for again where it was the newest.
 
     Raises:
-        AnswerUnreadable: It is not a list of candles in rising order.
+        AnswerUnreadable: It is no list, or nothing in it is a candle.
     """
     minutes: list[int] = []
     prices: list[float] = []
+    details: list[Detail] = []
+    bad = ""
     for row in list_of(rows, "candles"):
-        opened, close = _read_row(row)
+        read = _read_row(row)
+        if read is None:
+            bad = str(row)[:80]
+            continue
+        opened, close, rest = read
         if first <= opened < end_minute and (not minutes or opened > minutes[-1]):
             minutes.append(opened)
             prices.append(close)
-    return Candles(minutes=tuple(minutes), prices=tuple(prices))
+            details.append(rest)
+    if bad and not minutes:
+        what = f"{bad!r} is no candle"
+        raise AnswerUnreadable(what)
+    return Candles(minutes=tuple(minutes), prices=tuple(prices), details=tuple(details))
 
 
-def _read_row(row: object) -> tuple[int, float]:
+def _read_row(row: object) -> tuple[int, float, Detail] | None:
     try:
-        opened, close = row[0], float(row[4])  # type: ignore[index] # checked by trying
+        opened = row[0]  # type: ignore[index] # checked by trying
+        first, high, low, close, volume = (float(each) for each in row[1:6])  # type: ignore[index]
     except (TypeError, ValueError, LookupError):
-        opened, close = None, 0.0
-    if isinstance(opened, int) and opened % MINUTE_MS == 0 and isfinite(close) and close > 0:
-        return opened // MINUTE_MS, close
-    what = f"{str(row)[:80]!r} is no candle"
-    raise AnswerUnreadable(what)
+        opened, first, high, low, close, volume = None, 0.0, 0.0, 0.0, 0.0, 0.0
+    is_finite = all(isfinite(each) for each in (first, high, low, close, volume))
+    is_candle = is_finite and 0 < low <= min(first, close) <= max(first, close) <= high
+    is_minute = isinstance(opened, int) and opened % MINUTE_MS == 0
+    if is_minute and is_candle and volume >= 0:
+        return opened // MINUTE_MS, close, Detail(open=first, high=high, low=low, volume=volume)
+    return None

@@ -7,7 +7,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from foresight.board import MICRO, Result, Side
-from foresight.book import Book, Closes, Decided, Entry, Position, SlotMemory
+from foresight.book import Book, SlotMemory
+from foresight.closes import Closes
 from foresight.dashboard.cycles import (
     CycleLine,
 )
@@ -16,6 +17,7 @@ from foresight.dashboard.view import (
     View,
     view_of,
 )
+from foresight.trades import Decided, Entry, Position
 from state.record import (
     Ownership,
     Phase,

@@ -8,9 +8,10 @@ import pytest
 from msgspec.structs import replace
 
 from foresight.board import MICRO, Result, Side
-from foresight.book import Book, OpenOrder, SlotMemory, Word
+from foresight.book import Book, SlotMemory, Word
 from foresight.dashboard.slots import Held, slot_views
 from foresight.dashboard.slots_markup import price_text
+from foresight.trades import OpenOrder
 from state.record import (
     Timeline,
 )

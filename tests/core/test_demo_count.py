@@ -6,10 +6,10 @@ A witness that forgives too much proves nothing, so each forgiveness is tried fr
 from typing import Any
 
 from foresight.board import Result, Side
-from foresight.book import Decided, Entry, Position
 from foresight.evidence.books import compare
 from foresight.evidence.count import Ended, count_cycles, count_sent, lateness, middle
 from foresight.evidence.report import Report
+from foresight.trades import Decided, Entry, Position
 
 OLD, NEW, FAULTY = 11, 12, 13
 KILLED = Ended(killed_pid=OLD)

@@ -7,7 +7,7 @@ import pytest
 from foresight.board import Result, Side
 from foresight.errors import AnswerUnreadable
 from foresight.feeds.binance import read_candles
-from foresight.market import Candles, Level, Ruling, VenuePosition
+from foresight.market import Candles, Detail, Level, Ruling, VenuePosition
 from foresight.orders import Bought, Buy
 from foresight.venues.base import NotBought
 from foresight.venues.paper import simulate
@@ -214,10 +214,10 @@ def test_numbers_come_as_texts_and_as_numbers() -> None:
 
 
 def test_candles_are_read_in_order_and_within_what_was_asked() -> None:
-    rows = [[minute * 60_000, "1", "1", "1", f"{minute}.5", "9"] for minute in (9, 10, 11, 11, 12)]
-    assert read_candles(rows, first=10, end_minute=12) == Candles(
-        minutes=(10, 11), prices=(10.5, 11.5)
-    )
+    rows = [[minute * 60_000, "2", "20", "1", f"{minute}.5", "9"] for minute in (9, 10, 11, 11, 12)]
+    rest = Detail(open=2.0, high=20.0, low=1.0, volume=9.0)
+    known = Candles(minutes=(10, 11), prices=(10.5, 11.5), details=(rest, rest))
+    assert read_candles(rows, first=10, end_minute=12) == known
     assert read_candles([], first=10, end_minute=12) == Candles()
 
 
@@ -239,6 +239,29 @@ def test_what_is_no_candle_is_unreadable(rows: object) -> None:
     """ccxt hands a broken body on as text."""
     with pytest.raises(AnswerUnreadable):
         read_candles(rows, first=0, end_minute=10)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        [600_000, "2", "20", "1", "NaN", "9"],
+        [600_000, "2", "20", "1", "inf", "9"],
+        [600_000, "NaN", "20", "1", "10", "9"],
+        [600_000, "2", "9", "1", "10", "9"],  # its high is below its close
+        [600_000, "2", "20", "3", "10", "9"],  # its low is above its open
+        [600_000, "2", "20", "0", "10", "9"],
+        [600_000, "2", "20", "1", "10", "-1"],
+        [600_000, "2", "20", "1"],
+        None,
+    ],
+)
+def test_one_bad_candle_costs_that_candle(bad: object) -> None:
+    """A price that is no number must blind an asset for a minute, not for good."""
+    sound = [[minute * 60_000, "2", "20", "1", "10", "9"] for minute in (9, 11)]
+    found = read_candles([sound[0], bad, sound[1]], first=0, end_minute=20)
+    assert found.minutes == (9, 11)
+    with pytest.raises(AnswerUnreadable):
+        read_candles([bad], first=0, end_minute=20)
 
 
 def test_paper_fills_walk_the_real_book_to_the_limit() -> None:

@@ -11,7 +11,8 @@ import pytest
 
 from foresight.appraisal import appraise
 from foresight.board import MICRO, Result, Side, Tie, Window
-from foresight.book import Book, Closes
+from foresight.book import Book
+from foresight.closes import Closes
 from foresight.market import Candles, Market, Offer, Ruling
 from foresight.orders import Buy
 from handoff.workload import Appraisal, TwiceDecided, Unavailable, effect

@@ -8,18 +8,12 @@ import pytest
 from foresight.board import Result
 from foresight.book import (
     ANOMALIES_KEPT,
-    CLOSES_KEPT,
     DECIDED_KEPT,
     REASONS_MAX,
     SCHEMA,
     Book,
-    Closes,
-    Decided,
     SlotMemory,
-    Tally,
-    added,
     count_unbought,
-    extended,
     flag,
     fork,
     keep_decided,
@@ -28,8 +22,11 @@ from foresight.book import (
     spent_today_micro,
     violations_of,
 )
+from foresight.closes import CLOSES_KEPT, Closes, extended
 from foresight.market import SCHEMA as MARKET
-from foresight.market import Candles
+from foresight.market import Candles, Detail
+from foresight.quarters import Quarter, Quarters
+from foresight.trades import Decided, Tally, added
 from state.schema import Schema
 from tests.core.trading_values import (
     START_S,
@@ -74,8 +71,8 @@ def test_no_null_is_stored_so_that_no_number_can_hide_as_one() -> None:
 
 def test_the_shapes_are_the_ones_that_were_released() -> None:
     """A change of shape needs a new version and steps; this is where it shows."""
-    assert (SCHEMA.schema_id.name, SCHEMA.schema_id.version) == ("foresight.book", 1)
-    assert (MARKET.schema_id.name, MARKET.schema_id.version) == ("foresight.market", 1)
+    assert (SCHEMA.schema_id.name, SCHEMA.schema_id.version) == ("foresight.book", 2)
+    assert (MARKET.schema_id.name, MARKET.schema_id.version) == ("foresight.market", 2)
 
 
 def test_a_fork_leaves_the_original_alone() -> None:
@@ -227,13 +224,23 @@ def test_an_archived_trade_leaves_every_sum_as_it_would_have_been_shown() -> Non
         judged=38,
         brier_ours_ppm=41 + 89_999,
         brier_price_ppm=43 + 111_111,
+        newest_s=odd_trade().decided_s,
+        quarters=Quarters(
+            open=(
+                Quarter(
+                    number=odd_trade().entry.end_s // 900, trades=1, won=1, profit_micro=309_999
+                ),
+            )
+        ),
     )
 
 
 def test_sums_over_trades_are_whole_numbers() -> None:
     """A fraction would be rounded when it is stored, and a book read again would be another."""
     values = msgspec.structs.asdict(added(BEFORE, odd_trade()))
-    assert {type(value) for value in values.values()} == {int}
+    (quarter,) = values.pop("quarters").open
+    numbers = [*values.values(), *msgspec.structs.astuple(quarter)]
+    assert {type(value) for value in numbers} == {int}
 
 
 def test_a_lost_trade_is_judged_by_the_other_end_of_the_scale() -> None:
@@ -318,6 +325,9 @@ def test_a_minute_without_a_price_is_a_fault() -> None:
     """Paired off with what there is, every later price would be another minute's."""
     with pytest.raises(ValueError, match="shorter"):
         extended(Closes(), Candles(minutes=(1, 2), prices=(1.0,)))
+    rest = (Detail(open=1.0, high=1.0, low=1.0, volume=0.0),)
+    with pytest.raises(ValueError, match="shorter"):
+        extended(Closes(), Candles(minutes=(1, 2), prices=(1.0, 1.0), details=rest))
     with pytest.raises(ValueError, match="shorter"):
         Closes(minutes=(1, 2), prices=(1.0,)).at(0)
 

@@ -163,11 +163,12 @@ def test_the_limit_price_keeps_the_least_edge() -> None:
         ({"price_max": 0.79}, Denial.PRICE_TOO_HIGH),
         ({"asks": (Level(1_000_000, MICRO),)}, Denial.PRICE_TOO_HIGH),
         ({"probability": 0.81}, Denial.EDGE_TOO_SMALL),
-        ({"risk": Risk(capital_usdc=6)}, Denial.SIZE_TOO_SMALL),
-        ({"risk": Risk(stake_window_usdc=1)}, Denial.LIMIT_WINDOW),
-        ({"risk": Risk(stake_asset_usdc=1)}, Denial.LIMIT_ASSET),
-        ({"risk": Risk(stake_board_usdc=1)}, Denial.LIMIT_BOARD),
-        ({"risk": Risk(stake_day_usdc=1)}, Denial.LIMIT_DAY),
+        ({"risk": Risk(edge_max_cents=8.8)}, Denial.EDGE_IMPLAUSIBLE),  # it is 8.88
+        ({"risk": Risk(edge_max_cents=100, capital_usdc=6)}, Denial.SIZE_TOO_SMALL),
+        ({"risk": Risk(edge_max_cents=100, stake_window_usdc=1)}, Denial.LIMIT_WINDOW),
+        ({"risk": Risk(edge_max_cents=100, stake_asset_usdc=1)}, Denial.LIMIT_ASSET),
+        ({"risk": Risk(edge_max_cents=100, stake_board_usdc=1)}, Denial.LIMIT_BOARD),
+        ({"risk": Risk(edge_max_cents=100, stake_day_usdc=1)}, Denial.LIMIT_DAY),
     ],
 )
 def test_every_denial_has_its_reason(view: dict[str, Any], denial: Denial) -> None:
@@ -244,6 +245,7 @@ def test_no_order_can_cost_more_than_any_limit(
 ) -> None:
     risk = Risk(
         edge_min_cents=-100,
+        edge_max_cents=100,
         stake_window_usdc=window,
         stake_asset_usdc=asset,
         stake_floor_usdc=floor,
@@ -336,7 +338,7 @@ def test_a_share_for_a_dollar_is_never_bought() -> None:
 def test_one_dollar_is_the_least_that_is_spent() -> None:
     """The venue refuses less; exactly that much is an order."""
     half = (Level(500_000, 500 * MICRO),)
-    risk = Risk(slippage_cents=0, stake_window_usdc=1.0)
+    risk = Risk(slippage_cents=0, stake_window_usdc=1.0, edge_max_cents=100)
     answer = free_stake(risk, half)
     assert answer == Stake(limit_micro=500_000, shares_micro=2 * MICRO, reserved_micro=MICRO)
     less = msgspec.structs.replace(risk, stake_window_usdc=0.99)
@@ -345,7 +347,9 @@ def test_one_dollar_is_the_least_that_is_spent() -> None:
 
 def test_a_stake_that_has_all_the_room_it_wants_is_too_small_by_itself() -> None:
     """No limit is to blame for a stake that would be as small without it."""
-    risk = Risk(capital_usdc=0, stake_floor_usdc=0.9, stake_window_usdc=0.9)
+    risk = msgspec.structs.replace(
+        RISK, capital_usdc=0, stake_floor_usdc=0.9, stake_window_usdc=0.9
+    )
     assert free_stake(risk) is Denial.SIZE_TOO_SMALL
     narrow = msgspec.structs.replace(risk, stake_window_usdc=0.89)
     assert free_stake(narrow) is Denial.LIMIT_WINDOW
@@ -357,17 +361,22 @@ def test_found_shares_of_a_window_take_its_room() -> None:
     assert stake(book=holding(Book(now_s=NOW_S), found)) is Denial.LIMIT_WINDOW
 
 
+def day_of(usdc: float) -> Risk:
+    return msgspec.structs.replace(RISK, stake_day_usdc=usdc)
+
+
 def test_an_order_on_its_way_counts_on_a_day_without_purchases() -> None:
     """The first orders of a day may not exceed its limit together either."""
     book = Book(now_s=NOW_S)
     book.orders["x"] = open_order(Window(Slot("ETH", "5m"), START_S))  # 9 USDC
-    assert stake(book=book, risk=Risk(stake_day_usdc=9.5)) is Denial.LIMIT_DAY
-    assert isinstance(stake(book=book, risk=Risk(stake_day_usdc=11)), Stake)
+    assert stake(book=book, risk=day_of(9.5)) is Denial.LIMIT_DAY
+    assert isinstance(stake(book=book, risk=day_of(11)), Stake)
 
 
 def test_no_order_is_larger_than_a_million_shares() -> None:
     """Limits of a billion dollars at a cent a share would make numbers that nobody checks."""
     risk = Risk(
+        edge_max_cents=100,
         stake_floor_usdc=1e9,
         stake_window_usdc=1e9,
         stake_asset_usdc=1e9,

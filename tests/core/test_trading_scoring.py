@@ -8,8 +8,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from foresight.board import MICRO, Result
-from foresight.book import DECIDED_KEPT, Book, Tally, keep_decided, tally_of
+from foresight.book import DECIDED_KEPT, Book, keep_decided
 from foresight.scoring import Interval, score_of, scores_of, wilson
+from foresight.trades import Tally, tally_of
 from tests.core.trading_values import decided
 
 

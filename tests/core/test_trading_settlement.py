@@ -1,10 +1,16 @@
 """Settlement: the venue's word decides, the sums agree, and losses have consequences."""
 
-import msgspec
 import pytest
 
 from foresight.board import Result, Side, Slot, Window
-from foresight.book import Book, Decided, SlotMemory, violations_of
+from foresight.book import (
+    RESULT_STEPS,
+    Book,
+    Gain,
+    SlotMemory,
+    keep_result,
+    violations_of,
+)
 from foresight.config import Risk
 from foresight.market import Ruling
 from foresight.settlement import ASKED_MAX, due, payout_micro, settle
@@ -13,7 +19,6 @@ from tests.core.trading_values import (
     SLOT,
     START_S,
     WINDOW,
-    decided,
     holding,
     open_order,
     position,
@@ -42,6 +47,16 @@ def test_no_more_windows_are_asked_for_than_the_bound() -> None:
     asked = due(holding(Book(), *many), END_S + 10**6)
     assert len(asked) == ASKED_MAX
     assert asked[0] == WINDOW.slug
+
+
+def test_windows_without_a_result_keep_no_other_one_waiting() -> None:
+    """The oldest 24 were asked for: as many that never get a result blocked all later ones."""
+    many = [position(Window(SLOT, START_S + 300 * number)) for number in range(130)]
+    book = holding(Book(), *many)
+    turns = [due(book, END_S + 10**6, turn=turn) for turn in range(5)]
+    newest = {one.entry.slug for one in many[-ASKED_MAX // 2 :]}
+    assert all(newest <= set(asked) and len(set(asked)) == ASKED_MAX for asked in turns)
+    assert {slug for asked in turns for slug in asked} == {one.entry.slug for one in many}
 
 
 @pytest.mark.parametrize(
@@ -115,8 +130,7 @@ def test_a_cooldown_of_zero_is_off_and_adopted_shares_do_not_count() -> None:
 def test_a_drawdown_stops_the_board_once() -> None:
     """Losses that stopped the board must not stop it again for ever."""
     risk = Risk(drawdown_usdc=20, drawdown_lookback_minutes=60, drawdown_stop_minutes=10)
-    book = Book(now_s=END_S, decided=[decided(result=Result.DOWN, decided_s=END_S - 60)] * 2)
-    book.spent_micro = 2 * 8_100_000
+    book = Book(now_s=END_S, results=[Gain(start_s=END_S - 60, profit_micro=-2 * 8_100_000)])
     holding(book, position())
     settle(book, [Ruling(slug=WINDOW.slug, result=Result.DOWN)], risk=risk)
     assert book.board_quiet_until_s == END_S + 600
@@ -126,9 +140,38 @@ def test_a_drawdown_stops_the_board_once() -> None:
     assert book.board_quiet_until_s == END_S + 600
 
 
+def test_many_small_losses_trip_the_guard_at_the_very_one_that_reaches_the_limit() -> None:
+    """Only the last 300 trades were looked at: 1 440 losses of 0.40 never reached 150 USDC."""
+    risk = Risk(drawdown_usdc=150, drawdown_lookback_minutes=720, drawdown_stop_minutes=60)
+    book = Book(now_s=END_S)
+    tripped = 0
+    for trade in range(1, 1441):
+        book.now_s += 60
+        holding(book, position(cost_micro=300_000))
+        settle(book, [Ruling(slug=WINDOW.slug, result=Result.DOWN)], risk=risk)
+        if book.board_quiet_until_s:
+            tripped = trade
+            break
+    assert tripped == 375
+    assert len(book.results) <= RESULT_STEPS + 1
+
+
+def test_the_guards_memory_is_bounded_and_loses_at_most_a_hundredth_of_its_lookback() -> None:
+    lookback_s = 720 * 60
+    book = Book(now_s=START_S)
+    for _ in range(3000):
+        book.now_s += 60
+        keep_result(book, -1, lookback_s=lookback_s)
+    assert len(book.results) <= RESULT_STEPS + 1
+    kept = -sum(one.profit_micro for one in book.results)
+    assert 0.99 * 720 - 1 <= kept <= 720
+
+
 def test_old_losses_and_a_limit_of_zero_stop_nothing() -> None:
-    old = [decided(result=Result.DOWN, decided_s=END_S - 7200)] * 9
-    book = holding(Book(now_s=END_S, decided=list(old)), position())
+    book = holding(
+        Book(now_s=END_S, results=[Gain(start_s=END_S - 7200, profit_micro=-9 * 8_100_000)]),
+        position(),
+    )
     settle(
         book,
         [Ruling(slug=WINDOW.slug, result=Result.DOWN)],
@@ -139,10 +182,10 @@ def test_old_losses_and_a_limit_of_zero_stop_nothing() -> None:
 
 
 def test_exactly_the_bound_of_windows_is_asked_for_in_one_cycle() -> None:
-    """Twenty-four fit beside a cycle's other questions; one less and a full board falls behind."""
-    many = [position(Window(SLOT, START_S + 300 * number)) for number in range(30)]
-    assert len(due(holding(Book(), *many), END_S + 10**6)) == 24
-    assert len(due(holding(Book(), *many[:24]), END_S + 10**6)) == 24
+    """Fifty fit in one request; one less and a full board falls behind."""
+    many = [position(Window(SLOT, START_S + 300 * number)) for number in range(60)]
+    assert len(due(holding(Book(), *many), END_S + 10**6)) == 50
+    assert len(due(holding(Book(), *many[:50]), END_S + 10**6)) == 50
 
 
 def test_a_result_is_overdue_after_an_hour_and_not_before() -> None:
@@ -157,12 +200,12 @@ def test_half_of_an_odd_share_is_a_whole_micro_dollar() -> None:
     assert (paid, type(paid)) == (1, int)
 
 
-def lost_before(*moments: int) -> list[Decided]:
-    return [decided(result=Result.DOWN, decided_s=moment) for moment in moments]
+def lost_before(*moments: int) -> list[Gain]:
+    return [Gain(start_s=moment, profit_micro=-8_100_000) for moment in moments]
 
 
-def after_losses(*earlier: Decided, risk: Risk, result: Result | None = Result.DOWN) -> Book:
-    book = holding(Book(now_s=END_S, decided=list(earlier)), position())
+def after_losses(*earlier: Gain, risk: Risk, result: Result | None = Result.DOWN) -> Book:
+    book = holding(Book(now_s=END_S, results=list(earlier)), position())
     settle(book, [Ruling(slug=WINDOW.slug, result=result)], risk=risk)
     return book
 
@@ -178,9 +221,9 @@ def test_a_drawdown_of_exactly_the_limit_stops_the_board(limit: float, *, is_sto
 
 def test_a_drawdown_limit_is_meant_in_dollars_to_the_last_micro() -> None:
     """At a limit of hundreds a wrong scale would show in a few ten-thousandths only."""
-    loss = msgspec.structs.replace(lost_before(END_S)[0], cost_micro=991_800_000)  # and 0.1 of fee
+    loss = Gain(start_s=END_S, profit_micro=-991_900_000)
     assert after_losses(loss, risk=Risk(drawdown_usdc=1000.0)).board_quiet_until_s > 0
-    less = msgspec.structs.replace(loss, cost_micro=991_799_999)
+    less = Gain(start_s=END_S, profit_micro=-991_899_999)
     assert after_losses(less, risk=Risk(drawdown_usdc=1000.0)).board_quiet_until_s == 0
 
 
@@ -203,7 +246,7 @@ def test_the_board_is_judged_when_something_was_decided_and_not_before() -> None
 
 def test_a_win_pays_for_a_loss_before_the_board_stops() -> None:
     """A drawdown is what is missing in the end, fees of winners included, not the losses alone."""
-    won = decided(result=Result.UP, decided_s=END_S - 60)  # 1.90 USDC
+    won = Gain(start_s=END_S - 60, profit_micro=1_900_000)
     risk = Risk(drawdown_usdc=6.2)
     assert after_losses(won, risk=risk).board_quiet_until_s > 0
     more = Risk(drawdown_usdc=6.200001)

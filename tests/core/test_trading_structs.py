@@ -6,22 +6,38 @@ from typing import Any
 import msgspec
 import pytest
 
-from foresight import board, book, decision, market, orders, reconcile, risk, scoring
-from foresight.board import FeeSchedule, Side
-from foresight.book import (
-    Anomaly,
-    Book,
-    Closes,
-    Decided,
-    Entry,
-    OpenOrder,
-    Position,
-    SlotMemory,
-    Tally,
-    Word,
+from foresight import (
+    board,
+    book,
+    closes,
+    decision,
+    market,
+    orders,
+    quarters,
+    reconcile,
+    risk,
+    scoring,
+    trades,
 )
+from foresight.board import FeeSchedule, Side
+from foresight.book import Anomaly, Book, SlotMemory, Word
+from foresight.closes import Closes
+from foresight.quarters import Quarters
+from foresight.trades import Decided, Entry, OpenOrder, Position, Tally
 
-MODULES = (board, book, decision, market, orders, reconcile, risk, scoring)
+MODULES = (
+    board,
+    book,
+    closes,
+    decision,
+    market,
+    orders,
+    quarters,
+    reconcile,
+    risk,
+    scoring,
+    trades,
+)
 BY_PLACE = {"Slot", "Window", "Level", "RulesUnknown", "Interval"}
 """Values of one or two fields that nobody takes for each other."""
 
@@ -83,15 +99,23 @@ def test_what_an_older_release_left_out_means_nothing() -> None:
         "decided": [],
         "anomalies": [],
         "archived": Tally(),
+        "venue": "",
+        "cash": None,
+        "results": [],
+        "tallies": {},
     }
-    assert msgspec.structs.asdict(read(b"{}", Tally)) == dict.fromkeys(Tally.__struct_fields__, 0)
+    assert msgspec.structs.asdict(read(b"{}", Tally)) == {
+        **dict.fromkeys(Tally.__struct_fields__, 0),
+        "quarters": Quarters(),
+    }
     assert msgspec.structs.asdict(read(b"{}", SlotMemory)) == {
         **dict.fromkeys(SlotMemory.__struct_fields__, 0),
         "denial": "",
         "reason": "",
         "word": Word.NEW,
+        "facts": None,
     }
-    assert read(b"{}", Closes) == Closes(minutes=(), prices=())
+    assert read(b"{}", Closes) == Closes(minutes=(), prices=(), details=())
 
 
 def test_an_entry_a_position_and_an_order_are_read_with_nothing_that_was_not_said() -> None:

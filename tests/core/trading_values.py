@@ -6,12 +6,14 @@ import msgspec
 from typing_extensions import override
 
 from foresight.board import FeeSchedule, Method, Result, Rules, Side, Slot, Tie, Window
-from foresight.book import Book, Closes, Decided, Entry, OpenOrder, Position, spend
+from foresight.book import Book, spend
+from foresight.closes import Closes
 from foresight.config import Risk
 from foresight.decision import Policy
 from foresight.market import Candles, Level, Market, Offer
 from foresight.strategies import Strategy
 from foresight.strategies.stand_aside import StandAside
+from foresight.trades import Decided, Entry, OpenOrder, Position
 from handoff.workload import Cycle
 from state.record import Control, Timeline
 
@@ -27,7 +29,7 @@ RULES = Rules(
     method=Method.LAST_PRICE,
     source="local exchange",
 )
-RISK = Risk(edge_min_cents=0.0)
+RISK = Risk(edge_min_cents=0.0, edge_max_cents=100.0)
 
 
 def entry(window: Window = WINDOW, **changes: Any) -> Entry:  # noqa: ANN401 - fields by their names

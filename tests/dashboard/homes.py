@@ -10,19 +10,11 @@ from msgspec.structs import replace
 
 from deploy.history import HISTORY, Entry, entry_line
 from foresight.board import MICRO, NS, Result, Side, Slot, slots_of, window_at
-from foresight.book import (
-    SCHEMA,
-    Anomaly,
-    Book,
-    Closes,
-    Decided,
-    Position,
-    SlotMemory,
-    Word,
-    keep_decided,
-)
-from foresight.book import Entry as TradeEntry
+from foresight.book import SCHEMA, Anomaly, Book, SlotMemory, Word, keep_decided
+from foresight.closes import Closes
 from foresight.config import ASSETS, TIMEFRAMES
+from foresight.trades import Decided, Position
+from foresight.trades import Entry as TradeEntry
 from handoff.release_files import Manifest, release_directory, write_manifest
 from state import transitions
 from state.local_store import LocalStore

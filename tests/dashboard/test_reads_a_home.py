@@ -92,7 +92,7 @@ def test_a_damaged_record_is_said_and_the_last_one_stays(home: Home) -> None:
 def test_a_book_of_a_newer_version_is_said(home: Home) -> None:
     source = Source(home.path)
     path = home.path / "state" / "record.json"
-    path.write_bytes(_resealed(path.read_bytes(), b'"version":1', b'"version":9'))
+    path.write_bytes(_resealed(path.read_bytes(), b'"version":2', b'"version":9'))
     assert "The book cannot be shown" in troubles(source)
     assert (seen(source).slots, seen(source).version.name) == ((), "c07be31")
 

@@ -39,6 +39,7 @@ def random_stakes(tick_micro: int, count: int) -> list[Stake]:
         )
         risk = Risk(
             edge_min_cents=-100,
+            edge_max_cents=100,
             slippage_cents=dice.uniform(0, 5),
             stake_floor_usdc=dice.uniform(0, 30),
         )

@@ -1,13 +1,13 @@
 """The trader against the served exchange, cycle by cycle, through the unmodified ccxt clients."""
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 
 from foresight.board import NS
-from foresight.book import Book, Decided, Position
+from foresight.book import Book
 from foresight.errors import VenueUnreachable
 from foresight.exchange.market.windows import Side, Window, parse_slug
 from foresight.market import Market
@@ -19,6 +19,9 @@ from handoff.workload import NotReady, Ready, Unavailable, payload_of
 from state.record import Control, Outcome
 from tests.exchange.served import Running, pinned
 from tests.exchange.traded import Driven, demo_config, driven
+
+if TYPE_CHECKING:
+    from foresight.trades import Decided, Position
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(60)]
 

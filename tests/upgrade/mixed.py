@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from state.record import WorkerId
 
 APP: Final = "signed"
+BODY: Final = "class Signed(msgspec.Struct):\n    cycles: int = 0\n"
+SCHEMA: Final = 'Schema("signed", 1, Signed)'
 NAMES: Final = ("previous", "this")
 
 WORKER: Final = '''"""Leaves its book as it is, and signs for every cycle."""
@@ -36,11 +38,11 @@ import os
 
 import msgspec
 
-from foresight.book import SCHEMA
 from handoff import Absent, Context, Decision, Unknown, Workload
 from handoff import effect, every, payload_of, receipt
 from state.record import Outcome
 from state.schema import Schema
+
 
 {body}
 
@@ -129,8 +131,8 @@ class Mixed(Bot):
         self,
         name: str,
         *,
-        body: str = "",
-        schema: str = "SCHEMA",
+        body: str = BODY,
+        schema: str = SCHEMA,
         observe: str = "",
         decide: str = "",
     ) -> str:

@@ -37,7 +37,7 @@ def test_the_commands_of_one_release_work_on_a_bot_of_the_other(
     tmp_path: Path, engines: Engines, running: str, asking: str
 ) -> None:
     with Mixed(tmp_path, engines) as bot:
-        bot.carry(running)
+        bot.carry(running, body="from foresight.book import SCHEMA", schema="SCHEMA")
         bot.launch(bot.installations[running])
         owner = bot.owner()
         bot.run_cycles(1)  # it owns before its first cycle
