@@ -13,6 +13,7 @@ import msgspec
 
 from foresight.board import MICRO
 from foresight.book import Book
+from foresight.quarters import design_effect
 from foresight.trades import Tally, tally_of
 
 RECENT: Final = 100  # decided trades: the figure people ask for
@@ -35,12 +36,13 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
         lost: Of them lost.
         void: Of them without a result.
         win_rate: Won of those with a result, 0 to 1; 0 without any.
-        win_rate_interval: Wilson's interval of it.
+        win_rate_interval: Wilson's interval of it, for as many trades as say something new:
+            those of a quarter hour win and lose together.
         mean_price: Mean over trades of the price paid per share; each trade counts once, as in
             the win rate, however many shares it bought.
         break_even: The same with fees: the win rate at which it earns nothing per share.
         expectation: Mean profit per share and trade, after fees.
-        expectation_interval: Normal interval of it; infinitely wide is shown as -1 to 1.
+        expectation_interval: Of what a share pays, in the same way, less what it costs.
         staked: Paid, fees included.
         fees: Of it fees.
         profit: After fees.
@@ -97,6 +99,7 @@ def scores_of(book: Book) -> Scores:
 def score_of(tally: Tally) -> Score:
     """Return the figures of a tally."""
     with_result = tally.trades - tally.void
+    effect = design_effect(tally.quarters)
     paid = tally.cost_micro + tally.fee_micro
     return Score(
         trades=tally.trades,
@@ -104,11 +107,11 @@ def score_of(tally: Tally) -> Score:
         lost=with_result - tally.won,
         void=tally.void,
         win_rate=_ratio(tally.won, with_result),
-        win_rate_interval=wilson(tally.won, with_result),
+        win_rate_interval=wilson(tally.won / effect, with_result / effect),
         mean_price=_ratio(tally.share_cost_micro, tally.trades) / MICRO,
         break_even=_ratio(tally.share_cost_micro + tally.share_fee_micro, tally.trades) / MICRO,
         expectation=_ratio(tally.share_profit_micro, tally.trades) / MICRO,
-        expectation_interval=_expectation_interval(tally),
+        expectation_interval=_expectation_interval(tally, effect),
         staked=paid / MICRO,
         fees=tally.fee_micro / MICRO,
         profit=(tally.payout_micro - paid) / MICRO,
@@ -117,8 +120,12 @@ def score_of(tally: Tally) -> Score:
     )
 
 
-def wilson(won: int, of: int) -> Interval:
+def wilson(won: float, of: float) -> Interval:
     """Return Wilson's 95 % interval of a share; nothing known is 0 to 1.
+
+    Args:
+        won: How many won, >= 0.
+        of: Of how many, >= won; both in independent trades, so not always whole.
 
     Source: E. B. Wilson, Probable inference, the law of succession, and statistical
     inference, JASA 22 (1927).
@@ -133,15 +140,13 @@ def wilson(won: int, of: int) -> Interval:
     return Interval(max(0.0, min(share, middle - reach)), min(1.0, max(share, middle + reach)))
 
 
-def _expectation_interval(tally: Tally) -> Interval:
-    count = tally.trades
-    if count < 2:  # noqa: PLR2004 - one value has no spread
+def _expectation_interval(tally: Tally, effect: float) -> Interval:
+    if tally.trades == 0:
         return Interval(-1.0, 1.0)
-    mean = tally.share_profit_micro / count / MICRO
-    square = tally.share_profit_square_ppm / MICRO
-    variance = max(0.0, (square - count * mean**2) / (count - 1))
-    reach = Z_95 * sqrt(variance / count)
-    return Interval(mean - reach, mean + reach)
+    # A void share pays one half. What was paid is known; only what pays is left to chance.
+    paying = wilson((tally.won + tally.void / 2) / effect, tally.trades / effect)
+    cost = (tally.share_cost_micro + tally.share_fee_micro) / tally.trades / MICRO
+    return Interval(paying.low - cost, paying.high - cost)
 
 
 def _ratio(part: int, whole: int) -> float:

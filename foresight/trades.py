@@ -166,12 +166,7 @@ def added(tally: Tally, trade: Decided) -> Tally:
         brier_ours_ppm=tally.brier_ours_ppm + ours,
         brier_price_ppm=tally.brier_price_ppm + theirs,
         newest_s=max(tally.newest_s, trade.decided_s),
-        quarters=with_trade(
-            tally.quarters,
-            end_s=trade.entry.end_s,
-            is_won=trade.is_won,
-            profit_micro=per_share,
-        )
+        quarters=with_trade(tally.quarters, end_s=trade.entry.end_s, is_won=trade.is_won)
         if trade.result is not Result.VOID
         else tally.quarters,
     )

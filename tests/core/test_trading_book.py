@@ -225,13 +225,7 @@ def test_an_archived_trade_leaves_every_sum_as_it_would_have_been_shown() -> Non
         brier_ours_ppm=41 + 89_999,
         brier_price_ppm=43 + 111_111,
         newest_s=odd_trade().decided_s,
-        quarters=Quarters(
-            open=(
-                Quarter(
-                    number=odd_trade().entry.end_s // 900, trades=1, won=1, profit_micro=309_999
-                ),
-            )
-        ),
+        quarters=Quarters(open=(Quarter(number=odd_trade().entry.end_s // 900, trades=1, won=1),)),
     )
 
 
