@@ -67,6 +67,20 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     brier_price: float
 
 
+class Earned(msgspec.Struct, frozen=True, kw_only=True):
+    """What the trades came to that one release decided at one kind of venue.
+
+    Attributes:
+        release: Its id, or `older`: all those before the newest.
+        venue: Kind of the venue; empty where it is not known.
+        score: The figures.
+    """
+
+    release: str
+    venue: str
+    score: Score
+
+
 class Scores(msgspec.Struct, frozen=True, kw_only=True):
     """All figures of a book.
 
@@ -76,6 +90,7 @@ class Scores(msgspec.Struct, frozen=True, kw_only=True):
         signals: Windows in which a strategy spoke.
         unbought: Of them without a purchase, for good.
         unbought_reasons: By reason.
+        releases: What each release earned, the one that decided last at the end.
     """
 
     recent: Score
@@ -83,6 +98,7 @@ class Scores(msgspec.Struct, frozen=True, kw_only=True):
     signals: int
     unbought: int
     unbought_reasons: dict[str, int]
+    releases: tuple[Earned, ...] = ()
 
 
 def scores_of(book: Book) -> Scores:
@@ -93,7 +109,27 @@ def scores_of(book: Book) -> Scores:
         signals=book.signals,
         unbought=sum(book.unbought.values()),
         unbought_reasons=dict(sorted(book.unbought.items())),
+        releases=earned_by(book),
     )
+
+
+def earned_by(book: Book) -> tuple[Earned, ...]:
+    """Return what each release earned, the one that decided last at the end.
+
+    A trade belongs to the release that decided to buy, whichever one settled it.
+    """
+    found = []
+    for key, tally in sorted(book.tallies.items(), key=lambda each: (each[1].newest_s, each[0])):
+        venue, _, release = key.partition(":")
+        found.append(Earned(release=release, venue=venue, score=score_of(tally)))
+    return tuple(found)
+
+
+def evidence_in(expectation: Interval) -> str:
+    """Return what the interval of an expectation allows to say, in words."""
+    if expectation.high < 0:
+        return "loses"
+    return "above zero" if expectation.low > 0 else "no evidence of an edge"
 
 
 def score_of(tally: Tally) -> Score:

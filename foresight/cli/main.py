@@ -24,11 +24,12 @@ from foresight.cli.hooks import hook
 from foresight.cli.installation import Installation
 from foresight.cli.output import NORMAL, complain, detail, explain, speak
 from foresight.cli.projects import doctor, init, uninstall
-from foresight.cli.reading import logs, trades
+from foresight.cli.reading import logs
 from foresight.cli.running import down, up
 from foresight.cli.serving import dashboard, exchange
 from foresight.cli.state import state
 from foresight.cli.status import status
+from foresight.cli.trading import trades
 from foresight.cli.units import unit
 from foresight.errors import ConfigError, ForesightError
 from foresight.places import started_in

@@ -4,11 +4,12 @@ Owns the stages that the page shows and what a release is called. Before its tak
 its deployer wrote down; from then on the record's own bake says more and comes first.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from deploy.history import Entry
+from foresight.scoring import Earned, evidence_in
 from handoff.rollout.table import ENDED
 from handoff.rollout.table import Phase as Stage
 from state.record import Record
@@ -57,13 +58,23 @@ class Deploying:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PastDeploy:
-    """A finished deploy."""
+    """A finished deploy.
+
+    Attributes:
+        name: Short name of the release.
+        subject: First line of its commit message.
+        outcome: How it ended.
+        reason: Why.
+        at_ms: When it took over, or was asked for.
+        earned: What its release earned, in words; empty where it never owned.
+    """
 
     name: str
     subject: str
     outcome: str
     reason: str
     at_ms: float
+    earned: str = ""
 
 
 def deploying_of(
@@ -97,15 +108,30 @@ def deploying_of(
     return _stage(stage, deploy=entry.deploy, name=name, subject=entry.subject, entry=entry)
 
 
-def past_deploy(entry: Entry) -> PastDeploy:
-    """Return a finished deploy as the page shows it."""
+def past_deploy(entry: Entry, earned: Iterable[Earned] = ()) -> PastDeploy:
+    """Return a finished deploy as the page shows it.
+
+    Args:
+        entry: As the deployer wrote it down.
+        earned: What each release earned.
+    """
     return PastDeploy(
         name=short_name(entry.release, entry.commit) or entry.ref,
         subject=entry.subject,
         outcome=entry.outcome,
         reason=entry.reason,
         at_ms=float(entry.boundary_ms or entry.requested_ms),
+        earned=_earned_words(entry, earned) if entry.boundary_ms else "",
     )
+
+
+def _earned_words(entry: Entry, earned: Iterable[Earned]) -> str:
+    mine = [each.score for each in earned if each.release == entry.release]
+    if not mine:
+        return "decided no trade"
+    trades, profit = sum(each.trades for each in mine), sum(each.profit for each in mine)
+    said = evidence_in(mine[-1].expectation_interval)
+    return f"{profit:+,.2f} USDC in {trades} trades, {said}"
 
 
 def short_name(release: str, commit: str) -> str:

@@ -270,12 +270,13 @@ def _past_html(deploy: PastDeploy) -> str:
     symbol = OUTCOMES.get(deploy.outcome, "·")
     reason = f": {deploy.reason}" if deploy.reason else ""
     title = f"{deploy.outcome}{reason}"
+    earned = f'<span class="earned">{text(deploy.earned)}</span>' if deploy.earned else ""
     return (
         f'<li class="{text(deploy.outcome)}" title="{text(title)}">'
         f'<span class="symbol" aria-hidden="true">{symbol}</span>'
         f'<span class="mono">{text(deploy.name)}</span> '
         f'<span class="what">{text(deploy.subject)}</span> '
-        f'<span class="quiet">{text(deploy.outcome)} {moment(deploy.at_ms)}</span></li>'
+        f'<span class="quiet">{text(deploy.outcome)} {moment(deploy.at_ms)}</span>{earned}</li>'
     )
 
 

@@ -30,7 +30,7 @@ from foresight.dashboard.deploys import (
 )
 from foresight.dashboard.figures import Figures, figures_of
 from foresight.dashboard.slots import SlotView, slot_views
-from foresight.scoring import scores_of
+from foresight.scoring import earned_by, scores_of
 from handoff.limits import MS, bounds_for
 from state.record import Control, Fate, Record, WorkerId
 
@@ -220,13 +220,19 @@ def view_of(snapshot: Snapshot, *, now_ms: int) -> View:
         control=record.control if record else Control(),
         strip=strip,
         deploying=deploying_of(snapshot.current, record, snapshot.names),
-        deploys=tuple(past_deploy(entry) for entry in reversed(snapshot.deploys[-DEPLOYS_SHOWN:])),
+        deploys=_past(snapshot, book),
         slots=slot_views(book, record.timeline, now_ms) if book and record else (),
         figures=figures_of(scores_of(book)) if book else None,
         remarks=_remarks(book, tempo.cycle),
         chained=snapshot.chained,
         troubles=(*snapshot.troubles, *_troubles(record, tempo, crew)),
     )
+
+
+def _past(snapshot: Snapshot, book: Book | None) -> tuple[PastDeploy, ...]:
+    earned = earned_by(book) if book else ()
+    newest = reversed(snapshot.deploys[-DEPLOYS_SHOWN:])
+    return tuple(past_deploy(entry, earned) for entry in newest)
 
 
 def duration(milliseconds: float) -> str:

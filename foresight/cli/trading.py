@@ -1,0 +1,162 @@
+"""`trades`: what is held, what was decided, and what each release earned.
+
+Owns the listings of the book in the record: trades one by one, as a table, JSON or CSV, and sums by
+release.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from deploy import history
+from foresight.board import MICRO
+from foresight.book import SCHEMA, Book
+from foresight.cli.installation import Installation, pass_installation
+from foresight.cli.output import emit_json, emit_table, emit_text, json_option
+from foresight.scoring import Earned, earned_by, evidence_in
+from handoff.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from foresight.trades import Decided, Entry, Position
+
+COLUMNS: Final[tuple[str, ...]] = (
+    "window",
+    "side",
+    "shares",
+    "price",
+    "fee",
+    "result",
+    "profit",
+    "release",
+    "cycle",
+)
+EARNED_COLUMNS: Final[tuple[str, ...]] = (
+    "release",
+    "venue",
+    "trades",
+    "won",
+    "profit",
+    "expectation",
+    "interval",
+    "says",
+)
+NO_TRADE: Final = "decided no trade"
+Row = dict[str, Any]
+
+
+@click.command()
+@click.option("--last", default=20, show_default=True, help="How many decided trades.")
+@click.option("--csv", "as_csv", is_flag=True, help="All trades that are kept, with every fee.")
+@click.option("--by-release", is_flag=True, help="What each release earned, with its interval.")
+@json_option
+@pass_installation
+def trades(
+    installation: Installation, *, last: int, as_csv: bool, by_release: bool, as_json: bool
+) -> int:
+    """List open positions and the newest decided trades, or what each release earned."""
+    if as_csv and as_json:
+        what = "--csv and --json are two forms of the same: choose one"
+        raise click.UsageError(what)
+    record = installation.record()
+    book: Book = SCHEMA.decode(record.body, record.schema)
+    if by_release:
+        deployed = [each.release for each in history.read_history(installation.home).entries]
+        columns = EARNED_COLUMNS
+        rows = earned_rows(book, [*deployed, record.ownership.release])
+    else:
+        columns = COLUMNS
+        rows = _rows(book, len(book.decided) if as_csv else last)
+    _emit(rows, columns, as_csv=as_csv, as_json=as_json)
+    return ExitCode.DONE
+
+
+def earned_rows(book: Book, deployed: Iterable[str]) -> list[Row]:
+    """Return what each release earned, the one that decided last at the end.
+
+    Args:
+        book: Its sums by release.
+        deployed: Releases that were started; one that never decided a trade is named all the same.
+    """
+    earned = earned_by(book)
+    known = {each.release for each in earned}
+    idle = [release for release in dict.fromkeys(deployed) if release and release not in known]
+    rows = [_idle_row(release) for release in idle]
+    return rows + [_earned_row(each) for each in earned]
+
+
+def _idle_row(release: str) -> Row:
+    return dict.fromkeys(EARNED_COLUMNS) | {"release": release, "trades": 0, "says": NO_TRADE}
+
+
+def _earned_row(earned: Earned) -> Row:
+    score = earned.score
+    low, high = score.expectation_interval.low, score.expectation_interval.high
+    return {
+        "release": earned.release,
+        "venue": earned.venue,
+        "trades": score.trades,
+        "won": score.won,
+        "profit": round(score.profit, 6),
+        "expectation": round(score.expectation, 6),
+        "interval": [round(low, 6), round(high, 6)],
+        "says": evidence_in(score.expectation_interval),
+    }
+
+
+def _emit(rows: Sequence[Row], columns: Sequence[str], *, as_csv: bool, as_json: bool) -> None:
+    if as_json:
+        for row in rows:
+            emit_json(row)
+    elif as_csv:
+        names = list(rows[0]) if rows else list(columns)
+        emit_text(_csv_line(names))
+        for row in rows:
+            emit_text(_csv_line([row[name] for name in names]))
+    else:
+        emit_table(columns, ([_shown(row[name]) for name in columns] for row in rows))
+
+
+def _csv_line(values: Sequence[object]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(map(_shown, values))
+    return text.getvalue()
+
+
+def _shown(value: object) -> object:
+    return " to ".join(map(str, value)) if isinstance(value, list) else value
+
+
+def _rows(book: Book, last: int) -> list[Row]:
+    rows = [_open_row(position) for position in book.positions.values()]
+    newest = book.decided[-last:] if last > 0 else []
+    return rows + [_decided_row(trade) for trade in reversed(newest)]
+
+
+def _open_row(position: Position) -> Row:
+    return _row(position.entry, position) | {"result": "open", "profit": None}
+
+
+def _decided_row(trade: Decided) -> Row:
+    profit = trade.profit_micro / MICRO
+    return _row(trade.entry, trade) | {"result": trade.result.value, "profit": profit}
+
+
+def _row(entry: Entry, held: Position | Decided) -> Row:
+    return {
+        "window": entry.slug,
+        "side": entry.side.value,
+        "shares": held.shares_micro / MICRO,
+        "price": round(held.cost_micro / held.shares_micro, 4),
+        "fee": held.fee_micro / MICRO,
+        "release": entry.release,
+        "epoch": entry.epoch,
+        "cycle": entry.cycle,
+        "config": entry.config,
+        "order": entry.effect_id,
+    }

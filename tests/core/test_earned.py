@@ -1,0 +1,78 @@
+"""What each release earned: a version is judged by the trades that it decided, and by no others."""
+
+from typing import Any
+
+import msgspec
+
+from deploy.history import Entry
+from foresight.board import Result
+from foresight.book import OLDER, RELEASES_KEPT, Book, keep_decided
+from foresight.cli.trading import earned_rows
+from foresight.dashboard.deploys import past_deploy
+from foresight.scoring import Interval, earned_by, evidence_in
+from foresight.trades import Decided
+from tests.core.trading_values import START_S, decided
+
+
+def of(release: str, number: int = 0, **changes: Any) -> Decided:  # noqa: ANN401 - fields by their names
+    """Return a trade that a release decided to buy, settled as the number says."""
+    trade = decided(**changes)
+    entry = msgspec.structs.replace(trade.entry, release=release)
+    return msgspec.structs.replace(trade, entry=entry, decided_s=START_S + number)
+
+
+def with_trades(*trades: Decided, venue: str = "local") -> Book:
+    book = Book(venue=venue)
+    for trade in trades:
+        keep_decided(book, trade)
+    return book
+
+
+def test_a_trade_counts_for_the_release_that_decided_it_whoever_settles() -> None:
+    book = with_trades(of("a"), of("b", 1, result=Result.DOWN), of("a", 2))
+    earned = {each.release: each for each in earned_by(book)}
+    assert [each.release for each in earned_by(book)] == ["b", "a"]  # the last to decide at the end
+    assert (earned["a"].score.trades, earned["a"].score.won, earned["a"].venue) == (2, 2, "local")
+    assert (earned["b"].score.trades, earned["b"].score.won) == (1, 0)
+    assert earned["a"].score.profit + earned["b"].score.profit == 2 * 1.9 - 8.1
+
+
+def test_money_of_one_kind_of_venue_is_never_added_to_that_of_another() -> None:
+    """A release that did well on simulated fills has not earned a cent."""
+    book = with_trades(of("a"), venue="paper")
+    book.venue = "live"
+    keep_decided(book, of("a", 1, result=Result.DOWN))
+    assert [(each.venue, each.score.won) for each in earned_by(book)] == [("paper", 1), ("live", 0)]
+
+
+def test_releases_beyond_the_newest_are_summed_up_and_nothing_is_lost() -> None:
+    book = with_trades(*(of(f"r{number:03}", number) for number in range(RELEASES_KEPT + 8)))
+    earned = earned_by(book)
+    assert earned[0].release == OLDER
+    assert earned[0].score.trades == 8
+    assert sum(each.score.trades for each in earned) == RELEASES_KEPT + 8
+
+
+def test_a_release_that_never_decided_a_trade_says_so() -> None:
+    rows = earned_rows(with_trades(of("a")), ["idle", "a", "idle", ""])
+    assert [(row["release"], row["trades"], row["says"]) for row in rows] == [
+        ("idle", 0, "decided no trade"),
+        ("a", 1, "no evidence of an edge"),
+    ]
+
+
+def test_only_an_interval_beside_zero_says_anything() -> None:
+    assert evidence_in(Interval(-0.1, 0.1)) == "no evidence of an edge"
+    assert evidence_in(Interval(0.0, 0.1)) == "no evidence of an edge"
+    assert evidence_in(Interval(0.001, 0.1)) == "above zero"
+    assert evidence_in(Interval(-0.1, -0.001)) == "loses"
+
+
+def test_the_page_says_beside_a_deploy_what_its_release_earned() -> None:
+    earned = earned_by(with_trades(of("a"), of("a", 1)))
+    took = Entry(deploy="d", requested_at="", requested_ms=5, by="ann", release="a", boundary_ms=9)
+    assert past_deploy(took, earned).earned == "+3.80 USDC in 2 trades, no evidence of an edge"
+    idle = msgspec.structs.replace(took, release="b")
+    assert past_deploy(idle, earned).earned == "decided no trade"
+    refused = msgspec.structs.replace(took, boundary_ms=0)
+    assert past_deploy(refused, earned).earned == ""

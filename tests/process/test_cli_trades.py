@@ -1,0 +1,61 @@
+"""`foresight trades`: every trade with its fees, and what each release earned."""
+
+from __future__ import annotations
+
+import csv
+import json
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from foresight.book import SCHEMA, Book, keep_decided, spend
+from tests.core.test_earned import of
+from tests.process.cli_project import Project, record_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.timeout(60)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """Return a project whose book holds thirty trades of two releases."""
+    project = Project(tmp_path)
+    book = Book(venue="local")
+    for number in range(30):
+        trade = of("a" if number < 10 else "b", number)
+        spend(book, trade.cost_micro + trade.fee_micro)
+        keep_decided(book, trade)
+    body = SCHEMA.encode(book)
+    project.record(msgspec.structs.replace(record_of(), body=body, schema=SCHEMA.schema_id))
+    return project
+
+
+def test_all_trades_that_are_kept_go_into_a_csv_with_every_fee(project: Project) -> None:
+    done = project.run("trades", "--csv", "--last", "3")
+    rows = list(csv.DictReader(done.stdout.splitlines()))
+    assert (done.returncode, len(rows)) == (0, 30)
+    assert {row["fee"] for row in rows} == {"0.1"}
+    assert sum(float(row["profit"]) for row in rows) == pytest.approx(30 * 1.9)
+
+
+def test_what_each_release_earned_is_shown_with_its_interval(project: Project) -> None:
+    done = project.run("trades", "--by-release", "--json")
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    earned = [(row["release"], row["trades"], row["profit"]) for row in rows if row["trades"]]
+    assert earned == [("a", 10, 19.0), ("b", 20, 38.0)]
+    low, high = rows[-1]["interval"]
+    assert low < rows[-1]["expectation"] <= high
+    assert "no evidence of an edge" in project.run("trades", "--by-release").stdout
+
+
+def test_the_newest_trades_alone_are_listed(project: Project) -> None:
+    shown = project.run("trades", "--json", "--last", "2").stdout.splitlines()
+    assert [json.loads(line)["release"] for line in shown] == ["b", "b"]
+    assert project.run("trades", "--json", "--last", "0").stdout == ""
+
+
+def test_two_forms_at_once_are_a_usage_error(project: Project) -> None:
+    project.assert_refused(2, "choose one", "trades", "--csv", "--json")
