@@ -171,3 +171,16 @@ def window_of(one: Order) -> Window:
     window = parse_slug(one.terms.slug)
     assert window is not None
     return window
+
+
+def is_about(one: Order, *, market: str = "", token: str = "") -> bool:
+    """Say whether an order is about a market and an outcome; an empty name means any.
+
+    Args:
+        one: The order.
+        market: Condition id.
+        token: The outcome's token id.
+    """
+    if token not in {"", one.terms.token}:
+        return False
+    return not market or tokens.condition_id(window_of(one)) == market

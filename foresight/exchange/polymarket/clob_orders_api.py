@@ -113,15 +113,16 @@ class ClobOrdersApi:
         return self._cancel(request, self._live_ids(request[ACCOUNT]))
 
     async def cancel_market_orders(self, request: web.Request) -> web.Response:
-        """Cancel the open orders on one token or market."""
+        """Cancel the open orders on one market, on one of its outcomes, or on one outcome."""
         body = await json_body(request)
-        if not isinstance(body, dict):
+        market, token = _named(body, "market"), _named(body, "asset_id")
+        if not market and not token:  # everything is canceled by another call
             raise PolymarketAnswerError(400, "Invalid order payload")
-        token = body.get("asset_id")
+        live = self._venue.ledger.live
         wanted = [
             order_id
             for order_id in self._live_ids(request[ACCOUNT])
-            if token in {None, self._venue.ledger.live[order_id].terms.token}
+            if messages.is_about(live[order_id], market=market, token=token)
         ]
         return self._cancel(request, wanted)
 
@@ -216,3 +217,8 @@ class ClobOrdersApi:
     def _order(self, order: Order) -> messages.Json:
         owner = self._access.owner(order.account)
         return messages.order(order, messages.window_of(order), owner)
+
+
+def _named(body: object, field: str) -> str:
+    # The official clients name what they were not told as an empty text.
+    return str(body.get(field) or "") if isinstance(body, dict) else ""
