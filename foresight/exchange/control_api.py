@@ -121,11 +121,12 @@ def ledger_summary(venue: Venue) -> dict[str, Any]:
                 "side": "BUY" if order.terms.is_buy else "SELL",
                 "price": decimal(order.terms.price_micro),
                 "size": decimal(order.terms.size_micro),
-                "filled": decimal(order.filled_micro),
+                "filled": decimal(order.filled_micro - order.returned_micro),
                 "cash": decimal(order.cash_micro),
                 "fee": decimal(order.fee_micro),
                 "status": order.status,
                 "fills": [fill.id for fill in order.fills],
+                "failed": list(order.failed),
                 "requests": asked[order.id],
             }
             for order in ledger.orders.values()

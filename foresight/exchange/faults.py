@@ -47,6 +47,10 @@ class Fault(Enum):
     """A window ends without a result: every share pays one half."""
     DELAYED_SETTLEMENT = "delayed_settlement"
     """A result is published `seconds` of market time late."""
+    TRADE_RETRYING = "trade_retrying"
+    """A trade is tried again for `seconds` of market time before it is mined and confirmed."""
+    TRADE_FAILING = "trade_failing"
+    """A trade is tried again for `seconds` of market time and fails: shares and cash go back."""
     BLANK_LOOKUP = "blank_lookup"
     """An order that is no longer live cannot be asked for by its hash, only through trades."""
     HIDDEN_REFERENCE = "hidden_reference"
@@ -73,6 +77,8 @@ _DEFAULT_SECONDS: Final = {
     Fault.OUTAGE: 60.0,
     Fault.STALE_BOOK: 60.0,
     Fault.DELAYED_SETTLEMENT: 600.0,
+    Fault.TRADE_RETRYING: 10.0,
+    Fault.TRADE_FAILING: 10.0,
 }
 _WRITTEN: Final = re.compile(r"^([a-z_]+)=([0-9.]+)(?::(\d+))?(?:@([a-z]+))?(?:~([0-9.]+))?$")
 

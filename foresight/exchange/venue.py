@@ -12,6 +12,7 @@ from typing import Final
 from foresight.exchange.counters.prediction_desk import Desk
 from foresight.exchange.counters.settlement import Ruling, Settler
 from foresight.exchange.counters.spot_desk import SpotDesk
+from foresight.exchange.counters.trade_course import Course, Trouble, course_of
 from foresight.exchange.faults import Fault, FaultPlan, Switch
 from foresight.exchange.ledger.file import (
     FORMAT,
@@ -21,15 +22,15 @@ from foresight.exchange.ledger.file import (
     agree,
     open_ledger,
 )
-from foresight.exchange.ledger.prediction_entries import Entry, TickChanged
-from foresight.exchange.ledger.predictions import Ledger
+from foresight.exchange.ledger.prediction_entries import Entry, Fill, TickChanged
+from foresight.exchange.ledger.predictions import Ledger, Order
 from foresight.exchange.ledger.spot import ATOMS, SpotEntry, SpotLedger
 from foresight.exchange.market.amounts import TICK_DEFAULT_MICRO
 from foresight.exchange.market.calibration import Table
 from foresight.exchange.market.fair_market import FairMarket
 from foresight.exchange.market.rules import Rule
 from foresight.exchange.market.table_files import load_table
-from foresight.exchange.market.windows import Window
+from foresight.exchange.market.windows import Window, parse_slug
 from foresight.exchange.market_clock import NS_PER_MS, NS_PER_SECOND, Now, Timeline, minute_of
 from foresight.exchange.prices.candles import CandleSource
 from foresight.exchange.prices.recordings import load_recordings
@@ -124,6 +125,7 @@ class Venue:
             balance_micro=settings.balance * 1_000_000,
             tick_of=self.tick_of,
             hold_ns=identity.hold_ms * NS_PER_MS,
+            trouble=self._trouble,
         )
         self.spot = SpotDesk(
             self.spot_ledger,
@@ -146,6 +148,15 @@ class Venue:
         """Give a market another tick from now on, durably; `tick_micro` is one of `TICKS_MICRO`."""
         self._commit([TickChanged(window.slug, tick_micro, self.now().wall_ns)])
 
+    def course(self, order: Order, fill: Fill) -> Course:
+        """Return the state of one of an order's trades, and since when, wall nanoseconds."""
+        window = parse_slug(order.terms.slug)
+        assert window is not None
+        now_ns = self.now().market_ns
+        state, since_ns = course_of(fill, end_ns=window.end_ns, market_ns=now_ns)
+        passed_ns = (since_ns - fill.market_ns) // self.identity.speed
+        return Course(state, fill.wall_ns + passed_ns)
+
     def advance(self) -> None:
         """Let time do its work on both counters."""
         now = self.now()
@@ -164,6 +175,13 @@ class Venue:
             return None
         delay_s = (delayed.seconds or 0.0) if delayed is not None else 0.0
         return Ruling(void is not None, round(delay_s * NS_PER_SECOND))
+
+    def _trouble(self) -> Trouble:
+        failing = self.faults.draw(Fault.TRADE_FAILING, ("clob", "orders"))
+        switch = failing or self.faults.draw(Fault.TRADE_RETRYING, ("clob", "orders"))
+        if switch is None:
+            return Trouble()
+        return Trouble(round((switch.seconds or 0.0) * NS_PER_SECOND), failing is not None)
 
     def _commit(self, entries: Sequence[Entry]) -> None:
         self._file.append(entries)

@@ -1,6 +1,6 @@
 """The counter decides from values alone: any moment can be played again without a network."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from foresight.exchange.counters.prediction_desk import Desk, OrderRequest
 from foresight.exchange.counters.settlement import SETTLEMENT_DELAY_NS, Ruling, Settler
+from foresight.exchange.counters.trade_course import Trouble
 from foresight.exchange.ledger.prediction_entries import Entry, OrderReceived, Terms
 from foresight.exchange.ledger.predictions import Ledger
 from foresight.exchange.market.amounts import TICK_DEFAULT_MICRO, Amounts
@@ -44,6 +45,7 @@ class Counter:
     rulings: dict[str, Ruling] = field(default_factory=dict)
     balance_micro: int = 100_000_000
     hold_ns: int = 0
+    trouble: Callable[[], Trouble] = Trouble
 
     def __post_init__(self) -> None:
         self.market = FairMarket(
@@ -58,6 +60,7 @@ class Counter:
             balance_micro=self.balance_micro,
             tick_of=lambda _: TICK_DEFAULT_MICRO,
             hold_ns=self.hold_ns,
+            trouble=self.trouble,
         )
         self.desk.open_account(OWNER, at(0))
 
@@ -221,14 +224,18 @@ moves = st.lists(
     ),
     max_size=25,
 )
+troubles = st.lists(
+    st.builds(Trouble, st.integers(0, 60).map(lambda s: s * NS_PER_SECOND), st.booleans()),
+    max_size=10,
+)
 
 
-@given(moves)
+@given(moves, troubles)
 def test_money_is_neither_made_nor_lost_and_ids_are_executed_once(
-    wanted: list[tuple[int, float, Side, bool, int, int, str]],
+    wanted: list[tuple[int, float, Side, bool, int, int, str]], suffered: list[Trouble]
 ) -> None:
-    """Whatever is ordered: cash, shares and requests add up, and the entries tell it all."""
-    counter = Counter()
+    """Whatever is ordered and fails: cash, shares and requests add up, and the entries tell it."""
+    counter = Counter(trouble=iter([*suffered, *[Trouble()] * 1000]).__next__)
     now_s = 1.0
     for number, wait, side, is_buy, cents, size, tif in wanted:
         now_s += wait
@@ -249,6 +256,7 @@ def test_money_is_neither_made_nor_lost_and_ids_are_executed_once(
     account = counter.ledger.accounts[OWNER]
     assert account.positions == {}
     assert counter.ledger.live == {}
+    assert counter.ledger.at_risk == {}
     flows = 0
     for order in counter.ledger.orders.values():
         flows += (-1 if order.terms.is_buy else 1) * order.cash_micro - order.fee_micro

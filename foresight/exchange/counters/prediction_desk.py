@@ -11,8 +11,11 @@ from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 from typing import Final, NamedTuple
 
+import msgspec
+
 from foresight.exchange.counters.liquidity import Liquidity
 from foresight.exchange.counters.settlement import Settler
+from foresight.exchange.counters.trade_course import Trouble, failures
 from foresight.exchange.ledger.prediction_entries import (
     MICRO_PER_CENT,
     MICRO_PER_MILL,
@@ -82,6 +85,7 @@ class Desk:
         balance_micro: int,
         tick_of: Callable[[Window], int],
         hold_ns: int,
+        trouble: Callable[[], Trouble],
     ) -> None:
         """Put the parts together.
 
@@ -93,6 +97,7 @@ class Desk:
             balance_micro: Starting balance of a new account, micro-USDC.
             tick_of: Gives the tick of a window's market, micro-USDC.
             hold_ns: How long an order that would execute is held, market nanoseconds; 0 for not.
+            trouble: Asked once for each trade what goes wrong with it after its match.
         """
         self.ledger = ledger
         self.market = market
@@ -101,6 +106,7 @@ class Desk:
         self._balance_micro = balance_micro
         self._tick_of = tick_of
         self._hold_ns = hold_ns
+        self._trouble = trouble
         self._liquidity = Liquidity(market, tick_of=tick_of)
 
     def open_account(self, account: str, now: Now) -> None:
@@ -151,7 +157,7 @@ class Desk:
         return refused
 
     def advance(self, now: Now) -> None:
-        """Let time do its work: release held orders, fill or expire resting ones, settle."""
+        """Let time do its work: release held orders, fill or expire resting ones, fail, settle."""
         ledger = self.ledger
         positions = (account.positions for account in ledger.accounts.values())
         if not ledger.live and not ledger.held and not any(positions):
@@ -159,6 +165,7 @@ class Desk:
         for order in sorted(ledger.held.values(), key=lambda order: order.market_ns):
             self._release(order, now)  # one after another: each takes from the book of the next
         self._commit([*self._wait_over(now), *self._crossed(now)])
+        self._commit(failures(ledger, now))
         self._settler.settle(now)
 
     def _decide(self, request: OrderRequest, now: Now) -> OrderReceived:
@@ -177,7 +184,7 @@ class Desk:
             return _received(request, now, "refused", refusal)
         if fills and self._hold_ns:
             return _received(request, now, "held", "")
-        return _received(request, now, "accepted", "", fills)
+        return _received(request, now, "accepted", "", self._troubled(fills))
 
     def _met(
         self, order_id: str, terms: Terms, now: Now, market_ns: int
@@ -208,8 +215,16 @@ class Desk:
             needed = sum(fill.cash_micro + fill.fee_micro for fill in fills)
             if needed > self.ledger.free_micro(order.account, besides=order.id):
                 reason, fills = _NO_MONEY, ()
+        fills = self._troubled(fills)
         self._commit([OrderReleased(order.id, reason, now.wall_ns, due_ns, fills)])
         self._take(order.terms, fills, due_ns)
+
+    def _troubled(self, fills: Iterable[Fill]) -> tuple[Fill, ...]:
+        found = ((fill, self._trouble()) for fill in fills)
+        return tuple(
+            msgspec.structs.replace(fill, **trouble._asdict()) if any(trouble) else fill
+            for fill, trouble in found
+        )
 
     def _take(self, terms: Terms, fills: Sequence[Fill], market_ns: int) -> None:
         window = parse_slug(terms.slug)
@@ -291,7 +306,7 @@ class Desk:
                 price_micro, size_micro = order.terms.price_micro, order.left_micro
                 one = Taken(price_micro, size_micro, cost_of(size_micro, price_micro))
                 fill = _fill(order.id, len(order.fills), one, is_maker=True, at=now)
-                entries.append(OrderFilled(order.id, fill))
+                entries.extend(OrderFilled(order.id, each) for each in self._troubled([fill]))
         return entries
 
     def _is_crossed(self, order: Order, window: Window, market_ns: int) -> bool:

@@ -23,7 +23,8 @@ class Fill(msgspec.Struct, frozen=True):
     """One execution at one price: amounts in micro-shares and micro-USDC.
 
     The price is whole cents and tenths of a cent (`mills`), as in `Terms`. `market_ns` is 0 in
-    lines of 0.2.0, which did not say it.
+    lines of 0.2.0, which did not say it. `retry_ns` is how long the trade is tried again before it
+    is mined, market nanoseconds, or before it `fails`.
     """
 
     id: str
@@ -35,6 +36,8 @@ class Fill(msgspec.Struct, frozen=True):
     wall_ns: int
     mills: int = 0
     market_ns: int = 0
+    retry_ns: int = 0
+    fails: bool = False
 
     @property
     def price_micro(self) -> int:
@@ -117,6 +120,15 @@ class OrderFilled(msgspec.Struct, frozen=True, tag="fill"):
     fill: Fill
 
 
+class TradeFailed(msgspec.Struct, frozen=True, tag="failure"):
+    """A trade that was matched did not hold: its shares and its cash went back."""
+
+    order_id: str
+    trade_id: str
+    wall_ns: int
+    market_ns: int
+
+
 class OrderCanceled(msgspec.Struct, frozen=True, tag="cancel"):
     """A resting order left the book with what it had."""
 
@@ -161,13 +173,6 @@ class WindowSettled(msgspec.Struct, frozen=True, tag="settlement"):
     wall_ns: int
 
 
-Entry = (
-    AccountOpened
-    | OrderReceived
-    | OrderReleased
-    | OrderFilled
-    | OrderCanceled
-    | TickChanged
-    | WindowRuled
-    | WindowSettled
-)
+OrderEntry = OrderReceived | OrderReleased | OrderFilled | TradeFailed | OrderCanceled
+
+Entry = AccountOpened | OrderEntry | TickChanged | WindowRuled | WindowSettled

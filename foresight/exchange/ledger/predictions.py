@@ -7,21 +7,25 @@ nothing it acknowledged.
 Must never enter: files, clocks, books, wire formats, decisions: an entry is already a fact.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import msgspec
 
+from foresight.exchange.ledger.positions import Account, pay, take_back, trade
 from foresight.exchange.ledger.prediction_entries import (
     AccountOpened,
     Entry,
     Fill,
     OrderCanceled,
+    OrderEntry,
     OrderFilled,
     OrderReceived,
     OrderReleased,
     Status,
     Terms,
     TickChanged,
+    TradeFailed,
     WindowRuled,
     WindowSettled,
 )
@@ -30,7 +34,9 @@ from foresight.exchange.ledger.prediction_entries import (
 class Order(msgspec.Struct):
     """An order that was accepted, held or killed; changes only through entries.
 
-    `market_ns` is when it arrived, market time.
+    `market_ns` is when it arrived, market time. `filled_micro` is all that was matched;
+    `cash_micro` and `fee_micro` are of the trades that hold, and what of `filled_micro` went back
+    is `returned_micro`, of the trades in `failed`.
     """
 
     id: str
@@ -43,6 +49,8 @@ class Order(msgspec.Struct):
     cash_micro: int = 0
     fee_micro: int = 0
     market_ns: int = 0
+    returned_micro: int = 0
+    failed: list[str] = msgspec.field(default_factory=list)
 
     @property
     def left_micro(self) -> int:
@@ -58,32 +66,12 @@ class Order(msgspec.Struct):
         return self.terms.budget_micro or -(-self.left_micro * price_micro // 1_000_000)
 
 
-class Position(msgspec.Struct):
-    """Shares of one token in one account.
+class AtRisk(NamedTuple):
+    """A trade that will fail: whose, what, and what the shares that it sold had cost."""
 
-    `cost_micro` is what the shares still held were bought for, without fees; `paid_micro` and
-    `fee_micro` are totals since the position began; `realized_micro` is profit without fees.
-    """
-
-    token: str
-    slug: str
-    outcome: str
-    wallet: str
-    size_micro: int = 0
-    cost_micro: int = 0
-    bought_micro: int = 0
-    fee_micro: int = 0
-    realized_micro: int = 0
-    closed_ns: int = 0
-
-
-class Account(msgspec.Struct):
-    """One owner: cash, open positions by token, and closed ones."""
-
-    id: str
-    balance_micro: int
-    positions: dict[str, Position]
-    closed: list[Position]
+    order_id: str
+    fill: Fill
+    sold_micro: int
 
 
 class Ledger:
@@ -95,6 +83,7 @@ class Ledger:
         self.orders: dict[str, Order] = {}
         self.live: dict[str, Order] = {}
         self.held: dict[str, Order] = {}
+        self.at_risk: dict[str, AtRisk] = {}
         self.requests: list[OrderReceived] = []
         self.rulings: dict[str, WindowRuled] = {}
         self.settlements: dict[str, WindowSettled] = {}
@@ -105,26 +94,19 @@ class Ledger:
         match entry:
             case AccountOpened():
                 self.accounts[entry.account] = Account(entry.account, entry.balance_micro, {}, [])
-            case OrderReceived():
-                self._apply_request(entry)
-            case OrderReleased():
-                self._apply_release(entry)
-            case OrderFilled():
-                order = self.orders[entry.order_id]
-                self._apply_fill(order, entry.fill)
-                if order.left_micro == 0:
-                    self._finish(order, "MATCHED")
-            case OrderCanceled():
-                self._finish(self.orders[entry.order_id], "CANCELED")
             case TickChanged():
                 self.ticks_micro[entry.slug] = entry.tick_micro
             case WindowRuled():
                 self.rulings[entry.slug] = entry
             case WindowSettled():
                 self._apply_settlement(entry)
+            case _:
+                self._apply_to_order(entry)
 
     def free_micro(self, account_id: str, *, besides: str = "") -> int:
-        """Return the cash of an account that no waiting order has claimed, in micro-USDC.
+        """Return the cash of an account that it can spend, in micro-USDC.
+
+        Not what waiting orders have claimed, nor what a sale that is going to fail brought.
 
         Args:
             account_id: Whose.
@@ -136,10 +118,18 @@ class Ledger:
             for order in waiting
             if order.account == account_id and order.terms.is_buy and order.id != besides
         )
-        return self.accounts[account_id].balance_micro - claimed
+        doubtful = sum(
+            risk.fill.cash_micro - risk.fill.fee_micro
+            for order, risk in self._risks(account_id)
+            if not order.terms.is_buy
+        )
+        return self.accounts[account_id].balance_micro - claimed - doubtful
 
     def free_shares_micro(self, account_id: str, token: str) -> int:
-        """Return the shares of a token that no waiting order has claimed, x 10**6."""
+        """Return the shares of a token that an account can sell, x 10**6.
+
+        Not those that waiting orders have claimed, nor those of a trade that is going to fail.
+        """
         position = self.accounts[account_id].positions.get(token)
         waiting = (*self.live.values(), *self.held.values())
         claimed = sum(
@@ -147,7 +137,12 @@ class Ledger:
             for order in waiting
             if order.account == account_id and order.terms.token == token and not order.terms.is_buy
         )
-        return (position.size_micro if position else 0) - claimed
+        doubtful = sum(
+            risk.fill.size_micro
+            for order, risk in self._risks(account_id)
+            if order.terms.token == token and order.terms.is_buy
+        )
+        return (position.size_micro if position else 0) - claimed - doubtful
 
     def open_slugs(self) -> Sequence[str]:
         """Return the windows in which somebody holds shares or waits in the book with an order."""
@@ -157,6 +152,28 @@ class Ledger:
             for position in account.positions.values()
         }
         return sorted(held | {order.terms.slug for order in self.live.values()})
+
+    def _risks(self, account_id: str) -> Iterator[tuple[Order, AtRisk]]:
+        for risk in self.at_risk.values():
+            order = self.orders[risk.order_id]
+            if order.account == account_id:
+                yield order, risk
+
+    def _apply_to_order(self, entry: OrderEntry) -> None:
+        match entry:
+            case OrderReceived():
+                self._apply_request(entry)
+            case OrderReleased():
+                self._apply_release(entry)
+            case OrderFilled():
+                order = self.orders[entry.order_id]
+                self._apply_fill(order, entry.fill)
+                if order.left_micro == 0:
+                    self._finish(order, "MATCHED")
+            case TradeFailed():
+                self._apply_failure(entry)
+            case OrderCanceled():
+                self._finish(self.orders[entry.order_id], "CANCELED")
 
     def _apply_request(self, entry: OrderReceived) -> None:
         self.requests.append(entry)
@@ -193,46 +210,26 @@ class Ledger:
         self.live.pop(order.id, None)
 
     def _apply_fill(self, order: Order, fill: Fill) -> None:
-        account = self.accounts[order.account]
-        terms = order.terms
         order.fills.append(fill)
         order.filled_micro += fill.size_micro
         order.cash_micro += fill.cash_micro
         order.fee_micro += fill.fee_micro
-        position = account.positions.get(terms.token)
-        if position is None:
-            position = Position(terms.token, terms.slug, terms.outcome, terms.wallet)
-            account.positions[terms.token] = position
-        position.fee_micro += fill.fee_micro
-        if terms.is_buy:
-            account.balance_micro -= fill.cash_micro + fill.fee_micro
-            position.size_micro += fill.size_micro
-            position.cost_micro += fill.cash_micro
-            position.bought_micro += fill.size_micro
-        else:
-            account.balance_micro += fill.cash_micro - fill.fee_micro
-            _reduce(position, size_micro=fill.size_micro, income_micro=fill.cash_micro)
-        if position.size_micro == 0:
-            _close(account, position, fill.wall_ns)
+        sold_micro = trade(self.accounts[order.account], order.terms, fill)
+        if fill.fails:
+            self.at_risk[fill.id] = AtRisk(order.id, fill, sold_micro)
+
+    def _apply_failure(self, entry: TradeFailed) -> None:
+        _, fill, sold_micro = self.at_risk.pop(entry.trade_id)
+        order = self.orders[entry.order_id]
+        order.failed.append(fill.id)
+        order.returned_micro += fill.size_micro
+        order.cash_micro -= fill.cash_micro
+        order.fee_micro -= fill.fee_micro
+        account = self.accounts[order.account]
+        take_back(account, order.terms, fill, sold_micro=sold_micro, wall_ns=entry.wall_ns)
 
     def _apply_settlement(self, entry: WindowSettled) -> None:
         self.settlements[entry.slug] = entry
-        for payout in entry.payouts:
-            account = self.accounts[payout.account]
-            position = account.positions[payout.token]
-            account.balance_micro += payout.payout_micro
-            _reduce(position, size_micro=payout.size_micro, income_micro=payout.payout_micro)
-            _close(account, position, entry.wall_ns)
-
-
-def _reduce(position: Position, *, size_micro: int, income_micro: int) -> None:
-    cost = position.cost_micro * size_micro // position.size_micro
-    position.size_micro -= size_micro
-    position.cost_micro -= cost
-    position.realized_micro += income_micro - cost
-
-
-def _close(account: Account, position: Position, wall_ns: int) -> None:
-    position.closed_ns = wall_ns
-    account.closed.append(position)
-    del account.positions[position.token]
+        for one in entry.payouts:
+            account = self.accounts[one.account]
+            pay(account, one.token, payout_micro=one.payout_micro, wall_ns=entry.wall_ns)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from foresight.exchange.chance import key_of
+from foresight.exchange.counters.trade_course import Course
 from foresight.exchange.ledger.prediction_entries import Fill, OrderReceived
 from foresight.exchange.ledger.predictions import Order
 from foresight.exchange.market.amounts import MICRO
@@ -99,7 +100,7 @@ def order(one: Order, window: Window, owner: str) -> Json:
     }
 
 
-def trade(one: Order, fill: Fill, window: Window, owner: str) -> Json:
+def trade(one: Order, fill: Fill, course: Course, window: Window, owner: str) -> Json:
     """Return one fill as ``GET /data/trades`` shows it.
 
     ``fee`` and ``cash`` are ours: the exact amounts in USDC, which the real venue leaves to be
@@ -114,16 +115,15 @@ def trade(one: Order, fill: Fill, window: Window, owner: str) -> Json:
         "outcome": terms.outcome,
         "asset_id": terms.token,
     }
-    seconds = str(fill.wall_ns // NS_PER_SECOND)
     return shared | {
         "id": fill.id,
         "taker_order_id": counterparty if fill.is_maker else one.id,
         "market": tokens.condition_id(window),
         "side": side,
         "size": decimal(fill.size_micro),
-        "status": "CONFIRMED",
-        "match_time": seconds,
-        "last_update": seconds,
+        "status": course.state,
+        "match_time": str(fill.wall_ns // NS_PER_SECOND),
+        "last_update": str(course.since_ns // NS_PER_SECOND),
         "bucket_index": 0,
         "owner": owner,
         "maker_address": terms.wallet if fill.is_maker else _ZERO_ADDRESS,
@@ -150,15 +150,23 @@ def page(rows: Iterable[Json]) -> Json:
     return {"data": data, "next_cursor": LAST_PAGE, "limit": len(data), "count": len(data)}
 
 
-def trades(orders: Iterable[Order], owner_of: Callable[[str], str]) -> list[Json]:
+def trades(
+    orders: Iterable[Order],
+    owner_of: Callable[[str], str],
+    course_of: Callable[[Order, Fill], Course],
+) -> list[Json]:
     """Return every fill of some orders, newest first.
 
     Args:
         orders: Which.
         owner_of: Gives the API key of an account.
+        course_of: Gives a trade's state, and since when, wall time.
     """
     rows = [
-        (fill.wall_ns, trade(one, fill, window_of(one), owner_of(one.account)))
+        (
+            fill.wall_ns,
+            trade(one, fill, course_of(one, fill), window_of(one), owner_of(one.account)),
+        )
         for one in orders
         for fill in one.fills
     ]

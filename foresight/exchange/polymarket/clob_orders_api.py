@@ -162,6 +162,7 @@ class ClobOrdersApi:
                 if order.account == account and query.get("asset_id") in {None, order.terms.token}
             ),
             self._access.owner,
+            self._venue.course,
         )
         found = [row for row in found if int(row["match_time"]) >= after_s]
         market, trade = query.get("market"), query.get("id")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from aiohttp import web
 
-from foresight.exchange.ledger.predictions import Position
+from foresight.exchange.ledger.positions import Position
 from foresight.exchange.market.windows import Result, Side, Window, parse_slug, payout_share
 from foresight.exchange.market_clock import NS_PER_SECOND, Now
 from foresight.exchange.polymarket import clob_messages
@@ -60,9 +60,12 @@ class DataApi:
         return web.json_response(sorted(rows, key=lambda row: -row["timestamp"]))
 
     async def public_trades(self, request: web.Request) -> web.Response:
-        """Return every fill on a market by condition id: ours are all there are."""
+        """Return every trade that held on a market by condition id: ours are all there are."""
+        self._venue.advance()
         market = request.query.get("market")
-        rows = clob_messages.trades(self._venue.ledger.orders.values(), self._access.owner)
+        rows = clob_messages.trades(
+            self._venue.ledger.orders.values(), self._access.owner, self._venue.course
+        )
         return web.json_response(
             [
                 row
@@ -73,7 +76,7 @@ class DataApi:
                     "timestamp": int(row["match_time"]),
                 }
                 for row in rows
-                if market in {None, row["market"]}
+                if market in {None, row["market"]} and row["status"] != "FAILED"
             ]
         )
 

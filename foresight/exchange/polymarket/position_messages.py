@@ -6,7 +6,7 @@ decisions.
 
 from typing import Any
 
-from foresight.exchange.ledger.predictions import Account, Position
+from foresight.exchange.ledger.positions import Account, Position
 from foresight.exchange.market.windows import Side, Window
 from foresight.exchange.polymarket import tokens
 from foresight.exchange.polymarket.wire_numbers import decimal, iso
