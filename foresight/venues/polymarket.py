@@ -11,7 +11,7 @@ outcome an order needs is put in before it is sent.
 import asyncio
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from foresight.board import MICRO, Side
 from foresight.errors import AnswerUnreadable, VenueError, VenueRefused, VenueUnreachable
@@ -49,6 +49,18 @@ _ORDER_STRUCT: Final = [
         ("builder", "bytes32"),
     )
 ]
+
+
+class _Traded(NamedTuple):
+    """What of an order was traded: bought, and micro-shares of trades that failed."""
+
+    bought: Bought
+    failed_micro: int
+
+    @property
+    def listed_micro(self) -> int:
+        """Shares of all its trades, x 10**6."""
+        return self.bought.shares_micro + self.failed_micro
 
 
 class Polymarket:
@@ -133,7 +145,7 @@ class Polymarket:
         if answer.get("status") in {"live", "delayed"}:
             return Waiting(str(answer.get("status")))
         bought = answers.read_single_fill(answer, order)
-        return bought or await self._fills(order, str(answer["orderID"]))
+        return bought or await self._matched(order, answer)
 
     async def find(self, order: Buy) -> Bought | NotBought | Waiting | Missing:
         """Ask by hash, then by trades, then whether the market still takes orders."""
@@ -142,9 +154,9 @@ class Polymarket:
         if known is not None:
             return await self._fate(order, order_id, known)
         # A venue may forget finished orders sooner than their trades.
-        fills = await self._fills(order, order_id)
-        if isinstance(fills, Bought):
-            return fills
+        traded = await self._traded(order, order_id)
+        if traded.listed_micro:
+            return _outcome(traded)
         events = await self._events([order.slug])
         offer = _offer(events[order.slug], order.slug, order.side)
         return Missing(is_final=not offer.failure and not offer.is_accepting)
@@ -243,19 +255,29 @@ class Polymarket:
             return Waiting(str(known.get("status")).lower())
         if not matched:
             return NotBought(NOT_FILLABLE)
-        fills = await self._fills(order, order_id)
-        if not isinstance(fills, Bought) or fills.shares_micro != matched:
+        traded = await self._traded(order, order_id)
+        if traded.listed_micro != matched:
             what = f"order {order_id}: its trades do not add up to {matched} micro-shares yet"
             raise AnswerUnreadable(what)
-        return fills
+        return _outcome(traded)
 
-    async def _fills(self, order: Buy, order_id: str) -> Bought | NotBought:
+    async def _matched(self, order: Buy, answer: Mapping[str, Any]) -> Bought | NotBought | Waiting:
+        # What an accepted order bought, if all of its trades are listed already.
+        traded = await self._traded(order, str(answer["orderID"]))
+        taken_micro = answers.micro_of(answer.get("takingAmount") or 0, "takingAmount")
+        is_whole = taken_micro and traded.listed_micro == taken_micro
+        if answer.get("status") == "matched" and not is_whole:
+            return Waiting("matched")
+        return _outcome(traded)
+
+    async def _traded(self, order: Buy, order_id: str) -> _Traded:
         answer = await self._requests.read(
             lambda: self._client.clobPrivateGetDataTrades({"asset_id": order.token})
         )
         rows = answer if isinstance(answer, list) else mapping_of(answer, "trades").get("data")
-        bought = answers.read_fills(list_of(rows, "trades"), order_id, order.fee)
-        return bought if bought.shares_micro else NotBought(NOT_FILLABLE)
+        trades = list_of(rows, "trades")
+        bought = answers.read_fills(trades, order_id, order.fee)
+        return _Traded(bought, answers.read_failed(trades, order_id))
 
     async def _events(self, slugs: Sequence[str]) -> dict[str, dict[str, Any] | str]:
         # By slug: the event, or why there is none. What a batch leaves out is asked for alone.
@@ -294,6 +316,10 @@ class Polymarket:
         except VenueError as error:
             return dict.fromkeys(tokens, _failure(error))
         return {str(row.get("asset_id")): row for row in rows if isinstance(row, dict)}
+
+
+def _outcome(traded: _Traded) -> Bought | NotBought:
+    return traded.bought if traded.bought.shares_micro else NotBought(NOT_FILLABLE)
 
 
 def _terms(order: Buy) -> tuple[str, str, str, float, float]:

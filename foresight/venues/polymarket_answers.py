@@ -7,7 +7,7 @@ documentation and ccxt 4.5.90. How an answer was fetched is `polymarket`'s matte
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 import msgspec
 
@@ -146,6 +146,8 @@ def with_book(offer: Offer, book: Mapping[str, Any]) -> Offer:
 def read_fills(trades: Iterable[Any], order_id: str, fee: FeeSchedule) -> Bought:
     """Return what an order bought, from the account's trades; nothing bought is zero shares.
 
+    A trade that failed bought nothing: shares and cash went back.
+
     Args:
         trades: Rows of the venue's listing.
         order_id: The order.
@@ -156,7 +158,7 @@ def read_fills(trades: Iterable[Any], order_id: str, fee: FeeSchedule) -> Bought
     """
     shares = cost = fees = 0
     for trade in trades:
-        if not isinstance(trade, dict) or trade.get("taker_order_id") != order_id:
+        if not _is_of(trade, order_id) or _has_failed(trade):
             continue
         size = micro_of(trade.get("size"), "size")
         price = micro_of(trade.get("price"), "price")
@@ -170,6 +172,28 @@ def read_fills(trades: Iterable[Any], order_id: str, fee: FeeSchedule) -> Bought
             else micro_of(said, "fee")
         )
     return Bought(order_id=order_id, shares_micro=shares, cost_micro=cost, fee_micro=fees)
+
+
+def read_failed(trades: Iterable[Any], order_id: str) -> int:
+    """Return how many micro-shares of an order were matched in trades that failed.
+
+    Raises:
+        AnswerUnreadable: A row has no size.
+    """
+    return sum(
+        micro_of(trade.get("size"), "size")
+        for trade in trades
+        if _is_of(trade, order_id) and _has_failed(trade)
+    )
+
+
+def _is_of(trade: object, order_id: str) -> TypeGuard[dict[str, Any]]:
+    return isinstance(trade, dict) and trade.get("taker_order_id") == order_id
+
+
+def _has_failed(trade: Mapping[str, Any]) -> bool:
+    # Some of the venue's interfaces put `TRADE_STATUS_` before the word.
+    return str(trade.get("status", "")).upper().endswith("FAILED")
 
 
 def read_single_fill(answer: Mapping[str, Any], order: Buy) -> Bought | None:

@@ -80,8 +80,15 @@ def venue(**answers: object) -> Polymarket:
     return made
 
 
-def trade(size: str, order_id: str = OURS) -> dict[str, str]:
-    return {"taker_order_id": order_id, "size": size, "price": "0.82"}
+def trade(size: str, order_id: str = OURS, status: str = "MATCHED") -> dict[str, str]:
+    return {"taker_order_id": order_id, "size": size, "price": "0.82", "status": status}
+
+
+def taken(status: str = "matched", taking: str = "") -> dict[str, object]:
+    """Return the answer to an order; amounts that are no single price prove no fee."""
+    making = str(float(taking) * 0.8) if taking else ""
+    amounts = {"takingAmount": taking, "makingAmount": making}
+    return {"success": True, "orderID": OURS, "status": status} | amounts
 
 
 def known(matched: str, status: str = "MATCHED", order_id: str = OURS) -> dict[str, str]:
@@ -181,3 +188,38 @@ async def test_a_duplicate_that_is_not_shown_is_unknown() -> None:
         await venue(sent=said).buy(ORDER)
     found = await venue(sent=said, order=known("10"), trades=[trade("10")]).buy(ORDER)
     assert isinstance(found, Bought)
+
+
+async def test_a_match_whose_trades_are_not_listed_yet_is_waited_for() -> None:
+    """The listing comes later than the answer: nothing was bought is the one thing not said."""
+    some = [trade("4")]
+    for rows, taking in (([], ""), ([], "10"), (some, ""), (some, "10")):
+        answer = await venue(sent=taken(taking=taking), trades=rows).buy(ORDER)
+        assert answer == Waiting("matched")
+    found = await venue(sent=taken(taking="10"), trades=[trade("4"), trade("6")]).buy(ORDER)
+    assert isinstance(found, Bought)
+    assert found.shares_micro == 10_000_000
+    assert await venue(sent=taken("unmatched")).buy(ORDER) == NotBought("not_fillable")
+
+
+async def test_trades_that_failed_bought_nothing() -> None:
+    """Their shares went back to the seller and the cash to us; what is left of the order counts."""
+    half = [trade("4"), trade("6", status="FAILED")]
+    for found in (
+        await venue(sent=taken(taking="10"), trades=half).buy(ORDER),
+        await venue(order=known("10"), trades=half).find(ORDER),
+        await venue(trades=half).find(ORDER),
+    ):
+        assert isinstance(found, Bought)
+        assert found.shares_micro == 4_000_000
+
+
+async def test_an_order_all_of_whose_trades_failed_is_known_and_bought_nothing() -> None:
+    """Absent would mean that it may be sent again; unknown would be asked about for ever."""
+    gone = [trade("4", status="FAILED"), trade("6", status="TRADE_STATUS_FAILED")]
+    nothing = NotBought("not_fillable")
+    assert await venue(sent=taken(taking="10"), trades=gone).buy(ORDER) == nothing
+    assert await venue(order=known("10"), trades=gone).find(ORDER) == nothing
+    assert await venue(trades=gone).find(ORDER) == nothing
+    with pytest.raises(AnswerUnreadable, match="do not add up"):
+        await venue(order=known("11"), trades=gone).find(ORDER)

@@ -11,9 +11,13 @@ from foresight.exchange.ledger.positions import Account, take_back, trade
 from foresight.exchange.ledger.prediction_entries import Entry, Fill, Terms
 from foresight.exchange.market.windows import Side
 from foresight.exchange.market_clock import NS_PER_SECOND
+from handoff.workload import Unknown
+from state.record import Outcome, Receipt
 from tests.exchange.served import Opener, Running, pinned, undecided
 from tests.exchange.test_desk import OWNER, START_S, WINDOW, Counter, at, crossing_time
 from tests.exchange.test_settlement import to_end
+from tests.exchange.test_trader_outcomes import first_order
+from tests.exchange.traded import driven
 
 S = NS_PER_SECOND
 FAILING, HOLDING = Trouble(10 * S, fails=True), Trouble()
@@ -257,3 +261,18 @@ def test_a_sale_of_all_shares_that_fails_opens_the_position_again() -> None:
     assert (account.positions, len(account.closed)) == ({}, 1)
     take_back(account, SALE, fill(100, 80), sold_micro=sold_micro, wall_ns=1)
     assert msgspec.json.encode(account) == before
+
+
+@pytest.mark.asyncio
+async def test_a_trader_that_asks_after_the_failure_bought_nothing(running: Running) -> None:
+    """Its answer was lost; what it then finds is a matched order whose trades all failed."""
+    async with driven(running) as world:
+        effect = await first_order(world)
+        await running.control("faults", {"lost_answer": {"count": 1}, "trade_failing": 1})
+        assert isinstance(await world.perform(effect), Unknown)
+        running.clock.forward(13 / 60)
+        found = await world.resolve(effect)
+        assert isinstance(found, Receipt)
+        assert (found.outcome, found.reason) == (Outcome.REFUSED, "not_fillable")
+        (order,) = (await world.ledger())["orders"]
+        assert (order["status"], order["failed"]) == ("MATCHED", order["fills"])
