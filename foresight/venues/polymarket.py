@@ -10,13 +10,14 @@ outcome an order needs is put in before it is sent.
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from foresight.board import MICRO, Side
 from foresight.errors import AnswerUnreadable, VenueError, VenueRefused, VenueUnreachable
 from foresight.market import Holdings, Offer, Ruling
 from foresight.orders import NOT_FILLABLE, REFUSED, Bought, Buy
+from foresight.venues import pages
 from foresight.venues import polymarket_answers as answers
 from foresight.venues.base import Missing, NotBought, Waiting
 from foresight.venues.ccxt_calls import OPEN_TIMEOUT_S, Requests, board_client, list_of, mapping_of
@@ -123,14 +124,19 @@ class Polymarket:
         user = {"user": self._client.walletAddress, "sizeThreshold": SIZE_LISTED_MIN}
         listed, resting = await asyncio.gather(
             # ccxt's fetch_positions expects an object; the venue sends a bare list.
-            self._requests.read(
-                lambda: self._client.dataPublicGetPositions(user | {"limit": POSITIONS_MAX})
+            pages.by_offset(
+                lambda offset: self._positions(user | {"offset": offset}),
+                rows=POSITIONS_MAX,
+                name="asset",
+                what="positions",
             ),
-            self._requests.read(lambda: self._client.clobPrivateGetDataOrders({})),
+            pages.by_cursor(
+                lambda cursor: self._listed(self._client.clobPrivateGetDataOrders, {}, cursor),
+                what="open orders",
+            ),
         )
-        orders = mapping_of(resting, "open orders").get("data", [])
-        holdings = answers.read_holdings(list_of(listed, "positions"))
-        ids = tuple(str(mapping_of(order, "open order").get("id")) for order in orders)
+        holdings = answers.read_holdings(listed)
+        ids = tuple(str(mapping_of(order, "open order").get("id")) for order in resting)
         return Holdings(positions=holdings.positions, foreign=holdings.foreign, resting=ids)
 
     async def buy(self, order: Buy) -> Bought | NotBought | Waiting:
@@ -271,13 +277,23 @@ class Polymarket:
         return _outcome(traded)
 
     async def _traded(self, order: Buy, order_id: str) -> _Traded:
-        answer = await self._requests.read(
-            lambda: self._client.clobPrivateGetDataTrades({"asset_id": order.token})
+        query = {"asset_id": order.token}
+        trades = await pages.by_cursor(
+            lambda cursor: self._listed(self._client.clobPrivateGetDataTrades, query, cursor),
+            what="trades",
         )
-        rows = answer if isinstance(answer, list) else mapping_of(answer, "trades").get("data")
-        trades = list_of(rows, "trades")
         bought = answers.read_fills(trades, order_id, order.fee)
         return _Traded(bought, answers.read_failed(trades, order_id))
+
+    async def _positions(self, query: dict[str, Any]) -> object:
+        whole = query | {"limit": POSITIONS_MAX}
+        return await self._requests.read(lambda: self._client.dataPublicGetPositions(whole))
+
+    async def _listed(
+        self, ask: Callable[[dict[str, Any]], Awaitable[object]], query: dict[str, Any], cursor: str
+    ) -> object:
+        whole = query | ({"next_cursor": cursor} if cursor else {})
+        return await self._requests.read(lambda: ask(whole))
 
     async def _events(self, slugs: Sequence[str]) -> dict[str, dict[str, Any] | str]:
         # By slug: the event, or why there is none. What a batch leaves out is asked for alone.

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from foresight.exchange.market_clock import NS_PER_SECOND
 from foresight.exchange.polymarket.order_hash import auth_digest
+from foresight.exchange.polymarket.pages import BadPageError
 from foresight.exchange.signing.signatures import credentials_of, is_base64_hmac, signer_of
 from foresight.exchange.venue import Venue
 
@@ -126,5 +127,7 @@ def _answering(handler: Handler) -> Handler:
             return await handler(request)
         except PolymarketAnswerError as error:
             return error.response
+        except BadPageError as error:
+            return PolymarketAnswerError(400, str(error)).response
 
     return answered

@@ -22,9 +22,6 @@ from foresight.exchange.polymarket.wire_numbers import decimal
 
 Json = dict[str, Any]
 
-LAST_PAGE: Final = "LTE="
-"""Cursor that says there is no further page (base64 of -1, as the real venue)."""
-
 _ZERO_ADDRESS: Final = "0x" + "0" * 40
 
 
@@ -142,12 +139,6 @@ def trade(one: Order, fill: Fill, course: Course, window: Window, owner: str) ->
         "fee": decimal(fill.fee_micro),
         "cash": decimal(fill.cash_micro),
     }
-
-
-def page(rows: Iterable[Json]) -> Json:
-    """Return rows as the one and last page of a listing."""
-    data = list(rows)
-    return {"data": data, "next_cursor": LAST_PAGE, "limit": len(data), "count": len(data)}
 
 
 def trades(

@@ -14,6 +14,7 @@ from foresight.exchange.ledger.prediction_entries import OrderReceived
 from foresight.exchange.ledger.predictions import Order
 from foresight.exchange.market_clock import NS_PER_SECOND
 from foresight.exchange.polymarket import clob_messages as messages
+from foresight.exchange.polymarket import pages
 from foresight.exchange.polymarket.access import (
     ACCOUNT,
     PolymarketAccess,
@@ -28,6 +29,7 @@ from foresight.exchange.venue import Venue
 
 _HEARTBEAT_LIMIT_NS: Final = 15 * NS_PER_SECOND  # then every open order is canceled
 _TAKEN: Final = frozenset({"accepted", "held"})  # verdicts that are no refusal
+_FOR_EVER_S: Final = 1 << 62
 _BATCH_MAX: Final = 15  # orders in one submission, as on the real venue
 
 
@@ -138,38 +140,30 @@ class ClobOrdersApi:
         return web.json_response(self._order(order))
 
     async def open_orders(self, request: web.Request) -> web.Response:
-        """Return the account's resting orders."""
+        """Return a page of the account's resting orders."""
         self.watch_heartbeats()
         self._venue.advance()
-        wanted = request.query.get("asset_id")
-        return web.json_response(
-            messages.page(
-                self._order(order)
-                for order in self._venue.ledger.live.values()
-                if order.account == request[ACCOUNT] and wanted in {None, order.terms.token}
-            )
-        )
+        wanted = self._wanted(request, self._venue.ledger.live.values())
+        rows = (self._order(order) for order in wanted)
+        only = request.query.get("id")
+        return _page(request, (row for row in rows if only in {None, row["id"]}))
 
     async def my_trades(self, request: web.Request) -> web.Response:
-        """Return the account's fills, newest first."""
+        """Return a page of the account's fills, newest first."""
         self._venue.advance()
-        account, query = request[ACCOUNT], request.query
-        after_s = int(query.get("after", "0"))
-        found = messages.trades(
+        query = request.query
+        after_s, before_s = _seconds(query, "after", 0), _seconds(query, "before", _FOR_EVER_S)
+        wanted = self._wanted(request, self._venue.ledger.orders.values())
+        rows = messages.trades(wanted, self._access.owner, self._venue.course)
+        only = query.get("id")
+        return _page(
+            request,
             (
-                order
-                for order in self._venue.ledger.orders.values()
-                if order.account == account and query.get("asset_id") in {None, order.terms.token}
+                row
+                for row in rows
+                if after_s <= int(row["match_time"]) <= before_s and only in {None, row["id"]}
             ),
-            self._access.owner,
-            self._venue.course,
         )
-        found = [row for row in found if int(row["match_time"]) >= after_s]
-        market, trade = query.get("market"), query.get("id")
-        found = [
-            row for row in found if market in {None, row["market"]} and trade in {None, row["id"]}
-        ]
-        return web.json_response(messages.page(found))
 
     async def balance_allowance(self, request: web.Request) -> web.Response:
         """Return the account's USDC, or its shares of one token, in millionths."""
@@ -215,6 +209,14 @@ class ClobOrdersApi:
         live = self._venue.ledger.live.values()
         return [order.id for order in live if order.account == account]
 
+    def _wanted(self, request: web.Request, orders: Iterable[Order]) -> Iterator[Order]:
+        market = request.query.get("market", "")
+        token = request.query.get("asset_id", "")
+        for order in orders:
+            is_own = order.account == request[ACCOUNT]
+            if is_own and messages.is_about(order, market=market, token=token):
+                yield order
+
     def _order(self, order: Order) -> messages.Json:
         owner = self._access.owner(order.account)
         return messages.order(order, messages.window_of(order), owner)
@@ -223,3 +225,14 @@ class ClobOrdersApi:
 def _named(body: object, field: str) -> str:
     # The official clients name what they were not told as an empty text.
     return str(body.get(field) or "") if isinstance(body, dict) else ""
+
+
+def _seconds(query: Mapping[str, str], name: str, otherwise: int) -> int:
+    text = query.get(name, "") or str(otherwise)
+    if not text.isascii() or not text.isdigit():
+        raise PolymarketAnswerError(400, f"invalid {name}")
+    return int(text)
+
+
+def _page(request: web.Request, rows: Iterable[messages.Json]) -> web.Response:
+    return web.json_response(pages.clob_page(rows, request.query.get("next_cursor", "")))

@@ -4,15 +4,21 @@ Owns the routes under /data. Must never enter: decisions, shapes of JSON (see `p
 """
 
 from collections.abc import Iterator
+from math import isfinite, nan
 
 from aiohttp import web
 
 from foresight.exchange.ledger.positions import Position
+from foresight.exchange.market.amounts import MICRO
 from foresight.exchange.market.windows import Result, Side, Window, parse_slug, payout_share
 from foresight.exchange.market_clock import NS_PER_SECOND, Now
-from foresight.exchange.polymarket import clob_messages
+from foresight.exchange.polymarket import clob_messages, pages
 from foresight.exchange.polymarket import position_messages as messages
-from foresight.exchange.polymarket.access import PolymarketAccess, routes_of
+from foresight.exchange.polymarket.access import (
+    PolymarketAccess,
+    PolymarketAnswerError,
+    routes_of,
+)
 from foresight.exchange.venue import Venue
 
 
@@ -35,20 +41,21 @@ class DataApi:
         )
 
     async def positions(self, request: web.Request) -> web.Response:
-        """Return the open positions of a wallet, as a bare list like the real venue."""
+        """Return a page of the open positions of a wallet, as a bare list like the real venue."""
         self._venue.advance()
         now = self._venue.now()
-        return web.json_response(
-            [
-                self._position(position, now)
-                for account in self._venue.ledger.accounts.values()
-                for position in account.positions.values()
-                if self._belongs(request, account.id, position.wallet)
-            ]
-        )
+        least = _shares(request.query.get("sizeThreshold", "1"))
+        rows = [
+            self._position(position, now)
+            for account in self._venue.ledger.accounts.values()
+            for position in account.positions.values()
+            if self._belongs(request, account.id, position.wallet)
+            and position.size_micro >= least * MICRO
+        ]
+        return web.json_response(pages.by_offset(rows, request.query, pages.POSITIONS))
 
     async def closed_positions(self, request: web.Request) -> web.Response:
-        """Return the settled or sold positions of a wallet, newest first."""
+        """Return a page of the settled or sold positions of a wallet, newest first."""
         self._venue.advance()
         now = self._venue.now()
         rows = [
@@ -57,28 +64,28 @@ class DataApi:
             for position in account.closed
             if self._belongs(request, account.id, position.wallet)
         ]
-        return web.json_response(sorted(rows, key=lambda row: -row["timestamp"]))
+        rows.sort(key=lambda row: -row["timestamp"])
+        return web.json_response(pages.by_offset(rows, request.query, pages.CLOSED))
 
     async def public_trades(self, request: web.Request) -> web.Response:
         """Return every trade that held on a market by condition id: ours are all there are."""
         self._venue.advance()
         market = request.query.get("market")
-        rows = clob_messages.trades(
+        everything = clob_messages.trades(
             self._venue.ledger.orders.values(), self._access.owner, self._venue.course
         )
-        return web.json_response(
-            [
-                row
-                | {
-                    "asset": row["asset_id"],
-                    "conditionId": row["market"],
-                    "transactionHash": row["transaction_hash"],
-                    "timestamp": int(row["match_time"]),
-                }
-                for row in rows
-                if market in {None, row["market"]} and row["status"] != "FAILED"
-            ]
-        )
+        rows = [
+            row
+            | {
+                "asset": row["asset_id"],
+                "conditionId": row["market"],
+                "transactionHash": row["transaction_hash"],
+                "timestamp": int(row["match_time"]),
+            }
+            for row in everything
+            if market in {None, row["market"]} and row["status"] != "FAILED"
+        ]
+        return web.json_response(pages.by_offset(rows, request.query, pages.TRADES))
 
     @staticmethod
     def _belongs(request: web.Request, account: str, wallet: str) -> bool:
@@ -96,3 +103,13 @@ class DataApi:
             return payout_share(result, side)
         fair = self._venue.market.probability_up(window, now.market_ns)
         return fair if side is Side.UP else 1.0 - fair
+
+
+def _shares(text: str) -> float:
+    try:
+        shares = float(text)
+    except ValueError:
+        shares = nan
+    if not isfinite(shares):
+        raise PolymarketAnswerError(400, "invalid sizeThreshold")
+    return shares
