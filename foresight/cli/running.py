@@ -71,6 +71,7 @@ READY_S_MAX = FIRST_START_S_MAX + 2 * DRAIN_TIMEOUT_S  # the launcher says itsel
 DOWN_S_MAX = 90.0
 POLL_S = 0.2
 WORDS_MAX = 500  # of a launcher that ended without an error of its own
+BALANCE_USDC = 1_000_000  # of the local exchange: a fair market costs about 250 a market day
 
 
 class ReleaseOtherwise(HandoffError):
@@ -298,16 +299,25 @@ def _companions(
     shown = [sys.executable, "-I", "-m", "foresight.dashboard", "--home", str(home), "--fd", "{fd}"]
     found = [Companion(PAGE, tuple(shown), listen=places[PAGE].address)]
     if _has_exchange(config):
-        assets = recorded_assets(replay) if replay else config.board.assets
-        argv = [sys.executable, "-I", "-m", "foresight.exchange", "--fd", "{fd}"]
-        argv += ["--dir", str(home / "exchange"), "--assets", ",".join(assets)]
-        argv += ["--origin-ns", str(timeline.origin_ns), "--speed", str(timeline.speed)]
-        argv += ["--replay", str(replay.absolute())] if replay else []
-        argv += [word for host in config.engine.exchange_hosts for word in ("--host", host)]
+        words = exchange_words(home, config, timeline, replay)
+        argv = (sys.executable, "-I", "-m", "foresight.exchange", "--fd", "{fd}", *words)
         address = places[EXCHANGE].address
-        found.insert(0, Companion(EXCHANGE, tuple(argv), listen=address, told=EXCHANGE_URL))
+        found.insert(0, Companion(EXCHANGE, argv, listen=address, told=EXCHANGE_URL))
     followers = (watcher_of(installation), _notifier(installation))
     return (*found, *(each for each in followers if each is not None))
+
+
+def exchange_words(
+    home: Path, config: Config, timeline: Timeline, replay: Path | None
+) -> tuple[str, ...]:
+    """Return what the local exchange of a home is told, beside where it listens."""
+    assets = recorded_assets(replay) if replay else config.board.assets
+    words = ["--dir", str(home / "exchange"), "--assets", ",".join(assets)]
+    words += ["--origin-ns", str(timeline.origin_ns), "--speed", str(timeline.speed)]
+    words += ["--balance", str(BALANCE_USDC)]
+    words += ["--replay", str(replay.absolute())] if replay else []
+    words += [word for host in config.engine.exchange_hosts for word in ("--host", host)]
+    return tuple(words)
 
 
 def _notifier(installation: Installation) -> Companion | None:

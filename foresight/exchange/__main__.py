@@ -42,7 +42,14 @@ from foresight.exchange.polymarket.wire_numbers import decimal
 from foresight.exchange.prices.replay import LEAD_MINUTES_DEFAULT
 from foresight.exchange.prices.synthetic import DEFAULT_ASSETS
 from foresight.exchange.server import loopback_socket, serving
-from foresight.exchange.venue import BALANCE_DEFAULT, HOLD_MAX_MS, Settings, Venue, open_venue
+from foresight.exchange.venue import (
+    BALANCE_DEFAULT,
+    HOLD_MAX_MS,
+    REDEEM_MAX_S,
+    Settings,
+    Venue,
+    open_venue,
+)
 
 EXIT_DONE: Final = 0
 EXIT_FAILED: Final = 1
@@ -62,10 +69,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         One of the exit codes above.
     """
-    options = _parser().parse_args(arguments)
+    options = parser_of_options().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, handlers=[sparse_handler()])
     try:
-        settings = _settings(options)
+        settings = settings_of(options)
     except OptionError as error:
         return _complain(error, EXIT_USAGE)
     try:
@@ -82,7 +89,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return EXIT_DONE
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser_of_options() -> argparse.ArgumentParser:
+    """Return what reads the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m foresight.exchange",
         description="A local exchange: Binance spot and Polymarket wire formats, loopback only.",
@@ -125,6 +133,11 @@ def _parser() -> argparse.ArgumentParser:
         help="market milliseconds for which orders that would execute are held; 0 for not at all",
     )
     parser.add_argument(
+        "--redeem-s",
+        type=int,
+        help="market seconds from a window's result until its shares are redeemed",
+    )
+    parser.add_argument(
         "--fault",
         action="append",
         default=[],
@@ -134,7 +147,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _settings(options: argparse.Namespace) -> Settings:
+def settings_of(options: argparse.Namespace) -> Settings:
+    """Return how an exchange is started that was told these options.
+
+    Raises:
+        OptionError: One of them cannot be.
+    """
     assets = tuple(name.strip().upper() for name in options.assets.split(",") if name.strip())
     known = len(set(assets)) == len(assets) and all(
         name.isascii() and name.isalnum() and len(name) <= 8  # noqa: PLR2004 - fits a token id
@@ -150,6 +168,9 @@ def _settings(options: argparse.Namespace) -> Settings:
     if not 0 <= (options.hold_ms or 0) <= HOLD_MAX_MS:
         message = f"--hold-ms is 0 to {HOLD_MAX_MS}, not {options.hold_ms}"
         raise OptionError(message)
+    if not 0 <= (options.redeem_s or 0) <= REDEEM_MAX_S:
+        message = f"--redeem-s is 0 to {REDEEM_MAX_S}, not {options.redeem_s}"
+        raise OptionError(message)
     return Settings(
         folder=options.dir,
         seed=options.seed,
@@ -163,6 +184,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         rule=None if options.rule is None else Rule(options.rule),
         tick_micro=None if options.tick is None else round(float(options.tick) * MICRO),
         hold_ms=options.hold_ms,
+        redeem_s=options.redeem_s,
     )
 
 

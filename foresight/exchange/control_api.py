@@ -1,11 +1,12 @@
 """The control page: what the exchange is, what its books say, which faults are on.
 
-Owns /_control/health, /_control/ledger, /_control/faults and /_control/tick, which no fault ever
-touches. Must never enter: anything a venue's client would ask for.
+Owns /_control/health, /_control/ledger, /_control/faults, /_control/tick and /_control/redemption,
+which no fault ever touches. Must never enter: anything a venue's client would ask for.
 """
 
 import json
 from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 from aiohttp import web
@@ -17,6 +18,10 @@ from foresight.exchange.market_clock import NS_PER_MS
 from foresight.exchange.polymarket.position_messages import summary
 from foresight.exchange.polymarket.wire_numbers import decimal
 from foresight.exchange.venue import Venue
+
+Json = dict[str, Any]
+Switch = Callable[[Any], Json]
+Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
 def control_routes(venue: Venue) -> list[web.RouteDef]:
@@ -31,32 +36,52 @@ def control_routes(venue: Venue) -> list[web.RouteDef]:
         venue.advance()
         return web.json_response(ledger_summary(venue))
 
-    async def faults(request: web.Request) -> web.Response:
-        if request.method == "POST":
-            try:
-                wanted = json.loads(await request.text())
-                venue.faults.set_all(wanted)
-            except (OptionError, ValueError, AttributeError) as error:
-                return web.json_response({"error": str(error)}, status=400)
-        answer = {"on": venue.faults.describe(), "hits": venue.faults.hits}
-        return web.json_response(answer)
-
-    async def tick(request: web.Request) -> web.Response:
-        try:
-            wanted = json.loads(await request.text())
-            window, tick_micro = read_tick(wanted)
-        except (OptionError, ValueError) as error:
-            return web.json_response({"error": str(error)}, status=400)
-        venue.change_tick(window, tick_micro)
-        return web.json_response({"slug": window.slug, "tick": decimal(tick_micro)})
-
     return [
         web.get("/_control/health", health),
         web.get("/_control/ledger", ledger),
-        web.get("/_control/faults", faults),
-        web.post("/_control/faults", faults),
-        web.post("/_control/tick", tick),
+        *_switches(venue),
     ]
+
+
+def _switches(venue: Venue) -> Iterator[web.RouteDef]:
+    def faults(wanted: Any) -> Json:  # noqa: ANN401 - refused if it is no object
+        if wanted is not None:
+            venue.faults.set_all(wanted)
+        return {"on": venue.faults.describe(), "hits": venue.faults.hits}
+
+    def redemption(wanted: object) -> Json:
+        if wanted is not None:
+            venue.redeem(is_automatic=read_redemption(wanted))
+        return {"automatic": venue.ledger.redeems}
+
+    def tick(wanted: object) -> Json:
+        window, tick_micro = read_tick(wanted)
+        venue.change_tick(window, tick_micro)
+        return {"slug": window.slug, "tick": decimal(tick_micro)}
+
+    for name, switch in (("faults", faults), ("redemption", redemption)):
+        yield web.get(f"/_control/{name}", _reading(switch))
+        yield web.post(f"/_control/{name}", _setting(switch))
+    yield web.post("/_control/tick", _setting(tick))
+
+
+def _reading(switch: Switch) -> Handler:
+    async def read(request: web.Request) -> web.Response:
+        del request
+        return web.json_response(switch(None))
+
+    return read
+
+
+def _setting(switch: Switch) -> Handler:
+    async def set_to(request: web.Request) -> web.Response:
+        try:
+            wanted = json.loads(await request.text())
+            return web.json_response(switch([] if wanted is None else wanted))
+        except (OptionError, ValueError, AttributeError) as error:
+            return web.json_response({"error": str(error)}, status=400)
+
+    return set_to
 
 
 def describe(venue: Venue) -> dict[str, Any]:
@@ -73,6 +98,7 @@ def describe(venue: Venue) -> dict[str, Any]:
         "rule": venue.identity.rule,
         "tick": decimal(venue.identity.tick_micro),
         "hold_ms": venue.identity.hold_ms,
+        "redeem_s": venue.identity.redeem_s,
         "wall_ms": now.wall_ns // NS_PER_MS,
         "market_ms": now.market_ns // NS_PER_MS,
         "first_candle_ms": venue.tape.source.first_minute * 60_000,
@@ -98,6 +124,22 @@ def read_tick(wanted: object) -> tuple[Window, int]:
         message = f'say {{"slug": a window, "tick": one of {", ".join(ticks)}}}'
         raise OptionError(message)
     return window, tick_micro
+
+
+def read_redemption(wanted: object) -> bool:
+    """Return whether ended shares are to be redeemed without being asked.
+
+    Args:
+        wanted: ``{"automatic": true}`` or ``false``, parsed.
+
+    Raises:
+        OptionError: It says something else.
+    """
+    automatic = wanted.get("automatic") if isinstance(wanted, dict) else None
+    if not isinstance(automatic, bool):
+        message = 'say {"automatic": true} or {"automatic": false}'
+        raise OptionError(message)
+    return automatic
 
 
 def ledger_summary(venue: Venue) -> dict[str, Any]:

@@ -22,7 +22,12 @@ from foresight.exchange.ledger.file import (
     agree,
     open_ledger,
 )
-from foresight.exchange.ledger.prediction_entries import Entry, Fill, TickChanged
+from foresight.exchange.ledger.prediction_entries import (
+    Entry,
+    Fill,
+    RedemptionSwitched,
+    TickChanged,
+)
 from foresight.exchange.ledger.predictions import Ledger, Order
 from foresight.exchange.ledger.spot import ATOMS, SpotEntry, SpotLedger
 from foresight.exchange.market.amounts import TICK_DEFAULT_MICRO
@@ -47,6 +52,12 @@ RULE_DEFAULT: Final = Rule.LAST
 HOLD_DEFAULT_MS: Final = 250
 """How long the markets of a new ledger hold taker orders, market time (as the reference venue)."""
 
+REDEEM_DEFAULT_S: Final = 300
+"""How long the shares of a new ledger's ended windows stay, market time from the result."""
+
+REDEEM_MAX_S: Final = 7 * 86_400
+"""Longest stay that can be asked for."""
+
 HOLD_MAX_MS: Final = 60_000
 """Longest hold that can be asked for: a fifth of the shortest window."""
 
@@ -69,6 +80,8 @@ class Settings:
         tick_micro: Tick of its markets; None means the ledger's, or a cent.
         hold_ms: How long its markets hold orders that would execute, market milliseconds, 0 for
             not at all; None means the ledger's, or `HOLD_DEFAULT_MS`.
+        redeem_s: Market seconds from a window's result until its shares are redeemed; None means
+            the ledger's, or `REDEEM_DEFAULT_S`.
     """
 
     folder: Path
@@ -83,6 +96,7 @@ class Settings:
     rule: Rule | None = None
     tick_micro: int | None = None
     hold_ms: int | None = None
+    redeem_s: int | None = None
 
 
 class Venue:
@@ -116,7 +130,13 @@ class Venue:
         self._clock_ns = clock_ns
         for entry in file.entries():
             self._apply(entry)
-        self.settler = Settler(self.ledger, self.market, commit=self._commit, rule=self._rule)
+        self.settler = Settler(
+            self.ledger,
+            self.market,
+            commit=self._commit,
+            rule=self._rule,
+            redeem_ns=identity.redeem_s * NS_PER_SECOND,
+        )
         self.desk = Desk(
             self.ledger,
             self.market,
@@ -147,6 +167,11 @@ class Venue:
     def change_tick(self, window: Window, tick_micro: int) -> None:
         """Give a market another tick from now on, durably; `tick_micro` is one of `TICKS_MICRO`."""
         self._commit([TickChanged(window.slug, tick_micro, self.now().wall_ns)])
+
+    def redeem(self, *, is_automatic: bool) -> None:
+        """Redeem the shares of ended windows without being asked from now on, or leave them."""
+        if is_automatic != self.ledger.redeems:
+            self._commit([RedemptionSwitched(is_automatic, self.now().wall_ns)])
 
     def course(self, order: Order, fill: Fill) -> Course:
         """Return the state of one of an order's trades, and since when, wall nanoseconds."""
@@ -241,6 +266,7 @@ def open_venue(settings: Settings, clock_ns: Callable[[], int]) -> Venue:
             rule=_rule_of(settings, kept),
             tick_micro=_tick_of(settings, kept),
             hold_ms=_hold_of(settings, kept),
+            redeem_s=_redeem_of(settings, kept),
         )
         if kept is None:
             file.begin(identity)
@@ -275,3 +301,9 @@ def _hold_of(settings: Settings, kept: Identity | None) -> int:
     if settings.hold_ms is not None:
         return settings.hold_ms
     return kept.hold_ms if kept is not None else HOLD_DEFAULT_MS
+
+
+def _redeem_of(settings: Settings, kept: Identity | None) -> int:
+    if settings.redeem_s is not None:
+        return settings.redeem_s
+    return kept.redeem_s if kept is not None else REDEEM_DEFAULT_S

@@ -106,8 +106,8 @@ class Opener:
         self.clock = clock
 
     def __call__(self, **settings: Any) -> Any:  # noqa: ANN401 - settings as they come
-        """Serve; orders are not held unless a test says so: its clock stands."""
-        settings = {"hold_ms": 0} | settings
+        """Serve; orders are not held, and shares not kept, unless a test says so."""
+        settings = {"hold_ms": 0, "redeem_s": 0} | settings  # its clock stands
         return exchange(Settings(folder=self.folder, **settings), self.clock)
 
     @override

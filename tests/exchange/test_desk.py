@@ -45,13 +45,20 @@ class Counter:
     rulings: dict[str, Ruling] = field(default_factory=dict)
     balance_micro: int = 100_000_000
     hold_ns: int = 0
+    redeem_ns: int = 0
     trouble: Callable[[], Trouble] = Trouble
 
     def __post_init__(self) -> None:
         self.market = FairMarket(
             Tape(PRICES, seed=11), seed=11, rule=Rule.LAST, table=load_table("synthetic")
         )
-        self.settler = Settler(self.ledger, self.market, commit=self.commit, rule=self.rulings.get)
+        self.settler = Settler(
+            self.ledger,
+            self.market,
+            commit=self.commit,
+            rule=self.rulings.get,
+            redeem_ns=self.redeem_ns,
+        )
         self.desk = Desk(
             self.ledger,
             self.market,

@@ -211,8 +211,11 @@ async def test_delayed_then_unmatched_is_nothing_held_and_nothing_sent_twice(
 @pytest.mark.asyncio
 @pytest.mark.timeout(60)
 async def test_forty_minutes_of_held_orders(opener: Opener) -> None:
-    """The shipped markets hold: every order's outcome comes later, and book and ledger agree."""
-    async with undecided(opener, hold_ms=None) as running, driven(running) as world:
+    """As shipped, outcomes and payouts come later: book and ledger agree all the same."""
+    async with (
+        undecided(opener, hold_ms=None, redeem_s=None) as running,
+        driven(running) as world,
+    ):
         assert running.venue.identity.hold_ms == 250
         await world.run(40)
         ledger = await world.ledger()

@@ -115,14 +115,14 @@ async def test_a_ledger_of_the_first_format_goes_on_by_the_last_price(opener: Op
     path = opener.folder / "ledger.jsonl"
     first, _, rest = path.read_bytes().partition(b"\n")
     fields = json.loads(first)
-    assert (fields.pop("rule"), fields.pop("hold_ms"), fields["format"]) == ("last", 0, 3)
+    assert (fields.pop("rule"), fields.pop("hold_ms"), fields["format"]) == ("last", 0, 4)
     path.write_bytes(json.dumps(fields | {"format": 1}).encode() + b"\n" + rest)
     async with opener(seed=5) as running:
         assert running.venue.market.rule is Rule.LAST
     with pytest.raises(TimelineMismatchError, match="rule"):
         async with opener(seed=5, rule=Rule.AVERAGE):
             pass
-    path.write_bytes(json.dumps(fields | {"format": 4}).encode() + b"\n" + rest)
+    path.write_bytes(json.dumps(fields | {"format": 5}).encode() + b"\n" + rest)
     with pytest.raises(TimelineMismatchError, match="format"):
         async with opener(seed=5):
             pass
@@ -168,6 +168,7 @@ def test_a_directory_keeps_its_timeline_and_one_exchange(
         ["--assets", "BTC,BTC"],
         ["--assets", "WAYTOOLONGNAME"],
         ["--hold-ms", "-1"],
+        ["--redeem-s", "-1"],
         ["--fault", "nonsense"],
         ["--fault", "nonsense=1"],
         ["--fault", "ban=1@moon"],

@@ -1,13 +1,20 @@
-"""How and when a window's result is published and paid.
+"""How and when a window's result is published and its shares are redeemed.
 
-Owns the delay between a window's end and its result, unusual rulings (void, late) and payouts.
+Owns the delay between a window's end and its result, unusual rulings (void, late), the delay until
+shares that stayed in their accounts are exchanged for what they are worth, and payouts.
 Must never enter: orders, books, HTTP, clocks, files.
 """
 
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from foresight.exchange.ledger.prediction_entries import Entry, Payout, WindowRuled, WindowSettled
+from foresight.exchange.ledger.prediction_entries import (
+    Entry,
+    Payout,
+    WindowRedeemed,
+    WindowRuled,
+    WindowSettled,
+)
 from foresight.exchange.ledger.predictions import Ledger
 from foresight.exchange.market.fair_market import FairMarket
 from foresight.exchange.market.windows import Result, Side, Window, parse_slug, payout_share
@@ -36,6 +43,7 @@ class Settler:
         *,
         commit: Callable[[Sequence[Entry]], None],
         rule: Callable[[str], Ruling | None],
+        redeem_ns: int,
     ) -> None:
         """Put the parts together.
 
@@ -44,22 +52,31 @@ class Settler:
             market: Results.
             commit: Makes entries durable, then applies them to `ledger`.
             rule: Asked once per ended window (by slug) for an unusual settlement.
+            redeem_ns: From a window's result until its shares are redeemed, market nanoseconds.
         """
         self._ledger = ledger
         self._market = market
         self._commit = commit
         self._rule = rule
+        self._redeem_ns = redeem_ns
         self._ruled: set[str] = set()
 
     def settle(self, now: Now) -> None:
-        """Pay every window that has a published result and positions."""
+        """Settle every window that has a published result and positions; redeem what is due."""
+        ledger = self._ledger
         entries: list[Entry] = []
-        for slug in self._ledger.open_slugs():
+        for slug in ledger.open_slugs():
             window = parse_slug(slug)
             assert window is not None
             result = self.result(window, now.market_ns)
-            if result is not None:
-                entries.append(self._settlement(window, result, now))
+            if result is None:
+                continue
+            payouts = self._payouts(window, result) if self._redeems(window, now) else ()
+            if slug not in ledger.settlements:
+                at_once, payouts = (payouts, ()) if self._redeem_ns == 0 else ((), payouts)
+                entries.append(self._settlement(window, result, at_once, now))
+            if payouts:
+                entries.append(WindowRedeemed(slug, payouts, now.wall_ns, now.market_ns))
         self._commit(entries)
 
     def result(self, window: Window, market_ns: int) -> Result | None:
@@ -70,8 +87,7 @@ class Settler:
         if market_ns < window.end_ns:
             return None
         ruling = self._ruling(window, market_ns)
-        due_ns = window.end_ns + SETTLEMENT_DELAY_NS + ruling.delay_ns
-        if market_ns < due_ns or not self._market.exists(window):
+        if market_ns < _due_ns(window, ruling) or not self._market.exists(window):
             return None
         return Result.VOID if ruling.is_void else self._market.result(window, market_ns)
 
@@ -87,8 +103,12 @@ class Settler:
                 return ruling
         return Ruling(is_void=False, delay_ns=0)
 
-    def _settlement(self, window: Window, result: Result, now: Now) -> WindowSettled:
-        payouts = tuple(
+    def _redeems(self, window: Window, now: Now) -> bool:
+        due_ns = _due_ns(window, self._ruling(window, now.market_ns)) + self._redeem_ns
+        return self._ledger.redeems and due_ns <= now.market_ns
+
+    def _payouts(self, window: Window, result: Result) -> tuple[Payout, ...]:
+        return tuple(
             Payout(
                 account.id,
                 position.token,
@@ -99,6 +119,10 @@ class Settler:
             for position in account.positions.values()
             if position.slug == window.slug
         )
+
+    def _settlement(
+        self, window: Window, result: Result, payouts: tuple[Payout, ...], now: Now
+    ) -> WindowSettled:
         return WindowSettled(
             window.slug,
             result.value,
@@ -107,3 +131,7 @@ class Settler:
             payouts,
             now.wall_ns,
         )
+
+
+def _due_ns(window: Window, ruling: Ruling) -> int:
+    return window.end_ns + SETTLEMENT_DELAY_NS + ruling.delay_ns

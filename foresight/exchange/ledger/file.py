@@ -23,8 +23,9 @@ from foresight.exchange.errors import (
 from foresight.exchange.ledger.prediction_entries import Entry
 from foresight.exchange.ledger.spot import SpotEntry
 
-FORMAT: Final = 3
-"""Format of a new file; 1 has no rule, 2 no hold: both go on as they are. Others are refused."""
+FORMAT: Final = 4
+"""Format of a new file; 1 has no rule, 2 no hold, 3 pays with the result: all go on as they are.
+Others are refused."""
 
 _NAME: Final = "ledger.jsonl"
 
@@ -45,6 +46,8 @@ class Identity(msgspec.Struct, frozen=True, tag="timeline"):
         tick_micro: Smallest price step of its markets, micro-USDC; the first format knew a cent.
         hold_ms: Market milliseconds for which an order that would execute is held; the first two
             formats knew none.
+        redeem_s: Market seconds from a window's result until its shares are redeemed; the first
+            three formats paid with the result.
     """
 
     seed: int
@@ -56,6 +59,7 @@ class Identity(msgspec.Struct, frozen=True, tag="timeline"):
     rule: str = "last"
     tick_micro: int = 10_000
     hold_ms: int = 0
+    redeem_s: int = 0
 
 
 _encode = msgspec.json.Encoder().encode

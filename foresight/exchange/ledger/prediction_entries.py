@@ -163,7 +163,7 @@ class Payout(msgspec.Struct, frozen=True):
 
 
 class WindowSettled(msgspec.Struct, frozen=True, tag="settlement"):
-    """A window with positions was settled and paid out."""
+    """A window with positions got its result, and was paid out at once where there are payouts."""
 
     slug: str
     result: str
@@ -173,6 +173,24 @@ class WindowSettled(msgspec.Struct, frozen=True, tag="settlement"):
     wall_ns: int
 
 
+class WindowRedeemed(msgspec.Struct, frozen=True, tag="redemption"):
+    """The shares of a settled window were exchanged for what they turned out to be worth."""
+
+    slug: str
+    payouts: tuple[Payout, ...]
+    wall_ns: int
+    market_ns: int
+
+
+class RedemptionSwitched(msgspec.Struct, frozen=True, tag="redemption_switch"):
+    """From now on ended shares are redeemed without being asked, or stay."""
+
+    is_automatic: bool
+    wall_ns: int
+
+
 OrderEntry = OrderReceived | OrderReleased | OrderFilled | TradeFailed | OrderCanceled
 
-Entry = AccountOpened | OrderEntry | TickChanged | WindowRuled | WindowSettled
+WindowEntry = TickChanged | WindowRuled | WindowSettled | WindowRedeemed
+
+Entry = AccountOpened | OrderEntry | WindowEntry | RedemptionSwitched

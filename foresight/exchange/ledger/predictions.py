@@ -22,10 +22,12 @@ from foresight.exchange.ledger.prediction_entries import (
     OrderFilled,
     OrderReceived,
     OrderReleased,
+    RedemptionSwitched,
     Status,
     Terms,
     TickChanged,
     TradeFailed,
+    WindowRedeemed,
     WindowRuled,
     WindowSettled,
 )
@@ -88,6 +90,7 @@ class Ledger:
         self.rulings: dict[str, WindowRuled] = {}
         self.settlements: dict[str, WindowSettled] = {}
         self.ticks_micro: dict[str, int] = {}
+        self.redeems: bool = True
 
     def apply(self, entry: Entry) -> None:
         """Take one fact in."""
@@ -99,7 +102,12 @@ class Ledger:
             case WindowRuled():
                 self.rulings[entry.slug] = entry
             case WindowSettled():
-                self._apply_settlement(entry)
+                self.settlements[entry.slug] = entry
+                self._apply_payouts(entry)
+            case WindowRedeemed():
+                self._apply_payouts(entry)
+            case RedemptionSwitched():
+                self.redeems = entry.is_automatic
             case _:
                 self._apply_to_order(entry)
 
@@ -228,8 +236,7 @@ class Ledger:
         account = self.accounts[order.account]
         take_back(account, order.terms, fill, sold_micro=sold_micro, wall_ns=entry.wall_ns)
 
-    def _apply_settlement(self, entry: WindowSettled) -> None:
-        self.settlements[entry.slug] = entry
+    def _apply_payouts(self, entry: WindowSettled | WindowRedeemed) -> None:
         for one in entry.payouts:
             account = self.accounts[one.account]
             pay(account, one.token, payout_micro=one.payout_micro, wall_ns=entry.wall_ns)

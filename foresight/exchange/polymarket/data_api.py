@@ -96,7 +96,12 @@ class DataApi:
         assert window is not None
         side = Side(position.outcome)
         result = self._venue.settler.result(window, now.market_ns)
-        return messages.position(position, window, self._worth(window, side, result, now))
+        return messages.position(
+            position,
+            window,
+            self._worth(window, side, result, now),
+            is_redeemable=result is not None and position.size_micro > 0,
+        )
 
     def _worth(self, window: Window, side: Side, result: Result | None, now: Now) -> float:
         if result is not None:

@@ -14,13 +14,14 @@ from foresight.exchange.polymarket.wire_numbers import decimal, iso
 Json = dict[str, Any]
 
 
-def position(one: Position, window: Window, price: float) -> Json:
+def position(one: Position, window: Window, price: float, *, is_redeemable: bool) -> Json:
     """Return an open or closed position as the data API shows it; numbers, not texts.
 
     Args:
         one: The position.
         window: Its window.
         price: What a share is worth now, USDC.
+        is_redeemable: Whether its window has its result and the shares are still there.
     """
     size = one.size_micro / 1e6
     cost = one.cost_micro / 1e6
@@ -38,7 +39,7 @@ def position(one: Position, window: Window, price: float) -> Json:
         "realizedPnl": one.realized_micro / 1e6,
         "curPrice": round(price, 6),
         "currentPrice": round(price, 6),  # the name ccxt reads
-        "redeemable": False,
+        "redeemable": is_redeemable,
         "mergeable": False,
         "title": window.slug,
         "slug": window.slug,
