@@ -15,6 +15,7 @@ import msgspec
 
 from foresight.exchange.counters.liquidity import Liquidity
 from foresight.exchange.counters.settlement import Settler
+from foresight.exchange.counters.shown_book import with_orders
 from foresight.exchange.counters.trade_course import Trouble, failures
 from foresight.exchange.ledger.prediction_entries import (
     MICRO_PER_CENT,
@@ -114,9 +115,13 @@ class Desk:
         if account not in self.ledger.accounts:
             self._commit([AccountOpened(account, self._balance_micro, now.wall_ns)])
 
-    def book(self, window: Window, side: Side, market_ns: int) -> Book:
-        """Return the book of an instant."""
-        return self._liquidity.book(window, side, market_ns)
+    def book(self, window: Window, side: Side, now: Now) -> Book:
+        """Return the book of an instant as everybody sees it, resting orders included."""
+        resting = [one for one in self.ledger.live.values() if one.terms.slug == window.slug]
+        if resting:
+            self.advance(now)  # what the market meets by now is not on offer any more
+        left = [order for order in resting if order.id in self.ledger.live]
+        return with_orders(self._liquidity.book(window, side, now.market_ns), left, side)
 
     def untouched(self, window: Window, side: Side, market_ns: int) -> Book:
         """Return the synthetic book of an instant as if nobody had taken anything from it."""

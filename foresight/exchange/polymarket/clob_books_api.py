@@ -118,14 +118,15 @@ class ClobBooksApi:
 
     def _levels(self, token: str) -> tuple[Window, Side, Book, int]:
         window, side = self._outcome(token)
-        market_ns = self._venue.now().market_ns
+        now = self._venue.now()
+        market_ns = now.market_ns
         if not self._venue.market.is_tradable(window, market_ns):
             raise PolymarketAnswerError(404, "No orderbook exists for the requested token id")
         stale = self._venue.faults.draw(Fault.STALE_BOOK, ("clob",))
         if stale is not None:
             market_ns -= round((stale.seconds or 0.0) * NS_PER_SECOND)
             return window, side, self._venue.desk.untouched(window, side, market_ns), market_ns
-        return window, side, self._venue.desk.book(window, side, market_ns), market_ns
+        return window, side, self._venue.desk.book(window, side, now), market_ns
 
     def _book(self, token: str) -> messages.Json:
         window, side, levels, market_ns = self._levels(token)
