@@ -50,6 +50,9 @@ def test_an_order_at_a_price_of_others_adds_to_their_size_in_price_order() -> No
     counter = Counter()
     best = counter.market.book(WINDOW, Side.UP, at(0.1).market_ns).bids[0]
     counter.order(1, at(0.1), cents=best.price_micro // 10_000, **GTC)
+    for number, cents in enumerate((2, 3)):
+        counter.order(10 + number, at(0.1), cents=cents, **GTC)
+        counter.order(20 + number, at(0.1), cents=cents, side=Side.DOWN, **GTC)
     book = counter.desk.book(WINDOW, Side.UP, at(0.1))
     assert book.bids[0] == (best.price_micro, best.size_micro + 7_000_000)
     assert [one.price_micro for one in book.bids] == sorted(
