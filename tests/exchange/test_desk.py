@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foresight.exchange.counters.prediction_desk import Desk, OrderRequest
+from foresight.exchange.counters.order_requests import OrderRequest
+from foresight.exchange.counters.prediction_desk import Desk
 from foresight.exchange.counters.settlement import SETTLEMENT_DELAY_NS, Ruling, Settler
 from foresight.exchange.counters.trade_course import Trouble
 from foresight.exchange.ledger.prediction_entries import Entry, OrderReceived, Terms

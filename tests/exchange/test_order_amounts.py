@@ -11,10 +11,13 @@ from foresight.book import Book
 from foresight.config import Risk
 from foresight.exchange.errors import TimelineMismatchError
 from foresight.exchange.market.amounts import Amounts, bad_amounts, price_on_tick
+from foresight.exchange.market.windows import Side as Outcome
 from foresight.market import Level
 from foresight.risk import Stake, stake_on
 from foresight.strategies.base import Opinion
-from tests.exchange.served import Opener, Running, StandingClock, pinned
+from tests.exchange.served import Opener, Running, StandingClock, pinned, undecided
+from tests.exchange.test_desk import START_S, Counter, at
+from tests.exchange.test_desk import WINDOW as DESK_WINDOW
 
 FEE = FeeSchedule(rate_ppm=70_000, exponent=1)
 WINDOW = Window(Slot("BTC", "5m"), 1_763_827_200)
@@ -170,3 +173,67 @@ async def test_a_market_may_change_its_tick_while_it_runs(running: Running) -> N
     refused: list[object] = [{"slug": slug, "tick": "0.5"}, {"slug": "x", "tick": "0.01"}, [], {}]
     for nonsense in refused:
         assert "error" in await running.control("tick", nonsense)
+
+
+def cheapest(counter: Counter) -> tuple[float, Outcome, int]:
+    """Return a moment at which an outcome costs at most 15 cents, and its price in cents."""
+    for second in range(1, 290):
+        for side in Outcome:
+            asks = counter.market.book(DESK_WINDOW, side, at(second).market_ns).asks
+            if asks and asks[0].price_micro <= 150_000:
+                return second, side, asks[0].price_micro // 10_000
+    pytest.fail("nothing gets cheap in this window; choose another seed")
+
+
+@pytest.mark.parametrize("hold_ns", [0, 250_000_000])
+@pytest.mark.parametrize("time_in_force", ["GTC", "GTD", "FAK", "FOK"])
+def test_a_buy_that_crosses_is_a_dollar_at_least_whatever_its_kind(
+    time_in_force: str, hold_ns: int
+) -> None:
+    """Five shares at 15 cents may rest; executed at once they are refused, also as a limit."""
+    counter = Counter(hold_ns=hold_ns)
+    second, side, cents = cheapest(counter)
+    more = {"side": side, "time_in_force": time_in_force, "expires_s": START_S + 10_000}
+    small = counter.order(1, at(second), cents=cents, size_micro=5_000_000, **more)
+    assert small.verdict == "refused"
+    assert (
+        small.reason == f"invalid amount for a marketable BUY order (${cents / 20:g}), min size: $1"
+    )
+    whole = -(-100 // cents)  # shares that cost a dollar at least
+    enough = counter.order(2, at(second), cents=cents, size_micro=whole * 1_000_000, **more)
+    assert enough.verdict in {"accepted", "held"}
+
+
+def test_less_than_a_dollar_may_rest_and_be_met_later() -> None:
+    counter = Counter()
+    resting = counter.order(1, at(1), cents=2, size_micro=5_000_000, time_in_force="GTC")
+    assert (resting.verdict, resting.fills) == ("accepted", ())
+
+
+def test_a_sale_of_less_than_a_dollar_is_taken() -> None:
+    """Otherwise what is left of a position could never be sold."""
+    counter = Counter()
+    counter.order(1, at(1))
+    sold = counter.order(2, at(1), is_buy=False, cents=1, size_micro=500_000)
+    assert (sold.verdict, sold.fills[0].size_micro) == ("accepted", 500_000)
+
+
+def test_five_shares_are_needed_to_rest_and_not_to_execute() -> None:
+    counter = Counter()
+    resting = counter.order(1, at(1), cents=50, size_micro=4_990_000, time_in_force="GTC")
+    assert resting.reason == "order order-1 is invalid. Size (4.99) lower than the minimum: 5"
+    taken = counter.order(2, at(1), cents=99, size_micro=2_000_000)
+    assert (taken.verdict, sum(fill.cash_micro for fill in taken.fills)) == ("accepted", 1_980_000)
+
+
+@pytest.mark.asyncio
+async def test_five_decimals_of_a_share_are_refused_at_the_finer_tick(opener: Opener) -> None:
+    """The unmodified client sizes a buy by its cost with as many; the venue refuses them."""
+    async with undecided(opener, tick_micro=1_000) as running:
+        outcome = await running.outcome()
+        finer = pinned(tickSize="0.001", cost=10)
+        with pytest.raises(ccxt.InvalidOrder, match="taker amount a max of 4 decimals"):
+            await running.board.create_order(outcome, "market", "buy", 10, 0.989, finer)
+        fine = pinned(2, tickSize="0.01", cost=10)
+        placed = await running.board.create_order(outcome, "market", "buy", 10, 0.99, fine)
+        assert placed["info"]["makingAmount"] == "10"

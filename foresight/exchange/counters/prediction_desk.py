@@ -9,11 +9,18 @@ Must never enter: wire formats, HTTP, signatures, clocks, files.
 
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
 from foresight.exchange.counters.liquidity import Liquidity
+from foresight.exchange.counters.order_requests import (
+    OrderRequest,
+    kill_reason,
+    taken_by,
+    too_small,
+    unsound,
+)
 from foresight.exchange.counters.settlement import Settler
 from foresight.exchange.counters.shown_book import with_orders
 from foresight.exchange.counters.trade_course import Trouble, failures
@@ -32,45 +39,17 @@ from foresight.exchange.ledger.prediction_entries import (
 )
 from foresight.exchange.ledger.predictions import Ledger, Order
 from foresight.exchange.market.amounts import (
-    CROSSING_MIN_MICRO,
     MICRO,
-    RESTING_MIN_MICRO,
-    Amounts,
-    bad_amounts,
 )
 from foresight.exchange.market.fair_market import FairMarket
 from foresight.exchange.market.fees import taker_fee_micro
-from foresight.exchange.market.matching import Taken, TimeInForce, cost_of, spend, take
+from foresight.exchange.market.matching import Taken, TimeInForce, cost_of
 from foresight.exchange.market.pricing import Book
 from foresight.exchange.market.windows import Side, Window, parse_slug
 from foresight.exchange.market_clock import NS_PER_SECOND, Now
 
 _NO_MONEY: Final = "not enough balance / allowance"
 _GTD_MARGIN_S: Final = 60  # the real venue refuses an expiration less than a minute away
-
-
-class OrderRequest(NamedTuple):
-    """A well-formed, signed order as it arrived.
-
-    Attributes:
-        account: Owner's address, lower case.
-        order_id: EIP-712 hash.
-        window: What it is about.
-        side: Which outcome.
-        terms: What it asks for.
-        amounts: Shares and USDC as they were named.
-        is_on_tick: False if they mean no price on the market's tick.
-        is_post_only: True refuses to match at once.
-    """
-
-    account: str
-    order_id: str
-    window: Window
-    side: Side
-    terms: Terms
-    amounts: Amounts
-    is_on_tick: bool
-    is_post_only: bool
 
 
 class Desk:
@@ -197,8 +176,8 @@ class Desk:
         # What an order gets from the book of an instant, or why it is killed.
         window = parse_slug(terms.slug)
         assert window is not None
-        taken = _taken(terms, self._liquidity.book(window, Side(terms.outcome), market_ns))
-        killed = _kill_reason(terms, taken)
+        taken = taken_by(terms, self._liquidity.book(window, Side(terms.outcome), market_ns))
+        killed = kill_reason(terms, taken)
         if killed:
             return killed, ()
         at = Now(now.wall_ns, market_ns)
@@ -245,6 +224,8 @@ class Desk:
             return "invalid post-only order: order crosses book"
         if not terms.is_buy:
             return ""
+        if fills and (small := too_small(terms)):
+            return small
         needed = sum(fill.cash_micro + fill.fee_micro for fill in fills)
         if TimeInForce(terms.time_in_force).rests:
             left = terms.size_micro - sum(fill.size_micro for fill in fills)
@@ -257,30 +238,15 @@ class Desk:
         if not self.market.is_tradable(request.window, now.market_ns):
             return f"the orderbook {terms.token} does not exist"
         tif = TimeInForce(terms.time_in_force)
-        unsound = self._unsound(request, rests=tif.rests)
-        if unsound:
-            return unsound
+        bad = unsound(request, self._tick_of(request.window))
+        if bad:
+            return bad
         if request.is_post_only and not tif.rests:
             return "invalid post-only order: only GTC and GTD order types are allowed"
         earliest_s = now.wall_ns // NS_PER_SECOND + _GTD_MARGIN_S
         if tif is TimeInForce.GTD and terms.expires_s < earliest_s:
             return "invalid expiration"
         return "" if self._can_pay(request) else _NO_MONEY
-
-    def _unsound(self, request: OrderRequest, *, rests: bool) -> str:
-        terms, tick_micro = request.terms, self._tick_of(request.window)
-        if not request.is_on_tick or not 0 < terms.price_micro < MICRO:
-            price, tick = terms.price_micro / MICRO, tick_micro / MICRO
-            return (
-                f"order {request.order_id} is invalid. "
-                f"Price ({price:g}) breaks minimum tick size rule: {tick:g}"
-            )
-        if rests and terms.size_micro < RESTING_MIN_MICRO:
-            size = terms.size_micro / MICRO
-            return f"order {request.order_id} is invalid. Size ({size:g}) lower than the minimum: 5"
-        if terms.budget_micro and terms.budget_micro < CROSSING_MIN_MICRO:
-            return _too_small(terms.budget_micro)
-        return bad_amounts(request.amounts, is_buy=terms.is_buy, rests=rests, tick_micro=tick_micro)
 
     def _can_pay(self, request: OrderRequest) -> bool:
         terms = request.terms
@@ -321,38 +287,6 @@ class Desk:
         if order.terms.is_buy:
             return bool(book.asks) and book.asks[0].price_micro <= limit_micro
         return bool(book.bids) and book.bids[0].price_micro >= limit_micro
-
-
-def _taken(terms: Terms, book: Book) -> tuple[Taken, ...]:
-    limit_micro = terms.price_micro
-    if terms.budget_micro:
-        return spend(book.asks, limit_micro=limit_micro, budget_micro=terms.budget_micro)
-    levels = book.asks if terms.is_buy else book.bids
-    size_micro = terms.size_micro
-    return take(levels, is_buy=terms.is_buy, limit_micro=limit_micro, size_micro=size_micro)
-
-
-def _is_whole(terms: Terms, taken: tuple[Taken, ...]) -> bool:
-    if terms.budget_micro:
-        return sum(one.cash_micro for one in taken) == terms.budget_micro
-    return sum(one.size_micro for one in taken) == terms.size_micro
-
-
-def _too_small(cash_micro: int) -> str:
-    amount = cash_micro / MICRO
-    return f"invalid amount for a marketable BUY order (${amount:g}), min size: $1"
-
-
-def _kill_reason(terms: Terms, taken: tuple[Taken, ...]) -> str:
-    tif = TimeInForce(terms.time_in_force)
-    if tif is TimeInForce.FOK and not _is_whole(terms, taken):
-        return "order couldn't be fully filled. FOK orders are fully filled or killed."
-    if tif is TimeInForce.FAK and not taken:
-        return (
-            "no orders found to match with FAK order. "
-            "FAK orders are partially filled or killed if no match is found."
-        )
-    return ""
 
 
 def _fill(order_id: str, index: int, one: Taken, *, is_maker: bool, at: Now) -> Fill:

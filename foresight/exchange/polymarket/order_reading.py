@@ -7,7 +7,7 @@ Must never enter: HTTP, signatures, whether the order is a good idea (see `predi
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from foresight.exchange.counters.prediction_desk import OrderRequest
+from foresight.exchange.counters.order_requests import OrderRequest
 from foresight.exchange.ledger.prediction_entries import MICRO_PER_CENT, MICRO_PER_MILL, Terms
 from foresight.exchange.market.amounts import Amounts, price_on_tick
 from foresight.exchange.market.windows import Window
