@@ -149,6 +149,9 @@ class Story:
         narrator.say(f"it runs; have a look: {page}")
         self._market_end_s = time.monotonic() + MARKET_S_MAX
         sight = self._wait("the first record", lambda _: True, SUCCESSOR_WAIT_S)
+        caution = exchange_books.caution(exchange_books.exchange_of(self.home))
+        if caution:
+            narrator.say(caution)
         self._schedule = Schedule(every(PERIOD_S), sight.timeline)
         self._calm_cycle = self._schedule.cycle_at(time.time_ns()) + 1
 

@@ -73,6 +73,21 @@ def ledger(exchange: Exchange) -> Ledger:
     return ask(exchange, "ledger")
 
 
+def caution(exchange: Exchange) -> str:
+    """Return what has to be said of an exchange's prices before anybody judges a trade by them.
+
+    Returns:
+        Empty, unless it replays minutes that its prices were fitted on.
+
+    Raises:
+        OSError: It does not answer, or refuses.
+    """
+    said = ask(exchange, "health")
+    if not said.get("replays_fitted"):  # an older release's exchange does not say
+        return ""
+    return f"its prices were fitted on some of these minutes ({said['fitted_on']}): no fair judge"
+
+
 def _token(home: Path) -> str:
     try:
         return (home / _TOKEN).read_text(encoding="ascii").strip()

@@ -95,6 +95,8 @@ def describe(venue: Venue) -> dict[str, Any]:
         "origin_ms": venue.identity.origin_ns // NS_PER_MS,
         "assets": list(venue.identity.assets),
         "source": venue.identity.source,
+        "fitted_on": venue.table.fitted_on,
+        "replays_fitted": venue.replays_fitted,
         "rule": venue.identity.rule,
         "tick": decimal(venue.identity.tick_micro),
         "hold_ms": venue.identity.hold_ms,

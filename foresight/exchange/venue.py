@@ -126,6 +126,7 @@ class Venue:
         )
         self.ledger = Ledger()
         self.spot_ledger = SpotLedger("USDT")
+        self.table = table
         self._file = file
         self._clock_ns = clock_ns
         for entry in file.entries():
@@ -154,6 +155,14 @@ class Venue:
             reuse_client_ids=lambda: self.faults.draw(Fault.CLIENT_ID_REUSE) is not None,
         )
         self.spot.fund(settings.balance * ATOMS)
+
+    @property
+    def replays_fitted(self) -> bool:
+        """Whether it replays minutes that its own table of probabilities was fitted on."""
+        source, table = self.tape.source, self.table
+        if not isinstance(source, ReplayPrices):
+            return False
+        return source.plays(table.first_minute, table.end_minute)
 
     def now(self) -> Now:
         """Return this instant in both times."""

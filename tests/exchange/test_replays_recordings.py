@@ -1,5 +1,6 @@
 """Recorded candles happen again, now, on the same boundaries, and end with a clear word."""
 
+import asyncio
 import gzip
 import os
 from pathlib import Path
@@ -7,7 +8,10 @@ from pathlib import Path
 import ccxt
 import pytest
 
+from foresight.evidence import exchange_books
+from foresight.evidence.exchange_books import Exchange
 from foresight.exchange.errors import RecordingError
+from foresight.exchange.market.table_files import load_table
 from foresight.exchange.market_clock import NS_PER_MINUTE, NS_PER_SECOND
 from foresight.exchange.prices.recordings import load_recordings
 from foresight.exchange.prices.replay import ReplayPrices, parse_recording
@@ -19,10 +23,10 @@ MARKET = Path(os.environ.get("CANDLES_RECORDED", Path(__file__).parents[3] / "sh
 FIRST = 29_000_000 - 29_000_000 % 15
 
 
-def rows(count: int, *, without: int = -1) -> list[str]:
+def rows(count: int, *, without: int = -1, first: int = FIRST) -> list[str]:
     """Return candles that rise by one a minute."""
     return [
-        f"{(FIRST + index) * 60_000},{100 + index},{102 + index},{99 + index},{101 + index},5"
+        f"{(first + index) * 60_000},{100 + index},{102 + index},{99 + index},{101 + index},5"
         for index in range(count)
         if index != without
     ]
@@ -141,3 +145,43 @@ async def test_real_minutes_are_traded_and_settled_as_recorded(opener: Opener) -
             assert result.value == ("Up" if final.close >= reference.close else "Down")
             event = await running.board.fetch_event(window.slug)
             assert event["resolved"] is True
+
+
+@pytest.mark.parametrize(
+    ("begins", "is_fitted"),
+    [(-180, False), (-120, False), (-119, True), (-60, True), (-15, True), (0, False)],
+)
+def test_minutes_from_the_origin_on_are_played_and_those_before_only_looked_at(
+    tmp_path: Path,
+    begins: int,
+    is_fitted: bool,  # noqa: FBT001 - a table
+) -> None:
+    """Two hours, one of them history, against an hour that a table was fitted on."""
+    write(tmp_path, "BTC.csv", rows(120, first=FIRST + begins))
+    prices = ReplayPrices(load_recordings(tmp_path), origin_minute=40_000_007, lead_minutes=60)
+    assert prices.plays(FIRST, FIRST + 60) is is_fitted
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("late", [0, 20 * 1440])
+async def test_a_replay_of_what_its_prices_were_fitted_on_says_so(
+    opener: Opener, tmp_path: Path, late: int
+) -> None:
+    """A market that knows its own minutes is fairer there than it is: nothing is proven by it."""
+    table = load_table("recorded")
+    first = table.first_minute - table.first_minute % 15 + late
+    write(tmp_path, "BTC.csv", rows(900, first=first))
+    async with opener(replay=tmp_path) as running:
+        said = await running.control("health")
+        assert (said["replays_fitted"], said["fitted_on"]) == (late == 0, table.fitted_on)
+        # The demonstration asks from a thread of its own; here the server shares ours.
+        caution = await asyncio.to_thread(exchange_books.caution, Exchange(running.url))
+    assert (table.fitted_on in caution) is (late == 0)
+    assert bool(caution) is (late == 0)
+
+
+@pytest.mark.asyncio
+async def test_a_synthetic_market_replays_nothing(opener: Opener) -> None:
+    async with opener() as running:
+        said = await running.control("health")
+    assert (said["replays_fitted"], said["fitted_on"][:5]) == (False, "seeds")

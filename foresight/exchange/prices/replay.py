@@ -100,6 +100,7 @@ class ReplayPrices:
         earliest = min(recording.minutes[0] for recording in recordings)
         start = _aligned(origin_minute) - _aligned(lead_minutes)
         self._shift = start - _aligned(earliest)
+        self._origin = _aligned(origin_minute)
         self._recordings: Mapping[str, Recording] = {one.asset: one for one in recordings}
         self._ticks = {one.asset: _tick_of(one) for one in recordings}
         self._first = earliest + self._shift
@@ -123,6 +124,16 @@ class ReplayPrices:
     def tick(self, asset: str) -> float:
         """Return the smallest step seen in the closes of an asset."""
         return self._ticks[asset]
+
+    def plays(self, first_minute: int, end_minute: int) -> bool:
+        """Say whether anything is played, from the origin on, that was recorded in some minutes.
+
+        Args:
+            first_minute: First of these minutes, since 1970 UTC, as recorded.
+            end_minute: First minute after them.
+        """
+        begun, ended = self._origin - self._shift, self._end - self._shift
+        return max(begun, first_minute) < min(ended, end_minute)
 
     def candle(self, asset: str, minute: int) -> Candle | None:
         """Return the recorded candle that happens in a minute, or None where there is none."""
