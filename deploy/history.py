@@ -119,11 +119,16 @@ def requested(deploy: str, *, now_ns: int, by: str, ref: str, from_release: str)
     return Entry(
         deploy=deploy,
         requested_at=rfc3339(now_ns),
-        requested_ms=round(milliseconds(now_ns)),
+        requested_ms=asked_ms(now_ns),
         by=by,
         ref=ref,
         from_release=from_release,
     )
+
+
+def asked_ms(requested_ns: int) -> int:
+    """Return a moment as `Entry.requested_ms` says it, milliseconds since 1970 UTC."""
+    return round(milliseconds(requested_ns))
 
 
 def entry_line(entry: Entry) -> bytes:
@@ -180,6 +185,16 @@ def ended(home: Path, deploy: str) -> Entry | None:
     """Return how a deploy ended, or None where it did not, or long ago."""
     entries = _newest_entries(home / HISTORY)
     return next((each for each in reversed(entries) if each.deploy == deploy), None)
+
+
+def newest_asked(home: Path) -> Entry | None:
+    """Return the deploy that was asked for last of those that ended, or None where none is known.
+
+    What a policy skipped nobody asked for.
+    """
+    entries = _newest_entries(home / HISTORY)
+    asked = [each for each in entries if each.outcome != Outcome.SKIPPED]
+    return max(asked, key=lambda each: each.requested_ms, default=None)
 
 
 def finish(home: Path, entry: Entry) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deploy import requests
+from deploy import history, requests
 from handoff.launcher.engine_config import Job
 from handoff.rollout.launcher_client import LauncherClient
 from handoff.wire import Kind
@@ -24,7 +24,9 @@ def submit(home: Path, request: requests.Request, python: str) -> None:
         NotRunning: There is no launcher; the request is not kept.
     """
     with LauncherClient(home) as client:
-        requests.write_request(home, requests.as_newest(home, request))
+        last = history.newest_asked(home)
+        newest = requests.as_newest(home, request, ended_ms=last.requested_ms if last else 0)
+        requests.write_request(home, newest)
         argv = command(home, request.deploy, python)
         client.ask(Kind.RUN_JOB, name=job_name(request.deploy), argv=argv)
 

@@ -26,6 +26,7 @@ _MARK: Final = "."  # between a deploy and the number of its try
 LOCK: Final = "deploys.lock"
 LOCK_LIMIT_S: Final = 10.0  # far above one write on a slow disk
 REQUESTS_MAX: Final = 1000  # files looked at; older ones are leftovers
+MS_NS: Final = 1_000_000
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,13 +161,19 @@ def interruption(
     return None if newer is None else Superseded(newer.deploy)
 
 
-def as_newest(home: Path, request: Request) -> Request:
-    """Return a new request as it is to be written: later than every other one that is open.
+def as_newest(home: Path, request: Request, *, ended_ms: int = 0) -> Request:
+    """Return a new request as it is to be written: later than every other one.
 
-    A clock that was set back in between must not make the newest wish the oldest.
+    A clock that was set back in between must not make the newest wish the oldest. Later is a
+    whole millisecond: the history knows no less.
+
+    Args:
+        home: The state directory.
+        request: It.
+        ended_ms: When the newest of those that ended was asked for, milliseconds since 1970 UTC.
     """
     latest_ns = max((each.requested_ns for each in open_requests(home)), default=0)
-    requested_ns = max(request.requested_ns, latest_ns + 1)
+    requested_ns = max(request.requested_ns, latest_ns + MS_NS, (ended_ms + 1) * MS_NS)
     return msgspec.structs.replace(request, requested_ns=requested_ns)
 
 

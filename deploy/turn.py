@@ -1,8 +1,8 @@
 """The turn: one deploy at a time, and who ends the waiting for it.
 
 Owns the lock that the deploy under way holds. Whoever waits is told at once of an abort and of a
-newer request. A bake whose deployer died still has the turn: the deployer is started again, or the
-bake ends without it.
+newer request, also where that one came and ended while nobody drove this one. A bake whose deployer
+died still has the turn: the deployer is started again, or the bake ends without it.
 """
 
 from __future__ import annotations
@@ -13,18 +13,16 @@ from typing import TYPE_CHECKING, Final
 
 from filelock import FileLock, Timeout
 
-from deploy import inputs, requests, way_back
+from deploy import history, inputs, requests, way_back
 from deploy.errors import InputsTimeout, TurnTimeout
 from handoff.limits import READY_TIMEOUT_S
-from handoff.rollout.events import AbortAsked
+from handoff.rollout.events import AbortAsked, Superseded
 from state.errors import StateError
 from state.local_store import read_only_snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-
-    from handoff.rollout.events import Superseded
 
 LOCK: Final = "deploy.lock"
 POLL_S: Final = 0.2
@@ -62,7 +60,7 @@ def taken(
             raise TurnTimeout(TURN_S_MAX)
         waits()
     try:
-        yield None if held else requests.interruption(home, request, is_replaceable=True)
+        yield None if held else _ended_before(home, request)
     finally:
         lock.release()
 
@@ -93,6 +91,9 @@ def await_inputs(
     Raises:
         InputsTimeout: They did not come.
     """
+    overtaken = _overtaken(home, request)
+    if overtaken is not None:
+        return overtaken
     waiting = inputs.Waiting(home, failed)
     deadline_s = time.monotonic() + INPUTS_S_MAX
     while not waiting.is_over():
@@ -108,6 +109,32 @@ def await_inputs(
 def words(ended: AbortAsked | Superseded) -> str:
     """Return who ended the waiting, as the history says it."""
     return f"{'aborted' if isinstance(ended, AbortAsked) else 'superseded'} by {ended.by}"
+
+
+def _ended_before(home: Path, request: requests.Request) -> AbortAsked | Superseded | None:
+    asked = requests.interruption(home, request, is_replaceable=True)
+    return _overtaken(home, request) if asked is None else asked
+
+
+def _overtaken(home: Path, request: requests.Request) -> Superseded | None:
+    """Return the newer deploy that came and ended while nobody drove this one, if there is one.
+
+    However it ended, whoever asked for it wanted this one no more: begun again, it would put an
+    old release in charge.
+    """
+    newest = history.newest_asked(home)
+    if newest is None or newest.requested_ms <= history.asked_ms(request.requested_ns):
+        return None
+    if requests.deploy_of(newest.deploy) == request.deploy or _owns(home, request):
+        return None
+    return Superseded(newest.deploy)
+
+
+def _owns(home: Path, request: requests.Request) -> bool:
+    with contextlib.suppress(StateError):
+        rollout = read_only_snapshot(home / "state").rollout
+        return rollout is not None and rollout.deploy_id == request.attempt
+    return False
 
 
 def _acquired(lock: FileLock, home: Path, request: requests.Request, *, held: bool) -> bool:

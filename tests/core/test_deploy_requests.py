@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from deploy import history, turn
 from deploy.errors import RequestMissing
 from deploy.requests import (
     Request,
+    as_newest,
     ask_abort,
     close_request,
     count_try,
@@ -80,3 +82,57 @@ def test_an_abort_never_brings_back_what_has_ended(tmp_path: Path) -> None:
             with contextlib.suppress(RequestMissing):
                 aborted.result()
         assert open_requests(tmp_path) == []
+
+
+MS_NS = 1_000_000
+ASKED_NS = 1_000 * MS_NS
+
+
+def end(home: Path, deploy: str, *, asked_ns: int, outcome: history.Outcome) -> None:
+    """Write down that a deploy ended, as its own deployer does."""
+    entry = history.requested(deploy, now_ns=asked_ns, by="bob", ref="main", from_release="")
+    history.finish(home, msgspec.structs.replace(entry, outcome=outcome.value))
+
+
+def turn_of(home: Path, request: Request, *, held: bool = False) -> AbortAsked | Superseded | None:
+    with turn.taken(home, request, held=held, waits=lambda: None) as ended:
+        return ended
+
+
+@pytest.mark.parametrize(
+    ("deploy", "asked_ns", "outcome", "is_over"),
+    [
+        pytest.param("d2", ASKED_NS + MS_NS, history.Outcome.PERMANENT, True, id="it is live"),
+        pytest.param("d2", ASKED_NS + MS_NS, history.Outcome.ABORTED, True, id="unmade"),
+        pytest.param("d2", ASKED_NS + MS_NS, history.Outcome.SKIPPED, False, id="never asked for"),
+        pytest.param("d0", ASKED_NS, history.Outcome.PERMANENT, False, id="no later"),
+        pytest.param("d0", ASKED_NS - MS_NS, history.Outcome.PERMANENT, False, id="earlier"),
+        pytest.param("d1", ASKED_NS + MS_NS, history.Outcome.RETURNED, False, id="its own try"),
+    ],
+)
+def test_a_newer_deploy_that_ended_meanwhile_ends_an_older_one(
+    tmp_path: Path, deploy: str, asked_ns: int, outcome: history.Outcome, *, is_over: bool
+) -> None:
+    """Begun again after a death, the older one put its release in the newer one's place."""
+    request = Request(deploy="d1", by="alice", requested_ns=ASKED_NS, tries=1)
+    write_request(tmp_path, request)
+    end(tmp_path, deploy, asked_ns=asked_ns, outcome=outcome)
+    assert turn_of(tmp_path, request) == (Superseded("d2") if is_over else None)
+    assert turn_of(tmp_path, request, held=True) is None, "approved, it may own"
+    if is_over:
+        assert turn.await_inputs(tmp_path, request, "") == Superseded("d2")
+
+
+def test_a_new_request_is_later_than_what_is_open_and_what_has_ended(tmp_path: Path) -> None:
+    """After a clock was set back it was taken for an older one, and the newest merge ended."""
+    write_request(tmp_path, Request(deploy="d0", by="bob", requested_ns=ASKED_NS + 7))
+    wanted = Request(deploy="d9", by="alice", requested_ns=5)
+    after_open = as_newest(tmp_path, wanted)
+    assert history.asked_ms(after_open.requested_ns) > history.asked_ms(ASKED_NS + 7)
+    end(tmp_path, "d8", asked_ns=ASKED_NS + 5 * MS_NS, outcome=history.Outcome.PERMANENT)
+    last = history.newest_asked(tmp_path)
+    assert last is not None
+    newest = as_newest(tmp_path, wanted, ended_ms=last.requested_ms)
+    assert history.asked_ms(newest.requested_ns) > last.requested_ms
+    later = Request(deploy="d9", by="alice", requested_ns=9 * ASKED_NS)
+    assert as_newest(tmp_path, later, ended_ms=last.requested_ms) == later

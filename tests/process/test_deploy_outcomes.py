@@ -121,6 +121,10 @@ def test_the_newest_request_stays_the_newest_when_the_clock_was_set_back(bot: Bo
     bot.request(second)
     bot.wait_live(second)
     assert bot.outcomes() == [(first, "permanent"), (second, "permanent")]
+    third = bot.project.version("4")
+    bot.request(third)
+    bot.wait_live(third)
+    assert bot.outcomes()[2:] == [(third, "permanent")], "also where only the history knows those"
 
 
 class Killed(BaseException):

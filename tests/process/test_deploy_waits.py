@@ -90,6 +90,7 @@ def test_a_waiting_deploy_is_aborted_at_once(bot: Bot) -> None:
     bot.wait(lambda: len(bot.deploys()) == 1, "its end")
     (entry,) = bot.deploys()
     assert (entry.deploy, entry.outcome, entry.reason) == (waiting, "aborted", "aborted by carol")
+    bot.wait(lambda: len(requests.open_requests(bot.home)) == 1, "the end of its request")
     assert [each.deploy for each in requests.open_requests(bot.home)] == [baking]
     record = bot.record()
     assert record is not None
@@ -184,3 +185,43 @@ def test_a_bake_whose_deployer_is_started_again_keeps_its_turn(bot: Bot) -> None
     bot.wait_live(third)
     thread.join()
     assert bot.outcomes() == [(second, "permanent"), (third, "permanent")]
+
+
+@pytest.mark.parametrize("newer", ["live", "refused", "rolled back"])
+def test_a_deploy_that_was_overtaken_while_nobody_drove_it_is_not_resumed(
+    bot: Bot, newer: str
+) -> None:
+    """It went live at the next start: an old release, over the newer one or over the way back."""
+    bot.up()
+    second = bot.project.version("2")
+
+    def killed_before_its_replay(step: dict[str, Any]) -> None:
+        if step == {"phase": "replaying"}:
+            raise Killed
+
+    left = deployer_of(bot, second, killed_before_its_replay)
+    with pytest.raises(Killed):
+        left.run()
+    (request,) = requests.open_requests(bot.home)
+    asked = ask_for_newer(bot, newer)
+    bot.wait(lambda: len(bot.deploys()) == 1, "the newer one's end")
+    live = bot.live()
+    assert live != second
+    bot.kill_launcher()
+    bot.up()
+    bot.wait(lambda: not requests.open_requests(bot.home), "the end of what was left")
+    ended = bot.deploys()[-1]
+    assert (ended.deploy, ended.outcome) == (request.deploy, history.Outcome.SUPERSEDED)
+    assert ended.reason == f"superseded by {asked}"
+    assert bot.live() == live
+
+
+def ask_for_newer(bot: Bot, kind: str) -> str:
+    if kind == "rolled back":
+        record = bot.record()
+        assert record is not None
+        return bot.request("", release=record.ownership.release, bake=0)
+    if kind == "refused":
+        bot.project.write("worker.py", "raise SystemExit('broken')\n")
+        return bot.request(bot.project.commit("Break it"))
+    return bot.request(bot.project.version("3"))
