@@ -21,6 +21,7 @@ from deploy.watcher import BranchWatcher
 from handoff.child_signals import take_signals
 from handoff.errors import HandoffError
 from handoff.log_watch import watch_own_log
+from handoff.open_files import permit
 from state.errors import StateError
 
 _USAGE = 2
@@ -32,6 +33,7 @@ def main(argv: list[str] | None = None) -> int:
         sys.stderr.write("error: this program relies on its assertions\nhint: run without -O\n")
         return _USAGE
     take_signals()
+    permit()  # the launcher may have been started where hardly a file could be opened
     arguments = _parser().parse_args(argv)
     watch_own_log()
     os.nice(NICENESS)  # the owner beside it has the first word

@@ -197,6 +197,7 @@ class Deployer:
             self._note(release=self._request.release or self._entry.release)
             self._end(history.Outcome.PERMANENT, "it is live already")
         else:
+            survey.require_open_files()
             turn.await_owner(self._home, self._request)
             manifest = self._build()
             self._note(release=manifest.release, commit=manifest.commit, subject=manifest.subject)

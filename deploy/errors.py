@@ -287,6 +287,15 @@ class DiskLacking(HostLacking):
         self.needed_bytes = needed_bytes
 
 
+class LimitLacking(HostLacking):
+    """The launcher may have too few files open for what a deploy runs beside the owner."""
+
+    def __init__(self, reason: str) -> None:
+        """Keep how many are permitted and needed, in words."""
+        remedy = "raise the limit where the launcher is started, and start it anew"
+        super().__init__(f"{reason}; {remedy}")
+
+
 def _listed(names: Sequence[str]) -> str:
     shown = ", ".join(names[:NAMES_SHOWN_MAX])
     rest = len(names) - NAMES_SHOWN_MAX

@@ -10,8 +10,10 @@ import time
 from typing import TYPE_CHECKING
 
 from deploy import gates, host, releases_dir
-from deploy.errors import UnknownRef
+from deploy.errors import LimitLacking, UnknownRef
 from deploy.plan import Change, Facts
+from handoff import open_files
+from handoff.errors import OpenFilesLacking
 from handoff.release_files import ENVIRONMENTS
 
 if TYPE_CHECKING:
@@ -116,3 +118,15 @@ def _changes(repository: GitTree, old: Commit | None, new: Commit | None) -> tup
         return ()
     found = repository.commits_between(old.commit, new.commit)
     return tuple(Change(each.commit, each.subject, each.author) for each in found)
+
+
+def require_open_files() -> None:
+    """Refuse a deploy that could not open what it needs.
+
+    Raises:
+        LimitLacking: This process may have too few files open, and so may what it starts.
+    """
+    try:
+        open_files.require()
+    except OpenFilesLacking as error:
+        raise LimitLacking(str(error)) from error

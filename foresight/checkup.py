@@ -23,7 +23,8 @@ from foresight.login_session import remedy, this_session, why_ended
 from foresight.overrides import gathered
 from foresight.project import LOCK, shadowing
 from foresight.venues.keys import key_file_of
-from handoff.errors import HandoffError
+from handoff import open_files
+from handoff.errors import HandoffError, OpenFilesLacking
 from handoff.rollout.launcher_client import LauncherClient
 from handoff.wire import Kind
 from state.errors import RecordMissing, StateError
@@ -73,6 +74,7 @@ def examine(config: Config, home: Path, tree: Path) -> Iterator[Finding]:
     yield _home(config, home)
     yield _disk(home, tree)
     yield _memory()
+    yield _open_files()
     yield _tree(tree)
     yield _repository(tree)
     yield _hook(config, home, tree)
@@ -150,6 +152,15 @@ def _memory() -> Finding:
         remedy = "a deploy runs two workers side by side: free memory"
         return Finding("memory", Verdict.BAD, gate.reason, remedy)
     return _good("memory", gate.evidence)
+
+
+def _open_files() -> Finding:
+    allowed = open_files.permitted()
+    try:
+        open_files.require()
+    except OpenFilesLacking as error:
+        return Finding("open files", Verdict.BAD, str(error), error.hint)
+    return _good("open files", f"{allowed} at once are permitted")
 
 
 def _tree(tree: Path) -> Finding:

@@ -196,8 +196,9 @@ def _repair(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from handoff import plain  # noqa: PLC0415 - as above
+    from handoff import open_files, plain  # noqa: PLC0415 - as above
 
+    open_files.permit()
     return plain.run(
         _home(arguments),
         app=arguments.app,

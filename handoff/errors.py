@@ -75,6 +75,24 @@ class InvalidTransition(HandoffError):
     """An event came in a phase that has no rule for it; nothing changed."""
 
 
+class OpenFilesLacking(HandoffError):
+    """This process may have too few files open, and may not raise that limit itself.
+
+    Attributes:
+        allowed: How many it may have open.
+    """
+
+    hint = (
+        "raise the hard limit where it is started: `ulimit -n` of a shell (root's, or "
+        "limits.conf), LimitNOFILE= of a unit, --ulimit nofile= of a container"
+    )
+
+    def __init__(self, allowed: int, *, needed: int) -> None:
+        """Keep how many are allowed, beside how many are needed."""
+        super().__init__(f"at most {allowed} open files are permitted here, {needed} are needed")
+        self.allowed = allowed
+
+
 class PathTooLong(HandoffError):
     """A path does not fit where the operating system wants it."""
 

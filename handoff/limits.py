@@ -42,6 +42,9 @@ LAUNCHER_REPLY_S_MAX: Final = 10.0  # a launcher that does not answer is hung
 LIFE_LOCK_ATTEMPTS_MAX: Final = 60  # of a worker on a full disk; then it is started again
 LIFE_LOCK_PAUSE_S: Final = 1.0
 
+OPEN_FILES_WANTED: Final = 1024  # what Linux gives a process that nobody limits
+OPEN_FILES_MIN: Final = 64  # the exchange has 40 open, a launcher in a deploy 21; 32 once sufficed
+
 CLOSE_S_MAX: Final = 10.0  # for the connections of a worker that leaves
 
 FOLLOW_POLL_S: Final = 0.02  # how often a follower looks at the record's token
@@ -149,6 +152,7 @@ def bounds_for(period_ns: int, budget_ns: int | None = None) -> Bounds:
     return bounds
 
 
+assert OPEN_FILES_MIN < OPEN_FILES_WANTED
 assert LIFE_LOCK_ATTEMPTS_MAX * LIFE_LOCK_PAUSE_S < READY_TIMEOUT_S
 assert CLOSE_S_MAX < DRAIN_TIMEOUT_S, "a leaving worker is not killed for its connections"
 assert 2 * LOG_BYTES_KEPT < LOG_BYTES_CUT, "what is kept is moved to the front of what is cut"

@@ -34,8 +34,9 @@ from foresight.cli.units import unit
 from foresight.errors import ConfigError, ForesightError
 from foresight.places import started_in
 from handoff.child_signals import take_signals
-from handoff.errors import AnotherInCharge, HandoffError, NotRunning
+from handoff.errors import AnotherInCharge, HandoffError, NotRunning, OpenFilesLacking
 from handoff.exit_codes import ExitCode
+from handoff.open_files import permit
 from handoff.standard_streams import make_usable, to_nobody
 from state.errors import StateError
 
@@ -110,6 +111,7 @@ def main(arguments: list[str] | None = None) -> int:  # noqa: PLR0911 - one way 
         return ExitCode.USAGE
     speak(NORMAL)
     take_signals()
+    permit()
     try:
         result: Any = cli.main(args=arguments, prog_name="foresight", standalone_mode=False)
     except click.exceptions.Exit as leave:
@@ -140,7 +142,7 @@ def exit_code_of(error: Exception) -> ExitCode:
     match error:
         case ConfigError() | UnknownRef():
             return ExitCode.USAGE
-        case SourceRefused():
+        case SourceRefused() | OpenFilesLacking():
             return ExitCode.REFUSED
         case NotRunning():
             return ExitCode.NOT_RUNNING

@@ -37,7 +37,8 @@ from foresight.login_session import remedy, this_session, why_ended
 from foresight.overrides import EXCHANGE_URL, gathered
 from foresight.project import ENTRY
 from foresight.venues.keys import key_file_of
-from handoff.errors import HandoffError, NotRunning, ReleaseUnusable
+from handoff import open_files
+from handoff.errors import HandoffError, NotRunning, OpenFilesLacking, ReleaseUnusable
 from handoff.exit_codes import ExitCode
 from handoff.launcher import process as launcher_process
 from handoff.launcher.account_lock import require_directory
@@ -106,6 +107,7 @@ def up(
 ) -> int:
     """Start trading: launcher, owner, page and, for the local venue, the exchange."""
     refuse_contradictions(installation)
+    _require_open_files(installation.home)
     home, config = installation.home, installation.config
     say_changes(home)
     _check_live(config, live=live)
@@ -170,6 +172,16 @@ def down(installation: Installation) -> int:
         pause(POLL_S)
     complain(f"still stopping after {DOWN_S_MAX:g} s", "`foresight logs` shows what it waits for")
     return ExitCode.TIMED_OUT
+
+
+def _require_open_files(home: Path) -> None:
+    """Refuse to begin where a deploy could not open its files; what ran before comes up again."""
+    try:
+        open_files.require()
+    except OpenFilesLacking as error:
+        if not owning_release(home):
+            raise
+        complain(f"{error}; until then a deploy is refused", error.hint)
 
 
 def _check_live(config: Config, *, live: bool) -> None:

@@ -135,7 +135,8 @@ WORLDS: Final = (
             *("sh", "-ec", HIDEPID, "sh"),
         ),
     ),
-    World(name="20 descriptors", conditions=("descriptors",)),
+    World(name="20 descriptors", conditions=("descriptors",), refused="open files"),
+    World(name="20 descriptors at first", conditions=("few descriptors",)),
     World(name="a home in /tmp", engine=(NAMED,), home="/tmp/{name}"),  # noqa: S108 - it is what is tried
     World(
         name="a group-writable ancestor",

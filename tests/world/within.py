@@ -52,8 +52,14 @@ def lose_directory() -> None:
 
 
 def limit_descriptors() -> None:
-    """Allow hardly an open file."""
+    """Allow hardly an open file, and no more to whoever asks."""
     resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
+
+
+def begin_with_few_descriptors() -> None:
+    """Allow hardly an open file, and more to whoever asks."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, hard))
 
 
 CONDITIONS: Final[Mapping[str, Callable[[], object]]] = {
@@ -66,6 +72,7 @@ CONDITIONS: Final[Mapping[str, Callable[[], object]]] = {
     "group": lambda: os.umask(0o002),
     "directory": lose_directory,
     "descriptors": limit_descriptors,
+    "few descriptors": begin_with_few_descriptors,
     "pidfds": refuse_pidfds,
 }
 
