@@ -131,7 +131,9 @@ def _home(config: Config, home: Path) -> Finding:
     mode = stat.S_IMODE(home.stat().st_mode)
     if mode & 0o077:
         found = f"{home} has mode {mode:o}: others can look in"
-        return Finding("home", Verdict.ODD, found, "`foresight up` narrows it, as chmod 700 {home}")
+        return Finding(
+            "home", Verdict.ODD, found, f"`foresight up` narrows it, as chmod 700 {home}"
+        )
     trusting = f", group {trusted} is trusted above it" if trusted != "" else ""
     return _good("home", f"{home}{trusting}")
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-import msgspec
 
 from foresight.backtest.candle_rows import stretches
 from foresight.backtest.signals import ROWS, Result, counted
@@ -44,7 +43,8 @@ def backtest(folder: Path, *, signals: bool, as_json: bool) -> int:
     ]
     results = [counted(candles, row) for row in ROWS]
     if as_json:
-        emit_json(msgspec.to_builtins(results))
+        for each in results:
+            emit_json(each)
     else:
         emit_table(COLUMNS, [_cells(each) for each in results])
         gaps = len(candles) - len(recordings)

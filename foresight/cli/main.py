@@ -32,6 +32,7 @@ from foresight.cli.status import status
 from foresight.cli.trading import trades
 from foresight.cli.units import unit
 from foresight.errors import ConfigError, ForesightError
+from foresight.exchange.errors import RecordingError
 from foresight.places import started_in
 from handoff.child_signals import take_signals
 from handoff.errors import AnotherInCharge, HandoffError, NotRunning, OpenFilesLacking
@@ -128,6 +129,9 @@ def main(arguments: list[str] | None = None) -> int:  # noqa: PLR0911 - one way 
         complain(str(error), error.hint)
         explain(error)
         return exit_code_of(error)
+    except RecordingError as error:
+        complain(str(error), "name a folder that holds a file of candles for each asset")
+        return ExitCode.USAGE
     except PermissionError as error:
         complain(f"{error.filename}: permission denied", "run as the user who owns it")
         return ExitCode.FAILED

@@ -36,8 +36,10 @@ _HEARD = ContextVar("heard", default=True)
 
 
 def emit_json(value: object) -> None:
-    """Print one JSON object on a line of its own."""
-    _print(_json(value))
+    """Print one JSON object on a line of its own: a list is a line for each of its members."""
+    text = _json(value)
+    assert text.startswith("{"), "what members mean is said by their names"
+    _print(text)
 
 
 def emit_text(text: str) -> None:

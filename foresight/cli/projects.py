@@ -136,7 +136,7 @@ def doctor(installation: Installation, *, as_json: bool) -> int:
     findings = list(examine(installation.config, installation.home, installation.repository))
     if as_json:
         for finding in findings:
-            emit_json(finding)
+            emit_json(finding._asdict())
     else:
         rows = ((each.verdict.value, each.check, each.found, each.remedy) for each in findings)
         emit_table(("", "check", "found", "remedy"), rows)

@@ -72,8 +72,8 @@ def foresight_on(
 
 def disk_of(doctor: subprocess.CompletedProcess[str]) -> dict[str, str]:
     rows = [json.loads(line) for line in doctor.stdout.splitlines()]
-    names = ("check", "verdict", "found", "remedy")
-    return next(dict(zip(names, row, strict=True)) for row in rows if row[0] == "disk")
+    (found,) = (row for row in rows if row["check"] == "disk")
+    return dict(found)
 
 
 def test_a_noexec_home_is_one_clear_refusal_before_anything_is_built(project: Project) -> None:

@@ -105,7 +105,7 @@ def test_a_unit_hands_over_the_key_that_doctor_looked_at(tmp_path: Path, named: 
     assert f"LoadCredential=venue-key:{path}\n" in shown.stdout, shown.stderr
     looked = project.run("doctor", "--json", HOME=str(user))
     rows = [json.loads(line) for line in looked.stdout.splitlines()]
-    assert [found for check, _, found, _ in rows if check == "key"] == [f"{path}, ours alone"]
+    assert [row["found"] for row in rows if row["check"] == "key"] == [f"{path}, ours alone"]
 
 
 def test_a_launcher_whose_directory_is_deleted_goes_on_and_deploys(project: Project) -> None:
