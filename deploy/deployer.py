@@ -46,7 +46,6 @@ from state.moments import rfc3339
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from deploy.git_tree import Commit
     from handoff.wish import Wish
     from state.record import Record
 
@@ -245,19 +244,19 @@ class Deployer:
 
     def _build(self) -> Manifest:
         if self._request.release:
-            return read_manifest(self._home, self._request.release)
+            kept = read_manifest(self._home, self._request.release)
+            self._say({"mended": releases_dir.mend(self._home, kept)})
+            return kept
         self._phase("building")
         repository = GitTree(Path(self._request.repository))
         commit = repository.commit(self._request.commit or self._request.ref)
         self._note(commit=commit.commit, subject=commit.subject)
         entry = self._request.entry_default
-        self._require(survey.disk(self._home, self._intention(repository, commit, entry)))
+        intended = releases_dir.intend(self._home, repository, commit, entry_default=entry)
+        self._require(survey.disk(self._home, intended))
         return releases_dir.build(
             self._home, repository, commit, entry_default=entry, entered=self._phase
         )
-
-    def _intention(self, repository: GitTree, commit: Commit, entry: str) -> releases_dir.Intention:
-        return releases_dir.intend(self._home, repository, commit, entry_default=entry)
 
     def _require_memory(self) -> None:
         begun_s = time.monotonic()

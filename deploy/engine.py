@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 PACKAGES: Final = ("state", "handoff", "deploy", "foresight")
+DIRECTORY: Final = "engine"  # in a release, beside its tree
 CARRIED: Final = "handoff/__init__.py"  # a tree with this file is, or brings, the engine
 
 _ROOT: Final = Path(__file__).resolve().parents[1]

@@ -77,6 +77,7 @@ def ensure(
     home: Path,
     lock: bytes,
     *,
+    name: str = "",
     making: Callable[[], None] = lambda: None,
     carry: Callable[[Path], None] = lambda _: None,
 ) -> Environment:
@@ -85,6 +86,7 @@ def ensure(
     Args:
         home: The state directory, absolute.
         lock: Content of the lock file, with a hash for every requirement.
+        name: What a release calls it already; otherwise its name says what it was made from.
         making: Called where it is not there and has to be made.
         carry: Called then with a directory that is not there yet; it makes it if there are
             wheels of the project's own to put there.
@@ -95,7 +97,7 @@ def ensure(
         EnvironmentFailed: No installer managed; what they said is in the error's log.
         OSError: The disk refused a write.
     """
-    name = environment_hash(lock, this_python())
+    name = name or environment_hash(lock, this_python())
     place = environment_directory(home, name)
     if intact(place):
         return Environment(name, place / SITE_PACKAGES, "kept", 0.0)

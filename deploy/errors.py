@@ -266,6 +266,30 @@ class HistoryUnreadable(DeployError):
         self.reason = reason
 
 
+class InterpreterMissing(BuildFailed):
+    """A release was made for a Python that is not here any more."""
+
+    hint = "install that Python beside what is there, then start again"
+
+    def __init__(self, release: str, minor: str, reason: str) -> None:
+        """Keep which release, the minor version that it needs, and what became of its own."""
+        what = f"release {release} runs with Python {minor} alone, and none is here: {reason}"
+        super().__init__(what)
+        self.release = release
+        self.minor = minor
+
+
+class InterpreterOther(BuildFailed):
+    """An environment has to be installed by the Python that it is for, and we run another one."""
+
+    def __init__(self, release: str, minor: str) -> None:
+        """Keep which release, and the minor version that it needs."""
+        super().__init__(f"the environment of {release} is for Python {minor}")
+        self.hint = f"run this command with Python {minor}"
+        self.release = release
+        self.minor = minor
+
+
 class HostLacking(DeployError):
     """The machine has too little of something; nothing was started."""
 

@@ -1,10 +1,9 @@
 """Releases: a commit's tree and the interpreter that sees it, made once, never changed.
 
 Owns `releases/<id>/`: `tree/` (the commit's files and their bytecode), `engine/` (ours, where
-the tree brings none), `venv/` (nothing but a link to the interpreter and one line that names
-what it sees) and, last of all, the manifest. A directory without a manifest is half-built and
-made again. One lock keeps builders and pruning apart. Which releases may go is decided
-elsewhere.
+the tree brings none), `venv/` (see `interpreters`) and, last of all, the manifest. A directory
+without a manifest is half-built and made again. One lock keeps builders and pruning apart. Which
+releases may go is decided elsewhere.
 """
 
 from __future__ import annotations
@@ -12,16 +11,21 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import platform
 import shutil
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from filelock import FileLock, Timeout
 
-from deploy import bytecode, engine, environments, frozen_directory, host, wheels
-from deploy.errors import BuildBusy, DiskLacking, LockFileMissing, ReleaseConflict
+from deploy import bytecode, engine, environments, frozen_directory, host, interpreters, wheels
+from deploy.errors import (
+    BuildBusy,
+    DeployError,
+    DiskLacking,
+    InterpreterOther,
+    LockFileMissing,
+    ReleaseConflict,
+)
 from deploy.release import (
     LOCK_FILE,
     PROJECT_FILE,
@@ -33,6 +37,7 @@ from deploy.release import (
 from handoff.errors import ReleaseUnusable
 from handoff.release_files import (
     MANIFEST,
+    SITE_PACKAGES,
     Manifest,
     read_manifest,
     release_directory,
@@ -48,7 +53,6 @@ if TYPE_CHECKING:
 BUILD_LOCK: Final = ".lock"  # in `releases/`; never deleted
 LOCK_LIMIT_S: Final = 2400.0  # the other build may try every installer to its own limit
 BUILD_BYTES_MIN: Final = 16 << 20  # a tree, its bytecode and room for a log
-PATH_FILE: Final = "foresight-release.pth"
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -105,6 +109,57 @@ def build(
             entered("building")
             _make(home, manifest, environment, source)
     return manifest
+
+
+def mend(home: Path, manifest: Manifest) -> list[str]:
+    """Bring back what a release needs to start and the host took away; return what was done.
+
+    Its interpreter is replaced by another one of the same minor version, its environment is
+    installed anew from the lock in its tree. One that only differs and cannot be made again stays.
+
+    Raises:
+        ReleaseUnusable: Its tree is gone: it has to be built.
+        InterpreterMissing: No interpreter of its version is here.
+        DeployError: Its environment is gone, and could not be made again.
+    """
+    home, tree = home.absolute(), Path(manifest.tree)
+    if not tree.is_dir():
+        message = f"{tree} is gone"
+        raise ReleaseUnusable(message)
+    why = interpreters.fault(manifest)
+    place = environments.environment_directory(home, manifest.environment)
+    is_whole = not manifest.environment or environments.intact(place)
+    if is_whole and not why:
+        return []
+    done: list[str] = []
+    with _disk_full_named(home), _alone(home):
+        if why:
+            carried = [each for each in (tree, tree.with_name(engine.DIRECTORY)) if each.exists()]
+            packages = place / SITE_PACKAGES
+            base = interpreters.replace(manifest, carried, packages)
+            done.append(f"{why}; it links to {base.path} now")
+        if not is_whole:
+            done.append(_environment_made_again(home, manifest, place))
+    return done
+
+
+def _environment_made_again(home: Path, manifest: Manifest, place: Path) -> str:
+    tree, minor = Path(manifest.tree), interpreters.made_for(manifest)
+    try:
+        if minor != interpreters.this_base().minor:
+            raise InterpreterOther(manifest.release, minor)
+        lock, own = (tree / LOCK_FILE).read_bytes(), tree / wheels.DIRECTORY
+
+        def carry(to: Path) -> None:
+            if own.is_dir():
+                shutil.copytree(own, to)
+
+        environments.ensure(home, lock, name=manifest.environment, carry=carry)
+    except (DeployError, FileNotFoundError) as error:
+        if not (place / SITE_PACKAGES).is_dir():
+            raise
+        return f"{place} is not what it was, and cannot be made again: {error}"
+    return f"{place} was not what it was, and is installed anew"
 
 
 class Intention(NamedTuple):
@@ -242,7 +297,7 @@ def _manifest(home: Path, source: _Source) -> Manifest:
     return Manifest(
         release=release,
         entry=source.entry,
-        python=str(place / "venv" / "bin" / "python"),
+        python=str(place / interpreters.DIRECTORY / "bin" / "python"),
         tree=str(place / "tree"),
         environment=environment,
         commit=source.commit.commit,
@@ -282,12 +337,13 @@ def _make(
     bytecode.write(modules, fresh / "tree", place / "tree", like=earlier)
     seen = [place / "tree"]
     if source.engine:
-        before = None if earlier is None else earlier.with_name("engine")
-        copied = engine.copy(fresh / "engine", like=before)
+        before = None if earlier is None else earlier.with_name(engine.DIRECTORY)
+        copied = engine.copy(fresh / engine.DIRECTORY, like=before)
         modules = [name for name in copied if name.endswith(".py")]
-        bytecode.write(modules, fresh / "engine", place / "engine", like=before)
-        seen.append(place / "engine")
-    _make_venv(fresh / "venv", seen, environment.packages)
+        bytecode.write(modules, fresh / engine.DIRECTORY, place / engine.DIRECTORY, like=before)
+        seen.append(place / engine.DIRECTORY)
+    base = interpreters.this_base()
+    interpreters.make(fresh / interpreters.DIRECTORY, seen, environment.packages, base)
     for made in fresh.iterdir():
         frozen_directory.freeze(made)
     frozen_directory.move_into_place(fresh, place)
@@ -310,33 +366,3 @@ def _newest_tree(home: Path) -> Path | None:
         default=None,
     )
     return None if newest is None else Path(newest.tree)
-
-
-def _make_venv(venv: Path, seen: Sequence[Path], packages: Path) -> None:
-    """Make the least that python takes for a virtual environment: three files, no copy."""
-    base = _base_python()
-    version = platform.python_version()
-    site_packages = venv / "lib" / f"python{_minor_version()}" / "site-packages"
-    site_packages.mkdir(parents=True)
-    (venv / "bin").mkdir()
-    (venv / "bin" / "python").symlink_to(base)
-    (venv / "pyvenv.cfg").write_text(
-        f"home = {base.parent}\ninclude-system-site-packages = false\nversion = {version}\n",
-        encoding="utf-8",
-    )
-    # Escaped, because the interpreter reads this file in the encoding of its locale; and a
-    # condition, because inside a virtual environment it reads it twice.
-    own, shared = ascii([str(path) for path in seen]), ascii(str(packages))
-    line = f"{own}[0] in sys.path or (sys.path.extend({own}), site.addsitedir({shared}))"
-    (site_packages / PATH_FILE).write_text(f"import site, sys; {line}\n", encoding="ascii")
-
-
-def _base_python() -> Path:
-    """Return the interpreter under our own venv, by the name that survives an upgrade."""
-    base = Path(getattr(sys, "_base_executable", sys.executable))
-    versioned = base.with_name(f"python{_minor_version()}")
-    return versioned if versioned.exists() and versioned.samefile(base) else base
-
-
-def _minor_version() -> str:
-    return f"{sys.version_info.major}.{sys.version_info.minor}"

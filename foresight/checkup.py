@@ -14,7 +14,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from deploy import gates, hook_files, host
+from deploy import gates, hook_files, host, interpreters
 from deploy.errors import DeployError
 from deploy.git_tree import GitTree
 from foresight import home_disk
@@ -25,10 +25,13 @@ from foresight.project import LOCK, shadowing
 from foresight.venues.keys import key_file_of
 from handoff import open_files
 from handoff.errors import HandoffError, OpenFilesLacking
+from handoff.launcher.engine_config import EngineConfigInvalid, read_engine_config
+from handoff.release_files import read_manifest
 from handoff.rollout.launcher_client import LauncherClient
 from handoff.wire import Kind
 from state.errors import RecordMissing, StateError
 from state.journal_reader import verify_chain
+from state.local_store import read_only_snapshot
 from state.medium import refuse_unsuitable
 from state.premises import refuse_shared
 from state.record_file import RECORD, read_generation
@@ -72,6 +75,7 @@ def examine(config: Config, home: Path, tree: Path) -> Iterator[Finding]:
     yield _interpreter()
     yield _clock()
     yield _home(config, home)
+    yield _place(home, tree)
     yield _disk(home, tree)
     yield _memory()
     yield _open_files()
@@ -81,6 +85,8 @@ def examine(config: Config, home: Path, tree: Path) -> Iterator[Finding]:
     yield _lock_file(tree)
     yield _key(config, tree)
     yield _launcher(home)
+    yield _release(home)
+    yield _programs(home)
     yield _logout()
     yield _journal(home)
 
@@ -136,6 +142,15 @@ def _home(config: Config, home: Path) -> Finding:
         )
     trusting = f", group {trusted} is trusted above it" if trusted != "" else ""
     return _good("home", f"{home}{trusting}")
+
+
+def _place(home: Path, tree: Path) -> Finding:
+    """Whether tidying the project would take the state along."""
+    if home.resolve().is_relative_to(tree.resolve()):
+        found = f"{home} lies in the project: `git clean -xdf` there deletes it, while it runs"
+        remedy = "`foresight down`, move it out, and name its new place: [engine] home"
+        return Finding("place", Verdict.ODD, found, remedy)
+    return _good("place", "the home lies outside of the project")
 
 
 def _disk(home: Path, tree: Path) -> Finding:
@@ -235,6 +250,41 @@ def _launcher(home: Path) -> Finding:
     if not owners:
         return Finding("launcher", Verdict.BAD, "it runs, but nobody owns", "`foresight logs`")
     return _good("launcher", f"pid {status['pid']}, owner pid {owners[0]['pid']}")
+
+
+def _release(home: Path) -> Finding:
+    """Whether the release that owns could be started again, as after a crash or a reboot."""
+    try:
+        release = read_only_snapshot(home / "state").ownership.release
+        manifest = read_manifest(home, release) if release else None
+    except RecordMissing:
+        manifest = None
+    except (StateError, HandoffError) as error:
+        return Finding("release", Verdict.BAD, str(error), "`foresight up` builds or mends it")
+    if manifest is None:
+        return _good("release", "none ever owned")
+    why = interpreters.fault(manifest)
+    if not why:
+        return _good("release", f"{manifest.release} runs with its own interpreter")
+    minor = interpreters.made_for(manifest)
+    if interpreters.find(minor) is None:
+        remedy = f"install Python {minor}, then `foresight down` and `foresight up`"
+        return Finding("release", Verdict.BAD, why, remedy)
+    return Finding("release", Verdict.BAD, why, "`foresight down` and `foresight up` mend it")
+
+
+def _programs(home: Path) -> Finding:
+    """Whether what the launcher starts beside the owner could be started again."""
+    try:
+        companions = read_engine_config(home).companions
+    except EngineConfigInvalid:
+        companions = ()
+    gone = sorted({each.argv[0] for each in companions if not os.access(each.argv[0], os.X_OK)})
+    if gone:
+        found = f"{gone[0]} is gone: the page and deploys are not started again by the launcher"
+        remedy = "make it again (`make setup`); what trades goes on"
+        return Finding("programs", Verdict.BAD, found, remedy)
+    return _good("programs", "whatever the launcher starts again is there")
 
 
 def _logout() -> Finding:

@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from deploy import gates, jobs, releases_dir
-from deploy.errors import UnknownRef
-from deploy.git_tree import GitTree
+from deploy import gates, jobs
 from deploy.notifications import read_addresses
 from foresight import home_disk
 from foresight.cli.addresses import Bound, bound_for
+from foresight.cli.first_release import release_to_start
 from foresight.cli.hooks import put_back, watcher_of
 from foresight.cli.installation import Installation, pass_installation
 from foresight.cli.log_lines import LogLines
@@ -35,10 +34,9 @@ from foresight.errors import ConfigError
 from foresight.exchange.prices.recordings import recorded_assets
 from foresight.login_session import remedy, this_session, why_ended
 from foresight.overrides import EXCHANGE_URL, gathered
-from foresight.project import ENTRY
 from foresight.venues.keys import key_file_of
 from handoff import open_files
-from handoff.errors import HandoffError, NotRunning, OpenFilesLacking, ReleaseUnusable
+from handoff.errors import HandoffError, NotRunning, OpenFilesLacking
 from handoff.exit_codes import ExitCode
 from handoff.launcher import process as launcher_process
 from handoff.launcher.account_lock import require_directory
@@ -53,7 +51,6 @@ from handoff.launcher.self_replacement import left_to
 from handoff.limits import DRAIN_TIMEOUT_S, FIRST_START_S_MAX
 from handoff.logs import open_log
 from handoff.plain import launcher_lock_free, prepare_home, vouched_in
-from handoff.release_files import read_manifest
 from handoff.rollout.launcher_client import LauncherClient
 from handoff.wire import Kind
 from state.errors import HomeUnsuitable, RecordMissing
@@ -73,12 +70,6 @@ DOWN_S_MAX = 90.0
 POLL_S = 0.2
 WORDS_MAX = 500  # of a launcher that ended without an error of its own
 BALANCE_USDC = 1_000_000  # of the local exchange: a fair market costs about 250 a market day
-
-
-class ReleaseOtherwise(HandoffError):
-    """The release that owns the record cannot be made again as it was."""
-
-    hint = "start it with the Python and the Foresight that it was deployed with"
 
 
 @click.command()
@@ -122,7 +113,7 @@ def up(
         complain(f"another launcher may have this account: {doubt}")
     vouched = vouched_in(home, volume=config.engine.volume, moved=moved)
     timeline = _timeline(installation, speed or config.engine.speed)  # refuses before a build
-    first_release = _first_release(installation)  # whose code a repair may need
+    first_release = release_to_start(installation)  # whose code a repair may need
     refuse_unknown(installation, first_release)
     places = _places(home, config)
     told = _told(installation, places, replay, live=live)  # may refuse, so before a repair
@@ -246,33 +237,6 @@ def _origin_ns(home: Path, speed: int) -> int:
         if begun.speed == speed and begun.origin_ns:
             return begun.origin_ns
     return now_ns()
-
-
-def _first_release(installation: Installation) -> str:
-    """Return the release that owns the record; where there is none, HEAD, built now.
-
-    One that is not there any more, as in a home that a state was restored into, is built again.
-
-    Raises:
-        ReleaseUnusable: Its commit is not here.
-        ReleaseOtherwise: It cannot be built here as it was.
-    """
-    home, held = installation.home, owning_release(installation.home)
-    if held:
-        with contextlib.suppress(ReleaseUnusable):
-            return read_manifest(home, held).release
-    repository = GitTree(installation.repository)
-    try:
-        commit = repository.commit(held.partition("-")[0] or "HEAD")
-    except UnknownRef as error:
-        message = f"release {held} is not in {home}, and its commit is not in this repository"
-        raise ReleaseUnusable(message) from error
-    progress(f"building {commit.commit[:12]} {commit.subject}")
-    made = releases_dir.build(home, repository, commit, entry_default=ENTRY).release
-    if held and made != held:
-        message = f"the record is of release {held}; the same commit gives {made} here"
-        raise ReleaseOtherwise(message)
-    return made
 
 
 def _places(home: Path, config: Config) -> dict[str, Bound]:

@@ -10,13 +10,14 @@ import contextlib
 import json
 import time
 
-from handoff.errors import HandoffError
+from handoff.errors import HandoffError, ReleaseUnusable
 from handoff.launcher.adoption import owner_found, why_not
 from handoff.launcher.children import Children, Running, child_environment
 from handoff.launcher.first_start import Failed, FirstReleaseBroken, has_begun, is_given_up
 from handoff.launcher.newest_line import as_record, counted_record
 from handoff.launcher.restart_policy import Failures, Starts, choose_release
 from handoff.launcher.supervision import Child, Role
+from handoff.light_path import LightPath
 from handoff.light_typing import TYPE_CHECKING, Any, Final
 from handoff.limits import FIRST_START_S_MAX, FIRST_STARTS_MAX
 from handoff.liveness import Verdict
@@ -208,7 +209,13 @@ class Workforce:
             deploy_id=deploy_id,
             started_s=time.monotonic(),
         )
-        return self._children.start(child, argv, child_environment(extra, config.passed))
+        try:
+            return self._children.start(child, argv, child_environment(extra, config.passed))
+        except FileNotFoundError as error:
+            if LightPath(manifest.python).exists():
+                raise
+            message = f"{manifest.python} is gone: `down` and `up` look for another one"
+            raise ReleaseUnusable(message) from error
 
     def start_job(
         self,

@@ -21,6 +21,7 @@ class Project:
 
     def __init__(self, place: Path, *, under: Sequence[str] = ()) -> None:
         self.under = under
+        self.python = sys.executable
         self.tree = place / "my project"
         self.state = place / "state"
         self.config = place / "config"
@@ -32,7 +33,7 @@ class Project:
             "FORESIGHT_ENGINE_PAGE": "127.0.0.1:0",
             "PYTHONPATH": "",
         }
-        command = [*self.under, sys.executable, "-m", "foresight", *words]
+        command = [*self.under, self.python, "-m", "foresight", *words]
         return subprocess.run(
             command,
             cwd=self.tree if self.tree.exists() else self.tree.parent,
@@ -55,6 +56,9 @@ class Project:
         return [path.name for path in place.iterdir() if path.suffix != ".sample"]
 
     def commit(self, message: str) -> None:
+        self.git("commit", "-qam", message)
+
+    def git(self, *words: str) -> None:
         identity = ["-c", "user.name=t", "-c", "user.email=t@localhost"]
-        command = ["git", *identity, "commit", "-qam", message]
+        command = ["git", *identity, *words]
         subprocess.run(command, cwd=self.tree, check=True, timeout=30)
