@@ -21,6 +21,7 @@ from deploy import (
     history,
     host,
     inputs,
+    interpreters,
     releases_dir,
     replay,
     requests,
@@ -140,7 +141,7 @@ class Deployer:
                 self._end(_INTERRUPTED[type(ended)], turn.words(ended))
                 return
             with turn.taken(
-                self._home, self._request, held=self._approved, waits=self._wait
+                self._home, self._request, held=self._approved, waits=lambda: self._phase("waiting")
             ) as ended:
                 if ended is None:
                     self._mine = True
@@ -274,12 +275,13 @@ class Deployer:
         if any(gate.name == GateName.REPLAY for gate in self._entry.gates):
             return  # a deployer that was killed is past it
         owner = self._record().ownership.owner
-        if asked.release or owner is None or owner.release == candidate.release:
-            why = "a release that ran comes back" if asked.release else "nothing else runs"
+        owning = owner.release if owner is not None else ""
+        why = survey.why_not_compared(self._home, owning, candidate.release, back=asked.release)
+        if why:
             self._require(skipped(GateName.REPLAY, why))
             return
         self._phase("replaying")
-        running = read_manifest(self._home, owner.release)
+        running = read_manifest(self._home, owning)
         wish, stop = asked.wish, self._interrupted
         replayed = replay.replay(self._home, running, candidate, last=wish.replay, stop=stop)
         for gate in replay.gates_of(replayed, wish):
@@ -308,7 +310,8 @@ class Deployer:
         with contextlib.suppress(HandoffError):
             live = read_manifest(self._home, owner.release)
             wanted = self._request.commit
-            return live.release == self._request.release or bool(wanted and live.commit == wanted)
+            same = live.release == self._request.release or bool(wanted and live.commit == wanted)
+            return same and not interpreters.fault(live)  # one that can run no more is made anew
         return False
 
     def _ended_meanwhile(self) -> bool:
@@ -327,9 +330,6 @@ class Deployer:
 
     def _record(self) -> Record:
         return read_only_snapshot(self._home / "state")
-
-    def _wait(self) -> None:
-        self._phase("waiting")
 
     def _wanted(self) -> Event | None:
         replaceable = self._entry.phase in _REPLACEABLE or self._waits_in_vain()

@@ -24,11 +24,16 @@ def submit(home: Path, request: requests.Request, python: str) -> None:
         NotRunning: There is no launcher; the request is not kept.
     """
     with LauncherClient(home) as client:
-        last = history.newest_asked(home)
-        newest = requests.as_newest(home, request, ended_ms=last.requested_ms if last else 0)
-        requests.write_request(home, newest)
+        keep(home, request)
         argv = command(home, request.deploy, python)
         client.ask(Kind.RUN_JOB, name=job_name(request.deploy), argv=argv)
+
+
+def keep(home: Path, request: requests.Request) -> None:
+    """Write a request that the next launcher goes on with; it is the newest."""
+    last = history.newest_asked(home)
+    newest = requests.as_newest(home, request, ended_ms=last.requested_ms if last else 0)
+    requests.write_request(home, newest)
 
 
 def command(home: Path, deploy: str, python: str) -> list[str]:

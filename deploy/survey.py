@@ -9,12 +9,12 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from deploy import gates, host, releases_dir
-from deploy.errors import LimitLacking, UnknownRef
+from deploy import gates, host, interpreters, releases_dir
+from deploy.errors import InterpreterMissing, InterpreterOther, LimitLacking, UnknownRef
 from deploy.plan import Change, Facts
 from handoff import open_files
 from handoff.errors import OpenFilesLacking
-from handoff.release_files import ENVIRONMENTS
+from handoff.release_files import ENVIRONMENTS, read_manifest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -130,3 +130,28 @@ def require_open_files() -> None:
         open_files.require()
     except OpenFilesLacking as error:
         raise LimitLacking(str(error)) from error
+
+
+def why_not_compared(home: Path, owning: str, candidate: str, *, back: str) -> str:
+    """Return why a candidate's decisions are compared with nobody's, or an empty string.
+
+    Args:
+        home: The state directory.
+        owning: The release that owns, or an empty string.
+        candidate: The release that is to own.
+        back: The release that ran before and comes back, or an empty string.
+
+    Raises:
+        ReleaseUnusable: The release that owns is not there.
+    """
+    if back:
+        return "a release that ran comes back"
+    if owning in {"", candidate}:
+        return "nothing else runs"
+    running = read_manifest(home, owning)
+    try:
+        if interpreters.fault(running):  # the host took it away since it was started
+            releases_dir.mend(home, running)
+    except (InterpreterMissing, InterpreterOther) as error:
+        return f"what ran cannot be asked: {error}"
+    return ""

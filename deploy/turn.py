@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Final
 
 from filelock import FileLock, Timeout
 
-from deploy import history, inputs, requests, way_back
+from deploy import history, inputs, interpreters, requests, way_back
 from deploy.errors import InputsTimeout, TurnTimeout
+from handoff.errors import ReleaseUnusable
 from handoff.limits import READY_TIMEOUT_S
+from handoff.release_files import read_manifest
 from handoff.rollout.events import AbortAsked, Superseded
 from state.errors import StateError
 from state.local_store import read_only_snapshot
@@ -68,14 +70,26 @@ def taken(
 def await_owner(home: Path, request: requests.Request) -> None:
     """Wait until somebody owns: after a start of everything the owner comes up beside the deploy.
 
-    Where nobody comes up in time the deploy goes on without: it may be what helps.
+    Where nobody comes up in time, or can come up, the deploy goes on without: it may be what helps.
     """
+    if _cannot_come_up(home):
+        return
     deadline_s = time.monotonic() + READY_TIMEOUT_S
     while read_only_snapshot(home / "state").ownership.owner is None:
         asked = requests.interruption(home, request, is_replaceable=True)
         if asked is not None or time.monotonic() > deadline_s:
             return
         time.sleep(POLL_S)  # noqa: TID251 - nothing tells when a release owns
+
+
+def _cannot_come_up(home: Path) -> bool:
+    """Tell whether nobody owns, and the interpreter of the release that did is gone."""
+    held = read_only_snapshot(home / "state").ownership
+    if held.owner is not None or not held.release:
+        return False
+    with contextlib.suppress(ReleaseUnusable):
+        return interpreters.fault(read_manifest(home, held.release)) != ""
+    return True
 
 
 def await_inputs(

@@ -1,22 +1,28 @@
 """Which release a start begins with, and that it can begin.
 
 Owns the way from a record, or from none, to a release that a worker can be started of: kept as it
-is, mended where the host took something away beneath it, or built.
+is, mended where the host took something away beneath it, built, or asked for anew.
 """
 
 from __future__ import annotations
 
 import contextlib
+import platform
+import secrets
 from typing import TYPE_CHECKING
 
-from deploy import releases_dir
-from deploy.errors import UnknownRef
+from deploy import interpreters, jobs, releases_dir, requests
+from deploy.errors import DeployError, InterpreterMissing, UnknownRef
 from deploy.git_tree import GitTree
+from foresight.account import asker
+from foresight.cli.installation import as_text
+from foresight.cli.moments import now_ns
 from foresight.cli.output import progress
 from foresight.cli.repairing import owning_release
 from foresight.project import ENTRY
 from handoff.errors import HandoffError, ReleaseUnusable
 from handoff.release_files import read_manifest
+from handoff.wish import BAKE_NONE, Wish
 
 if TYPE_CHECKING:
     from foresight.cli.installation import Installation
@@ -36,7 +42,8 @@ def release_to_start(installation: Installation) -> str:
     Raises:
         ReleaseUnusable: Its commit is not here.
         ReleaseOtherwise: It cannot be built here as it was.
-        InterpreterMissing: It runs with a Python that is not here any more.
+        InterpreterMissing: It runs with a Python that is not here any more, and its commit is not
+            in this repository either.
     """
     home, held = installation.home, owning_release(installation.home)
     if held:
@@ -56,8 +63,38 @@ def release_to_start(installation: Installation) -> str:
     return made
 
 
+def ask_for_another(installation: Installation, release: str) -> None:
+    """Ask for a deploy of the owning release's commit where that release cannot start any more.
+
+    Its commit becomes a release for the Python that is here. What was asked for already goes
+    first: it takes over from a release that does not run just as well.
+    """
+    home = installation.home
+    manifest = read_manifest(home, release)
+    if not interpreters.fault(manifest) or requests.open_requests(home):
+        return
+    request = requests.Request(
+        deploy=f"d{secrets.token_hex(4)}",
+        repository=as_text(installation.repository),
+        ref=manifest.commit,
+        commit=manifest.commit,
+        entry_default=ENTRY,
+        by=asker(),
+        requested_ns=now_ns(),
+        wish=Wish(bake=BAKE_NONE),
+    )
+    jobs.keep(home, request)
+
+
 def _mended(installation: Installation, release: str) -> str:
     manifest = read_manifest(installation.home, release)
-    for words in releases_dir.mend(installation.home, manifest):
-        progress(words)
+    try:
+        for words in releases_dir.mend(installation.home, manifest):
+            progress(words)
+    except InterpreterMissing as error:
+        try:
+            GitTree(installation.repository).commit(manifest.commit)
+        except DeployError:
+            raise error from None
+        progress(f"{error}; its commit is deployed anew, with Python {platform.python_version()}")
     return manifest.release

@@ -21,7 +21,7 @@ from deploy import gates, jobs
 from deploy.notifications import read_addresses
 from foresight import home_disk
 from foresight.cli.addresses import Bound, bound_for
-from foresight.cli.first_release import release_to_start
+from foresight.cli.first_release import ask_for_another, release_to_start
 from foresight.cli.hooks import put_back, watcher_of
 from foresight.cli.installation import Installation, pass_installation
 from foresight.cli.log_lines import LogLines
@@ -119,6 +119,7 @@ def up(
     told = _told(installation, places, replay, live=live)  # may refuse, so before a repair
     repair_for_start(home, config.engine.app)
     put_back(installation)
+    ask_for_another(installation, first_release)
     engine = EngineConfig(
         app=config.engine.app,
         first_release=first_release,

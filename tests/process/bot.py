@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import filelock
 import msgspec
 import typing_extensions
+from msgspec import structs
 
 from deploy import convergence, frozen_directory, git_hook, history, hook_files, jobs, requests
 from deploy.branch import Policy
@@ -139,8 +140,12 @@ class Bot:
         *companions: Companion,
         environment: dict[str, str] | None = None,
         handed: dict[str, socket.socket] | None = None,
+        comes: bool = True,
     ) -> None:
-        """Build the first release, start it, with sockets if there are; wait until it owns."""
+        """Build the first release, start it, with sockets if there are; wait until it owns.
+
+        Where it is known not to come up nobody waits.
+        """
         prepare_home(self.home)
         record = self.record()
         held = record.ownership if record is not None else None
@@ -166,7 +171,8 @@ class Bot:
                 env={**os.environ, **(environment or {}), **left_to({}, handed or {})},
                 pass_fds=[each.fileno() for each in (handed or {}).values()],
             )
-        self.wait(lambda: self.cycle() >= 0, "a first cycle")
+        if comes:
+            self.wait(lambda: self.cycle() >= 0, "a first cycle")
 
     def children(self) -> list[dict[str, str]]:
         """Return the launcher's children; none where it does not answer."""
@@ -193,6 +199,14 @@ class Bot:
         assert self._launcher is not None
         self._launcher.kill()
         self._launcher.wait()
+        self._launcher = None
+
+    def stop(self) -> None:
+        """Stop the launcher as `down` does; return once it is gone."""
+        assert self._launcher is not None
+        with LauncherClient(self.home) as client:
+            client.ask(Kind.STOP)
+        self._launcher.wait(PATIENCE_S)
         self._launcher = None
 
     def end(self) -> None:
@@ -255,18 +269,26 @@ class Bot:
         **wished: Any,  # noqa: ANN401 - members of a wish
     ) -> str:
         """Ask for a deploy as the command does, one cycle of bake by default; return its id."""
-        request = requests.Request(
+        request = self._request(commit, release=release, wish=Wish(**{"bake": 1} | wished))
+        request = structs.replace(request, requested_ns=requested_ns or request.requested_ns)
+        jobs.submit(self.home, request, sys.executable)
+        return request.deploy
+
+    def keep(self, commit: str) -> None:
+        """Ask for a deploy that the next launcher begins."""
+        jobs.keep(self.home, self._request(commit, wish=Wish(bake=0)))
+
+    def _request(self, commit: str, *, wish: Wish, release: str = "") -> requests.Request:
+        return requests.Request(
             deploy=f"d{secrets.token_hex(4)}",
             repository=str(self.project.path),
             ref=commit,
             commit=commit,
             by="mia",
             release=release,
-            requested_ns=requested_ns or time.time_ns(),
-            wish=Wish(**{"bake": 1} | wished),
+            requested_ns=time.time_ns(),
+            wish=wish,
         )
-        jobs.submit(self.home, request, sys.executable)
-        return request.deploy
 
     # --- looking -------------------------------------------------------------------
 

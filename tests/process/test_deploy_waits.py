@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -12,13 +13,13 @@ from msgspec import structs
 
 from deploy import history, jobs, requests, turn
 from deploy.deployer import Deployer
+from handoff.release_files import read_manifest
 from handoff.rollout.table import Phase
 from tests.process.bot import Bot, end
 from tests.process.test_deploy_outcomes import Killed, deployer_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
     from typing import Any
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(180)]
@@ -225,3 +226,35 @@ def ask_for_newer(bot: Bot, kind: str) -> str:
         bot.project.write("worker.py", "raise SystemExit('broken')\n")
         return bot.request(bot.project.commit("Break it"))
     return bot.request(bot.project.version("3"))
+
+
+@pytest.mark.parametrize("ends", ["killed", "stopped"])
+def test_a_release_that_cannot_come_up_is_not_waited_for(bot: Bot, ends: str) -> None:
+    """No Python of its version is on this host any more: what was asked for is what helps."""
+    bot.up()
+    bot.wait(lambda: bot.cycle() > 1, "cycles")
+    record = bot.record()
+    assert record is not None
+    if ends == "stopped":
+        bot.stop()
+    bot.end()
+    lose_interpreter(Path(read_manifest(bot.home, record.ownership.release).python))
+    second = bot.project.version("2")
+    bot.keep(second)
+    bot.up(comes=False)
+    bot.wait_live(second)
+    assert bot.outcomes() == [(second, "permanent")]
+    (skipped,) = [gate for gate in bot.deploys()[0].gates if gate.name == "replay"]
+    assert skipped.result == "skipped"
+    if ends == "killed":
+        assert "what ran cannot be asked" in skipped.words
+
+
+def lose_interpreter(python: Path) -> None:
+    """Let a release be one of a Python that is on no host, and its link lead nowhere."""
+    (library,) = (python.parents[1] / "lib").iterdir()
+    for path in (python.parent, library.parent):
+        path.chmod(0o755)
+    library.rename(library.with_name("python3.98"))
+    python.unlink()
+    python.symlink_to("/nowhere/bin/python3")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from deploy import engine, frozen_directory, interpreters
+from deploy import engine, frozen_directory, history, interpreters, requests
 from handoff.exit_codes import ExitCode
 from handoff.release_files import read_manifest
 from state.local_store import read_only_snapshot
@@ -30,6 +30,7 @@ pytestmark = [pytest.mark.process, pytest.mark.timeout(400)]
 
 PATIENCE_S: Final = 90.0
 ROOT: Final = Path(__file__).resolve().parents[2]
+NEITHER: Final = "3.98"  # a Python that is on no host
 GONE: Final = Path("/nowhere/bin/python3")
 
 
@@ -86,6 +87,20 @@ class Beneath(Project):
         link.unlink()
         link.symlink_to(GONE)
 
+    def lose_version(self) -> None:
+        """Let no Python of the version that the owning release was made for be on this host."""
+        self.lose_interpreter()
+        library = self.link().parents[1] / "lib"
+        library.chmod(0o755)
+        (place,) = library.iterdir()
+        place.rename(library / f"python{NEITHER}")
+
+    def crash(self) -> None:
+        """Kill everything, the launcher first, as a reboot does."""
+        table = json.loads((self.home / "run" / "launcher.json").read_bytes())
+        for pid in (table["pid"], *(each["pid"] for each in table["children"])):
+            end(int(pid))
+
     def companion(self, name: str) -> int:
         """Return the pid of a companion; 0 where none lives."""
         status = json.loads(self.run("status", "--json").stdout)
@@ -129,6 +144,42 @@ def test_a_bot_whose_interpreter_is_gone_comes_up_at_the_next_start(project: Ben
     assert f"links to {GONE}, which is gone; it links to " in said
     project.wait_cycles(1)
     assert project.finding("release")["verdict"] == "good"
+
+
+def test_a_bot_whose_python_is_on_no_host_comes_up_as_its_commit_made_anew(
+    project: Beneath,
+) -> None:
+    """A new release of the distribution has a new Python alone; nobody is there at that reboot."""
+    project.up()
+    project.crash()
+    project.lose_version()
+    found = project.finding("release")
+    assert (found["verdict"], f"install Python {NEITHER}" in found["remedy"]) == ("bad", True)
+    said = project.up()
+    assert f"runs with Python {NEITHER} alone, and none is here" in said
+    assert "its commit is deployed anew, with Python" in said
+    project.wait_cycles(2)
+    project.wait(lambda: not requests.open_requests(project.home), "the end of that deploy")
+    (entry,) = history.read_history(project.home).entries
+    assert (entry.outcome, entry.subject) == ("permanent", "Begin"), entry.reason
+    assert project.finding("release")["verdict"] == "good"
+
+
+def test_without_its_commit_it_is_refused_with_what_to_install(project: Beneath) -> None:
+    """Nothing is left to make it of, and nothing is started that would never come up."""
+    project.up()
+    assert project.run("down").returncode == ExitCode.DONE
+    project.lose_version()
+    shutil.rmtree(project.tree / ".git")
+    project.git("init", "-q")
+    project.git("add", "--all")
+    project.git("commit", "-qm", "Another history")
+    done = project.run("up", "-d")
+    assert done.returncode == ExitCode.FAILED
+    error, hint = done.stderr.strip().splitlines()[-2:]
+    assert f"runs with Python {NEITHER} alone, and none is here" in error
+    assert hint.startswith("hint: install that Python")
+    assert project.run("down").returncode == ExitCode.NOT_RUNNING
 
 
 def test_an_interpreter_that_goes_beneath_a_running_bot_is_told_with_what_to_do(
