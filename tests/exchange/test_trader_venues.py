@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from foresight.board import Side
 from foresight.config import Config, parse
 from foresight.errors import AnswerUnreadable, ConfigError, VenueError
 from foresight.orders import Bought, Buy
@@ -23,6 +24,7 @@ from state.record import Timeline
 from tests.exchange.served import Running
 from tests.exchange.test_trader_outcomes import first_order
 from tests.exchange.traded import driven
+from tests.process.proxying import PASSWORD, Proxy
 
 CONTEXT = Context(app="app", release="r1", tree=".", home=".", timeline=Timeline())
 
@@ -80,6 +82,32 @@ async def test_no_error_repeats_what_the_venue_was_told_in_confidence() -> None:
     assert "abab" not in str(refused.value).lower()
     assert refused.value.__cause__ is None
     assert requests.cleaned("pass-phrase " + "ab" * 32) == "*** ***"
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("kind", ["paper", "live"])
+async def test_a_real_venue_is_reached_through_the_proxy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """The proxy reaches nobody: what is wrong is said without the password in its address."""
+    text = live(tmp_path) if kind == "live" else '[venue]\nkind = "paper"'
+    trader = made(text.replace('"0x1"', f'"0x{1:040x}"'), **{LIVE: "1"})
+    venue = trader._venue  # noqa: SLF001 - a trader has it for itself
+    with Proxy() as proxy:
+        for name, value in proxy.variables().items():
+            monkeypatch.setenv(name, value)
+        try:
+            await venue.open()
+            offers = await venue.offers({"slot": ("btc-updown-5m-1795938300", Side.UP)})
+            said = offers["slot"].failure
+        except VenueError as error:
+            said = str(error)
+        finally:
+            await trader.close()
+    assert {f"{host}.polymarket.com" for host in ("clob", "gamma-api")} & proxy.hosts
+    assert all(host.endswith(".polymarket.com") for host in proxy.hosts)
+    assert "polymarket.com" in said
+    assert PASSWORD not in said
 
 
 def test_paper_is_made_without_a_key() -> None:

@@ -38,6 +38,19 @@ class Project:
         """Run a command in the project's directory."""
         return self.run_in(self.tree, *words, **environment)
 
+    def begin(self, *words: str, **environment: str) -> subprocess.Popen[str]:
+        """Start a command in the project's directory, and return at once."""
+        variables = os.environ | {"XDG_STATE_HOME": str(self.place / "state")} | environment
+        return subprocess.Popen(
+            [sys.executable, "-m", "foresight", *words],
+            cwd=self.tree,
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
     def run_in(
         self, directory: Path, *words: str, **environment: str
     ) -> subprocess.CompletedProcess[str]:
