@@ -35,12 +35,14 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
         value: What it says; its text where it is ignored.
         instead_of: What the release's own file says, or its default; None where it knows neither.
         ignored: The release does not know the key, and goes by its file.
+        unasked: Why the release could not be asked, or empty: what it makes of the key is unknown.
     """
 
     key: str
     value: Any
     instead_of: Any = None
     ignored: bool = False
+    unasked: str = ""
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):

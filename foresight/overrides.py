@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from foresight.errors import ConfigError
+from handoff.plain_text import is_storable
 
 VARIABLE_PREFIX: Final = "FORESIGHT_"
 OVERRIDES: Final = (
@@ -66,8 +67,15 @@ def told_by(environment: Mapping[str, str]) -> dict[str, str]:
 
     Args:
         environment: Variables.
+
+    Raises:
+        ConfigError: One of them is bytes that are no text.
     """
     keys = {key_of(variable): text for variable, text in environment.items()}
+    for key in sorted(filter(None, keys)):
+        if not (is_storable(key) and is_storable(keys[key])):
+            what = f"{variable_of(key)} is not UTF-8"
+            raise ConfigError(what, "set it to text, or unset it")
     return {key: keys[key] for key in sorted(keys) if key}
 
 
@@ -99,7 +107,7 @@ def kept(environment: Mapping[str, str]) -> dict[str, str]:
     except ValueError as error:
         what = f"{OVERRIDES} is no JSON: {error}"
         raise ConfigError(what, "`foresight up` writes it") from error
-    plain = isinstance(found, dict) and all(isinstance(text, str) for text in found.values())
+    plain = isinstance(found, dict) and all(is_storable(text) for text in (*found, *found.values()))
     if not plain:
         what = f"{OVERRIDES} is no object of texts"
         raise ConfigError(what, "`foresight up` writes it")

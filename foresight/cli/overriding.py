@@ -154,18 +154,24 @@ def shown(installation: Installation, release: str) -> list[overridden.Seen]:
     except ConfigError as error:
         answer = Unaware(str(error))
     if isinstance(answer, Unaware):
-        return [overridden.Seen(key=key, value=kept[key], ignored=True) for key in kept]
+        # An older one ignores them; of one that did not answer nobody knows.
+        reason = answer.reason
+        return [
+            overridden.Seen(key=key, value=text, ignored=not reason, unasked=reason)
+            for key, text in kept.items()
+        ]
     return list(answer)
 
 
 def lines_of(found: list[overridden.Seen]) -> list[str]:
     """Return the overrides as lines of text, each with what it stands for."""
-    return [
-        f"override  {each.key} = {each.value}, which this release ignores"
-        if each.ignored
-        else f"override  {each.key} = {each.value} instead of {each.instead_of}"
-        for each in found
-    ]
+    return [f"override  {each.key} = {each.value}{_stands_for(each)}" for each in found]
+
+
+def _stands_for(seen: overridden.Seen) -> str:
+    if seen.unasked:
+        return f"; the release could not be asked: {seen.unasked}"
+    return ", which this release ignores" if seen.ignored else f" instead of {seen.instead_of}"
 
 
 def _unaware(release: str, answer: Unaware) -> str:

@@ -129,7 +129,9 @@ def test_parameters_are_known_by_the_strategy_that_has_them() -> None:
         build(read("[strategy.5m]\nname = 'late_entry'\nminutes = 1", {}))
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"risk.late_s": 3}', "null", "7"])
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"risk.late_s": 3}', '{"risk.late_s": "\\udcff"}', "null", "7"]
+)
 def test_what_is_no_object_of_texts_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="FORESIGHT_OVERRIDES"):
         overrides.kept({"FORESIGHT_OVERRIDES": text})
@@ -140,6 +142,19 @@ def test_any_text_travels_unchanged(told: dict[str, str]) -> None:
     carried = overrides.as_variable(told)
     assert overrides.kept(carried) == told
     assert json.loads(carried.get("FORESIGHT_OVERRIDES", "{}")) == told
+
+
+@pytest.mark.parametrize("section", ["RISK", "VENUE", "ENGINE", "STRATEGY_5M"])
+@pytest.mark.parametrize(("key", "text"), [("NAME", "a\udcff"), ("N\udcff", "a")])
+def test_bytes_that_are_no_text_are_refused_by_their_variable(
+    section: str, key: str, text: str
+) -> None:
+    """They ended every command in a traceback, or a worker that was started with them."""
+    environment = {f"FORESIGHT_{section}_{key}": text, "FORESIGHT_OF_NOBODY": "\udcff"}
+    for enters in (overrides.gathered, overrides.travelling, overrides.told_by):
+        with pytest.raises(ConfigError, match=f"FORESIGHT_{section}_N.* is not UTF-8"):
+            enters(environment)
+    assert overrides.told_by({"FORESIGHT_OF_NOBODY": "\udcff", "HOME": "/\udcff"}) == {}
 
 
 def test_each_change_is_said_and_nothing_else() -> None:

@@ -1,6 +1,7 @@
 """Which venue a configuration means, and what it refuses to mean by accident."""
 
 import asyncio
+import re
 from pathlib import Path
 
 import msgspec
@@ -10,7 +11,7 @@ from foresight.board import Side
 from foresight.config import Config, parse
 from foresight.errors import AnswerUnreadable, ConfigError, VenueError
 from foresight.orders import Bought, Buy
-from foresight.overrides import EXCHANGE_URL, LIVE
+from foresight.overrides import EXCHANGE_URL, LIVE, PROJECT
 from foresight.scoring import scores_of
 from foresight.trader import Trader, create, create_with
 from foresight.venues.base import Missing, NotBought
@@ -82,6 +83,24 @@ async def test_no_error_repeats_what_the_venue_was_told_in_confidence() -> None:
     assert "abab" not in str(refused.value).lower()
     assert refused.value.__cause__ is None
     assert requests.cleaned("pass-phrase " + "ab" * 32) == "*** ***"
+
+
+@pytest.mark.parametrize("project", ["", "project"])
+def test_a_relative_key_is_looked_for_in_the_project_and_not_in_the_releases_tree(
+    tmp_path: Path, project: str
+) -> None:
+    """A worker runs in its release's tree, where no key is: it is no part of a commit."""
+    (tmp_path / "project").mkdir()
+    text = live(tmp_path).replace(f"{tmp_path}/key", "key")
+    (tmp_path / "key").unlink()
+    named = {PROJECT: str(tmp_path / project)} if project else {}
+    config: Config = parse(text, {}, where="foresight.toml")
+    context = msgspec.structs.replace(CONTEXT, tree=str(tmp_path))
+    trader = create_with(config, context, {LIVE: "1", **named}, clock=SystemClock())
+    # Nobody named the project where a release runs by itself: then its tree is what there is.
+    expected = tmp_path / project / "key"
+    with pytest.raises(ConfigError, match=f"key_file {re.escape(str(expected))} cannot be read"):
+        asyncio.run(trader._venue.open())  # noqa: SLF001 - what `warm` does first of all
 
 
 @pytest.mark.asyncio
