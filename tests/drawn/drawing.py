@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PLACE: Final = Path(__file__).resolve().parent
-_END: Final = object()
 
 
 class Module(msgspec.Struct, frozen=True):
@@ -66,9 +65,19 @@ def survivors() -> list[Survivor]:
 def drawn(chosen: list[Module], seed: int, count: int) -> list[Mutant]:
     """Return so many mutants, or all there are: one of each module, then another of each."""
     rows = [_shuffled(module, seed) for module in sorted(chosen, key=lambda m: _rank(seed, m.path))]
-    rounds = itertools.zip_longest(*rows, fillvalue=_END)
-    each = (mutant for row in rounds for mutant in row if isinstance(mutant, Mutant))
-    return list(itertools.islice(each, count))
+    return list(itertools.islice(_in_turn(rows), count))
+
+
+def _in_turn(rows: list[Iterator[Mutant]]) -> Iterator[Mutant]:
+    """Yield one of each row, then another of each; a row is begun when its turn comes."""
+    while rows:
+        left = []
+        for row in rows:
+            mutant = next(row, None)
+            if mutant is not None:
+                yield mutant
+                left.append(row)
+        rows = left
 
 
 def source_of(module: Module) -> str:

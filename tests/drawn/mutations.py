@@ -33,6 +33,7 @@ KINDS: Final = (
     mutators.ReturnMutator,
     mutators.UnaryOperationMutator,
 )
+CHANGING: Final = (mutators.LambdaReturnMutator, mutators.ReturnMutator)  # the tree they are given
 WORDS_MAX: Final = 80  # of the source that a name tells
 _EMPTY_TEXT: Final = "f''"  # what is left of a text with values in it: such a change is none
 
@@ -91,9 +92,9 @@ def _dumped(source: str) -> str:
 def _made(source: str) -> list[FileMutation]:
     config: Any = SimpleNamespace(mutator_opts={})  # no settings
     found: list[FileMutation] = []
+    shared = _Plain().visit(ast.parse(source))
     for kind in KINDS:
-        # Each gets a tree of its own: some of them change it.
-        tree = _Plain().visit(ast.parse(source))
+        tree = _Plain().visit(ast.parse(source)) if kind in CHANGING else shared
         maker: Any = kind(config=config, echo=print)
         # No annotation is left that a parent would tell, and a node that knows its parents is
         # copied with the whole module.
