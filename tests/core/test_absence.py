@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from state.absence import (
     CARRIED_CYCLES_MIN,
@@ -107,4 +109,18 @@ def test_an_unproven_effect_is_asked_about_beyond_its_last_moment() -> None:
 
 
 def test_what_can_be_asked_about_is_asked_about_until_there_is_an_answer() -> None:
-    assert not over(EFFECTS["doubtful"], after_ns=9 * CARRIED_NS_MIN, cycles=10**6)
+    assert over(EFFECTS["doubtful"], after_ns=9 * CARRIED_NS_MIN, cycles=10**6) is False
+
+
+def test_the_bounds_are_one_day_and_a_thousand_cycles() -> None:
+    """A slip of the unit would write off what a venue answers after lunch."""
+    assert timedelta(microseconds=CARRIED_NS_MIN / 1000) == timedelta(days=1)
+    assert CARRIED_CYCLES_MIN == 1000
+
+
+@pytest.mark.parametrize("found", [REPEATED, UNPROVEN], ids=["at least once", "unproven"])
+def test_the_thousand_cycles_are_counted_from_the_one_that_planned_it(found: Effect) -> None:
+    """Not from the first cycle ever: an old bot would give up at once."""
+    late = replace(found, cycle=5_000)
+    assert not over(late, after_ns=CARRIED_NS_MIN, cycles=5_999)
+    assert over(late, after_ns=CARRIED_NS_MIN, cycles=6_000)

@@ -78,6 +78,12 @@ def test_the_count_ends_at_its_limit() -> None:
     assert not attempts_spent(costing(owned(), ATTEMPTS_MAX - 1))
 
 
+def test_the_limit_is_three_owners() -> None:
+    """Two may be chance, and each more is an owner that dies of what is known already."""
+    assert not attempts_spent(costing(owned(), 2))
+    assert attempts_spent(costing(owned(), 3))
+
+
 @pytest.mark.parametrize("standby", [STANDBY, C], ids=["of the release", "of another"])
 def test_what_a_seize_would_cost_can_be_asked_before(standby: WorkerId) -> None:
     """In a bake a worker that would reach the limit leaves instead of seizing."""

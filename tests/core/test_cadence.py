@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from handoff.cadence import Cadence, Schedule, app_time_ns, every, seed_of, wall_time_ns
 from handoff.limits import NS
+from state.record import Cadence as Numbering
 from state.record import Timeline
 
 TIMES = st.integers(min_value=-(10**19), max_value=10**19)
@@ -119,7 +120,22 @@ def test_a_cycle_is_given_up_past_its_limit_and_not_at_it(speed: int) -> None:
     boundary_ns = schedule.boundary_ns(5)
     assert not schedule.too_old(5, boundary_ns - NS)
     assert not schedule.too_old(5, boundary_ns + 30 * NS)
+    patient = Schedule(every(10 * speed), timeline)
+    assert patient.too_old(5, boundary_ns + 10**6 * NS) is False
     assert schedule.too_old(5, boundary_ns + 30 * NS + 1)
+
+
+def test_bounds_are_whole_nanoseconds_whatever_the_speed() -> None:
+    """A fraction would make two workers of one release disagree about a deadline."""
+    schedule = Schedule(every(10), Timeline(speed=3))
+    assert schedule.bounds.period_ns == 3_333_333_333
+    assert isinstance(schedule.take_deadline_ns(7), int)
+
+
+def test_what_a_record_keeps_of_a_schedule_are_its_period_and_offset() -> None:
+    cadence = Cadence(period_ns=60 * NS, offset_ns=5 * NS, budget_ns=NS, catch_up_ns=NS)
+    kept = Schedule(cadence, Timeline(origin_ns=7, speed=2)).recorded()
+    assert kept == Numbering(period_ns=60 * NS, offset_ns=5 * NS)
 
 
 def test_every_is_aligned_to_utc() -> None:

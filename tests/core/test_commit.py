@@ -6,6 +6,7 @@ from msgspec import Raw
 from msgspec.structs import replace
 
 from state.commit import (
+    BAKED_BYTES_MAX,
     Generation,
     gap_line,
     plan_commit,
@@ -24,6 +25,7 @@ from tests.records import (
     decide,
     effect,
     empty,
+    miss,
     note,
     owned,
     release,
@@ -131,6 +133,33 @@ def test_every_64th_cycle_carries_both_bodies() -> None:
     assert (line.body, line.fallback) == (after.body, after.fallback.body)
     assert line.fallback_digest == digest_of(bytes(after.fallback.body))
     assert bytes(line_of(after, settle(after), "settle").body) == b"null"
+
+
+def test_a_checkpoint_needs_no_bake_and_is_not_left_out_where_its_cycle_is_missed() -> None:
+    """Most bots never bake when the multiple comes, and a replay would begin at the start."""
+    before = settle(decide(owned(62)))
+    assert line_of(before, decide(before), "decide").body == decide(before).body
+    assert line_of(before, miss(before), "miss").body == before.body
+    before = settle(decide(owned(63)))
+    assert bytes(line_of(before, decide(before), "decide").body) == b"null"
+
+
+def of_bytes(count: int) -> Raw:
+    return Raw(b'"%s"' % (b"x" * (count - 2)))
+
+
+def test_in_a_bake_body_and_fallback_of_one_megabyte_together_are_in_the_line() -> None:
+    """One more byte, and every line of a bake would be as large as the bot's whole state."""
+    assert BAKED_BYTES_MAX == 1_000_000
+    before = settle(decide(take(owned())))
+    for more, carried in ((0, True), (1, False)):
+        alone = decide(before, body=bytes(of_bytes(BAKED_BYTES_MAX + more)), fallback=None)
+        assert (line_of(before, alone, "decide").body == alone.body) == carried
+        fallback = Fallback(schema=SCHEMA, body=of_bytes(400_000))
+        both = decide(before, body=bytes(of_bytes(600_000 + more)), fallback=fallback)
+        line = line_of(before, both, "decide")
+        assert (line.body == both.body) == carried
+        assert (line.fallback == fallback.body) == carried
 
 
 def test_the_first_line_of_all_and_of_a_segment_can_be_started_from() -> None:

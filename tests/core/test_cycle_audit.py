@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from state.cycle_audit import CycleRange, CycleReport, audit_cycles, effective
 from state.memory_store import Moment
@@ -138,6 +140,16 @@ def test_a_gap_is_reported_with_the_cycles_that_it_hides() -> None:
     assert not report.is_complete
 
 
+def test_a_gap_at_the_end_names_the_cycle_that_it_hides() -> None:
+    """Nothing follows that would: a bot that stopped there must not look complete."""
+    store = memory_store()
+    run_cycles(started(store), 1)
+    *_, settled = store.journal()
+    gap = replace(settled, kind="gap", seq=settled.seq + 1, cycle=13)
+    report = audit_cycles([*store.journal(), gap])
+    assert (report.missing, report.last) == ((CycleRange(first=12, last=13),), 13)
+
+
 def test_a_run_of_lines_may_begin_anywhere() -> None:
     lines = busy_journal()
     begun = next(index for index, line in enumerate(lines) if line.cycle == 12)
@@ -155,6 +167,16 @@ def test_without_cycles_there_is_nothing_to_report() -> None:
     assert owned().progress.cycle == 10
     store.transact(lambda record: seize(record, B), note("seize"))
     assert audit_cycles(store.journal()).first is None
+
+
+def test_each_missed_cycle_has_its_own_reason() -> None:
+    """The record keeps the newest ones together; a line speaks of its own."""
+    store = memory_store()
+    started(store)
+    for reason in ("too old", "too costly"):
+        store.transact(partial(miss, reason=reason), note("miss"))
+    report = audit_cycles(store.journal())
+    assert [each.reason for each in report.missed] == ["too old", "too costly"]
 
 
 def test_a_missed_cycle_without_a_reason_is_still_missed() -> None:

@@ -33,6 +33,7 @@ from handoff.gate_verdict import (
     skipped,
     to_message,
 )
+from handoff.limits import OBSERVE_S_MAX, SHADOW_S_MAX
 from handoff.replay.comparison import Comparison, Example
 from handoff.wish import Wish
 
@@ -45,6 +46,45 @@ def test_two_workers_start_only_where_both_fit(available: int, worker: int) -> N
     gate = memory_gate(available_bytes=available, worker_bytes=worker)
     assert gate.allows == (available >= memory_needed(worker))
     assert bool(gate.reason) != gate.allows
+
+
+def test_the_numbers_are_those_that_were_measured() -> None:
+    """A unit that slips fills a disk, or refuses every deploy for good."""
+    assert (WORKER_BYTES_DEFAULT, MEMORY_RESERVE_BYTES) == (256 << 20, 128 << 20)
+    assert (DISK_RESERVE_BYTES, ENVIRONMENT_BYTES_DEFAULT) == (256 << 20, 400 << 20)
+    assert (FILES_RESERVE, REPLAY_CYCLES_MIN) == (1000, 20)
+
+
+def test_a_gate_that_nobody_timed_took_no_time() -> None:
+    gates = [
+        memory_gate(available_bytes=0, worker_bytes=MIB),
+        disk_gate(Disk(MIB, MIB)),
+        replay_gate(Comparison(cycles=20), Wish()),
+        effects_gate(Comparison(), Wish()),
+        skipped("shadow", "not asked for"),
+        failed("warm", "no venue"),
+        passed("warm", "it is"),
+        GateVerdict(name="warm", result="passed"),
+    ]
+    assert [gate.seconds for gate in gates] == [0.0] * len(gates)
+
+
+def test_each_gate_has_its_limit_in_seconds_and_one_of_a_newer_program_none() -> None:
+    """Too short refuses what is sound on a busy host; too long keeps a deploy from being undone."""
+    assert {name: limit_s for name, limit_s in LIMITS_S.items() if limit_s < 600} == {
+        "disk": 5,
+        "memory": 5,
+        "replay": 60,
+        "effects": 60,
+        "boot": 30,
+        "cadence": 5,
+        "schema": 10,
+        "warm": 60,
+        "reconcile": 30,
+    }
+    assert (LIMITS_S[GateName.SHADOW], LIMITS_S[GateName.OBSERVE]) == (SHADOW_S_MAX, OBSERVE_S_MAX)
+    assert passed("of tomorrow", "whatever it saw").limit_s == 0.0
+    assert GateVerdict(name="warm", result="passed").limit_s == 0.0
 
 
 def test_a_second_worker_needs_a_quarter_more_than_the_first_and_a_reserve() -> None:

@@ -2,14 +2,18 @@
 
 import json
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.plan import (
+    LISTED_MAX,
     SECONDS_DEFAULT,
+    Boundary,
     Change,
     Facts,
+    Plan,
     as_json,
     as_lines,
     boundary_made,
@@ -79,6 +83,29 @@ def test_before_the_first_deploy_stated_defaults_are_used() -> None:
     )
 
 
+def test_the_stated_defaults_are_those_that_were_measured() -> None:
+    """Seconds, not milliseconds or minutes: a plan that is wrong by them names another boundary."""
+    assert SECONDS_DEFAULT == {
+        "building": 0.4,
+        "environment": 20.0,
+        "replaying": 5.0,
+        "starting": 2.0,
+        "gating": 4.0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("cycles", "words"), [(0, "nothing"), (1, "up to 1 recorded cycles"), (500, "up to 500")]
+)
+def test_a_replay_costs_its_time_only_where_there_is_one(cycles: int, words: str) -> None:
+    facts = msgspec.structs.replace(FACTS, replay=cycles)
+    plan = make_plan(facts, [], now_ns=at(4), schedule=SCHEDULE)
+    assert ("replaying" in plan.seconds) == (cycles > 0)
+    [line] = [each for each in as_lines(plan) if each.startswith("replays")]
+    assert line.startswith(f"replays   {words}")
+    assert FACTS.replay == 0, "unless somebody says so, nothing is replayed"
+
+
 def test_new_requirements_cost_their_installation() -> None:
     facts = Facts(
         ref="x", release="n", commit="c", subject="s", running="o", environment_built=False
@@ -133,6 +160,29 @@ def test_a_plan_reads_as_text() -> None:
     assert lines[-1] == "boundary  too late for 00:05:00Z, taking 00:10:00Z (cycle 2)"
 
 
+def test_the_times_of_a_plan_name_each_phase_and_what_they_rest_on() -> None:
+    """An operator sees which phase makes a deploy miss its boundary."""
+    takes, boundary = as_lines(make_plan(FACTS, MEASURED, now_ns=at(4), schedule=SCHEDULE))[-2:]
+    phases = "building 1.0 s, starting 2.0 s, gating 3.0 s"
+    assert takes == f"takes     6.0 s ({phases}; median of 1 deploys)"
+    assert boundary == "boundary  taking 00:05:00Z (cycle 1)"
+
+
+@pytest.mark.parametrize(("rows", "rest"), [(1, 0), (10, 0), (11, 1), (12, 2)])
+def test_ten_rows_are_listed_and_only_what_is_left_is_counted(rows: int, rest: int) -> None:
+    facts = msgspec.structs.replace(FACTS, files=tuple(f"f{n}.py" for n in range(rows)))
+    lines = as_lines(make_plan(facts, [], now_ns=0, schedule=None))
+    assert sum(line.startswith("file ") for line in lines) == min(rows, LISTED_MAX)
+    more = [line for line in lines if line.endswith(" more")]
+    assert more == ([f"          and {rest} more"] if rest else [])
+
+
+def test_what_is_not_said_is_neither_late_nor_at_a_boundary() -> None:
+    assert Boundary(cycle=1, at_ns=at(5)).too_late_for_ns is None
+    plan = Plan(facts=FACTS, seconds={}, measured=0)
+    assert as_lines(plan)[-1] == "boundary  none: nothing runs to take over from"
+
+
 @pytest.mark.parametrize(
     ("facts", "line"),
     [
@@ -171,5 +221,7 @@ def test_a_plan_is_plain_json() -> None:
         "at_ms": 300_000,
         "too_late_for": None,
     }
+    late = as_json(make_plan(FACTS, MEASURED, now_ns=at(4.95), schedule=SCHEDULE))["boundary"]
+    assert (late["cycle"], late["too_late_for"]) == (2, "1970-01-01T00:05:00.000000Z")
     assert (value["release"], value["measured"], value["does_nothing"]) == ("new", 1, False)
     assert as_json(make_plan(FACTS, [], now_ns=0, schedule=None))["boundary"] is None

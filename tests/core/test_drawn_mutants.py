@@ -27,8 +27,9 @@ def late(now: int = 3, limit: dict[str, 4] | None = None) -> list[5]:
     assert now < 9
     return count
 
+@made(once=10)
 class Late(frozen=True):
-    """How 10."""
+    """How 11."""
 '''
 
 

@@ -9,7 +9,9 @@ from msgspec.structs import replace
 
 from handoff.limits import CARRIED_PART, LANES_MAX, NS, RESOLVE_ATTEMPTS_MAX
 from handoff.virtual_time import VirtualClock, run_virtual
+from handoff.worker.carried import CarriedEffects
 from handoff.worker.effects import Performer
+from handoff.worker.requests import Requests
 from handoff.workload import Absent, Unknown
 from state.absence import CARRIED_CYCLES_MIN, CARRIED_NS_MIN
 from state.record import Delivery, Effect, Fate, Outcome, Record
@@ -206,6 +208,33 @@ def test_an_unproven_effect_is_never_written_off_by_waiting() -> None:
         assert world.app.venue.sent == []
 
     in_world(story)
+
+
+def test_an_unproven_effect_is_sent_again_where_a_second_one_is_refused() -> None:
+    """Whoever else may still send it: the venue takes one of the two, and its answer ends it."""
+
+    async def story(world: World) -> None:
+        await settled_once(world, doubtful(order("old"), unproven=True))
+        assert outcomes(await world.run()) == {"old": Outcome.CONFIRMED}
+        assert (world.app.venue.sent, world.app.venue.executed) == (["old"], ["old"])
+
+    in_world(story)
+
+
+def test_what_has_no_answer_that_counts_stays_doubtful_and_had_its_turn() -> None:
+    """Nothing in its place would be taken for a fate by whoever settles."""
+    venue = Venue(refuses_repeats=False)
+
+    async def main() -> None:
+        requests = Requests(Application(venue), VirtualClock(START_NS), LogBook().log)
+        carried = CarriedEffects(requests, limit_s=1, may_send=True)
+        once = order("once", delivery=Delivery.AT_MOST_ONCE)
+        verdicts = await carried.run((doubtful(order("absent")), doubtful(once)))
+        assert verdicts == {"absent": Fate.DOUBTFUL, "once": Fate.DOUBTFUL}
+        assert carried.tried == ["absent", "once"]
+
+    run_virtual(main())
+    assert (venue.sent, venue.asked) == ([], ["absent"])
 
 
 def test_a_carried_effect_is_tried_once_though_its_settling_is_written_twice() -> None:

@@ -6,12 +6,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
+import pytest
 
 from handoff.limits import LANES_MAX, NS, RESOLVE_ATTEMPTS_MAX
 from handoff.virtual_time import VirtualClock, run_virtual
 from handoff.worker.effects import Performer
 from handoff.workload import Unknown, receipt
-from state.record import Effect, Fate, Outcome, Receipt
+from state.record import Delivery, Effect, Fate, Outcome, Receipt
 from tests.engine_world import START_NS, Application, LogBook, Venue, order
 
 if TYPE_CHECKING:
@@ -135,6 +136,35 @@ def test_one_that_waits_for_itself_is_not_sent() -> None:
     verdicts, _ = settled(venue, order("a", after="a"))
     assert confirmed(verdicts) == set()
     assert venue.sent == []
+
+
+def test_what_is_not_answered_is_asked_about_ever_more_slowly() -> None:
+    """A venue that is busy is not helped by four questions at once: 0.1, 0.2 and 0.4 s between."""
+    venue = Venue()
+    venue.resolving["a"] = [Unknown("busy")] * RESOLVE_ATTEMPTS_MAX
+    verdicts, took_s = settled(venue, order("a"), fresh=False)
+    assert verdicts == {"a": Fate.DOUBTFUL}
+    assert took_s == pytest.approx(0.7)
+
+
+def test_beyond_the_limit_each_request_gets_a_moment_and_no_more() -> None:
+    """A lane behind one that hangs is still told apart, and costs a cycle next to nothing."""
+    venue = Venue()
+    outbox = [order(name, lane="btc") for name in ("a", "b")]
+    verdicts, took_s = settled(venue, *outbox, slow={"a": 1000.0, "b": 1000.0})
+    assert verdicts == {"a": Fate.DOUBTFUL, "b": Fate.DOUBTFUL}
+    assert venue.sent == ["a", "a", "b", "b"]
+    assert took_s == pytest.approx(5 + 3 * 0.05)
+
+
+def test_what_may_execute_twice_is_not_sent_beyond_the_limit() -> None:
+    venue = Venue()
+    venue.answers["a"] = [OSError("down")] * (1 + RESOLVE_ATTEMPTS_MAX)
+    message = order("a", delivery=Delivery.AT_LEAST_ONCE)
+    verdicts, took_s = settled(venue, message, slow={"a": 3.0})
+    assert verdicts == {"a": Fate.DOUBTFUL}
+    assert venue.sent == ["a", "a"]
+    assert took_s == pytest.approx(5.05)
 
 
 def test_after_a_dead_owner_what_is_blocked_is_asked_about_and_not_sent() -> None:

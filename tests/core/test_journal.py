@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from state.commit import segment_line
@@ -351,11 +352,19 @@ def test_what_retention_left_behind_cannot_be_changed(journal: Path) -> None:
 def test_the_oldest_ranges_are_merged_beyond_the_bound() -> None:
     one = [one_line(number) for number in range(1, RANGES_MAX + 3)]
     pruned = with_ranges(Pruned(), one)
-    assert len(pruned.ranges) == RANGES_MAX
+    assert len(pruned.ranges) == RANGES_MAX == 1000
     oldest = pruned.ranges[0]
     assert (oldest.first_seq, oldest.last_seq) == (1, 3)
     assert (oldest.first_chain, oldest.last_chain) == ("a1", "b3")
     assert decode_pruned(encode_pruned(pruned)) == pruned
+
+
+def test_what_was_removed_last_is_the_end_of_the_newest_range() -> None:
+    """The first line that is kept is held against it: any other end is a broken chain."""
+    assert (Pruned().last_seq, Pruned().last_cycle, Pruned().last_chain) == (0, 0, "")
+    pruned = Pruned(ranges=(one_line(4), msgspec.structs.replace(one_line(9), last_cycle=77)))
+    assert (pruned.last_seq, pruned.last_cycle, pruned.last_chain) == (9, 77, "b9")
+    assert b'"format":1,"ranges":[{"first_seq":4,' in encode_pruned(pruned)
 
 
 def test_more_broken_lines_than_a_crash_explains_are_left_to_an_operator(

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from state.journal_frames import (
     CHAIN_START,
+    Health,
     Line,
     blamed_cycle,
     broken_rule,
@@ -24,6 +25,7 @@ from state.journal_frames import (
     peek,
     why_broken,
 )
+from state.open_struct import decode_open
 from state.record import Phase
 from state.seal import SealBroken
 from tests.records import memory_store, run_cycles, started
@@ -149,3 +151,27 @@ def test_a_body_is_due_whenever_a_multiple_of_64_is_passed() -> None:
     """Passed, not hit: the multiple itself may be a missed cycle."""
     assert [n for n in range(200) if crosses_checkpoint(n, n + 1)] == [63, 127, 191]
     assert crosses_checkpoint(60, 70)
+
+
+def test_what_a_line_leaves_out_is_nothing() -> None:
+    """A line of another release may have fewer members: none of them may turn into a fact."""
+    bare = decode_open(b'{"kind":"decide","result":"r1"}', Line)
+    assert (bare.seq, bare.epoch, bare.cycle, bare.aborts, bare.inputs_schema) == (0, 0, 0, 0, 0)
+    assert (bare.at_ms, bare.scheduled_ms, bare.started_ms, bare.committed_ms) == (
+        0.0,
+        None,
+        None,
+        None,
+    )
+    assert (bare.health, decode_open(b"{}", Health)) == (None, Health(asked=0, answered=0))
+    header = peek(b'{"header":{}}').header
+    assert header is not None
+    assert header.progress.cycle is None
+
+
+def test_a_line_beyond_reading_is_changed_and_the_first_one_can_come_again() -> None:
+    """Number 0 is nobody's: blaming a copy would send an operator after the wrong fault."""
+    raw, lines = some_lines(1)
+    broken = SealBroken("x")
+    assert "a line was changed after line number" in why_broken(lines[1], b"\0", broken)
+    assert why_broken(lines[1], raw[0], broken).startswith("line number 1 comes again")

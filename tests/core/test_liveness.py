@@ -84,6 +84,7 @@ def test_a_lock_that_is_held_is_a_life_whatever_is_vouched_for() -> None:
 def test_another_machine_needs_a_word(lock: Lock) -> None:
     """Its lock is free here, because it was never held here."""
     assert verdict(OTHER_MACHINE, Seen(lock=lock)) is Verdict.ELSEWHERE
+    assert judge(OTHER_MACHINE, INODE, HERE, Seen(lock=lock)).is_doubtful, "nobody gave one"
     for word in (MOVED, EXCLUSIVE):
         assert verdict(OTHER_MACHINE, Seen(lock=lock), word=word) is Verdict.MOVED
 

@@ -48,6 +48,10 @@ def test_a_decision_plans_a_thousand_effects_and_no_more() -> None:
     assert caught.value.refusal is Refusal.TOO_MANY_EFFECTS
 
 
+def test_the_bounds_are_those_that_the_guide_names() -> None:
+    assert (PLANNED_MAX, PENDING_MAX) == (1024, 4096)
+
+
 def test_an_effect_is_planned_as_one_that_nobody_has_touched() -> None:
     touched = effect(fate=Fate.DOUBTFUL, unproven=True, cycle=3)
     assert planned_in(7, [touched]) == (effect(cycle=7),)

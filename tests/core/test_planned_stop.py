@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from msgspec import Raw
+from msgspec.structs import replace
 
 from handoff.cadence import every
 from handoff.limits import NS
 from handoff.wire import Kind
-from state.cycle_audit import CycleRange, CycleReport, audit_cycles
+from state.cycle_audit import CycleRange, CycleReport, Dated, audit_cycles
 from state.journal_frames import Line
 from state.open_struct import encode_open
-from state.planned_stop import ASKED, ASKED_MS, CATCH_UP, FROM_MS, UNTIL_MS, stops_before
+from state.planned_stop import ASKED, ASKED_MS, CATCH_UP, FROM_MS, UNTIL_MS, Stop, stops_before
 from state.record import Missed, Progress, Record, Timeline
 from tests.engine_world import FIRST, PERIOD_S, Application, schedule
 from tests.worker_world import Process, World, told
@@ -133,6 +134,29 @@ def test_who_owns_next_knows_the_stop_also_after_another_that_died_in_it() -> No
     assert stops.covering(14_000.0) is None
 
 
+def test_what_is_no_number_is_no_moment_of_a_stop() -> None:
+    """Evidence is for people: whatever stands there, the line's own time is known."""
+    released = line("release", 10, 10_600.0, reason=ASKED, **{ASKED_MS: "soon"})
+    stop = stops_before([*ran(10), released]).open
+    assert stop == Stop(from_ms=10_600.0)
+
+
+def test_half_a_stop_excuses_nothing() -> None:
+    for told_by in ({UNTIL_MS: 99_000.0}, {FROM_MS: 1_000.0}):
+        assert stopped(*ran(10), line("miss", 11, 90_000.0, **told_by)) == ([], [11])
+
+
+def test_a_cycle_without_a_moment_neither_ends_a_stop_nor_was_stopped() -> None:
+    undated = replace(line("miss", 11, 90_000.0), scheduled_ms=None)
+    stops = stops_before([*RELEASED, line("seize", 10, 13_300.0), undated])
+    assert stops.covering(12_000.0) == Stop(from_ms=10_600.0, until_ms=13_300.0)
+    assert stops.has_stopped(undated) is False
+    assert stops.has_stopped(line("miss", 12)) is True
+
+
+RELEASED = [*ran(10), line("release", 10, 10_600.0, reason=ASKED)]
+
+
 def undecided(lines: Sequence[Line], now_ms: float) -> list[list[int]]:
     overdue, stopped_now = audit_cycles(lines).undecided(now_ms, 2500.0)
     return [list(range(each.first, each.last + 1)) for each in (overdue, stopped_now)]
@@ -154,6 +178,49 @@ def test_a_stop_that_lasts_costs_no_cycle_that_is_overdue() -> None:
     on_time = [*ran(10, 11), line("release", 11, 11_900.0, reason=ASKED)]
     assert undecided(on_time, 30_000.0) == [[], list(range(12, 31))]
     assert undecided(on_time, 11_950.0) == [[], []]
+
+
+def test_what_was_decided_although_it_began_after_a_stop_was_asked_for_is_no_cost_of_it() -> None:
+    """The owner was asked with a cycle in hand, and finished it."""
+    released = line("release", 11, 11_900.0, reason=ASKED, **{ASKED_MS: 10_900.0})
+    assert undecided([*ran(10, 11), released], 30_000.0) == [[], list(range(12, 31))]
+
+
+def test_a_cycle_that_begins_when_the_stop_is_asked_for_belongs_to_the_stop() -> None:
+    """As it does once it is given up: the two counts must agree."""
+    released = line("release", 11, 12_300.0, reason=ASKED, **{ASKED_MS: 12_000.0})
+    assert undecided([*ran(10, 11), released], 30_000.0) == [[], list(range(12, 31))]
+    given_up = [*gave_up(12, 13), line("seize", 11, 12_900.0)]
+    told_apart = stopped(*ran(10, 11), released, given_up[-1], *given_up[:-1])
+    assert told_apart == ([CycleRange(first=12, last=12)], [13])
+
+
+@pytest.mark.parametrize("lines", [[], ran(10), ran(10)[1:]], ids=["no", "one", "a settled"])
+def test_lines_that_tell_no_period_tell_nothing_that_is_overdue(lines: list[Line]) -> None:
+    nothing = CycleRange(first=0, last=-1)
+    assert audit_cycles(lines).undecided(99_000.0, 2500.0) == (nothing, nothing)
+    assert nothing.count == 0
+
+
+@pytest.mark.parametrize(("first", "last", "count"), [(3, 7, 5), (3, 3, 1), (3, 2, 0), (3, 1, 0)])
+def test_both_ends_of_a_range_belong_to_it(first: int, last: int, count: int) -> None:
+    assert CycleRange(first=first, last=last).count == count
+
+
+def test_the_period_is_measured_from_the_oldest_line_to_the_newest() -> None:
+    """Two boundaries alone would carry their rounding into what is overdue a day later."""
+    lines = [line("decide", cycle) for cycle in (10, 11, 13)]
+    lines[-1] = replace(lines[-1], scheduled_ms=13_600.0)
+    report = audit_cycles(lines)
+    assert report.period_ms == 1200.0
+    assert report.dated == Dated(cycle=13, boundary_ms=13_600.0)
+
+
+@pytest.mark.parametrize("boundary_ms", [10_000.0, 9_000.0])
+def test_boundaries_that_do_not_rise_tell_no_period(boundary_ms: float) -> None:
+    """Whoever divided by it would count cycles that come before those that were decided."""
+    odd = replace(line("decide", 11), scheduled_ms=boundary_ms)
+    assert audit_cycles([*ran(10), odd]).period_ms is None
 
 
 # --- with workers ------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from state.recovery import (
     assemble,
     brought_forward,
     decided_again,
+    release_of,
     replayed,
     standing_of,
 )
@@ -30,6 +31,7 @@ from tests.records import (
     miss,
     note,
     owned,
+    release,
     seize,
     settle,
     take,
@@ -152,6 +154,21 @@ def test_the_newest_line_counts_over_all_but_a_record_that_went_on_without_the_j
     assert stands(newest, NEWEST_LINE, *earlier) is expected
 
 
+def test_a_decided_record_is_behind_the_line_that_settled_its_cycle() -> None:
+    """It is one that the journal does not know, and it went less far than the line."""
+    settled = line_of(THIRD, settle(THIRD), "settle")
+    unknown = decide(SECOND, effect("another"))
+    assert stands(unknown, settled) is Standing.BEHIND
+    assert stands(settle(unknown), settled) is Standing.BEYOND
+
+
+def test_the_release_behind_a_line_is_the_owner_s_or_between_owners_the_last_one_s() -> None:
+    """A copy is opened with its code: with none, or another's, nothing could be decided again."""
+    assert release_of(NEWEST_LINE) == A.release
+    between = line_of(FIRST, release(FIRST), "release")
+    assert (between.release, release_of(between)) == ("", A.release)
+
+
 def test_what_waits_for_its_rename_was_put_there_for_the_line() -> None:
     """A restore exchanges the journal before the record, which may have gone further."""
     later = settle(THIRD)
@@ -171,6 +188,14 @@ def test_the_parent_may_be_any_generation_at_hand() -> None:
         with pytest.raises(Undecided) as undecided:
             brought_forward(NEWEST_LINE, found)
         assert (undecided.value.line, undecided.value.parent) == (NEWEST_LINE, parent)
+        assert str(undecided.value) == f"line {NEWEST_LINE.seq} has no body"
+
+
+def test_a_decision_without_its_parent_is_not_made_again() -> None:
+    assert decided_again(Undecided(NEWEST_LINE, None), made_again) is None
+    assert decided_again(Undecided(NEWEST_LINE, generation(SECOND)), made_again) == generation(
+        THIRD
+    )
 
 
 def test_many_lines_are_walked_from_the_newest_record_at_hand() -> None:
@@ -187,6 +212,7 @@ def test_many_lines_are_walked_from_the_newest_record_at_hand() -> None:
     assert replayed(lines, Found(), made_again) is None
     assert replayed(lines, Found(previous=generation(first)), made_again) == generation(third)
     assert replayed([], Found(), made_again) is None
+    assert replayed([opening, lines[0]], Found(), lambda record, _: miss(record)) is None
 
 
 def test_a_decision_in_a_bake_is_in_its_line() -> None:

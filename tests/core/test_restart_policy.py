@@ -110,6 +110,12 @@ def test_the_pause_grows_to_a_bound(failures: int) -> None:
     assert 0 <= backoff_s(failures) <= backoff_s(failures + 1) <= RESTART_BACKOFF_S[-1]
 
 
+def test_the_pause_reaches_its_bound() -> None:
+    """A release that never starts is tried once in so long, and the log stays readable."""
+    assert backoff_s(len(RESTART_BACKOFF_S) - 1) == backoff_s(10_000) == RESTART_BACKOFF_S[-1]
+    assert backoff_s(len(RESTART_BACKOFF_S) - 2) == RESTART_BACKOFF_S[-2]
+
+
 def test_failures_in_a_row_make_the_next_start_later() -> None:
     failures = Failures()
     assert failures.next_start_s == 0.0

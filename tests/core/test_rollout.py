@@ -129,6 +129,14 @@ def test_only_a_take_leads_to_owning_and_nothing_that_owns_is_refused() -> None:
     assert leaving == {Phase.BAKING, Phase.PERMANENT, Phase.RETURNED}
 
 
+def test_a_deploy_begins_with_nothing_but_the_wish_to_build() -> None:
+    """Whatever it said of a cycle or a boundary would be read as the take."""
+    deploy, commands = rollout.begin("d1")
+    assert (deploy.deploy_id, deploy.phase, commands) == ("d1", Phase.BUILDING, (Build(),))
+    assert (deploy.cycle, deploy.boundary_ms, deploy.clean_cycles, deploy.gates) == (0, 0, 0, ())
+    assert (deploy.release, deploy.reason) == ("", "")
+
+
 def test_a_good_deploy_asks_for_each_thing_once() -> None:
     deploy, asked = driven(
         GatePassed(passed("memory", "two fit", seconds=0.0)),

@@ -11,7 +11,7 @@ import pytest
 
 from state.errors import SchemaMismatch, ValueUnstorable
 from state.record import SchemaId
-from state.schema import Schema, changed_path, fingerprint
+from state.schema import Schema, changed_path, fingerprint, require_finite
 
 
 class V3(msgspec.Struct):
@@ -147,6 +147,34 @@ def test_a_fingerprint_changes_with_the_shape_and_not_with_the_run() -> None:
     assert fingerprint(V3) == SCHEMA.schema_id.fingerprint
     assert fingerprint(V3) != fingerprint(Other)
     assert len(fingerprint(V3)) == 16
+
+
+def test_keys_that_are_numbers_are_stored_in_one_order() -> None:
+    """Two owners that decided alike would otherwise write two digests."""
+    schema = Schema("table", 1, dict[int, str])
+    assert bytes(schema.encode({2: "b", 1: "a"})) == b'{"1":"a","2":"b"}'
+    assert schema.decode(schema.encode({2: "b"}), schema.schema_id) == {2: "b"}
+
+
+def test_json_inside_of_a_value_has_no_word_for_such_a_number_and_is_let_be() -> None:
+    require_finite({"raw": msgspec.Raw(b'{"ratio":null}')}, "payload")
+    with pytest.raises(ValueUnstorable, match="payload: "):
+        require_finite({"raw": msgspec.Raw(b"null"), "ratio": math.nan}, "payload")
+
+
+def test_what_nobody_can_write_is_not_taken_for_json() -> None:
+    with pytest.raises(NotImplementedError):
+        require_finite({"what": object()}, "payload")
+
+
+def test_a_fingerprint_is_the_one_that_is_stored_already() -> None:
+    """Another digest of the same shape would refuse every body that there is."""
+
+    class Kept(msgspec.Struct):
+        zone: str
+        amount: int = 0
+
+    assert fingerprint(Kept) == "64bb7b21559311aa"
 
 
 def test_versions_count_from_one() -> None:

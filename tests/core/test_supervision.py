@@ -46,6 +46,15 @@ def stopping(*children: Child) -> list[Action]:
     return plan(situation(*children, stopping=True))
 
 
+def test_of_a_child_nothing_is_believed_that_was_not_said() -> None:
+    """An adopted one may be anything: it neither owns nor is warm until it says so."""
+    bare = Child("bare", Role.STANDBY)
+    assert (bare.warm, bare.owner, bare.started_s) == (False, False, 0.0)
+    assert situation(bare).ready_s == 0.0
+    assert plan(situation(bare, now_s=READY_TIMEOUT_S)) == []
+    assert plan(situation(bare, now_s=READY_TIMEOUT_S + 0.1)) == [Drain("bare", hangs=True)]
+
+
 def test_with_an_owner_nothing_is_missing() -> None:
     assert plan(situation(OWNER, PAGE, JOB, CANDIDATE)) == []
 
@@ -63,7 +72,11 @@ def test_when_an_owner_is_overdue_hangs_on_no_clock_that_can_be_set() -> None:
 def test_without_a_standby_one_is_started() -> None:
     """A candidate that waits for approval, a job and a companion are no standbys."""
     assert plan(situation()) == [StartStandby("no worker is alive")]
-    assert plan(situation(CANDIDATE, JOB, PAGE)) == [StartStandby("no worker is alive")]
+    [start] = plan(situation(CANDIDATE, JOB, PAGE))
+    assert isinstance(start, StartStandby)
+    assert start.reason == "no worker is alive"
+    assert not start.owner_hangs, "nobody hangs: in a bake that would lead back"
+    assert not start.beside_owner, "nobody owns: in a bake that would start the way back"
 
 
 def test_a_restart_waits_for_its_back_off() -> None:
@@ -128,6 +141,14 @@ def test_an_owner_that_stays_overdue_gets_a_fresh_standby_and_time_for_it() -> N
     ages = overdue._replace(overdue_s=NOW_S - STANDBY_TRIAL_S - 60)
     assert plan(situation(ages, STANDBY, tried)) == [expected]
     assert plan(situation(ages, STANDBY, tried, fresh)) == []
+
+
+def test_of_two_owners_that_hang_the_one_that_hangs_longest_is_asked() -> None:
+    """The record names one of them at most; a fresh standby must not wait for the other's time."""
+    longer = OWNER._replace(overdue_s=NOW_S - STANDBY_SILENCE_S_MAX - 1)
+    shorter = OWNER._replace(name="shorter", overdue_s=NOW_S - 1)
+    expected = StartStandby("owner is overdue, and no standby seizes", owner_hangs=True)
+    assert plan(situation(longer, shorter, STANDBY)) == [expected]
 
 
 def test_an_owner_is_not_overdue_at_its_limit() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -173,6 +174,16 @@ def test_a_line_that_was_taken_back_says_nothing() -> None:
     assert newest_numbered(PLACES[:3]) == Numbered(cycle=12, began_ms=30.0, decided=True)
     assert newest_numbered(PLACES[:1]) == Numbered(cycle=10, began_ms=5.0, decided=False)
     assert newest_numbered(PLACES[3:]) is None
+
+
+def test_a_line_that_leaves_its_moment_out_says_none() -> None:
+    """A number without its moment would put every later cycle into 1970."""
+    bare = msgspec.json.decode(b'{"kind":"decide"}', type=Place)
+    assert (bare.seq, bare.aborts, bare.cycle, bare.at_ms, bare.scheduled_ms) == (0, 0, 0, 0, None)
+    undated = Place(kind="decide", seq=3, cycle=12)
+    dated = Numbered(cycle=11, began_ms=20.0, decided=True)
+    assert newest_numbered([*PLACES[:2], undated]) == dated
+    assert newest_numbered([*PLACES[:2], Place(kind="command", seq=3, scheduled_ms=30.0)]) == dated
 
 
 def test_places_are_read_from_the_newest_segments_whatever_else_is_in_them(tmp_path: Path) -> None:

@@ -140,7 +140,7 @@ class _Plain(ast.NodeTransformer):
 
     @override
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
-        node.keywords = []
+        node.keywords, node.decorator_list = [], []
         return self.generic_visit(node)
 
     @override
