@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 from msgspec.structs import replace
+from typing_extensions import override
 
 from handoff.cadence import Schedule
 from handoff.replay.comparison import (
     EXAMPLES_MAX,
+    REPLAY_FORMAT,
     WORDS_MAX,
     Comparison,
+    Example,
     Lost,
     Origin,
     Recorded,
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
 
     from handoff.replay.comparison import Message
     from handoff.simulation import Simulation
-    from handoff.workload import Cycle
+    from handoff.workload import Cycle, Decision
 
 CYCLES = 150  # two checkpoints
 
@@ -62,6 +65,14 @@ def told(ran: Simulation, app: Application, *, last: int = CYCLES) -> list[Messa
     # Through the bytes: it crosses a pipe.
     decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Origin | Recorded | Lost)
     return [decoder.decode(msgspec.json.encode(each)) for each in messages]
+
+
+class Ordered(dict[int, Any]):
+    """The plans of `ordering`, whichever application asks."""
+
+    @override
+    def get(self, number: int, default: Any = None) -> Any:
+        return [order(f"order-{number}", payload={"price": 1})]
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +107,48 @@ def test_code_that_decides_otherwise_is_counted_with_the_first_examples(ran: Sim
     reason = refusal_of(found, differ_max=0.25)
     assert reason.startswith("45 of 150 recorded cycles are decided otherwise (30%, at most 25%)")
     assert refusal_of(found, differ_max=0.3) == ""
+
+
+def test_what_is_shown_of_a_comparison_is_bounded_by_the_stated_numbers() -> None:
+    assert (REPLAY_FORMAT, EXAMPLES_MAX, WORDS_MAX) == (1, 5, 300)
+    assert Origin(release="r1").format == REPLAY_FORMAT
+
+
+def test_a_cycle_is_decided_again_on_its_recorded_inputs(ran: Simulation) -> None:
+    """On others, or none, every release that reads the world would look like another one."""
+
+    class Reading(Application):
+        @override
+        def decide(self, cycle: Cycle, body: Any, inputs: Any, receipts: Any) -> Decision[Any]:
+            assert inputs == [f"seen in {cycle.number}"]
+            return super().decide(cycle, body, inputs, receipts)
+
+    app = Reading()
+    app.plans = Ordered()
+    found = compare(told(ran, ordering(), last=3), app)
+    assert (found.cycles, found.raised, found.differ) == (3, 0, 0)
+
+
+def test_a_cycle_without_inputs_is_decided_again_without_them(ran: Simulation) -> None:
+    """A record of it has no inputs to leave out but those."""
+    [origin, cycle] = told(ran, ordering(), last=1)
+    assert isinstance(cycle, Recorded)
+    bare = Recorded(cycle=cycle.cycle, before=cycle.before)
+    assert (bytes(bare.inputs), bare.inputs_schema, bare.effects) == (b"null", 0, ())
+    unavailable = replace(bare, unavailable="no answer", effects=cycle.effects)
+    found = compare([origin, unavailable], ordering())
+    assert (found.raised, found.differ) == (0, 0)
+
+
+def test_the_first_example_is_the_one_that_a_refusal_names() -> None:
+    examples = (Example(7, "first"), Example(9, "last"))
+    differs = Comparison(release="r1", cycles=10, differ=2, differing=examples)
+    assert refusal_of(differs, differ_max=0.1).endswith("; cycle 7: first")
+    raises = replace(differs, raised=2, raising=examples)
+    assert refusal_of(raises, differ_max=1.0).endswith("; cycle 7: first")
+    impure = replace(differs, impure=2, impurities=examples)
+    assert impurity_of(impure).endswith("; cycle 7: first")
+    assert words_of(raises).startswith("10 cycles, 2 differ, 2 cannot be decided; cycle 7: first")
 
 
 def test_code_that_raises_speaks_against_itself_whatever_may_differ(ran: Simulation) -> None:
@@ -166,6 +219,21 @@ def test_a_cycle_without_a_body_to_start_from_is_told_as_lost(ran: Simulation) -
     assert found.lost > 0
     assert found.cycles + found.lost == len({each.cycle for each in lines[begun:]})
     assert f"{found.lost} without a body to start from" in words_of(found)
+
+
+def test_from_a_checkpoint_on_nothing_is_lost_any_more(ran: Simulation) -> None:
+    """A decision that carries its body is one to start from, though it cannot be judged itself."""
+    app = ordering()
+    _, *decided = [line for line in ran.lines if line.kind == "decide"]
+    begun = ran.lines.index(decided[0])
+    checkpoint = next(line.cycle for line in decided if bytes(line.body) != b"null")
+    schedule = Schedule(app.cadence, ran.record.timeline)
+    first = checkpoint - 3
+    cycles = list(recorded_cycles(ran.lines[begun:], app, schedule, release="r1", first=first))
+    lost = [each.cycle for each in cycles if isinstance(each, Lost)]
+    assert lost == [first, first + 1, first + 2, checkpoint]
+    found = [each.cycle.number for each in cycles if isinstance(each, Recorded)]
+    assert found == list(range(checkpoint + 1, ran.record.progress.cycle + 1))
 
 
 def test_a_body_that_comes_out_otherwise_is_said_and_speaks_against_nobody(
