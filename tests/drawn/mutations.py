@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import pickle
 from collections import Counter
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -33,7 +34,6 @@ KINDS: Final = (
     mutators.ReturnMutator,
     mutators.UnaryOperationMutator,
 )
-CHANGING: Final = (mutators.LambdaReturnMutator, mutators.ReturnMutator)  # the tree they are given
 WORDS_MAX: Final = 80  # of the source that a name tells
 _EMPTY_TEXT: Final = "f''"  # what is left of a text with values in it: such a change is none
 
@@ -92,9 +92,10 @@ def _dumped(source: str) -> str:
 def _made(source: str) -> list[FileMutation]:
     config: Any = SimpleNamespace(mutator_opts={})  # no settings
     found: list[FileMutation] = []
-    shared = _Plain().visit(ast.parse(source))
+    plain = pickle.dumps(_Plain().visit(ast.parse(source)))
     for kind in KINDS:
-        tree = _Plain().visit(ast.parse(source)) if kind in CHANGING else shared
+        # Each gets a tree of its own: some of them change it.
+        tree = pickle.loads(plain)  # noqa: S301 - made just above
         maker: Any = kind(config=config, echo=print)
         # No annotation is left that a parent would tell, and a node that knows its parents is
         # copied with the whole module.
