@@ -255,7 +255,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def all_mutants() -> tuple[Mutant, ...]:
     """Return those of the rules, of everything around them, and of what is mixed up."""
-    from tests.effect_mutants import EFFECT_MUTANTS  # noqa: PLC0415 - it needs `Mutant` from here
+    from tests.bound_mutants import BOUND_MUTANTS  # noqa: PLC0415 - it needs `Mutant` from here
+    from tests.effect_mutants import EFFECT_MUTANTS  # noqa: PLC0415 - as above
     from tests.host_mutants import HOST_MUTANTS  # noqa: PLC0415 - as above
     from tests.shell_mutants import SHELL_MUTANTS  # noqa: PLC0415 - as above
     from tests.store_mutants import STORE_MUTANTS  # noqa: PLC0415 - as above
@@ -265,6 +266,7 @@ def all_mutants() -> tuple[Mutant, ...]:
 
     return (
         *CORE_MUTANTS,
+        *BOUND_MUTANTS,
         *EFFECT_MUTANTS,
         *HOST_MUTANTS,
         *SHELL_MUTANTS,
