@@ -127,6 +127,11 @@ def test_a_file_system_that_makes_inodes_as_they_are_needed_lacks_none() -> None
     assert disk_gate(Disk(MIB, MIB, None, 5)).allows
 
 
+def test_what_needs_no_files_fits_where_there_are_none() -> None:
+    bare = Disk(MIB, MIB, files_free=0)
+    assert (bare.files_needed, disk_gate(bare).allows) == (0, True)
+
+
 def test_nothing_is_built_where_it_could_not_be_loaded() -> None:
     gate = disk_gate(Disk(MIB, MIB, noexec="/home"))
     assert (gate.allows, "/home is mounted noexec" in gate.reason) == (False, True)

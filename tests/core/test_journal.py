@@ -362,7 +362,8 @@ def test_the_oldest_ranges_are_merged_beyond_the_bound() -> None:
 def test_what_was_removed_last_is_the_end_of_the_newest_range() -> None:
     """The first line that is kept is held against it: any other end is a broken chain."""
     assert (Pruned().last_seq, Pruned().last_cycle, Pruned().last_chain) == (0, 0, "")
-    pruned = Pruned(ranges=(one_line(4), msgspec.structs.replace(one_line(9), last_cycle=77)))
+    newest = msgspec.structs.replace(one_line(9), last_cycle=77)
+    pruned = Pruned(ranges=(one_line(4), one_line(5), newest))
     assert (pruned.last_seq, pruned.last_cycle, pruned.last_chain) == (9, 77, "b9")
     assert b'"format":1,"ranges":[{"first_seq":4,' in encode_pruned(pruned)
 
