@@ -24,10 +24,18 @@ PLACE: Final = Path(__file__).resolve().parent
 
 
 class Module(msgspec.Struct, frozen=True):
-    """A module with the files of tests that must notice what is wrong with it."""
+    """A module with the files of tests that must notice what is wrong with it.
+
+    Attributes:
+        path: The module, from the root of the tree.
+        tests: The files.
+        hangs_s: Tests that take this long with a mutant have noticed it; well above what they
+            take without one on a machine that has other work.
+    """
 
     path: str
     tests: tuple[str, ...]
+    hangs_s: float = 60.0
 
 
 class Survivor(msgspec.Struct, frozen=True):

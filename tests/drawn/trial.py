@@ -32,7 +32,6 @@ COPIED: Final = (
 PYTEST: Final = ("-m", "pytest", "-q", "-x", "--no-header", "-p", "no:cacheprovider")
 # Always in the same order, with the same examples: a mutant is noticed today as it was yesterday.
 STEADY: Final = ("-p", "no:randomly", "-p", "no:xdist")
-HANGS_S: Final = 60.0  # tests that take this long with a mutant have noticed it
 BASE_S: Final = 600.0
 BYTES_MAX: Final = 4 << 30  # a mutant that fills the memory is one that is noticed
 
@@ -77,7 +76,8 @@ class Tree:
         self._changes += 1
         os.utime(path, (stat.st_atime, stat.st_mtime + 2 * self._changes))
         try:
-            failed, said = self._run(mutant.module.tests, limit_s=HANGS_S, keep_bytecode=False)
+            limit_s = mutant.module.hangs_s
+            failed, said = self._run(mutant.module.tests, limit_s=limit_s, keep_bytecode=False)
         finally:
             path.write_text(source, encoding="utf-8")
             os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
