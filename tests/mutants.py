@@ -25,7 +25,8 @@ COPIED = (
     *("state", "handoff", "deploy", "foresight", "tests/core", "pyproject.toml"),
     *("tests/records.py", "tests/homes.py", "tests/faulty_files.py", "tests/power_cut.py"),
     *("tests/put_back.py", "tests/engine_world.py", "tests/owner_world.py"),
-    "tests/worker_world.py",
+    *("tests/worker_world.py", "tests/exchange/test_desk.py"),
+    "tests/process/test_release_commands.py",
 )
 JOBS = 2
 TEST_TIMEOUT_S = 120
@@ -258,6 +259,7 @@ def all_mutants() -> tuple[Mutant, ...]:
     from tests.bound_mutants import BOUND_MUTANTS  # noqa: PLC0415 - it needs `Mutant` from here
     from tests.effect_mutants import EFFECT_MUTANTS  # noqa: PLC0415 - as above
     from tests.host_mutants import HOST_MUTANTS  # noqa: PLC0415 - as above
+    from tests.kind_mutants import KIND_MUTANTS  # noqa: PLC0415 - as above
     from tests.shell_mutants import SHELL_MUTANTS  # noqa: PLC0415 - as above
     from tests.store_mutants import STORE_MUTANTS  # noqa: PLC0415 - as above
     from tests.swap_mutants import SWAP_MUTANTS  # noqa: PLC0415 - as above
@@ -269,6 +271,7 @@ def all_mutants() -> tuple[Mutant, ...]:
         *BOUND_MUTANTS,
         *EFFECT_MUTANTS,
         *HOST_MUTANTS,
+        *KIND_MUTANTS,
         *SHELL_MUTANTS,
         *STORE_MUTANTS,
         *SWAP_MUTANTS,

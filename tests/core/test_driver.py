@@ -182,6 +182,30 @@ def test_a_phase_without_end_is_ended(tmp_path: Path, monkeypatch: pytest.Monkey
     assert story.deploy.phase is Phase.REFUSED
 
 
+def test_a_bake_without_end_is_said_and_undone_by_nobody_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever owns goes on: that it hangs is a matter of the standby beside it."""
+    limits = Limits(baking_s=0.0)
+    launcher = Launcher(HELLO, READY, TOOK, None, RETURNED)
+    story = Story(launcher, monkeypatch, tmp_path, limits=limits)
+    why = "baking took longer than 0 s"
+    assert story.happened[-2:] == [TimeLimitPassed(0.0), OwnershipReturned(why)]
+    assert story.deploy.phase is Phase.RETURNED
+    assert story.asked[-1] is Kind.APPROVE
+
+
+def test_an_approved_candidate_that_neither_takes_nor_leaves_is_stopped_and_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may own a moment later, so its refusal waits for it; but not for ever."""
+    limits = Limits(ready_s=0.0, stopping_s=0.0)
+    story = Story(Launcher(HELLO, READY, None, None), monkeypatch, tmp_path, limits=limits)
+    assert story.happened[-2:] == [TimeLimitPassed(0.0), TimeLimitPassed(0.0)]
+    assert story.deploy.phase is Phase.REFUSED
+    assert story.asked[-1] is Kind.STOP_CANDIDATE
+
+
 def test_an_abort_in_the_bake_asks_for_the_way_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,6 +213,18 @@ def test_an_abort_in_the_bake_asks_for_the_way_back(
     story = Story(launcher, monkeypatch, tmp_path, aborts_in=Phase.BAKING)
     assert story.happened[-2:] == [AbortAsked("alice"), OwnershipReturned("aborted by alice")]
     assert story.asked[-2:] == [Kind.APPROVE, Kind.GIVE_BACK]
+
+
+def test_an_abort_that_comes_after_the_last_cycle_of_a_bake_undoes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is permanent has no previous release beside it any more that could take over."""
+    ended = mine(Kind.SETTLED, deploy="", cycle=13)
+    launcher = Launcher(HELLO, READY, TOOK, ended)
+    story = Story(launcher, monkeypatch, tmp_path, aborts_in=Phase.PERMANENT)
+    assert story.happened[-1] == BakeEnded()
+    assert (story.deploy.phase, story.deploy.reason) == (Phase.PERMANENT, "")
+    assert Kind.GIVE_BACK not in story.asked
 
 
 def test_a_driver_that_comes_back_catches_up_with_its_candidate(

@@ -281,3 +281,99 @@ def test_money_is_neither_made_nor_lost_and_ids_are_executed_once(
         again.apply(msgspec.json.decode(msgspec.json.encode(entry), type=Entry))
     assert again.accounts == counter.ledger.accounts
     assert again.orders == counter.ledger.orders
+
+
+OTHER = "0xother"
+SPEED = 60
+
+
+def beside(counter: Counter, number: int, now: Now, **more: Any) -> OrderReceived:  # noqa: ANN401
+    """Order for the other account, which gets its money with its first order."""
+    counter.desk.open_account(OTHER, now)
+    return counter.desk.submit(request(number, **more)._replace(account=OTHER), now)
+
+
+def fast(seconds: float) -> Now:
+    """Return an instant some market seconds into the window, where the market runs faster."""
+    return Now(
+        round((START_S + seconds / SPEED) * NS_PER_SECOND),
+        round((START_S + seconds) * NS_PER_SECOND),
+    )
+
+
+def test_nobody_cancels_an_order_of_another_account() -> None:
+    """With one account in a test, whose order it is goes unread."""
+    counter = Counter()
+    counter.order(1, at(1), cents=1, time_in_force="GTC")
+    counter.desk.open_account(OTHER, at(1))
+    assert "can't be found" in counter.desk.cancel(OTHER, ["order-1"], at(2))["order-1"]
+    assert "order-1" in counter.ledger.live
+    assert counter.desk.cancel(OWNER, ["order-1"], at(3)) == {}
+
+
+def test_what_waits_for_one_account_claims_no_cash_of_another() -> None:
+    counter = Counter()
+    counter.order(1, at(1), cents=1, size_micro=9_000_000_000, time_in_force="GTC")
+    assert counter.ledger.free_micro(OWNER) == 10_000_000
+    sent = beside(counter, 2, at(1), cents=1, size_micro=5_000_000_000, time_in_force="GTC")
+    assert sent.verdict == "accepted"
+    assert counter.ledger.free_micro(OTHER) == 50_000_000
+    assert counter.ledger.free_micro(OWNER) == 10_000_000
+
+
+def test_what_waits_for_one_account_claims_no_shares_of_another() -> None:
+    counter = Counter()
+    counter.order(1, at(1))
+    beside(counter, 2, at(61))
+    held = counter.ledger.accounts[OTHER].positions
+    (token,) = held
+    whole = held[token].size_micro
+    sold = counter.order(3, at(62), is_buy=False, cents=99, time_in_force="GTC")
+    assert sold.verdict == "accepted"
+    assert counter.ledger.free_shares_micro(OTHER, token) == whole
+
+
+def test_a_settled_window_pays_each_account_what_it_holds() -> None:
+    counter = Counter()
+    counter.order(1, at(1))
+    beside(counter, 2, at(61), side=Side.DOWN)
+    before = {name: counter.ledger.accounts[name].balance_micro for name in (OWNER, OTHER)}
+    shares = {
+        name: next(iter(counter.ledger.accounts[name].positions.values())).size_micro
+        for name in (OWNER, OTHER)
+    }
+    counter.desk.advance(at(300 + SETTLEMENT_DELAY_NS / NS_PER_SECOND))
+    won = counter.market.result(WINDOW, at(9_999).market_ns)
+    winner = OWNER if won is Result.UP else OTHER
+    for name in (OWNER, OTHER):
+        paid = counter.ledger.accounts[name].balance_micro - before[name]
+        assert paid == (shares[name] if name == winner else 0)
+        assert counter.ledger.accounts[name].positions == {}
+
+
+def test_a_hold_and_a_windows_end_are_market_time_at_any_speed() -> None:
+    """At speed 1 both clocks say the same, and a wrong one goes unseen."""
+    counter = Counter(hold_ns=3 * NS_PER_SECOND)
+    counter.order(1, fast(1), cents=99)
+    counter.desk.advance(fast(3.9))
+    assert list(counter.ledger.held) == ["order-1"]
+    counter.desk.advance(fast(4))
+    assert counter.ledger.orders["order-1"].status == "MATCHED"
+    end_s = 300 + SETTLEMENT_DELAY_NS / NS_PER_SECOND
+    counter.desk.advance(fast(end_s - 0.1))
+    assert counter.ledger.settlements == {}
+    counter.desk.advance(fast(end_s))
+    assert WINDOW.slug in counter.ledger.settlements
+
+
+def test_an_order_for_a_time_ends_by_the_wall_clock_at_any_speed() -> None:
+    """It is the client's clock that its expiration was read from."""
+    counter = Counter()
+    asked = {"cents": 1, "time_in_force": "GTD"}
+    counter.order(1, fast(0), expires_s=START_S + 61, **asked)
+    ahead = Window("BTC", "5m", START_S + 3300)
+    counter.order(2, fast(0), expires_s=START_S + 61, window=ahead, **asked)
+    counter.desk.advance(fast(60 * SPEED - 120))
+    assert counter.ledger.orders["order-1"].status == "CANCELED", "its window ended"
+    assert counter.ledger.orders["order-2"].status == "LIVE"
+    assert fast(60 * SPEED - 120).market_ns > (START_S + 61) * NS_PER_SECOND

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from deploy import commands
+from deploy import commands, replay
 from deploy.errors import ProgramMissing
 from deploy.git_tree import child_environment
+from handoff.release_files import Manifest
+from handoff.wish import Wish
 
 HERE = dict(os.environ)
 
@@ -37,6 +39,44 @@ def test_at_the_limit_the_children_end_too(tmp_path: Path) -> None:
     assert done.timed_out
     assert done.code == commands.TIMED_OUT
     assert wait_gone(int(note.read_text(encoding="ascii")))
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@pytest.mark.parametrize("hangs", [0, 1])
+def test_a_pair_of_which_one_hangs_ends_at_its_limit(tmp_path: Path, hangs: int) -> None:
+    """A replay is such a pair: one that tells its cycles for ever would hold up every deploy."""
+    note = tmp_path / "pid"
+    forever = ["sh", "-c", f"echo $$ > '{note}'; exec sleep 60"]
+    pair = [["sh", "-c", "echo told"], ["cat"]]
+    pair[hangs] = forever
+    found = commands.run_pair(*pair, limit_s=0.5, environments=(HERE, HERE))
+    assert [each.timed_out for each in found] == [True, True]
+    assert found[hangs].code == -9
+    assert wait_gone(int(note.read_text(encoding="ascii")))
+
+
+@pytest.mark.timeout(20)
+def test_a_pair_ends_when_nobody_wants_its_answer_any_more() -> None:
+    forever = ["sh", "-c", "exec sleep 60"]
+    wanted = iter([False, True])
+    found = commands.run_pair(
+        forever, ["cat"], limit_s=60, environments=(HERE, HERE), stop=lambda: next(wanted, True)
+    )
+    assert [each.timed_out for each in found] == [True, True]
+
+
+def test_a_replay_that_hangs_is_the_candidates_fault_and_says_which_knob_to_turn(
+    tmp_path: Path,
+) -> None:
+    slow = tmp_path / "slow"
+    slow.write_text("#!/bin/sh\nexec sleep 60\n", encoding="utf-8")
+    slow.chmod(0o700)
+    release = Manifest("r1", "bot:create", str(slow), str(tmp_path))
+    found = replay.replay(tmp_path, release, release, last=5, limit_s=0.5)
+    (gate,) = replay.gates_of(found, Wish())
+    assert not gate.allows
+    assert "longer than 0.5 s; [engine] replay" in gate.reason
 
 
 def test_a_child_reads_and_writes() -> None:
