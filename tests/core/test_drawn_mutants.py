@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.drawn.__main__ import Kept
 from tests.drawn.drawing import ROOT, drawn, modules, source_of, survivors
-from tests.drawn.mutations import CHANGING, KINDS, applied, mutations_of
+from tests.drawn.mutations import applied, mutations_of
+from tests.drawn.trial import were_run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,17 +65,6 @@ def test_a_draw_is_even_and_begins_the_longer_one(group: str) -> None:
         assert ast.dump(ast.parse(changed)) != ast.dump(ast.parse(source_of(mutant.module)))
 
 
-def test_no_kind_of_change_sees_what_another_one_did() -> None:
-    """Some write into the tree that they are given: the next would change what nobody wrote."""
-    source = source_of(modules("rules")[0])
-    for kind in set(KINDS) - set(CHANGING):
-        tree = ast.parse(source)
-        maker: Any = kind(config=SimpleNamespace(mutator_opts={}), echo=print)
-        maker.add_parent_attr = lambda _: None
-        maker.create_mutations(parsed_ast=tree, file_lines=[])
-        assert ast.dump(tree) == ast.dump(ast.parse(source))
-
-
 def test_what_was_tried_is_not_tried_again_until_something_changes(tmp_path: Path) -> None:
     first, second = drawn(modules("rules"), 1, 2)
     kept = Kept(tmp_path / "kept.jsonl")
@@ -87,6 +76,24 @@ def test_what_was_tried_is_not_tried_again_until_something_changes(tmp_path: Pat
     assert again.find(second) is None
     other = first._replace(module=first.module.__class__(first.module.path, second.module.tests))
     assert again.find(other) is None
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "were"),
+    [
+        (0, "3 passed", True),
+        (1, "FAILED tests/a.py::test_b - assert 1 == 2\n1 failed", True),
+        (2, "ERROR tests/a.py\nInterrupted: 1 error during collection", True),
+        (-9, "they do not end", True),
+        (4, "ImportError while loading conftest 'tests/core/conftest.py'", True),
+        (4, "ERROR: 'minversion' requires pytest-9.2", False),
+        (5, "no tests ran", False),
+        (1, "python: No module named pytest", False),
+    ],
+)
+def test_tests_that_were_not_run_have_noticed_nothing(code: int, said: str, *, were: bool) -> None:
+    """An environment that changes in the middle of a draw would be the best of all tests."""
+    assert were_run(code, said) is were
 
 
 def test_every_module_has_tests_and_every_listed_survivor_is_there() -> None:

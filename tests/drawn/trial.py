@@ -34,6 +34,9 @@ PYTEST: Final = ("-m", "pytest", "-q", "-x", "--no-header", "-p", "no:cacheprovi
 STEADY: Final = ("-p", "no:randomly", "-p", "no:xdist")
 BASE_S: Final = 600.0
 BYTES_MAX: Final = 4 << 30  # a mutant that fills the memory is one that is noticed
+_FAILED: Final = 1  # pytest's exit code where tests failed, and Python's where it has no pytest
+_NO_IMPORT: Final = "while loading conftest"
+_NOTHING_RUN: Final = (4, 5)  # where it does not know what to run, or finds no test
 
 
 class Tree:
@@ -65,7 +68,11 @@ class Tree:
         return said if failed else ""
 
     def notices(self, mutant: Mutant) -> str:
-        """Return the test that fails with a mutant, or why none could end; "" if all pass."""
+        """Return the test that fails with a mutant, or why none could end; "" if all pass.
+
+        Raises:
+            RuntimeError: The tests could not be run at all: nobody noticed anything by that.
+        """
         path = self.place / mutant.module.path
         source = source_of(mutant.module)
         changed = applied(mutant.mutation, source)
@@ -106,7 +113,20 @@ class Tree:
                 said = "they do not end"
             finally:
                 _end(running)
+        if not were_run(running.returncode, said):
+            message = f"the tests were not run\n{said}"
+            raise RuntimeError(message)
         return running.returncode != 0, said
+
+
+def were_run(code: int, said: str) -> bool:
+    """Tell whether tests were run at all, of an exit code and what was printed.
+
+    What cannot even be imported was noticed; a pytest that is not there notices nothing.
+    """
+    if code in _NOTHING_RUN:
+        return _NO_IMPORT in said
+    return code != _FAILED or bool(_blamed(said))
 
 
 def _end(running: subprocess.Popen[str]) -> None:
@@ -118,5 +138,8 @@ def _end(running: subprocess.Popen[str]) -> None:
 
 def _who(said: str) -> str:
     lines = said.strip().splitlines()
-    failed = [line for line in lines if line.startswith(("FAILED", "ERROR"))]
-    return (failed or lines or ["it said nothing"])[-1][:200]
+    return (_blamed(said) or lines or ["it said nothing"])[-1][:200]
+
+
+def _blamed(said: str) -> list[str]:
+    return [line for line in said.splitlines() if line.startswith(("FAILED ", "ERROR "))]
