@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import shutil
 import tarfile
 from types import SimpleNamespace
@@ -83,6 +84,28 @@ def test_an_export_comes_back_in_an_empty_home(home: Path, tmp_path: Path) -> No
     assert kinds(other) == kinds(home)
     run_cycles(open_store(other), 1)
     prove(other)
+
+
+def test_an_export_is_of_the_format_that_released_programs_read(home: Path) -> None:
+    """The release before this one has to bring it back: this number changes with care."""
+    with tarfile.open(exported(home)) as archive:
+        member = archive.extractfile("contents.json")
+        assert member is not None
+        assert json.loads(member.read())["format"] == 1
+
+
+def test_nothing_of_what_is_replaced_stays_beside_what_is_restored(
+    home: Path, tmp_path: Path
+) -> None:
+    """The generation before would be of another life: a damaged record is proven by it."""
+    young = tmp_path / "young"
+    started(open_store(young))
+    (young / "state" / "record.prev.json").unlink()
+    archive = exported(young)
+    restored(home, archive, force=True)
+    assert read(home) == read(young)
+    assert not (home / "state" / "record.prev.json").exists()
+    prove(home)
 
 
 def test_an_export_is_one_moment_while_the_owner_goes_on(home: Path, tmp_path: Path) -> None:

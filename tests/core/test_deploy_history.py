@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.history import (
+    HISTORY,
     OUTPUT_CHARS_MAX,
     Entry,
     Outcome,
@@ -103,3 +104,20 @@ def test_how_a_deploy_ended_is_found_again(tmp_path: Path) -> None:
     found = ended(tmp_path, "d1")
     assert found is not None
     assert (found.outcome, found.reason) == ("returned", "first")
+
+
+@pytest.mark.parametrize("torn", [b"", b"x", b'{"deploy": "d0', b'{"deploy": "d0"}'])
+def test_a_line_is_never_the_end_of_one_that_a_power_cut_tore(tmp_path: Path, torn: bytes) -> None:
+    path = tmp_path / HISTORY
+    path.write_bytes(torn)
+    for deploy in ("d1", "d2"):
+        finish(tmp_path, msgspec.structs.replace(ENDED, deploy=deploy))
+    lines = path.read_bytes().splitlines(keepends=True)
+    assert len(lines) == 2 + bool(torn)
+    assert [json.loads(line)["deploy"] for line in lines[-2:]] == ["d1", "d2"]
+
+
+def test_what_is_said_of_a_name_that_is_no_text_keeps_all_the_rest() -> None:
+    said = msgspec.structs.replace(ENDED, reason="no such file: \udcff")
+    found = history_of(entry_line(said)).entries[0]
+    assert found == msgspec.structs.replace(ENDED, reason="no such file: \\udcff")

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
+from filelock import FileLock
 
-from deploy import history, turn
-from deploy.errors import RequestMissing
+from deploy import history, requests, turn
+from deploy.errors import RequestMissing, RequestsBusy
 from deploy.requests import (
+    LOCK,
     Request,
     as_newest,
     ask_abort,
@@ -136,3 +138,38 @@ def test_a_new_request_is_later_than_what_is_open_and_what_has_ended(tmp_path: P
     assert history.asked_ms(newest.requested_ns) > last.requested_ms
     later = Request(deploy="d9", by="alice", requested_ns=9 * ASKED_NS)
     assert as_newest(tmp_path, later, ended_ms=last.requested_ms) == later
+
+
+def test_a_request_is_forgotten_only_when_nobody_changes_it(
+    tmp_path: Path, request_of: Request, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever has read it would write it once more, and its deploy would be run again."""
+    monkeypatch.setattr(requests, "LOCK_LIMIT_S", 0.05)
+    with FileLock(tmp_path / "run" / LOCK, fallback_to_soft=False):
+        for change in (close_request, count_try):
+            with pytest.raises(RequestsBusy):
+                change(tmp_path, "d1")
+        with pytest.raises(RequestsBusy):
+            ask_abort(tmp_path, "d1", "carol")
+        assert open_requests(tmp_path) == [request_of]
+    close_request(tmp_path, "d1")
+    assert open_requests(tmp_path) == []
+
+
+def test_each_try_and_the_one_before_it_have_ids_of_their_own() -> None:
+    """The try before is looked up in the history: found under its own id it would be the end."""
+    first = Request(deploy="d1", by="alice", requested_ns=1)
+    tries = [msgspec.structs.replace(first, tries=number) for number in range(3)]
+    assert [each.attempt for each in tries] == ["d1", "d1.2", "d1.3"]
+    assert [each.attempt_before for each in tries] == ["", "d1", "d1.2"]
+    assert {requests.deploy_of(each.attempt) for each in tries} == {"d1"}
+
+
+def test_a_new_request_is_the_newest_whatever_the_clock_says(
+    tmp_path: Path, request_of: Request
+) -> None:
+    back = Request(deploy="d2", by="bob", requested_ns=0)
+    newest = as_newest(tmp_path, back)
+    assert newest.requested_ns == request_of.requested_ns + MS_NS
+    ahead = msgspec.structs.replace(back, requested_ns=10**18)
+    assert as_newest(tmp_path, ahead) == ahead

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -27,13 +28,12 @@ from tests.faulty_files import FaultyFiles, Killed
 from tests.records import NOW_NS, memory_store, run_cycles, started
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from state.local_store import LocalStore
     from state.memory_store import MemoryStore
 
 SMALL = Retention(segment_bytes_max=12_000)
 DAY_NS = 86_400 * 10**9
+DESCRIPTORS = Path("/proc/self/fd")
 
 
 class Clock:
@@ -434,3 +434,12 @@ def one_line(number: int) -> PrunedRange:
         first_chain=f"a{number}",
         last_chain=f"b{number}",
     )
+
+
+def test_a_writer_keeps_no_file_open(tmp_path: Path) -> None:
+    """A worker lives for months: one descriptor a commit would end it within a day."""
+    store = started(open_store(tmp_path))
+    before = len(list(DESCRIPTORS.iterdir()))
+    run_cycles(store, 12)
+    assert len(segments(tmp_path / "journal")) > 1
+    assert len(list(DESCRIPTORS.iterdir())) == before

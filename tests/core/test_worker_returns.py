@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -250,6 +251,9 @@ def test_a_fault_that_heals_costs_nothing() -> None:
         a.app.deciding = deciding
         record = await world.settled(NEXT + 1)
         assert record.progress.missed == ()
+        [first, second] = a.told(Kind.SETTLED)
+        assert first["late_ms"] < 100, "its inputs are fresh: nothing is waited for"
+        assert second["late_ms"] < 100
 
     assert sorted(told(story).deciders()) == [NEXT, NEXT + 1]
 
@@ -304,6 +308,40 @@ def test_ownership_that_is_lost_while_a_fault_is_handled_is_a_loss_and_no_failur
         assert [each["leaving"] for each in b.told(Kind.LEAVING)] in ([], ["DRAINED"])
 
     assert len(told(story).deciders()) == 4
+
+
+def test_a_candidate_that_took_and_was_seized_from_at_once_has_no_part_left() -> None:
+    """It took, and somebody seized before it came to look: its deploy is over.
+
+    If it stayed it would own again, unexamined, as soon as the previous release died.
+    """
+
+    async def story(world: World) -> None:
+        def seizes(_: Moment) -> None:
+            record = world.store.read()
+            if record.ownership.owner is None or record.ownership.owner.worker != "b":
+                return
+            world.store.interrupt = lambda _: None
+            quick = worker_id("quick", "r1")
+            seize = partial(
+                transitions.seize,
+                worker=quick,
+                seen=evidence_of(record),
+                proof=transitions.Proof.DEAD,
+                attempt="seize",
+            )
+            world.store.transact(seize, Note(kind="seize"))
+
+        world.start("a")
+        await world.settled(NEXT)
+        b = await world.candidate("b", bake=None)
+        world.store.interrupt = seizes
+        b.line.say(Kind.GO, bake=3)
+        assert await b.left() is Leaving.DRAINED
+        assert b.told(Kind.LEAVING)[0]["reason"] == "no part left"
+        await world.settled(NEXT + 2)
+
+    assert set(told(story).deciders().values()) == {"a"}
 
 
 class Forgetful(Application):

@@ -378,3 +378,23 @@ def test_a_busy_owner_steps_aside_for_a_candidate_that_waits() -> None:
         assert world.clock.now_ns() < until_ns
 
     assert "b" in {line.worker for line in told(story).lines("take")}
+
+
+def test_an_owner_with_a_gap_before_its_next_boundary_steps_aside_for_nobody() -> None:
+    """A candidate has the gap: an owner that let half a second pass as well would be late."""
+
+    async def story(world: World) -> None:
+        a = world.start("a")
+        await world.settled(NEXT)
+        for _ in range(3):
+            a.line.say(Kind.WAITING)
+            await world.settled(world.done() + 1)
+        assert a.told(Kind.YIELDING) == []
+
+    assert set(told(story).deciders().values()) == {"a"}
+
+
+def test_why_a_worker_leaves_is_a_status_of_its_own_and_the_one_that_launchers_know() -> None:
+    """A launcher of another release reads the number: none of them ever changes."""
+    statuses = {leaving.name: leaving.value for leaving in Leaving}
+    assert statuses == {"DRAINED": 0, "FAILED": 1, "REFUSED": 3, "FAULTY": 4, "OUTSIDE": 5}
