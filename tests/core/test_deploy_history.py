@@ -18,6 +18,7 @@ from deploy.history import (
     finish,
     history_of,
     phase_seconds,
+    read_history,
     requested,
 )
 from handoff.gate_verdict import passed
@@ -115,6 +116,7 @@ def test_a_line_is_never_the_end_of_one_that_a_power_cut_tore(tmp_path: Path, to
     lines = path.read_bytes().splitlines(keepends=True)
     assert len(lines) == 2 + bool(torn)
     assert [json.loads(line)["deploy"] for line in lines[-2:]] == ["d1", "d2"]
+    assert [entry.deploy for entry in read_history(tmp_path).entries[-2:]] == ["d1", "d2"]
 
 
 def test_what_is_said_of_a_name_that_is_no_text_keeps_all_the_rest() -> None:

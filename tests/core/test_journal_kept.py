@@ -58,6 +58,12 @@ def test_a_line_goes_when_it_is_older_than_its_days_and_not_at_them(home: Path) 
     assert prune(home, now_ms=newest + 2 * DAY_MS + 1, age_days_max=2) > 0
 
 
+def test_a_journal_has_room_for_two_years_of_cycles_of_five_minutes() -> None:
+    """Two lines a cycle, 2.5 kB each: what is said of a year must not go before the year."""
+    two_years = 2 * 365 * 24 * 12 * 2 * 2_500
+    assert two_years <= Retention().total_bytes_max <= 2 * two_years
+
+
 def test_a_journal_goes_when_it_is_larger_than_its_bytes_and_not_at_them(home: Path) -> None:
     total = sum(sizes(home))
     assert prune(home, total_bytes_max=total) == 0

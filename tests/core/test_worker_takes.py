@@ -159,6 +159,22 @@ def test_an_approved_candidate_seizes_if_the_owner_dies_before_it_could_take() -
     assert told(story).deciders() == {NEXT: "a", NEXT + 1: "b", NEXT + 2: "b"}
 
 
+@pytest.mark.parametrize("bake", [0, 2])
+def test_whoever_seizes_says_how_many_cycles_it_bakes(bake: int) -> None:
+    """Its driver waits for so many: for one that never comes it would wait two hours."""
+
+    async def story(world: World) -> None:
+        a = world.start("a")
+        await world.settled(NEXT)
+        b = await world.candidate("b", bake=None)
+        a.die()
+        b.line.say(Kind.GO, bake=bake)
+        await world.until(lambda: bool(b.told(Kind.SEIZED)))
+        assert b.told(Kind.SEIZED)[0]["of"] == bake
+
+    told(story)
+
+
 def test_nobody_takes_from_an_owner_that_may_have_another_home() -> None:
     """A take asks for no proof of death: in a copied home both owners would decide."""
 

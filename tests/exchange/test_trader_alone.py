@@ -20,7 +20,7 @@ from foresight.config import Config
 from foresight.errors import VenueUnreachable
 from foresight.market import Candles, Holdings, Market, Offer, Ruling, VenuePosition
 from foresight.orders import PAYLOAD, Bought, Buy
-from foresight.trader import WARM_MINUTES, Trader
+from foresight.trader import Trader
 from foresight.venues.base import Missing, NotBought, Venue, Waiting
 from handoff.worker.boundary_clock import SystemClock
 from handoff.workload import (
@@ -144,7 +144,7 @@ def test_who_gets_warm_opens_both_and_looks_once_at_each(world: World) -> None:
     assert isinstance(asyncio.run(one.follow(cycle_at(NOW_S), Book())), NotReady)
     asyncio.run(one.warm(Book()))
     assert [name for name, _ in world.asked] == ["open", "open", "fetch", "offers"]
-    assert world.said("fetch") == [({"BTC": MINUTE - WARM_MINUTES}, MINUTE)]
+    assert world.said("fetch") == [({"BTC": MINUTE - 3}, MINUTE)]
     assert world.said("offers") == [{SLOT.slot_id: (WINDOW.slug, Side.UP)}]
     assert isinstance(asyncio.run(one.follow(cycle_at(NOW_S), Book())), Ready)
 

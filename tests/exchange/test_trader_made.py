@@ -7,7 +7,7 @@ import pytest
 from foresight import trader
 from foresight.config import parse
 from foresight.overrides import EXCHANGE_URL, LIVE
-from foresight.trader import ANSWER_S_MAX, ANSWER_SHARE, create_with
+from foresight.trader import create_with
 from foresight.venues.ccxt_calls import OPEN_TIMEOUT_S
 from foresight.venues.local import binance_options, polymarket_options
 from handoff.worker.boundary_clock import SystemClock
@@ -67,9 +67,9 @@ HERE = {EXCHANGE_URL: URL + "/"}
 @pytest.mark.parametrize(
     ("text", "speed", "timeout_s"),
     [
-        ("[engine]\nperiod_s = 10.0", 1, ANSWER_SHARE * 10),
-        ("[engine]\nperiod_s = 300.0", 1, ANSWER_S_MAX),
-        ("[engine]\nperiod_s = 300.0", 60, ANSWER_SHARE * 5),
+        ("[engine]\nperiod_s = 10.0", 1, 3.0),
+        ("[engine]\nperiod_s = 300.0", 1, 5.0),
+        ("[engine]\nperiod_s = 300.0", 60, 1.5),
         ("[engine]\nperiod_s = 300.0\n[venue]\ntimeout_s = 7.5", 60, 7.5),
     ],
 )
