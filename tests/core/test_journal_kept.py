@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,13 +27,19 @@ DAY_MS = 24 * 3600 * 1000.0
 NOW_MS = NOW_NS / 1e6
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home whose journal has several segments, all of them written at `NOW_MS`."""
-    home = tmp_path / "home"
+    home = tmp_path_factory.mktemp("written") / "home"
     run_cycles(started(open_store(home, retention=Retention(segment_bytes_max=4_000))), 12)
     assert len(segments(home / "journal")) > 4
     return home
+
+
+@pytest.fixture
+def home(written: Path, tmp_path: Path) -> Path:
+    """A copy of it, to be changed."""
+    return shutil.copytree(written, tmp_path / "home")
 
 
 def prune(home: Path, *, now_ms: float = NOW_MS, **retention: int) -> int:
