@@ -81,6 +81,8 @@ def test_an_export_comes_back_in_an_empty_home(home: Path, tmp_path: Path) -> No
     other.mkdir()
     assert restored(other, archive) is None
     assert read(other) == expected
+    previous = "state/record.prev.json"
+    assert (other / previous).read_bytes() == (home / previous).read_bytes()
     assert kinds(other) == kinds(home)
     run_cycles(open_store(other), 1)
     prove(other)

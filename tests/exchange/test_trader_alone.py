@@ -188,8 +188,8 @@ def test_a_cycle_asks_for_what_it_lacks_and_says_when(world: World) -> None:
 
 
 def test_a_cycle_without_anything_known_asks_for_all_there_is(world: World) -> None:
-    observed(world)
-    assert world.said("fetch") == [({"BTC": -1}, MINUTE)]
+    observed(world, cycle=cycle_at(NOW_S + 59))
+    assert world.said("fetch") == [({"BTC": -1}, MINUTE)], "of the minutes that are over"
 
 
 def test_positions_are_asked_for_every_so_many_cycles(world: World) -> None:
@@ -235,7 +235,7 @@ def test_only_where_nothing_at_all_was_answered_is_a_cycle_without_inputs(world:
     ended = cycle_at(WINDOW.end_s)
     none: Iterable[tuple[object, object]] = (
         ({"BTC": Candles(failure="gone")}, (Ruling(slug=WINDOW.slug, failure="gone"),)),
-        ({"BTC": Candles(failure="gone")}, ()),
+        ({"BTC": Candles(failure="gone"), "ETH": Candles(failure="shut")}, ()),
     )
     for fetched, rulings in none:
         world.answers |= {"fetch": fetched, "rulings": rulings}
