@@ -151,7 +151,7 @@ INTERLEAVED: Final = (
         "        with _alone(home):  # or an abort that comes now would write it once more\n"
         "            path.unlink(missing_ok=True)\n",
         "        path.unlink(missing_ok=True)\n",
-        "test_deploy_requests.py::test_an_abort_never_brings_back_what_has_ended",
+        "test_deploy_requests.py::test_a_request_is_forgotten_only_when_nobody_changes_it",
     ),
 )
 
