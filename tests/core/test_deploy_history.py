@@ -120,6 +120,7 @@ def test_a_line_is_never_the_end_of_one_that_a_power_cut_tore(tmp_path: Path, to
 
 
 def test_what_is_said_of_a_name_that_is_no_text_keeps_all_the_rest() -> None:
-    said = msgspec.structs.replace(ENDED, reason="no such file: \udcff")
+    words, plain = "no such file: \udcff", "no such file: \\udcff"
+    said = msgspec.structs.replace(ENDED, reason=words, gates=(passed("boot", words),))
     found = history_of(entry_line(said)).entries[0]
-    assert found == msgspec.structs.replace(ENDED, reason="no such file: \\udcff")
+    assert found == msgspec.structs.replace(ENDED, reason=plain, gates=(passed("boot", plain),))

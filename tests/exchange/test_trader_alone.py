@@ -13,9 +13,9 @@ import pytest
 from msgspec.structs import replace
 from typing_extensions import override
 
-from foresight import reconcile, trader
+from foresight import decision, reconcile, trader
 from foresight.board import Result, Side, Window
-from foresight.book import Book
+from foresight.book import Book, violations_of
 from foresight.config import Config
 from foresight.errors import VenueUnreachable
 from foresight.market import Candles, Holdings, Market, Offer, Ruling, VenuePosition
@@ -33,6 +33,7 @@ from handoff.workload import (
     Unavailable,
     Unknown,
 )
+from state.journal_frames import Health
 from state.record import Effect, Outcome
 from tests.core.test_trading_orders import NOW_S, planned
 from tests.core.trading_values import (
@@ -253,6 +254,31 @@ def test_a_board_on_which_no_strategy_speaks_asks_for_no_offer(world: World) -> 
     found = observed(world)
     assert world.said("offers") == []
     assert found.offers == {}
+
+
+def test_a_cycle_is_decided_by_the_policy_and_by_nothing_else(world: World) -> None:
+    one, book, cycle = world.trader(), Book(), cycle_at(NOW_S)
+    inputs = asyncio.run(one.observe(cycle, book))
+    decided = one.decide(cycle, book, inputs, ())
+    again = decision.decide(policy(Sure()), cycle=cycle, body=book, inputs=inputs, receipts=())
+    assert decided == again
+    assert len(decided.effects) == 1
+
+
+def test_what_is_wrong_with_a_book_is_said_before_it_is_committed(world: World) -> None:
+    sound, mine = holding(Book(), position()), position()
+    assert world.trader().invariants(sound) == []
+    broken = holding(Book(), replace(mine, shares_micro=-1))
+    said = world.trader().invariants(broken)
+    assert [each.reason for each in said] == violations_of(broken) != []
+
+
+def test_how_much_was_answered_is_counted_of_a_market_and_of_none(world: World) -> None:
+    one, found = world.trader(), observed(world)
+    assert one.health(found) == Health(asked=2, answered=2)
+    lost = replace(found, candles={"BTC": Candles(failure="gone")})
+    assert one.health(lost) == Health(asked=2, answered=1)
+    assert one.health(Unavailable("gone")).answered == 0
 
 
 # --- orders ---------------------------------------------------------------------------
