@@ -97,7 +97,7 @@ class Tree:
         if not keep_bytecode:
             environment["PYTHONDONTWRITEBYTECODE"] = "1"
         with subprocess.Popen(  # noqa: S603 - this interpreter, on files of modules.toml
-            [sys.executable, *PYTEST, *STEADY, *files],
+            [sys.executable, *PYTEST, *STEADY, f"--timeout={limit_s:g}", *files],
             cwd=self.place,
             env=environment,
             stdin=subprocess.DEVNULL,
