@@ -12,6 +12,7 @@ from deploy.history import (
     HISTORY,
     OUTPUT_CHARS_MAX,
     Entry,
+    History,
     Outcome,
     ended,
     entry_line,
@@ -95,6 +96,7 @@ def test_only_deploys_that_took_say_how_long_a_deploy_takes() -> None:
 def test_how_a_deploy_ended_is_found_again(tmp_path: Path) -> None:
     """A deployer that was killed after its last line must not deploy once more."""
     assert ended(tmp_path, "d1") is None
+    assert read_history(tmp_path) == History((), 0)
     for deploy, reason in (("d1", "first"), ("d2", "other")):
         entry = msgspec.structs.replace(
             requested(deploy, now_ns=0, by="mia", ref="main", from_release=""),
