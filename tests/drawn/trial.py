@@ -32,7 +32,7 @@ COPIED: Final = (
 PYTEST: Final = ("-m", "pytest", "-q", "-x", "--no-header", "-p", "no:cacheprovider")
 # Always in the same order, with the same examples: a mutant is noticed today as it was yesterday.
 STEADY: Final = ("-p", "no:randomly", "-p", "no:xdist")
-BASE_S: Final = 600.0
+BASE_S: Final = 1800.0
 BYTES_MAX: Final = 4 << 30  # a mutant that fills the memory is one that is noticed
 _FAILED: Final = 1  # pytest's exit code where tests failed, and Python's where it has no pytest
 _NO_IMPORT: Final = "while loading conftest"
