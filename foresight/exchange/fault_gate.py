@@ -7,10 +7,11 @@ Owns the middleware and the HTTP answers of each fault. Must never enter: when a
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import web
 
+from foresight.exchange.error_bodies import error_body, is_spot
 from foresight.exchange.faults import Fault, FaultPlan, Switch
 from foresight.exchange.market_clock import NS_PER_SECOND
 
@@ -109,23 +110,16 @@ class FaultGate:
 
 
 def _tags(request: web.Request) -> tuple[str, ...]:
-    first = request.path.split("/", 2)[1]
-    venue = "binance" if first == "api" else first
+    venue = "binance" if is_spot(request.path) else request.path.split("/", 2)[1]
     is_submission = request.method == "POST" and request.path in _SUBMISSIONS
     return venue, "orders" if is_submission else "lookups"
-
-
-def _error(request: web.Request, code: int, text: str) -> dict[str, Any]:
-    if request.path.startswith("/api/"):
-        return {"code": code, "msg": text}
-    return {"error": text}
 
 
 def _refusal(request: web.Request, status: int, text: str, switch: Switch) -> web.Response:
     headers = {}
     if status in {418, 429}:
         headers["Retry-After"] = str(max(1, round(switch.seconds or 0.0)))
-    body = _error(request, -1003 if headers else -1001, text)
+    body = error_body(request.path, -1003 if headers else -1001, text)
     return web.json_response(body, status=status, headers=headers)
 
 
@@ -134,4 +128,4 @@ def _unknown(request: web.Request) -> web.Response:
         "Timeout waiting for response from backend server. "
         "Send status unknown; execution status unknown."
     )
-    return web.json_response(_error(request, -1007, text), status=504)
+    return web.json_response(error_body(request.path, -1007, text), status=504)

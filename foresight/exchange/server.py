@@ -13,13 +13,16 @@ from typing import Any, Final
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
+from foresight.exchange.binance.access import IS_OTHERS, Gate
 from foresight.exchange.binance.account_api import BinanceAccountApi
+from foresight.exchange.binance.listings_api import BinanceListingsApi
 from foresight.exchange.binance.market_api import BinanceMarketApi
 from foresight.exchange.control_api import control_routes
 from foresight.exchange.door import limits as door_limits
 from foresight.exchange.door.admission import Admission
 from foresight.exchange.door.guard import refusal_of
 from foresight.exchange.door.limits import Limits
+from foresight.exchange.error_answers import answered
 from foresight.exchange.fault_gate import FaultGate, Handler
 from foresight.exchange.polymarket.access import PolymarketAccess
 from foresight.exchange.polymarket.clob_books_api import ClobBooksApi
@@ -81,8 +84,9 @@ async def serving(
                 await request.read()  # kept for whoever asks for it again
         except TimeoutError:
             return web.json_response({"error": "the body did not come"}, status=408)
+        request[IS_OTHERS] = not admission.is_own(request.protocol)
         with admission.answering(request.protocol):
-            return await gate(request, handler)
+            return await answered(request, lambda asked: gate(asked, handler))
 
     runner = _runner(venue, orders, limits, guard)
     await runner.setup()
@@ -113,7 +117,10 @@ def _runner(
     venue: Venue, orders: ClobOrdersApi, limits: Limits, guard: Middleware
 ) -> web.AppRunner:
     app = web.Application(middlewares=[guard], client_max_size=door_limits.BODY_BYTES_MAX)
-    for api in (BinanceMarketApi, BinanceAccountApi, GammaApi, ClobBooksApi, DataApi):
+    spot_gate = Gate(venue)
+    for spot_api in (BinanceMarketApi, BinanceAccountApi, BinanceListingsApi):
+        app.add_routes(spot_api(venue, spot_gate).routes())
+    for api in (GammaApi, ClobBooksApi, DataApi):
         app.add_routes(api(venue).routes())
     app.add_routes(PolymarketAccess(venue).routes())
     app.add_routes(orders.routes())

@@ -1,7 +1,7 @@
 """A served exchange with both clients on it, and a clock that stands until it is moved."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -132,14 +132,23 @@ RISE_MINUTES = 30
 
 def rising_seed(asset: str, market_ns: int) -> int:
     """Return a seed whose market closes at least 0.3 % higher within `RISE_MINUTES`."""
+    return _moving_seed(asset, market_ns, lambda closes: max(closes) > closes[0] * 1.003)
+
+
+def falling_seed(asset: str, market_ns: int) -> int:
+    """Return a seed whose market closes at least 0.3 % lower within `RISE_MINUTES`."""
+    return _moving_seed(asset, market_ns, lambda closes: min(closes) < closes[0] * 0.997)
+
+
+def _moving_seed(asset: str, market_ns: int, moves: Callable[[list[float]], bool]) -> int:
     minute = market_ns // NS_PER_MINUTE
     for seed in range(100):
         prices = SyntheticPrices(seed=seed, origin_minute=minute, assets=(asset,))
         found = [prices.candle(asset, minute + late) for late in range(RISE_MINUTES)]
         closes = [candle.close for candle in found if candle is not None]
-        if closes and max(closes) > closes[0] * 1.003:
+        if closes and moves(closes):
             return seed
-    message = f"no seed below 100 has a market of {asset} that rises"
+    message = f"no seed below 100 has a market of {asset} that moves so"
     raise AssertionError(message)
 
 

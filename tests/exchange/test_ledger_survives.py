@@ -76,7 +76,7 @@ async def test_a_killed_exchange_remembers_every_acknowledged_order(tmp_path: Pa
 async def test_the_market_goes_on_as_if_nothing_had_happened(opener: Opener) -> None:
     async with opener(speed=60, seed=5) as running:
         before = await running.spot.fetch_ohlcv("ZEC/USDT", "1m", limit=500)
-        await running.spot.create_order("BTC/USDT", "limit", "buy", 0.1, 1000)
+        await running.spot.create_order("BTC/USDT", "limit", "buy", 0.1, 50_000)
         await running.spot.create_order("BTC/USDT", "market", "buy", 0.01)
         money = await running.spot.fetch_balance()
     async with opener(speed=60, seed=5) as running:

@@ -3,7 +3,7 @@
 import ccxt
 import pytest
 
-from tests.exchange.served import RISE_MINUTES, Opener, Running, rising_seed
+from tests.exchange.served import RISE_MINUTES, Opener, Running, falling_seed, rising_seed
 
 pytestmark = pytest.mark.asyncio
 
@@ -108,18 +108,20 @@ async def test_a_limit_order_rests_is_seen_and_canceled(running: Running) -> Non
     assert len(await running.spot.fetch_orders("ETH/USDT")) == 1
 
 
-async def test_a_resting_order_is_filled_when_its_price_is_reached(running: Running) -> None:
-    bid = (await running.spot.fetch_ticker("SOL/USDT"))["bid"]
-    order = await running.spot.create_order("SOL/USDT", "limit", "buy", 1, bid)
-    for _ in range(600):
-        running.clock.forward(1)
-        running.venue.advance()
-        if not running.venue.spot_ledger.live():
-            break
-    trades = await running.spot.fetch_my_trades("SOL/USDT")
-    assert [trade["order"] for trade in trades] == [order["id"]]
-    assert trades[0]["takerOrMaker"] == "maker"
-    assert trades[0]["price"] == bid
+async def test_a_resting_order_is_filled_when_its_price_is_reached(opener: Opener) -> None:
+    """A bid at the best price waits, and is filled as a maker once the market comes down to it."""
+    begun_ns = opener.clock.now_ns
+    seed = falling_seed("SOL", begun_ns)
+    async with opener(speed=60, seed=seed, origin_ns=begun_ns) as running:
+        bid = (await running.spot.fetch_ticker("SOL/USDT"))["bid"]
+        order = await running.spot.create_order("SOL/USDT", "limit", "buy", 1, bid)
+        for _ in range(RISE_MINUTES):
+            running.clock.forward(1)
+            running.venue.advance()
+        trades = await running.spot.fetch_my_trades("SOL/USDT")
+        assert [trade["order"] for trade in trades] == [order["id"]]
+        assert trades[0]["takerOrMaker"] == "maker"
+        assert trades[0]["price"] == bid
 
 
 async def test_what_was_bought_can_be_sold_less_commission(running: Running) -> None:
@@ -164,6 +166,15 @@ async def test_only_the_demo_key_with_a_fresh_signature_is_let_in(running: Runni
         ("klines?symbol=NONEUSDT&interval=1m", -1121),
         ("klines?symbol=BTCUSDT&interval=7m", -1120),
         ("klines?symbol=BTCUSDT&interval=1m&limit=x", -1100),
+        ("klines?symbol=BTCUSDT&interval=1m&limit=-5", -1100),
+        ("klines?symbol=BTCUSDT&interval=1m&limit=0", -1130),
+        ("klines?symbol=BTCUSDT&interval=1m&startTime=", -1105),
+        ("klines?symbol=BTCUSDT&symbol=BTCUSDT&interval=1m", -1101),
+        ("klines?symbol=BTCUSDT", -1102),
+        ("ticker/24hr?symbols=5", -1100),
+        ("ticker/24hr?symbols=[5]", -1100),
+        ('ticker/price?symbols=["NONEUSDT"]', -1121),
+        ("nothing", -1020),
         ("ticker/24hr?symbols=broken", -1100),
     ],
 )
@@ -214,6 +225,6 @@ async def test_a_sale_rests_until_somebody_pays_its_price(opener: Opener) -> Non
 
 async def test_an_order_that_must_not_wait_expires(running: Running) -> None:
     order = await running.spot.create_order(
-        "BTC/USDT", "limit", "buy", 0.01, 1000.0, {"timeInForce": "IOC"}
+        "BTC/USDT", "limit", "buy", 0.01, 50_000.0, {"timeInForce": "IOC"}
     )
     assert order["status"] == "expired"

@@ -1,103 +1,129 @@
-"""Who may ask the spot venue, and how it says no.
+"""How the spot venue's handlers meet HTTP: who may ask, how much, and how it says no.
 
-Owns the check of signed requests, the reading of parameters and the error object. Must never
-enter: what the requests do.
+Owns the three kinds of access (public, with a key, signed), the headers about weights and counts,
+and the error object as an answer. Must never enter: what the requests do, the rules (see
+`signed_requests` and `weights`).
 """
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Final
-from urllib.parse import parse_qsl
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import Final, Literal, NamedTuple
 
 from aiohttp import web
 
 from foresight.exchange.binance.messages import QUOTE
+from foresight.exchange.binance.order_terms import Touch
+from foresight.exchange.binance.parameters import Query, parsed
+from foresight.exchange.binance.refusals import Refusal
+from foresight.exchange.binance.signed_requests import Account, Sent, check_key, verified
+from foresight.exchange.binance.weights import Meter
 from foresight.exchange.credentials import BINANCE_DEMO_KEY, BINANCE_DEMO_SECRET
-from foresight.exchange.market_clock import NS_PER_MS
-from foresight.exchange.signing.signatures import is_hex_hmac
 from foresight.exchange.venue import Venue
 
-_WINDOW_MS_DEFAULT: Final = 5000
-_WINDOW_MS_MAX: Final = 60_000
-_AHEAD_MS_MAX: Final = 1000  # a timestamp may lie this far in the server's future
+IS_OTHERS: Final = web.RequestKey("is_others", bool)
+"""Whether another user of this machine sent a request; their weight is counted apart."""
+
+_ACCOUNT: Final = Account(BINANCE_DEMO_KEY, BINANCE_DEMO_SECRET)
+_NS_PER_US: Final = 1000
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
-Query = Mapping[str, str]
 QueryHandler = Callable[[Query], web.Response]
+Access = Literal["public", "keyed", "signed"]
 
 
-class BinanceAnswerError(Exception):
-    """Ends a request with the venue's error object."""
+class Route(NamedTuple):
+    """One handler and what it takes to reach it.
 
-    def __init__(self, code: int, message: str, *, status: int = 400) -> None:
-        """Prepare the answer ``{"code": code, "msg": message}``."""
-        super().__init__(message)
-        self.response = web.json_response({"code": code, "msg": message}, status=status)
+    Attributes:
+        name: Method and path, as in ``GET /api/v3/ping``.
+        handler: Of the parameters.
+        weight: Of one request, or what tells it from the parameters.
+        is_order: Whether it counts as an order.
+    """
 
-
-def public(handler: QueryHandler) -> Handler:
-    """Return a request handler that anyone may use."""
-
-    async def read(request: web.Request) -> web.Response:
-        try:
-            return handler(request.query)
-        except BinanceAnswerError as error:
-            return error.response
-
-    return read
+    name: str
+    handler: QueryHandler
+    weight: int | Callable[[Query], int] = 1
+    is_order: bool = False
 
 
-def signed(venue: Venue, handler: QueryHandler) -> Handler:
-    """Return a request handler that runs only for a genuine request of the demo key."""
+class Gate:
+    """What stands before every handler of one exchange's spot venue."""
 
-    async def checked(request: web.Request) -> web.Response:
-        is_in_url = request.method in {"GET", "DELETE"}
-        raw = request.rel_url.raw_query_string if is_in_url else await request.text()
-        try:
-            now_ms = venue.now().wall_ns // NS_PER_MS
-            return handler(_verified(raw, request.headers.get("X-MBX-APIKEY"), now_ms=now_ms))
-        except BinanceAnswerError as error:
-            return error.response
+    def __init__(self, venue: Venue) -> None:
+        """Begin with nothing used."""
+        self._venue = venue
+        self._own, self._others = Meter(), Meter()
 
-    return checked
+    def meter(self, request: web.Request) -> Meter:
+        """Return what counts the requests of the one who sent this one."""
+        return self._others if request.get(IS_OTHERS, False) else self._own
+
+    def routes(self, access: Access, routes: Sequence[Route]) -> Iterator[web.RouteDef]:
+        """Yield routes that answer only whom they may."""
+        for route in routes:
+            method, path = route.name.split()
+            yield web.route(method, path, self._answering(route, access))
+
+    def _answering(self, route: Route, access: Access) -> Handler:
+        async def answered(request: web.Request) -> web.Response:
+            wall_ns = self._venue.now().wall_ns
+            meter = self.meter(request)
+            try:
+                weight = (
+                    route.weight if isinstance(route.weight, int) else route.weight(request.query)
+                )
+                meter.charge(weight, wall_ns)
+                query = await self._query(request, access)
+                if route.is_order:
+                    meter.count_order(wall_ns)
+                response = route.handler(query)
+            except Refusal as refusal:
+                response = refused(refusal)
+            response.headers.update(meter.weight_headers(wall_ns))
+            if route.is_order:
+                response.headers.update(meter.order_headers(wall_ns))
+            return response
+
+        return answered
+
+    async def _query(self, request: web.Request, access: Access) -> Query:
+        key = request.headers.get("X-MBX-APIKEY")
+        query = request.rel_url.raw_query_string
+        if access != "signed":
+            if access == "keyed":
+                check_key(key, _ACCOUNT)
+            return parsed(query)
+        body = "" if request.method == "GET" else await _form(request)
+        now_us = self._venue.now().wall_ns // _NS_PER_US
+        return verified(Sent(query, body, key), _ACCOUNT, now_us=now_us)
 
 
-def integer(query: Query, name: str, default: int) -> int:
-    """Return a whole-number parameter, or answer -1100."""
-    try:
-        return int(query.get(name, default))
-    except ValueError as error:
-        message = f"Illegal characters found in parameter '{name}'."
-        raise BinanceAnswerError(-1100, message) from error
+def refused(refusal: Refusal) -> web.Response:
+    """Return a refusal as an answer."""
+    response = web.json_response(refusal.body(), status=refusal.status)
+    if refusal.retry_after_s is not None:
+        response.headers["Retry-After"] = str(refusal.retry_after_s)
+    return response
 
 
 def asset_of(venue: Venue, symbol: str) -> str:
-    """Return the asset of a market's name, or answer -1121."""
+    """Return the asset of a market's name, or refuse."""
     asset = symbol.removesuffix(QUOTE)
     if asset == symbol or asset not in venue.tape.source.assets:
-        raise BinanceAnswerError(-1121, "Invalid symbol.")
+        raise Refusal(-1121, "Invalid symbol.")
     return asset
 
 
-def touch_of(venue: Venue, asset: str, market_ns: int) -> tuple[int, int]:
-    """Return best bid and ask in atoms, or answer that there is no price."""
+def touch_of(venue: Venue, asset: str, market_ns: int) -> Touch:
+    """Return best bid and ask in atoms, or refuse where there is no price."""
     touch = venue.spot.touch(asset, market_ns)
     if touch is None:
-        message = "The recorded candles are over: no price."
-        raise BinanceAnswerError(-1000, message, status=503)
-    return touch
+        raise Refusal(-1000, "The recorded candles are over: no price.", status=503)
+    return Touch(*touch)
 
 
-def _verified(raw: str, key: str | None, *, now_ms: int) -> Query:
-    message, found, signature = raw.rpartition("&signature=")
-    if key != BINANCE_DEMO_KEY:
-        refusal = "Invalid API-key, IP, or permissions for action."
-        raise BinanceAnswerError(-2015, refusal, status=401)
-    if not found or not is_hex_hmac(message, signature, secret=BINANCE_DEMO_SECRET):
-        raise BinanceAnswerError(-1022, "Signature for this request is not valid.")
-    query = dict(parse_qsl(message))
-    stamp_ms = integer(query, "timestamp", 0)
-    window_ms = min(integer(query, "recvWindow", _WINDOW_MS_DEFAULT), _WINDOW_MS_MAX)
-    if not now_ms - window_ms <= stamp_ms <= now_ms + _AHEAD_MS_MAX:
-        refusal = "Timestamp for this request is outside of the recvWindow."
-        raise BinanceAnswerError(-1021, refusal)
-    return query
+async def _form(request: web.Request) -> str:
+    try:
+        return await request.text()
+    except (LookupError, UnicodeDecodeError) as error:
+        raise Refusal(-1100, "The body is no text.") from error

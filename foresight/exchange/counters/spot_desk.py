@@ -29,9 +29,6 @@ from foresight.exchange.prices.tape import Tape
 SPREAD: Final = 0.0001
 """Distance between best bid and best ask as a share of the price: one basis point."""
 
-NOTIONAL_MIN: Final = 5 * ATOMS
-"""Smallest order, in atoms of the quote asset."""
-
 
 class SpotDesk:
     """Orders over one spot ledger and one tape."""
@@ -67,10 +64,15 @@ class SpotDesk:
         price = self.tape.price_at(asset, market_ns)
         if price is None or self.tape.has_ended(market_ns):
             return None
-        tick = max(1, round(self.tape.source.tick(asset) * ATOMS))
-        middle = round(price * ATOMS)
+        tick = self.tick(asset)
+        # A recording may hold finer prices than its first ones, which its tick was read from.
+        middle = (round(price * ATOMS) + tick // 2) // tick * tick
         half = max(tick, int(middle * SPREAD / 2) // tick * tick)
         return max(tick, middle - half), middle + half
+
+    def tick(self, asset: str) -> int:
+        """Return the step of an asset's prices, atoms."""
+        return max(1, round(self.tape.source.tick(asset) * ATOMS))
 
     def submit(self, terms: SpotTerms, now: Now) -> SpotReceived:
         """Decide about one order, durably, and return the line of the request log."""
@@ -115,8 +117,6 @@ class SpotDesk:
         if touch is None:
             return _received(order_id, terms, now, "refused", "Market is closed.")
         worst = terms.price or touch[1]
-        if terms.quantity * worst // ATOMS < NOTIONAL_MIN:
-            return _received(order_id, terms, now, "refused", "Filter failure: NOTIONAL")
         wanted = self.ledger.quote_asset if terms.is_buy else terms.asset
         needed = -(-terms.quantity * worst // ATOMS) if terms.is_buy else terms.quantity
         free = self.ledger.balances.get(wanted, 0) - self.ledger.claimed(wanted)

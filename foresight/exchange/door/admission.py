@@ -103,6 +103,11 @@ class Admission:
             guest.has_asked = True
             guest.heard_s = asyncio.get_running_loop().time()
 
+    def is_own(self, protocol: asyncio.BaseProtocol) -> bool:
+        """Tell whether a connection is of this process's own user."""
+        guest = self._guests.get(protocol)
+        return guest is not None and guest.is_own
+
     @contextmanager
     def answering(self, protocol: asyncio.BaseProtocol) -> Iterator[None]:
         """Keep a connection from making room while the block runs."""

@@ -45,6 +45,7 @@ class Tape:
         self._keys = {asset: key_of(seed, asset) for asset in source.assets}
         self._paths: dict[tuple[str, int], tuple[float, ...]] = {}
         self._sigmas: dict[tuple[str, int], float] = {}
+        self._first: dict[str, int] = {}
 
     @property
     def source(self) -> CandleSource:
@@ -84,6 +85,24 @@ class Tape:
         seen = (candle.open, *self._path(asset, candle)[:knot])
         volume = round(candle.volume * knot / KNOTS, 8)
         return Candle(minute, candle.open, max(seen), min(seen), seen[-1], volume)
+
+    def first_minute(self, asset: str) -> int | None:
+        """Return the minute of an asset's first candle; None where it has none at all."""
+        known = self._first.get(asset)
+        if known is None:
+            first = self._source.first_minute
+            end = self._source.end_minute
+            most = first + _GAP_SEARCH_MINUTES if end is None else end
+            places = (one for one in range(first, most) if self._source.candle(asset, one))
+            known = next(places, None)
+            if known is not None:
+                self._first[asset] = known
+        return known
+
+    def has_traded(self, asset: str, first_minute: int, end_minute: int) -> bool:
+        """Say whether a half-open range of minutes has any candle, finished or not."""
+        first = max(first_minute, self._source.first_minute)
+        return any(self._source.candle(asset, one) for one in range(first, end_minute))
 
     def candles(self, asset: str, *, first_minute: int, end_minute: int) -> list[Candle]:
         """Return the finished candles of a half-open range of minutes; gaps are left out."""
