@@ -69,6 +69,8 @@ class FaultGate:
     async def _spoil(
         self, request: web.Request, response: web.StreamResponse, tags: tuple[str, ...]
     ) -> web.StreamResponse:
+        if response.prepared:
+            return response  # a stream that has ended: nothing of it is left to spoil
         late = self._plan.draw(Fault.LATE_ANSWER, tags)
         if late is not None:
             await self._wait(late)

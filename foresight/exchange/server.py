@@ -17,6 +17,8 @@ from foresight.exchange.binance.access import IS_OTHERS, Gate
 from foresight.exchange.binance.account_api import BinanceAccountApi
 from foresight.exchange.binance.listings_api import BinanceListingsApi
 from foresight.exchange.binance.market_api import BinanceMarketApi
+from foresight.exchange.binance.stream_events import StreamEvents
+from foresight.exchange.binance.streams_api import BinanceStreamsApi
 from foresight.exchange.control_api import control_routes
 from foresight.exchange.door import limits as door_limits
 from foresight.exchange.door.admission import Admission
@@ -88,7 +90,7 @@ async def serving(
         with admission.answering(request.protocol):
             return await answered(request, lambda asked: gate(asked, handler))
 
-    runner = _runner(venue, orders, limits, guard)
+    runner = _runner(venue, orders, limits, guard, stopping)
     await runner.setup()
     assert runner.server is not None, "it was set up"
     admission = Admission(runner.server, listener, limits)
@@ -114,12 +116,20 @@ async def serving(
 
 
 def _runner(
-    venue: Venue, orders: ClobOrdersApi, limits: Limits, guard: Middleware
+    venue: Venue,
+    orders: ClobOrdersApi,
+    limits: Limits,
+    guard: Middleware,
+    stopping: asyncio.Event,
 ) -> web.AppRunner:
     app = web.Application(middlewares=[guard], client_max_size=door_limits.BODY_BYTES_MAX)
     spot_gate = Gate(venue)
-    for spot_api in (BinanceMarketApi, BinanceAccountApi, BinanceListingsApi):
+    prices = BinanceMarketApi(venue, spot_gate)
+    app.add_routes(prices.routes())
+    for spot_api in (BinanceAccountApi, BinanceListingsApi):
         app.add_routes(spot_api(venue, spot_gate).routes())
+    events = StreamEvents(venue.tape, touch=venue.spot.touch, ticker=prices.ticker)
+    app.add_routes(BinanceStreamsApi(venue, events, stopping=stopping).routes())
     for api in (GammaApi, ClobBooksApi, DataApi):
         app.add_routes(api(venue).routes())
     app.add_routes(PolymarketAccess(venue).routes())

@@ -12,6 +12,7 @@ SHELL = {
     "binance.account_api",
     "binance.listings_api",
     "binance.market_api",
+    "binance.streams_api",
     "control_api",
     "door.admission",
     "door.control_token",

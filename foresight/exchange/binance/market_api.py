@@ -149,7 +149,7 @@ class BinanceMarketApi:
 
     def tickers(self, query: Query) -> web.Response:
         """Return 24-hour tickers."""
-        return self._per_asset(query, self._ticker)
+        return self._per_asset(query, self.ticker)
 
     def prices(self, query: Query) -> web.Response:
         """Return last prices."""
@@ -168,9 +168,9 @@ class BinanceMarketApi:
             return {
                 "symbol": messages.symbol_of(asset),
                 "bidPrice": amount(bid),
-                "bidQty": "10.00000000",
+                "bidQty": messages.TOUCH_SIZE,
                 "askPrice": amount(ask),
-                "askQty": "10.00000000",
+                "askQty": messages.TOUCH_SIZE,
             }
 
         return self._per_asset(query, best)
@@ -222,7 +222,8 @@ class BinanceMarketApi:
             self._kline_texts[asset, minute] = text
         return text
 
-    def _ticker(self, asset: str, market_ns: int) -> messages.Json:
+    def ticker(self, asset: str, market_ns: int) -> messages.Json:
+        """Return the 24-hour ticker of an asset at an instant, or refuse where there is none."""
         minute = market_ns // NS_PER_MINUTE
         known = self._days.get(asset)
         if known is None or known[0] != minute:

@@ -13,12 +13,15 @@ from typing import Final, NamedTuple
 from foresight.exchange.binance.decimals import amount
 from foresight.exchange.binance.messages import Json
 from foresight.exchange.ledger.spot import ATOMS
-from foresight.exchange.market_clock import NS_PER_MINUTE, NS_PER_MS
+from foresight.exchange.market_clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_SECOND
 from foresight.exchange.prices.candles import KNOT_SECONDS, KNOTS
 from foresight.exchange.prices.tape import Tape
 
 PLACES: Final = KNOTS + 3
 """Trades of one minute: open, eleven steps, high, low, close."""
+
+STEP_NS: Final = KNOT_SECONDS * NS_PER_SECOND
+"""How long a price lasts at least, market time."""
 
 _SILENT_MINUTES_MAX: Final = 3 * 1440  # that a search goes through before it gives up
 _MINUTE_MS: Final = 60_000

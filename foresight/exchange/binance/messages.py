@@ -32,6 +32,9 @@ INTERVAL_MINUTES: Final[Mapping[str, int]] = MappingProxyType(
 )
 """Every interval that is served; each begins at a multiple of itself since 1970 UTC."""
 
+TOUCH_SIZE: Final = "10.00000000"
+"""What is shown to be offered at the best prices; as much as anybody wants is filled there."""
+
 _MINUTE_MS: Final = 60_000
 
 
@@ -80,9 +83,9 @@ def ticker(asset: str, day: Candle, touch: tuple[int, int], *, market_ms: int) -
         "lastPrice": number(day.close),
         "lastQty": "1.00000000",
         "bidPrice": amount(touch[0]),
-        "bidQty": "10.00000000",
+        "bidQty": TOUCH_SIZE,
         "askPrice": amount(touch[1]),
-        "askQty": "10.00000000",
+        "askQty": TOUCH_SIZE,
         "openPrice": number(day.open),
         "highPrice": number(day.high),
         "lowPrice": number(day.low),
