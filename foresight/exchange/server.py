@@ -28,6 +28,7 @@ from foresight.exchange.error_answers import answered
 from foresight.exchange.fault_gate import FaultGate, Handler
 from foresight.exchange.polymarket.access import PolymarketAccess
 from foresight.exchange.polymarket.clob_books_api import ClobBooksApi
+from foresight.exchange.polymarket.clob_markets_api import ClobMarketsApi
 from foresight.exchange.polymarket.clob_orders_api import ClobOrdersApi
 from foresight.exchange.polymarket.data_api import DataApi
 from foresight.exchange.polymarket.gamma_api import GammaApi
@@ -130,7 +131,10 @@ def _runner(
         app.add_routes(spot_api(venue, spot_gate).routes())
     events = StreamEvents(venue.tape, touch=venue.spot.touch, ticker=prices.ticker)
     app.add_routes(BinanceStreamsApi(venue, events, stopping=stopping).routes())
-    for api in (GammaApi, ClobBooksApi, DataApi):
+    books = ClobBooksApi(venue)
+    app.add_routes(books.routes())
+    app.add_routes(ClobMarketsApi(venue, books.levels).routes())
+    for api in (GammaApi, DataApi):
         app.add_routes(api(venue).routes())
     app.add_routes(PolymarketAccess(venue).routes())
     app.add_routes(orders.routes())

@@ -26,6 +26,7 @@ SHELL = {
     "market.table_files",
     "polymarket.access",
     "polymarket.clob_books_api",
+    "polymarket.clob_markets_api",
     "polymarket.clob_orders_api",
     "polymarket.data_api",
     "polymarket.gamma_api",

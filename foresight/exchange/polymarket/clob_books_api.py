@@ -100,6 +100,10 @@ class ClobBooksApi:
         self._outcome(request.query.get("token_id", ""))
         return web.json_response({"base_fee": 100 * RATE_PERCENT})
 
+    def levels(self, token: str) -> Book:
+        """Return the book of a token, or refuse."""
+        return self._levels(token)[2]
+
     async def _tokens(self, request: web.Request) -> list[str]:
         body = await json_body(request)
         if not isinstance(body, list):
@@ -139,4 +143,4 @@ class ClobBooksApi:
         )
 
     def _middle(self, token: str) -> str:
-        return messages.middle(self._levels(token)[2])
+        return messages.middle(self.levels(token))
