@@ -1,13 +1,14 @@
 """``python -m foresight.exchange``: run the local exchange until told to stop.
 
-Owns the command line, signals and exit codes. Prints one JSON line with its address when it
-listens; the unmodified ccxt clients talk to that (`foresight.venues.local`). They ask for events of
-the board by slug and never load its markets; a spot order needs the account of `credentials`. A
-client reads back with ``fetch_order(id)`` (an unknown id gives an order whose ``id`` is None),
-``fetch_order_trades(id, outcome)`` (``info.fee`` and ``info.cash`` are exact), positions by
-``dataPublicGetPositions({"user": wallet})`` because ``fetch_positions`` expects a shape neither
-this venue nor the real one sends, settlement by ``fetch_event(slug)`` (``resolved``, ``winner`` and
-``settleFraction`` of each outcome; a void window is resolved without a winner).
+Owns the command line, signals and exit codes. Prints one JSON line with its addresses when it
+listens, and at a terminal the same in words; the unmodified ccxt clients talk to that
+(`foresight.venues.local`). They ask for events of the board by slug and never load its markets; a
+spot order needs the account of `credentials`. A client reads back with ``fetch_order(id)`` (an
+unknown id gives an order whose ``id`` is None), ``fetch_order_trades(id, outcome)`` (``info.fee``
+and ``info.cash`` are exact), positions by ``dataPublicGetPositions({"user": wallet})`` because
+``fetch_positions`` expects a shape neither this venue nor the real one sends, settlement by
+``fetch_event(slug)`` (``resolved``, ``winner`` and ``settleFraction`` of each outcome; a void
+window is resolved without a winner).
 
 Must never enter: anything a caller inside the process would need; imports of the exchange lead to
 nothing outside it.
@@ -35,6 +36,7 @@ from foresight.exchange.door.guard import host_named
 from foresight.exchange.door.sparse_log import sparse_handler
 from foresight.exchange.errors import LocalExchangeError, OptionError
 from foresight.exchange.faults import parse_option
+from foresight.exchange.introduction import addresses, cannot_work, told
 from foresight.exchange.log_file import LOOK_S, LogFile
 from foresight.exchange.market.amounts import MICRO, TICKS_MICRO
 from foresight.exchange.market.rules import Rule
@@ -206,21 +208,33 @@ async def _run(venue: Venue, listener: socket.socket, hosts: Sequence[str]) -> N
     door = serving(venue, listener, clock_ns=time.time_ns, token=token, hosts=hosts)
     async with door as address:
         line = {"address": address, "pid": os.getpid()} | describe(venue)
+        line["addresses"] = addresses(address)
         line["keys"] = _keys(venue.folder, token)
-        # Whoever wanted to read it may be gone: the market is there all the same.
-        with contextlib.suppress(BrokenPipeError):
-            sys.stdout.write(json.dumps(line) + "\n")
-            sys.stdout.flush()
+        line["cannot_work"] = cannot_work(venue.identity.speed)
+        _print(line)
         while not stop.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), LOOK_S)
             log.look()
 
 
+def _print(line: dict[str, object]) -> None:
+    """Print one line for programs, and at a terminal the same in words."""
+    words = told(line) if _is_terminal() else ()
+    # Whoever wanted to read it may be gone: the market is there all the same.
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.write("\n".join((json.dumps(line), *words, "")))
+        sys.stdout.flush()
+
+
+def _is_terminal() -> bool:
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
 def _keys(folder: Path, token: str) -> dict[str, object]:
     """Return what opens the signed routes and the control page; no secret into a file or pipe."""
     spot = {"apiKey": BINANCE_DEMO_KEY, "secret": BINANCE_DEMO_SECRET}  # public, of a toy
-    if sys.stdout is not None and sys.stdout.isatty():
+    if _is_terminal():
         return {"spot": spot, "control": token}
     shown = f"cat {shlex.quote(str(folder.absolute() / NAME))}"
     return {"spot": spot, "control_shown_by": shown}

@@ -105,9 +105,13 @@ def test_a_terminal_shows_the_token_itself(tmp_path: Path) -> None:
     ):
         os.close(theirs)
         try:
-            keys = json.loads(terminal.readline())["keys"]
+            line = json.loads(terminal.readline())
+            words = [terminal.readline() for _ in range(4 + len(line["addresses"]))]
         finally:
             program.terminate()
+    keys = line["keys"]
+    for shown in (*line["addresses"].values(), *keys["spot"].values()):
+        assert any(shown in each for each in words), shown
     assert keys["control"] == (tmp_path / "x" / NAME).read_text(encoding="ascii").strip()
 
 

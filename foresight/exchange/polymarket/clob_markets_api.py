@@ -22,8 +22,13 @@ from foresight.exchange.venue import Venue
 
 _POINTS_MAX: Final = 10_000  # of one history; a window has at most 75 minutes
 _INTERVAL_S: Final = {
-    "1m": 30 * 86_400, "1w": 7 * 86_400, "1d": 86_400, "6h": 21_600, "1h": 3600,
-    "max": 365 * 86_400, "all": 365 * 86_400,
+    "1m": 30 * 86_400,
+    "1w": 7 * 86_400,
+    "1d": 86_400,
+    "6h": 21_600,
+    "1h": 3600,
+    "max": 365 * 86_400,
+    "all": 365 * 86_400,
 }
 _LISTED_S: Final = 3600
 
