@@ -98,6 +98,10 @@ drill: setup ## inject faults into a running demonstration and prove the guarant
 fairness: setup ## judge the local exchange's prices on recorded and synthetic minutes (about ten minutes)
 	@$(VENV)/python -m bench.fairness $(ARGS)
 
+.PHONY: clients
+clients: setup ## try clients of others against the local exchange, in environments of their own (installs them once)
+	@$(VENV)/python -m tests.clients $(ARGS)
+
 .PHONY: bench
 bench: setup ## measure medians and tails; a baseline, never a gate
 	@$(VENV)/python -m bench $(ARGS)
@@ -134,3 +138,12 @@ LOCK = env -u PIP_FIND_LINKS UV_NO_CONFIG=1 UV_CUSTOM_COMPILE_COMMAND="make lock
 lock: setup ## write both lock files from pyproject.toml (UPGRADE=1 takes newer versions)
 	@$(LOCK) --group install -o requirements.lock
 	@$(LOCK) --group dev -c requirements.lock -o requirements-dev.lock
+
+# What `make clients` installs: wheels alone but for one package that has none.
+LOCK_CLIENTS = env -u PIP_FIND_LINKS UV_NO_CONFIG=1 UV_CUSTOM_COMPILE_COMMAND="make lock-clients" $(VENV)/uv pip compile --quiet \
+	--generate-hashes --only-binary :all: --python-version 3.11 --no-emit-index-url $(if $(UPGRADE),--upgrade)
+.PHONY: lock-clients
+lock-clients: setup ## write the locks of the environments of `make clients`
+	@$(LOCK_CLIENTS) examples/clients/clients.in -o examples/clients/clients.lock
+	@$(LOCK_CLIENTS) examples/clients/connector.in -o examples/clients/connector.lock
+	@$(LOCK_CLIENTS) --no-binary sdnotify examples/clients/freqtrade.in -o examples/clients/freqtrade.lock

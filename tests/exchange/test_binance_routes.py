@@ -6,8 +6,10 @@ from hashlib import sha256
 from typing import Any
 
 import aiohttp
+import ccxt.async_support
 import pytest
 
+from examples.clients.ccxt_rest import KEYS, at
 from foresight.exchange.binance.weights import WEIGHT_MAX
 from foresight.exchange.credentials import BINANCE_DEMO_KEY, BINANCE_DEMO_SECRET
 from tests.exchange.served import Running
@@ -43,35 +45,33 @@ async def _sent(running: Running, route: str, text: str) -> Answer:
         return response.status, await response.json(), response.headers
 
 
-@pytest.mark.parametrize(
-    ("change", "code"),
-    [
-        ({"side": "HOLD"}, -1117),
-        ({"type": "STOP_LOSS"}, -1116),
-        ({"timeInForce": "DAY"}, -1115),
-        ({"timeInForce": None}, -1102),
-        ({"price": None}, -1102),
-        ({"quoteOrderQty": "5"}, -1106),
-        ({"type": "MARKET"}, -1106),
-        ({"type": "LIMIT_MAKER"}, -1106),
-        ({"quantity": "0.000000001"}, -1111),
-        ({"quantity": "ten"}, -1100),
-        ({"newClientOrderId": "two,words"}, -1100),
-        ({"newClientOrderId": "a" * 37}, -1100),
-        ({"newOrderRespType": "NOVEL"}, -1100),
-        ({"quantity": "0.001"}, -1013),
-        ({"price": "1000.001"}, -1013),
-        ({"symbol": "NONEUSDT"}, -1121),
-        ({"quantity": "9000"}, -2010),
-    ],
+REFUSED: tuple[tuple[dict[str, str | None], int], ...] = (
+    ({"side": "HOLD"}, -1117),
+    ({"type": "STOP_LOSS"}, -1116),
+    ({"timeInForce": "DAY"}, -1115),
+    ({"timeInForce": None}, -1102),
+    ({"price": None}, -1102),
+    ({"quoteOrderQty": "5"}, -1106),
+    ({"type": "MARKET"}, -1106),
+    ({"type": "LIMIT_MAKER"}, -1106),
+    ({"quantity": "0.000000001"}, -1111),
+    ({"quantity": "ten"}, -1100),
+    ({"newClientOrderId": "two,words"}, -1100),
+    ({"newClientOrderId": "a" * 37}, -1100),
+    ({"newOrderRespType": "NOVEL"}, -1100),
+    ({"quantity": "0.001"}, -1013),
+    ({"price": "1000.001"}, -1013),
+    ({"symbol": "NONEUSDT"}, -1121),
+    ({"quantity": "9000"}, -2010),
 )
-async def test_an_order_is_refused_with_the_documented_code(
-    running: Running, change: dict[str, str | None], code: int
-) -> None:
+
+
+async def test_an_order_is_refused_with_the_documented_code(running: Running) -> None:
     """Whatever is wrong, nothing waits afterwards."""
-    order = {name: value for name, value in (RESTING | change).items() if value is not None}
-    status, answer, _ = await signed(running, "POST /api/v3/order", **order)
-    assert (status, answer["code"]) == (400, code)
+    for change, code in REFUSED:
+        order = {name: value for name, value in (RESTING | change).items() if value is not None}
+        status, answer, _ = await signed(running, "POST /api/v3/order", **order)
+        assert (status, answer["code"]) == (400, code), change
     assert not running.venue.spot_ledger.orders
 
 
@@ -170,12 +170,12 @@ async def test_who_asks_for_too_much_is_told_how_long_to_wait(running: Running) 
     assert (await asked(running, "GET /api/v3/ping"))[0] == 200
 
 
-@pytest.mark.parametrize("path", ["/api/v3/nothing", "/api/v1/time", "/sapi/v1/x", "/fapi/v2/x"])
-async def test_an_unknown_path_is_answered_in_the_venues_words(running: Running, path: str) -> None:
+async def test_an_unknown_path_is_answered_in_the_venues_words(running: Running) -> None:
     """A client that reads JSON can say what was wrong."""
-    for method in ("GET", "POST"):
-        status, answer, _ = await asked(running, f"{method} {path}")
-        assert (status, answer["code"]) == (404, -1020)
+    for path in ("/api/v3/nothing", "/api/v1/time", "/sapi/v1/x", "/fapi/v2/x"):
+        for method in ("GET", "POST"):
+            status, answer, _ = await asked(running, f"{method} {path}")
+            assert (status, answer["code"]) == (404, -1020), path
     assert (await asked(running, "PUT /api/v3/order"))[1]["code"] == -1020
     assert "error" in (await asked(running, "GET /clob/nothing"))[1]
 
@@ -212,3 +212,37 @@ async def test_public_trades_have_numbers_that_go_on(running: Running) -> None:
     assert [row["p"] for row in some] == [row["price"] for row in recent[1:3]]
     average = (await asked(running, "GET /api/v3/avgPrice", **of))[1]
     assert float(average["price"]) == pytest.approx(float(recent[-1]["price"]), rel=0.05)
+
+
+async def test_ccxts_default_options_are_enough(running: Running) -> None:
+    """Its addresses get another host as the page for bots says; nothing is turned off."""
+    client = ccxt.async_support.binance(KEYS)
+    client.urls["api"] = at(running.url, client.urls["api"])
+    client.milliseconds = lambda: running.clock.now_ns // 1_000_000
+    try:
+        markets = await client.load_markets()
+        assert list(markets) == [f"{asset}/USDT" for asset in running.venue.identity.assets]
+        order = await client.create_order("ETH/USDT", "limit", "buy", 0.1, 1000)
+        assert (await client.cancel_order(order["id"], "ETH/USDT"))["status"] == "canceled"
+        assert all(
+            address.split("/")[2] == running.url.split("/")[2]
+            for address in _leaves(client.urls["api"])
+        )
+    finally:
+        await client.close()
+
+
+async def test_a_unit_of_time_that_is_not_served_is_refused(running: Running) -> None:
+    """Ignored, it would be a thousand times too small."""
+    headers = {"X-MBX-TIME-UNIT": "MICROSECOND"}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"{running.url}/api/v3/time", headers=headers) as answer,
+    ):
+        assert (await answer.json())["code"] == -1100
+
+
+def _leaves(addresses: Any) -> list[str]:  # noqa: ANN401 - as nested as ccxt has them
+    if isinstance(addresses, str):
+        return [addresses]
+    return [leaf for each in addresses.values() for leaf in _leaves(each)]

@@ -10,6 +10,7 @@ import ccxt.pro
 import pytest
 import pytest_asyncio
 
+from examples.clients.ccxt_rest import at
 from foresight.exchange.binance.stream_events import StreamEvents
 from foresight.exchange.binance.stream_names import Stream, stream_of
 from foresight.exchange.binance.stream_requests import STREAMS_MAX, Subscriptions
@@ -17,7 +18,6 @@ from foresight.exchange.binance.streams_api import REQUESTS_MAX
 from foresight.exchange.market_clock import NS_PER_MINUTE, NS_PER_SECOND
 from foresight.exchange.prices.synthetic import SyntheticPrices
 from foresight.exchange.prices.tape import Tape
-from foresight.venues.local import binance_options
 from tests.exchange.served import Running
 
 Json = dict[str, Any]
@@ -110,10 +110,8 @@ def test_one_connection_has_so_many_streams(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest_asyncio.fixture
 async def watching(running: Running) -> AsyncIterator[Any]:
-    url = running.url.replace("http", "ws", 1)
-    options = binance_options(running.url)
-    options["urls"]["api"]["ws"] = {"spot": f"{url}/ws"}
-    client: Any = ccxt.pro.binance(options)
+    client: Any = ccxt.pro.binance()
+    client.urls["api"] = at(running.url, client.urls["api"])
     try:
         yield client
     finally:

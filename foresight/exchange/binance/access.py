@@ -87,6 +87,8 @@ class Gate:
         return answered
 
     async def _query(self, request: web.Request, access: Access) -> Query:
+        if request.headers.get("X-MBX-TIME-UNIT", "").upper().startswith("MICRO"):
+            raise Refusal(-1100, "Answers in microseconds are not served here.")
         key = request.headers.get("X-MBX-APIKEY")
         query = request.rel_url.raw_query_string
         if access != "signed":
