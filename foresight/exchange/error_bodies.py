@@ -5,7 +5,7 @@ Owns the two shapes and which paths are whose. Must never enter: HTTP, which err
 
 from typing import Any, Final
 
-_SPOT: Final = ("/api/", "/sapi/", "/fapi/", "/dapi/")
+_SPOT: Final = ("/api/", "/sapi/", "/fapi/", "/dapi/", "/ws", "/stream")
 
 
 def is_spot(path: str) -> bool:

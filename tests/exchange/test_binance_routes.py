@@ -12,6 +12,7 @@ import pytest
 from examples.clients.ccxt_rest import KEYS, at
 from foresight.exchange.binance.weights import WEIGHT_MAX
 from foresight.exchange.credentials import BINANCE_DEMO_KEY, BINANCE_DEMO_SECRET
+from foresight.exchange.door.admission import Admission
 from tests.exchange.served import Running
 
 pytestmark = pytest.mark.asyncio
@@ -178,6 +179,17 @@ async def test_an_unknown_path_is_answered_in_the_venues_words(running: Running)
             assert (status, answer["code"]) == (404, -1020), path
     assert (await asked(running, "PUT /api/v3/order"))[1]["code"] == -1020
     assert "error" in (await asked(running, "GET /clob/nothing"))[1]
+
+
+async def test_what_others_of_the_machine_use_is_counted_apart(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All come from one address: else another account could use up the bot's minute."""
+    own = [(await asked(running, "GET /api/v3/depth", symbol="BTCUSDT"))[2] for _ in range(2)]
+    monkeypatch.setattr(Admission, "is_own", lambda _, __: False)
+    others = (await asked(running, "GET /api/v3/ping"))[2]
+    used = [headers["X-MBX-USED-WEIGHT-1M"] for headers in (*own, others)]
+    assert used == ["5", "10", "1"]
 
 
 async def test_an_error_of_ours_is_an_answer_too(

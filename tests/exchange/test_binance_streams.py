@@ -23,6 +23,12 @@ from tests.exchange.served import Running
 Json = dict[str, Any]
 MINUTE = 29_000_160
 PATIENCE_S = 10
+UPGRADE = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+}
 
 
 def events() -> StreamEvents:
@@ -184,3 +190,28 @@ async def test_an_outage_ends_open_streams(running: Running) -> None:
     ):
         await running.control("faults", {"outage": {"seconds": 60.0}})
         assert (await socket.receive(PATIENCE_S)).type is aiohttp.WSMsgType.CLOSE
+
+
+@pytest.mark.asyncio
+async def test_so_many_streams_are_open_at_once(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They wait for ever, so without a bound they would keep everybody else out."""
+    monkeypatch.setattr("foresight.exchange.binance.streams_api.OPEN_MAX", 1)
+    address = f"{running.url}/ws/btcusdt@bookTicker"
+    async with aiohttp.ClientSession() as session:
+        async with session.ws_connect(address) as socket:
+            assert (await socket.receive(PATIENCE_S)).type is aiohttp.WSMsgType.TEXT
+            async with session.get(address, headers=UPGRADE) as answer:
+                assert (answer.status, answer.headers["Retry-After"]) == (429, "1")
+        async with asyncio.timeout(PATIENCE_S):
+            while not await _is_open(session, address):
+                pass  # the exchange has yet to see that the first one has gone
+
+
+async def _is_open(session: aiohttp.ClientSession, address: str) -> bool:
+    try:
+        async with session.ws_connect(address) as socket:
+            return (await socket.receive(PATIENCE_S)).type is aiohttp.WSMsgType.TEXT
+    except aiohttp.WSServerHandshakeError:
+        return False

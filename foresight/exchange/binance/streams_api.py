@@ -13,7 +13,8 @@ from typing import Final
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from foresight.exchange.binance.access import refused
+from foresight.exchange.binance.access import IS_OTHERS, refused
+from foresight.exchange.binance.market_trades import STEP_NS
 from foresight.exchange.binance.messages import Json
 from foresight.exchange.binance.refusals import Refusal
 from foresight.exchange.binance.stream_events import StreamEvents
@@ -27,6 +28,12 @@ STEP_S: Final = 0.25
 
 REQUESTS_MAX: Final = 5
 """Messages of a client in one second; who sends more is cut off."""
+
+OPEN_MAX: Final = 64
+"""Streams' connections of our own user at the same time; they never make room at the door."""
+
+OTHERS_OPEN_MAX: Final = 16
+"""Those of everybody else."""
 
 _PING_S: Final = 20.0
 _LIFE_NS: Final = 24 * 3600 * NS_PER_SECOND
@@ -48,6 +55,7 @@ class BinanceStreamsApi:
         self._venue = venue
         self._events = events
         self._stopping = stopping
+        self._open = {False: 0, True: 0}  # by whether they are others'
 
     def routes(self) -> Iterator[web.RouteDef]:
         """Yield every route."""
@@ -81,7 +89,18 @@ class BinanceStreamsApi:
         socket = web.WebSocketResponse(heartbeat=_PING_S, max_msg_size=_MESSAGE_BYTES_MAX)
         if not socket.can_prepare(request).ok:
             return refused(Refusal(-1020, "This path is a WebSocket.", status=426))
-        await socket.prepare(request)
+        is_others = request.get(IS_OTHERS, False)
+        if self._open[is_others] >= (OTHERS_OPEN_MAX if is_others else OPEN_MAX):
+            return refused(Refusal(-1003, "Too many streams.", status=429, retry_after_s=1))
+        self._open[is_others] += 1
+        try:
+            await socket.prepare(request)
+            await self._converse(socket, subscriptions)
+        finally:
+            self._open[is_others] -= 1
+        return socket
+
+    async def _converse(self, socket: web.WebSocketResponse, subscriptions: Subscriptions) -> None:
         connection = _Connection(self._venue, self._events, socket, subscriptions)
         writing = asyncio.create_task(connection.write(self._stopping), name="exchange stream")
         try:
@@ -89,7 +108,6 @@ class BinanceStreamsApi:
         finally:
             writing.cancel()
             await asyncio.gather(writing, return_exceptions=True)
-        return socket
 
 
 class _Connection:
@@ -141,6 +159,8 @@ class _Connection:
     async def _step(self, market_ns: int) -> None:
         for name, stream in list(self._subscriptions.streams.items()):
             since_ns = self._since.get(name, market_ns)
+            if name in self._since and since_ns // STEP_NS == market_ns // STEP_NS:
+                continue  # no price can have changed: what is asked for costs nothing
             for event in self._events.between(stream, since_ns, market_ns):
                 if self._is_news(name, event):
                     is_combined = self._subscriptions.is_combined
