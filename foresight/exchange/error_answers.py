@@ -28,14 +28,19 @@ async def answered(request: web.Request, handler: Handler) -> web.StreamResponse
     try:
         return await handler(request)
     except web.HTTPException as error:
-        code = _NOT_SERVED if error.status in _NO_SUCH else _ILL_FORMED
-        text = "This operation is not supported." if code == _NOT_SERVED else error.reason
-        headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
-        body = error_body(request.path, code, text)
-        return web.json_response(body, status=error.status, headers=headers)
+        return in_words(request, error)
     except ConnectionError:
         raise  # nobody is there to be answered
     except Exception:  # noqa: BLE001 - whatever it is, a client gets an answer it can read
         _log.exception("%s %s was not answered", request.method, request.path)
         text = "An unknown error occurred while processing the request."
         return web.json_response(error_body(request.path, _UNKNOWN, text), status=_FAILED)
+
+
+def in_words(request: web.Request, error: web.HTTPException) -> web.Response:
+    """Return the answer to what no handler took: an unknown path, a body that is too long."""
+    code = _NOT_SERVED if error.status in _NO_SUCH else _ILL_FORMED
+    text = "This operation is not supported." if code == _NOT_SERVED else error.reason
+    headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
+    body = error_body(request.path, code, text)
+    return web.json_response(body, status=error.status, headers=headers)

@@ -24,7 +24,7 @@ from foresight.exchange.door import limits as door_limits
 from foresight.exchange.door.admission import Admission
 from foresight.exchange.door.guard import refusal_of
 from foresight.exchange.door.limits import Limits
-from foresight.exchange.error_answers import answered
+from foresight.exchange.error_answers import answered, in_words
 from foresight.exchange.fault_gate import FaultGate, Handler
 from foresight.exchange.polymarket.access import PolymarketAccess
 from foresight.exchange.polymarket.clob_books_api import ClobBooksApi
@@ -87,6 +87,8 @@ async def serving(
                 await request.read()  # kept for whoever asks for it again
         except TimeoutError:
             return web.json_response({"error": "the body did not come"}, status=408)
+        except web.HTTPException as error:
+            return in_words(request, error)
         request[IS_OTHERS] = not admission.is_own(request.protocol)
         with admission.answering(request.protocol):
             return await answered(request, lambda asked: gate(asked, handler))

@@ -13,6 +13,7 @@ from examples.clients.ccxt_rest import KEYS, at
 from foresight.exchange.binance.weights import WEIGHT_MAX
 from foresight.exchange.credentials import BINANCE_DEMO_KEY, BINANCE_DEMO_SECRET
 from foresight.exchange.door.admission import Admission
+from foresight.exchange.door.limits import BODY_BYTES_MAX
 from tests.exchange.served import Running
 
 pytestmark = pytest.mark.asyncio
@@ -77,7 +78,7 @@ async def test_an_order_is_refused_with_the_documented_code(running: Running) ->
 
 
 async def test_an_answer_says_as_much_as_was_asked_for(running: Running) -> None:
-    """ACK, RESULT and FULL; orders of these types are answered in full by default."""
+    """ACK, RESULT and FULL; those that only wait are acknowledged by default, others in full."""
     answers = []
     for kind in ({"newOrderRespType": "ACK"}, {"newOrderRespType": "RESULT"}, {}):
         market = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.01"} | kind
@@ -89,6 +90,9 @@ async def test_an_answer_says_as_much_as_was_asked_for(running: Running) -> None
     assert result["status"] == "FILLED"
     assert "fills" not in result
     assert full["fills"][0]["commissionAsset"] == "BTC"
+    waiting = {"symbol": "ETHUSDT", "side": "BUY", "quantity": "0.1", "price": "1000"}
+    maker = (await signed(running, "POST /api/v3/order", type="LIMIT_MAKER", **waiting))[1]
+    assert maker.keys() == short.keys()
 
 
 async def test_a_tested_order_is_not_taken(running: Running) -> None:
@@ -179,6 +183,16 @@ async def test_an_unknown_path_is_answered_in_the_venues_words(running: Running)
             assert (status, answer["code"]) == (404, -1020), path
     assert (await asked(running, "PUT /api/v3/order"))[1]["code"] == -1020
     assert "error" in (await asked(running, "GET /clob/nothing"))[1]
+
+
+async def test_a_body_that_is_too_long_is_refused_in_words(running: Running) -> None:
+    """Whichever venue it was sent to."""
+    body = b"a" * (BODY_BYTES_MAX + 1)
+    async with aiohttp.ClientSession() as session:
+        for path, field in (("/api/v3/order", "code"), ("/clob/order", "error")):
+            async with session.post(f"{running.url}{path}", data=body) as answer:
+                assert answer.status == 413
+                assert field in await answer.json()
 
 
 async def test_what_others_of_the_machine_use_is_counted_apart(

@@ -84,7 +84,7 @@ def read(query: Query, asset: str, *, touch: Touch, default_id: str) -> SpotTerm
 def answer_kind(query: Query) -> str:
     """Return how much an order's answer says: ``ACK``, ``RESULT`` or ``FULL``."""
     if "newOrderRespType" not in query:
-        return "FULL"  # of the types that are served here
+        return "FULL" if query.get("type") in {"LIMIT", "MARKET"} else "ACK"
     refusal = Refusal(-1100, "Invalid newOrderRespType.")
     return _one_of(query, "newOrderRespType", ANSWERS, refusal)
 
