@@ -37,6 +37,20 @@ def test_a_condition_is_found_a_day_either_way() -> None:
     assert conditions.window_of(tokens.condition_id(other), NOW_NS) is None
 
 
+def test_an_id_that_nobody_has_is_searched_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search is thousands of digests: who asks for nonsense again gets none of them."""
+    conditions = Conditions(("BTC",))
+    now = window_at("BTC", "5m", NOW_NS)
+    later_ns = NOW_NS + 86_400 * NS_PER_SECOND
+    last = Window("BTC", "15m", window_at("BTC", "15m", later_ns).start_s)
+    assert conditions.window_of("0x" + "0" * 64, NOW_NS) is None
+    with monkeypatch.context() as patched:
+        patched.setattr("foresight.exchange.polymarket.conditions.condition_id", lambda _: 1 / 0)
+        assert conditions.window_of("0x" + "1" * 64, NOW_NS) is None
+        assert conditions.window_of(tokens.condition_id(now), NOW_NS) == now
+    assert conditions.window_of(tokens.condition_id(last), later_ns) == last
+
+
 @pytest.mark.asyncio
 async def test_a_token_leads_to_its_markets_rules(running: Running) -> None:
     """As a client goes: version, market of the token, rules of the market."""

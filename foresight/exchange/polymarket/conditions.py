@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Final
 
 from foresight.exchange.market.windows import TIMEFRAME_SECONDS, Window, window_at
+from foresight.exchange.market_clock import NS_PER_SECOND
 from foresight.exchange.polymarket.tokens import condition_id
 
 _REACH_S: Final = 86_400
@@ -28,14 +29,16 @@ class Conditions:
         """
         self._assets = assets
         self._known: dict[str, Window] = {}
+        self._searched = -1
 
     def window_of(self, text: str, market_ns: int) -> Window | None:
         """Return the window of a condition id, or None if none of a day either way has it."""
         if not _SHAPE.fullmatch(text):
             return None
         known = self._known.get(text)
-        if known is not None:
-            return known
+        step = market_ns // (min(TIMEFRAME_SECONDS.values()) * NS_PER_SECOND)
+        if known is not None or step == self._searched:
+            return known  # the day's windows are known: what is not among them is nobody's
         if len(self._known) >= _KNOWN_MAX:
             self._known.clear()
         for window in islice(_nearest(self._assets, market_ns), _KNOWN_MAX):
@@ -43,6 +46,7 @@ class Conditions:
             self._known[found] = window
             if found == text:
                 return window
+        self._searched = step
         return None
 
 
