@@ -34,9 +34,23 @@ TRADING_MUTANTS = (
     _mutant(
         "trades that lag behind are all there are",
         "venues/polymarket.py",
-        "if not isinstance(fills, Bought) or fills.shares_micro != matched:",
-        "if not isinstance(fills, Bought) or fills.shares_micro > matched:",
+        "if traded.listed_micro != matched:",
+        "if traded.listed_micro > matched:",
         "test_trading_venue.py::test_trades_that_lag_behind_the_matched_amount_are_no_outcome",
+    ),
+    _mutant(
+        "a match without its trades is an order that nobody filled",
+        "venues/polymarket.py",
+        'if answer.get("status") == "matched" and not is_whole:',
+        'if answer.get("status") == "matched" and not traded:',
+        "test_trading_venue.py::test_a_match_whose_trades_are_not_listed_yet_is_waited_for",
+    ),
+    _mutant(
+        "a trade that failed is bought",
+        "venues/polymarket_answers.py",
+        "if not _is_of(trade, order_id) or _has_failed(trade):",
+        "if not _is_of(trade, order_id):",
+        "test_trading_venue.py::test_trades_that_failed_bought_nothing",
     ),
     _mutant(
         "a question that failed proves that there is no order",
