@@ -17,6 +17,8 @@ from tests.exchange.served import Running, pinned
 from tests.exchange.test_trader_outcomes import first_order
 from tests.exchange.traded import driven
 
+pytestmark = pytest.mark.timeout(60)  # several clients or exchanges one after another
+
 ROWS = [{"id": str(number)} for number in range(250)]
 
 

@@ -18,6 +18,8 @@ from tests.exchange.test_desk import OWNER, WINDOW, Counter, at
 from tests.exchange.test_settlement import to_end
 from tests.exchange.traded import demo_config
 
+pytestmark = pytest.mark.timeout(60)  # several clients or exchanges one after another
+
 REDEEM_S = 300
 
 

@@ -19,6 +19,8 @@ from tests.exchange.test_settlement import to_end
 from tests.exchange.test_trader_outcomes import first_order
 from tests.exchange.traded import driven
 
+pytestmark = pytest.mark.timeout(60)  # several clients or exchanges one after another
+
 S = NS_PER_SECOND
 FAILING, HOLDING = Trouble(10 * S, fails=True), Trouble()
 
