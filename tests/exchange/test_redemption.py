@@ -182,3 +182,17 @@ def test_up_starts_an_account_that_a_year_of_a_fair_market_does_not_empty(tmp_pa
     assert settings.balance == 1_000_000
     assert (settings.redeem_s, settings.hold_ms) == (None, None)  # as the ledger says, or shipped
     assert (settings.folder, settings.speed) == (tmp_path / "exchange", 60)
+
+
+def test_a_settled_window_is_not_ruled_on_again_by_an_exchange_that_comes_back() -> None:
+    """Its shares still wait, and the dice would be thrown once more for what is decided."""
+    counter = Counter(redeem_ns=300 * NS_PER_SECOND)
+    counter.order(1, at(1))
+    counter.desk.advance(at(311))
+    late = Ruling(is_void=True, delay_ns=3600 * NS_PER_SECOND)
+    again = Counter(ledger=counter.ledger, redeem_ns=300 * NS_PER_SECOND)
+    again.rulings[WINDOW.slug] = late
+    again.desk.advance(at(312))
+    assert again.ledger.rulings == {}
+    again.desk.advance(at(611))
+    assert again.ledger.accounts[OWNER].positions == {}

@@ -33,6 +33,9 @@ class Ruling(NamedTuple):
     delay_ns: int
 
 
+_ORDINARY: Final = Ruling(is_void=False, delay_ns=0)
+
+
 class Settler:
     """Results and payouts over one ledger and one market."""
 
@@ -92,19 +95,25 @@ class Settler:
         return Result.VOID if ruling.is_void else self._market.result(window, market_ns)
 
     def _ruling(self, window: Window, market_ns: int) -> Ruling:
-        known = self._ledger.rulings.get(window.slug)
+        known = self._known(window)
         if known is not None:
-            return Ruling(known.is_void, known.delay_ns)
+            return known
         if window.slug not in self._ruled and market_ns < window.end_ns + _RULING_NS:
             self._ruled.add(window.slug)
             ruling = self._rule(window.slug)
             if ruling is not None:
                 self._commit([WindowRuled(window.slug, ruling.is_void, ruling.delay_ns)])
                 return ruling
-        return Ruling(is_void=False, delay_ns=0)
+        return _ORDINARY
+
+    def _known(self, window: Window) -> Ruling | None:
+        known = self._ledger.rulings.get(window.slug)
+        return None if known is None else Ruling(known.is_void, known.delay_ns)
 
     def _redeems(self, window: Window, now: Now) -> bool:
-        due_ns = _due_ns(window, self._ruling(window, now.market_ns)) + self._redeem_ns
+        # It has its result, so it was ruled on: the dice are not asked again.
+        ruling = self._known(window) or _ORDINARY
+        due_ns = _due_ns(window, ruling) + self._redeem_ns
         return self._ledger.redeems and due_ns <= now.market_ns
 
     def _payouts(self, window: Window, result: Result) -> tuple[Payout, ...]:
