@@ -153,6 +153,21 @@ def test_money_of_a_sale_that_fails_cannot_be_spent_before() -> None:
     assert position.cost_micro == bought.fills[0].cash_micro
 
 
+def test_a_sale_of_everything_fails_though_nobody_holds_anything() -> None:
+    """An account without shares and orders still has this to wait for."""
+    counter = suffering(HOLDING, FAILING)
+    best = counter.market.book(WINDOW, Side.UP, at(1).market_ns).asks[0]
+    exact = {"cents": best.price_micro // 10_000, "size_micro": 5_000_000, "time_in_force": "GTC"}
+    assert counter.order(1, at(1), **exact).fills
+    sold = counter.order(2, at(1), is_buy=False, cents=1, size_micro=5_000_000)
+    assert len(sold.fills) == 1
+    assert counter.ledger.accounts[OWNER].positions == {}
+    counter.desk.advance(at(13))
+    (position,) = counter.ledger.accounts[OWNER].positions.values()
+    assert position.size_micro == 5_000_000
+    assert counter.ledger.accounts[OWNER].closed == []
+
+
 def test_a_trade_fails_with_its_window_at_the_latest() -> None:
     """A window pays what was bought for good: nothing is taken back from a payout."""
     counter = suffering(*[FAILING] * 20)

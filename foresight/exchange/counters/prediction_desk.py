@@ -144,7 +144,7 @@ class Desk:
         """Let time do its work: release held orders, fill or expire resting ones, fail, settle."""
         ledger = self.ledger
         positions = (account.positions for account in ledger.accounts.values())
-        if not ledger.live and not ledger.held and not any(positions):
+        if not (ledger.live or ledger.held or ledger.at_risk or any(positions)):
             return
         for order in sorted(ledger.held.values(), key=lambda order: order.market_ns):
             self._release(order, now)  # one after another: each takes from the book of the next
