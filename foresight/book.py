@@ -253,6 +253,19 @@ def spend(book: Book, amount_micro: int) -> None:
     book.day = day
 
 
+def take_back(book: Book, amount_micro: int, *, end_s: int) -> None:
+    """Count money as never paid: it came back.
+
+    Args:
+        book: Changed.
+        amount_micro: What was counted by `spend`.
+        end_s: End of the window that it was paid in; no window spans midnight.
+    """
+    book.spent_micro -= amount_micro
+    if (end_s - 1) // DAY_S == book.day:
+        book.day_spent_micro = max(0, book.day_spent_micro - amount_micro)
+
+
 def spent_today_micro(book: Book) -> int:
     """Return what was paid on the day of the newest decision."""
     return book.day_spent_micro if book.day == book.now_s // DAY_S else 0

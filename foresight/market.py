@@ -5,6 +5,7 @@ ended windows, positions at the venue. One slot's or asset's failure stands in i
 How any of it was fetched is a matter of `feeds` and `venues`; no decision enters here.
 """
 
+import enum
 from typing import Any
 
 import msgspec
@@ -110,6 +111,28 @@ class Holdings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     failure: str = ""
 
 
+class Stage(enum.Enum):
+    """How far the venue has got with a trade."""
+
+    MATCHED = "matched"  # nothing is paid yet
+    MINED = "mined"
+    RETRYING = "retrying"  # it did not work, and is tried again
+    CONFIRMED = "confirmed"  # for good
+    FAILED = "failed"  # for good: it never was
+
+
+class Trades(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the venue says of the trades that are waited for.
+
+    Attributes:
+        stages: By the trade's id; of those that it knows.
+        failure: Why the venue did not answer.
+    """
+
+    stages: dict[str, Stage] = {}
+    failure: str = ""
+
+
 class Market(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """All input of one cycle.
 
@@ -118,6 +141,7 @@ class Market(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         offers: By slot id, for the slots that may trade this cycle.
         rulings: Of ended windows with positions.
         holdings: The venue's own list; None in cycles that do not ask for it.
+        trades: Of positions whose trades are not all confirmed; None where there is none.
         seen_s: Application time at which all this was seen.
         edition: Version of the inputs as they were recorded. What is missing from version 1 was
             not asked for and is not checked; what is missing from today's denies.
@@ -127,6 +151,7 @@ class Market(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     offers: dict[str, Offer] = {}
     rulings: tuple[Ruling, ...] = ()
     holdings: Holdings | None = None
+    trades: Trades | None = None
     seen_s: int = 0
     edition: int = 2
 
@@ -136,7 +161,7 @@ def _up(inputs: dict[str, Any]) -> dict[str, Any]:
 
 
 def _down(inputs: dict[str, Any]) -> dict[str, Any]:
-    older = {name: value for name, value in inputs.items() if name != "edition"}
+    older = _without(inputs, "edition", "trades")
     candles = older.get("candles", {})
     if candles:
         older["candles"] = {asset: _without(one, "details") for asset, one in candles.items()}
@@ -151,10 +176,12 @@ SCHEMA = Schema("foresight.market", 2, Market, up={1: _up}, down={2: _down})
 
 
 def health_of(market: Market) -> Health:
-    """Return how many of a cycle's questions were answered: feeds, offers, rulings, holdings."""
+    """Return how many of a cycle's questions were answered."""
     failures = [candles.failure for candles in market.candles.values()]
     failures += [offer.failure for offer in market.offers.values()]
     failures += [ruling.failure for ruling in market.rulings]
     if market.holdings is not None:
         failures.append(market.holdings.failure)
+    if market.trades is not None:
+        failures.append(market.trades.failure)
     return Health(asked=len(failures), answered=failures.count(""))

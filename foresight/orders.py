@@ -14,7 +14,7 @@ import msgspec
 from foresight.board import NS, FeeSchedule, Rules, Side, Window
 from foresight.book import Book, Word, count_unbought, flag, memory_of, spend
 from foresight.risk import Stake
-from foresight.trades import Entry, OpenOrder, Position
+from foresight.trades import Entry, Fill, OpenOrder, Position
 from handoff.cadence import wall_time_ns
 from handoff.workload import Cycle, effect, payload_of
 from state.record import Delivery, Effect, Outcome, Receipt, Timeline
@@ -56,13 +56,22 @@ class Buy(msgspec.Struct, frozen=True, kw_only=True):
     fee: FeeSchedule
 
 
-class Bought(msgspec.Struct, frozen=True, kw_only=True):
-    """What the venue says was bought: payload of a confirmed receipt."""
+class Bought(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the venue says was bought: payload of a confirmed receipt.
+
+    Attributes:
+        order_id: The venue's id of the order.
+        shares_micro: What was bought by trades that did not fail.
+        cost_micro: For how much, without fee.
+        fee_micro: Fee paid.
+        unconfirmed: Those of the trades that may still fail.
+    """
 
     order_id: str
     shares_micro: int
     cost_micro: int
     fee_micro: int
+    unconfirmed: tuple[Fill, ...] = ()
 
 
 PAYLOAD: Final = Schema("foresight.buy", 1, Buy)
@@ -191,6 +200,7 @@ def _confirm(book: Book, order: OpenOrder, receipt: Receipt) -> None:
         cost_micro=bought.cost_micro,
         fee_micro=bought.fee_micro,
         order_id=bought.order_id,
+        unconfirmed=bought.unconfirmed,
     )
     key = order.token
     if key in book.positions:  # one order per window: the venue's positions will show the truth

@@ -4,10 +4,11 @@ Owns the comparison of the book's positions with the venue's, and the adoption o
 does not know: adopted and flagged, never ignored. Asking the venue is its adapter's matter.
 
 A position whose order has no receipt yet is not compared: its outcome is still being asked for.
+Nor is one with trades that may still fail: the venue may list their shares or not.
 What the venue's listing no longer shows of ended windows is settlement's matter.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
 import msgspec
@@ -41,17 +42,28 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     found: VenuePosition | None = None
 
 
-def differences(book: Book, holdings: Holdings, *, now_s: int) -> tuple[Difference, ...]:
+def in_doubt(book: Book) -> frozenset[str]:
+    """Return the tokens of which a listing may say one thing or the other."""
+    waiting = {order.token for order in book.orders.values()}
+    held = book.positions.values()
+    return frozenset(waiting | {position.token for position in held if position.unconfirmed})
+
+
+def differences(
+    book: Book, holdings: Holdings, *, now_s: int, besides: Collection[str] = ()
+) -> tuple[Difference, ...]:
     """Return what book and venue say differently.
 
     Args:
         book: With every receipt taken in.
         holdings: The venue's listing.
         now_s: Application time of the listing.
+        besides: Tokens that are not compared beside those that are in doubt here.
     """
+    skipped = in_doubt(book).union(besides)
     return (
-        *_unknown(book, holdings.positions, now_s),
-        *_missing(book, holdings.positions, now_s),
+        *_unknown(book, [one for one in holdings.positions if one.token not in skipped], now_s),
+        *_missing(book, holdings.positions, now_s, skipped),
         *(
             Difference(kind="position_foreign", slug=slug, detail="in a market of another kind")
             for slug in holdings.foreign
@@ -63,26 +75,26 @@ def differences(book: Book, holdings: Holdings, *, now_s: int) -> tuple[Differen
     )
 
 
-def adopt(book: Book, holdings: Holdings, *, now_s: int) -> None:
+def adopt(book: Book, holdings: Holdings, *, now_s: int, besides: Collection[str] = ()) -> None:
     """Flag every difference and take unknown positions into the book.
 
     Args:
         book: Changed.
         holdings: The venue's listing.
         now_s: Application time of the listing.
+        besides: Tokens that are not compared beside those that are in doubt here.
     """
-    for difference in differences(book, holdings, now_s=now_s):
+    for difference in differences(book, holdings, now_s=now_s, besides=besides):
         flag(book, difference.kind, difference.slug, detail=difference.detail)
         if difference.found is not None:
             _adopt(book, difference.found)
 
 
 def _unknown(book: Book, listed: Iterable[VenuePosition], now_s: int) -> Iterator[Difference]:
-    pending = {order.token for order in book.orders.values()}
     decided = {(trade.entry.slug, trade.entry.side) for trade in book.decided}
     for found in listed:
         window = window_of_slug(found.slug)
-        if found.token in pending or window is None:
+        if window is None:
             continue
         known = _held(book, found.token)
         excess = found.shares_micro - known
@@ -99,9 +111,11 @@ def _unknown(book: Book, listed: Iterable[VenuePosition], now_s: int) -> Iterato
             )
 
 
-def _missing(book: Book, listed: Iterable[VenuePosition], now_s: int) -> Iterator[Difference]:
+def _missing(
+    book: Book, listed: Iterable[VenuePosition], now_s: int, skipped: Collection[str]
+) -> Iterator[Difference]:
     at_venue = {found.token: found.shares_micro for found in listed}
-    for token in sorted({position.token for position in book.positions.values()}):
+    for token in sorted({position.token for position in book.positions.values()} - set(skipped)):
         held = [position for position in book.positions.values() if position.token == token]
         entry = held[0].entry
         known = sum(position.shares_micro for position in held)

@@ -13,6 +13,7 @@ import msgspec
 from foresight.board import Result, Side
 from foresight.book import Book, flag, keep_decided, keep_result, memory_of
 from foresight.config import Risk
+from foresight.confirmation import is_held_up
 from foresight.market import Ruling
 from foresight.trades import Decided, Position
 
@@ -58,6 +59,11 @@ def settle(book: Book, rulings: Iterable[Ruling], *, risk: Risk) -> None:
     for token, position in list(book.positions.items()):
         result = results.get(position.entry.slug)
         if result is not None and position.entry.end_s <= book.now_s:
+            if is_held_up(position, book.now_s):
+                continue
+            if position.unconfirmed:
+                detail = f"decided with {len(position.unconfirmed)} trades that may still fail"
+                flag(book, "trades_unconfirmed", position.entry.slug, detail=detail)
             del book.positions[token]
             _decide(book, position, result, risk)
             is_decided = True

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Final
 
 from typing_extensions import override
 
-from foresight import appraisal, decision, market, reconcile, settlement
+from foresight import appraisal, confirmation, decision, market, reconcile, settlement
 from foresight.board import NS, Side, slots_of, window_at
 from foresight.book import SCHEMA as BOOK
 from foresight.book import Book, violations_of
@@ -24,7 +24,7 @@ from foresight.config import Config, config_hash
 from foresight.errors import ConfigError, VenueError, VenueUnreachable
 from foresight.feeds.binance import BinanceCandles
 from foresight.market import SCHEMA as MARKET
-from foresight.market import Candles, Holdings, Market, Offer, Ruling
+from foresight.market import Candles, Holdings, Market, Offer, Ruling, Trades
 from foresight.orders import KIND, PAYLOAD, Bought, Buy
 from foresight.overridden import load_release
 from foresight.overrides import EXCHANGE_URL, LIVE
@@ -39,7 +39,7 @@ from foresight.venues.local import binance_options, polymarket_options
 from foresight.venues.paper import Paper
 from foresight.venues.polymarket import Polymarket
 from foresight.venues.waiting import until_reachable
-from handoff.cadence import app_time_ns, every
+from handoff.cadence import app_time_ns, every, wall_time_ns
 from handoff.worker.boundary_clock import system_clock
 from handoff.worker.ports import Clock
 from handoff.workload import (
@@ -66,6 +66,7 @@ from state.schema import Schema
 
 ANSWER_S_MAX: Final = 5.0  # longest wait for an answer, however long the period is
 ANSWER_SHARE: Final = 0.3  # of a period: two rounds of requests fit into half of it
+CLOCKS_DIFFER_S: Final = 60  # so far the venue's clock may be behind: its trades are asked for
 WARM_MINUTES: Final = 3  # candles that a warming worker fetches to see that the feed answers
 
 
@@ -132,10 +133,11 @@ class Trader(Workload[Book, Market]):
         end_minute = cycle.now_ns // NS // 60
         newest = {asset: body.closes.get(asset, Closes()).newest for asset in self._assets()}
         due = settlement.due(body, cycle.now_ns // NS, turn=cycle.number)
-        candles, rulings, holdings = await asyncio.gather(
+        candles, rulings, holdings, trades = await asyncio.gather(
             self._feed.fetch(newest, end_minute=end_minute),
             self._rulings(due),
             self._holdings() if cycle.number % self._positions_every == 0 else _nothing(),
+            self._trades(body),
         )
         failures = [fresh.failure for fresh in candles.values()]
         if all(failures) and all(ruling.failure for ruling in rulings):
@@ -145,6 +147,7 @@ class Trader(Workload[Book, Market]):
             offers=await self._offers(cycle, body, candles),
             rulings=rulings,
             holdings=holdings,
+            trades=trades,
             seen_s=self._now_s(),
         )
 
@@ -237,6 +240,16 @@ class Trader(Workload[Book, Market]):
             return await self._venue.holdings()
         except VenueError as error:
             return Holdings(failure=f"{type(error).__name__}: {error}"[:200])
+
+    async def _trades(self, body: Book) -> Trades | None:
+        wanted = confirmation.waited_for(body)
+        if not wanted:
+            return None
+        since_ns = wall_time_ns(self._policy.timeline, confirmation.since_s(body) * NS)
+        try:
+            return await self._venue.trades(wanted, since_s=since_ns // NS - CLOCKS_DIFFER_S)
+        except VenueError as error:
+            return Trades(failure=f"{type(error).__name__}: {error}"[:200])
 
     async def _offers(
         self, cycle: Cycle, body: Book, candles: Mapping[str, Candles]

@@ -64,6 +64,22 @@ class OpenOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     fee: FeeSchedule = FeeSchedule()
 
 
+class Fill(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+    """One trade of an order that the venue has matched and may still take back.
+
+    Attributes:
+        trade: Its id at the venue.
+        shares_micro: What it bought.
+        cost_micro: For how much, without fee.
+        fee_micro: Fee paid.
+    """
+
+    trade: str
+    shares_micro: int
+    cost_micro: int
+    fee_micro: int
+
+
 class Position(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Shares held until the venue says how the window ended.
 
@@ -74,7 +90,7 @@ class Position(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         cost_micro: Paid for it, without fee.
         fee_micro: Fee paid.
         order_id: The venue's id of the order.
-        unconfirmed: Ids of its trades that the venue has matched and not confirmed yet.
+        unconfirmed: Those of its trades that the venue has matched and not confirmed yet.
     """
 
     entry: Entry
@@ -83,7 +99,7 @@ class Position(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     cost_micro: int
     fee_micro: int = 0
     order_id: str = ""
-    unconfirmed: tuple[str, ...] = ()
+    unconfirmed: tuple[Fill, ...] = ()
 
     @property
     def stake_micro(self) -> int:

@@ -79,7 +79,8 @@ def compare(
         decided: Every decided trade.
         in_flight: Windows of orders without an outcome when the ledger was read.
     """
-    executed = [order for order in ledger["orders"] if order["fills"]]
+    # An order all of whose trades failed has bought nothing: it went back on both sides.
+    executed = [order for order in ledger["orders"] if _amounts(order).shares]
     theirs = {order["slug"]: _amounts(order) for order in executed}
     held = list(held)
     ours = {position.entry.slug: _booked(position) for position in held}

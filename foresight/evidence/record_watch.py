@@ -11,6 +11,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from msgspec.structs import replace
+
 from foresight.board import MICRO
 from foresight.book import SCHEMA, Book
 from foresight.evidence.errors import CourseLeft
@@ -84,6 +86,7 @@ class RecordWatch:
         self.decided: dict[str, Decided] = {}
         self.altered: list[str] = []
         self.closed_early: list[str] = []
+        self.failed: set[str] = set()  # orders all of whose trades the venue took back
         self.adopted: set[str] = set()
         self.handovers: list[Handover] = []
         self._thread = threading.Thread(target=self._run, name="record-watch", daemon=True)
@@ -164,7 +167,7 @@ class RecordWatch:
         changed = [
             position.entry.slug
             for token, position in before.book.positions.items()
-            if after.book.positions.get(token) != position
+            if not goes_on(position, after.book.positions.get(token))
             and not _is_end_of(position, gone.get(position.entry.effect_id))
         ]
         count = len(before.book.positions)
@@ -181,15 +184,20 @@ class RecordWatch:
         for position in book.positions.values():
             if position.entry.is_adopted:
                 self.adopted.add(position.entry.slug)
-            elif self.held.get(position.entry.effect_id, position) != position:
-                self.altered.append(f"{position.entry.slug} in cycle {sight.cycle}")
+            elif position.entry.effect_id in self.held:
+                if goes_on(self.held[position.entry.effect_id], position):
+                    self.held[position.entry.effect_id] = position
+                else:
+                    self.altered.append(f"{position.entry.slug} in cycle {sight.cycle}")
         ended = {trade.entry.effect_id: trade for trade in book.decided}
         there = {position.entry.effect_id for position in book.positions.values()}
         for effect_id, position in self.held.items():
-            if effect_id in there or effect_id in self.decided:
+            if effect_id in there or effect_id in self.decided or effect_id in self.failed:
                 continue
             trade = ended.get(effect_id)
-            if not _is_end_of(position, trade):
+            if trade is None and goes_on(position, None):
+                self.failed.add(effect_id)
+            elif not _is_end_of(position, trade):
                 self.altered.append(f"{position.entry.slug} gone in cycle {sight.cycle}")
             elif position.entry.end_s > book.now_s:
                 self.closed_early.append(f"{position.entry.slug} in cycle {sight.cycle}")
@@ -206,6 +214,8 @@ class RecordWatch:
             if trade.entry.effect_id not in self.decided
         }
         self.held |= new
+        for effect_id in self.failed:
+            self.held.pop(effect_id, None)
         self.decided |= ended
         words = []
         if new:
@@ -219,13 +229,44 @@ class RecordWatch:
             self._narrator.detail(f"cycle {sight.cycle}: {'; '.join(words)}")
 
 
+def goes_on(before: Position, after: Position | None) -> bool:
+    """Tell whether a position is the one it was, less at most what the venue took back.
+
+    Args:
+        before: As it was; its trades may have been confirmed since, or have failed.
+        after: As it is; None if it is gone.
+    """
+    shares, cost, fee = (
+        sum(getattr(fill, name) for fill in before.unconfirmed)
+        for name in ("shares_micro", "cost_micro", "fee_micro")
+    )
+    if after is None:
+        return bool(shares) and shares == before.shares_micro
+    is_same = replace(
+        after,
+        shares_micro=before.shares_micro,
+        cost_micro=before.cost_micro,
+        fee_micro=before.fee_micro,
+        unconfirmed=before.unconfirmed,
+    )
+    return is_same == before and (
+        0 <= before.shares_micro - after.shares_micro <= shares
+        and 0 <= before.cost_micro - after.cost_micro <= cost
+        and 0 <= before.fee_micro - after.fee_micro <= fee
+    )
+
+
 def _is_end_of(position: Position, trade: Decided | None) -> bool:
     """Tell whether a decided trade is a position's end: the same entry, size and cost."""
-    return trade is not None and (
-        trade.entry == position.entry
-        and trade.shares_micro == position.shares_micro
-        and trade.cost_micro == position.cost_micro
-        and trade.fee_micro == position.fee_micro
+    return trade is not None and goes_on(
+        position,
+        replace(
+            position,
+            entry=trade.entry,
+            shares_micro=trade.shares_micro,
+            cost_micro=trade.cost_micro,
+            fee_micro=trade.fee_micro,
+        ),
     )
 
 

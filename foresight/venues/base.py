@@ -5,13 +5,13 @@ Whatever is neither of them (a time-out, a lost or unreadable answer, a failure 
 side) is raised as a `VenueError`: the outcome is unknown and is asked for, never assumed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
 
 from foresight.board import Side
-from foresight.market import Holdings, Offer, Ruling
+from foresight.market import Holdings, Offer, Ruling, Trades
 from foresight.orders import Bought, Buy
 
 
@@ -59,6 +59,14 @@ class Venue(Protocol):
 
     async def holdings(self) -> Holdings | None:
         """Return what the venue says is ours, or None where it keeps no account of it."""
+
+    async def trades(self, wanted: Collection[str], *, since_s: int) -> Trades:
+        """Return how far the venue has got with trades.
+
+        Args:
+            wanted: Their ids.
+            since_s: None of them is older, wall-clock seconds.
+        """
 
     async def buy(self, order: Buy) -> Bought | NotBought | Waiting:
         """Send an order once."""

@@ -6,11 +6,11 @@ again; the body is the only account there is. Prices and results come from the r
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from foresight.board import MICRO, Side, cost_micro, fee_micro
 from foresight.errors import AnswerUnreadable
-from foresight.market import Holdings, Offer, Ruling
+from foresight.market import Holdings, Offer, Ruling, Trades
 from foresight.orders import NOT_FILLABLE, REFUSED, Bought, Buy
 from foresight.venues.base import Missing, NotBought, Venue
 
@@ -41,6 +41,11 @@ class Paper:
     async def holdings(self) -> Holdings | None:
         """Return None: nobody but the body knows simulated positions."""
         return None
+
+    async def trades(self, wanted: Collection[str], *, since_s: int) -> Trades:
+        """Return nothing: simulated fills are final."""
+        del wanted, since_s
+        return Trades()
 
     async def buy(self, order: Buy) -> Bought | NotBought:
         """Simulate an order against the book of this moment."""

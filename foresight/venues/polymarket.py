@@ -10,12 +10,12 @@ outcome an order needs is put in before it is sent.
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from foresight.board import MICRO, Side
 from foresight.errors import AnswerUnreadable, VenueError, VenueRefused, VenueUnreachable
-from foresight.market import Holdings, Offer, Ruling
+from foresight.market import Holdings, Offer, Ruling, Trades
 from foresight.orders import NOT_FILLABLE, REFUSED, Bought, Buy
 from foresight.venues import pages
 from foresight.venues import polymarket_answers as answers
@@ -139,6 +139,15 @@ class Polymarket:
         ids = tuple(str(mapping_of(order, "open order").get("id")) for order in resting)
         return Holdings(positions=holdings.positions, foreign=holdings.foreign, resting=ids)
 
+    async def trades(self, wanted: Collection[str], *, since_s: int) -> Trades:
+        """Return how far the venue has got with trades: all of the account's since then."""
+        query = {"after": str(since_s)}
+        rows = await pages.by_cursor(
+            lambda cursor: self._listed(self._client.clobPrivateGetDataTrades, query, cursor),
+            what="trades",
+        )
+        return Trades(stages=answers.read_stages(rows, wanted))
+
     async def buy(self, order: Buy) -> Bought | NotBought | Waiting:
         """Send an order once; a duplicate is looked up instead."""
         try:
@@ -150,8 +159,8 @@ class Polymarket:
             raise AnswerUnreadable(what)
         if answer.get("status") in {"live", "delayed"}:
             return Waiting(str(answer.get("status")))
-        bought = answers.read_single_fill(answer, order)
-        return bought or await self._matched(order, answer)
+        # The answer names no trades, whose states are asked for later.
+        return await self._matched(order, answer)
 
     async def find(self, order: Buy) -> Bought | NotBought | Waiting | Missing:
         """Ask by hash, then by trades, then whether the market still takes orders."""

@@ -6,7 +6,7 @@ documentation and ccxt 4.5.90. How an answer was fetched is `polymarket`'s matte
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final, TypeGuard
 
 import msgspec
@@ -24,8 +24,9 @@ from foresight.board import (
     window_of_slug,
 )
 from foresight.errors import AnswerUnreadable
-from foresight.market import Holdings, Level, Offer, Ruling, VenuePosition
-from foresight.orders import Bought, Buy
+from foresight.market import Holdings, Level, Offer, Ruling, Stage, VenuePosition
+from foresight.orders import Bought
+from foresight.trades import Fill
 
 LEVELS_KEPT: Final = 16
 WON: Final = 0.99  # an outcome's final price, as ccxt reads it
@@ -53,6 +54,7 @@ DEFINITE: Final = (
 )
 UNFILLABLE: Final = ("no orders found to match", "couldn't be fully filled")
 DUPLICATE: Final = "duplicated"
+_CONFIRMED: Final = frozenset({"confirmed", ""})  # a venue that says nothing takes nothing back
 
 
 def read_market(event: Mapping[str, Any], slug: str) -> Mapping[str, Any]:
@@ -156,22 +158,15 @@ def read_fills(trades: Iterable[Any], order_id: str, fee: FeeSchedule) -> Bought
     Raises:
         AnswerUnreadable: A row has no size or price.
     """
-    shares = cost = fees = 0
-    for trade in trades:
-        if not _is_of(trade, order_id) or _has_failed(trade):
-            continue
-        size = micro_of(trade.get("size"), "size")
-        price = micro_of(trade.get("price"), "price")
-        shares += size
-        cash = trade.get("cash")
-        cost += -(-size * price // MICRO) if cash is None else micro_of(cash, "cash")
-        said = trade.get("fee")
-        fees += (
-            fee_micro(fee, shares_micro=size, price_micro=price)
-            if said is None
-            else micro_of(said, "fee")
-        )
-    return Bought(order_id=order_id, shares_micro=shares, cost_micro=cost, fee_micro=fees)
+    mine = [trade for trade in trades if _is_of(trade, order_id) and not _has_failed(trade)]
+    fills = [(_read_fill(trade, fee), _status(trade)) for trade in mine]
+    return Bought(
+        order_id=order_id,
+        shares_micro=sum(fill.shares_micro for fill, _ in fills),
+        cost_micro=sum(fill.cost_micro for fill, _ in fills),
+        fee_micro=sum(fill.fee_micro for fill, _ in fills),
+        unconfirmed=tuple(fill for fill, status in fills if status not in _CONFIRMED),
+    )
 
 
 def read_failed(trades: Iterable[Any], order_id: str) -> int:
@@ -196,29 +191,39 @@ def _has_failed(trade: Mapping[str, Any]) -> bool:
     return str(trade.get("status", "")).upper().endswith("FAILED")
 
 
-def read_single_fill(answer: Mapping[str, Any], order: Buy) -> Bought | None:
-    """Return what an accepted order bought, or None if the answer alone does not tell.
+def _read_fill(trade: Mapping[str, Any], fee: FeeSchedule) -> Fill:
+    size = micro_of(trade.get("size"), "size")
+    price = micro_of(trade.get("price"), "price")
+    cash, said = trade.get("cash"), trade.get("fee")
+    return Fill(
+        trade=str(trade.get("id", "")),
+        shares_micro=size,
+        cost_micro=-(-size * price // MICRO) if cash is None else micro_of(cash, "cash"),
+        fee_micro=fee_micro(fee, shares_micro=size, price_micro=price)
+        if said is None
+        else micro_of(said, "fee"),
+    )
+
+
+def read_stages(trades: Iterable[Any], wanted: Collection[str]) -> dict[str, Stage]:
+    """Return how far the venue has got with trades; words that are not known say nothing.
 
     Args:
-        answer: The venue's answer to the order.
-        order: The order. Only a mean price equal to its limit proves that every fill had that
-            price; otherwise the fee has to be added up from the trades, each at its own.
+        trades: Rows of the venue's listing.
+        wanted: Ids of those that are asked for.
     """
-    taking, making = answer.get("takingAmount"), answer.get("makingAmount")
-    if not taking or not making:
-        return None
-    shares, cost = micro_of(taking, "takingAmount"), micro_of(making, "makingAmount")
-    if shares <= 0:
-        return None
-    price = order.price_micro
-    if abs(cost * MICRO - price * shares) > MICRO:  # shares are rounded to a millionth
-        return None
-    return Bought(
-        order_id=str(answer.get("orderID")),
-        shares_micro=shares,
-        cost_micro=cost,
-        fee_micro=fee_micro(order.fee, shares_micro=shares, price_micro=price),
-    )
+    known = {stage.value: stage for stage in Stage}
+    stages: dict[str, Stage] = {}
+    for row in trades:
+        if isinstance(row, dict) and row.get("id") in wanted:
+            stage = known.get(_status(row))
+            if stage is not None:
+                stages[row["id"]] = stage
+    return stages
+
+
+def _status(trade: Mapping[str, Any]) -> str:
+    return str(trade.get("status", "")).lower().removeprefix("trade_status_")
 
 
 def read_holdings(rows: Iterable[Any]) -> Holdings:

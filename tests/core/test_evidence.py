@@ -9,15 +9,19 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from foresight.evidence.books import Comparison
 from foresight.evidence.count import Sent, count_performed
 from foresight.evidence.errors import CourseLeft, NeverCame
 from foresight.evidence.processes import send
+from foresight.evidence.record_watch import goes_on
 from foresight.evidence.report import Report, Reporter, reports_in
 from foresight.evidence.verdict import examples, sent_once
 from foresight.evidence.waiting import wait_for
+from foresight.trades import Fill
 from handoff.processes import Identity, boot_id, pid_namespace
+from tests.core.trading_values import position
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,6 +44,28 @@ BOOKS = Comparison(
 
 def said(kind: str, cycle: int, at_ns: int = 0, effect: str = "") -> Report:
     return Report(kind, cycle, 7, "r", at_ns, effect)
+
+
+# --- positions ---------------------------------------------------------------------------
+
+
+def test_a_position_goes_on_less_at_most_what_may_still_fail() -> None:
+    """A proof that forgave more would not see a position that was cut; less, no failed trade."""
+    one = Fill(trade="t1", shares_micro=6_000_000, cost_micro=4_800_000, fee_micro=60_000)
+    held = replace(position(), unconfirmed=(one,))
+    assert goes_on(held, held)
+    assert goes_on(held, replace(held, unconfirmed=()))
+    left = {"shares_micro": 4_000_000, "cost_micro": 3_200_000, "fee_micro": 40_000}
+    assert goes_on(held, replace(held, unconfirmed=(), **left))
+    assert not goes_on(held, replace(held, **(left | {"shares_micro": 3_999_999})))
+    assert not goes_on(held, replace(held, **(left | {"cost_micro": 3_199_999})))
+    assert not goes_on(position(), replace(position(), fee_micro=99_999))
+    assert not goes_on(held, replace(held, shares_micro=10_000_001))
+    assert not goes_on(held, replace(held, order_id="another"))
+    assert not goes_on(held, None)
+    whole = replace(one, shares_micro=10_000_000, cost_micro=8_000_000, fee_micro=100_000)
+    assert goes_on(replace(held, unconfirmed=(whole,)), None)
+    assert not goes_on(position(), None)
 
 
 # --- reports -----------------------------------------------------------------------------

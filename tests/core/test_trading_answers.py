@@ -7,7 +7,7 @@ import pytest
 from foresight.board import Result, Side
 from foresight.errors import AnswerUnreadable
 from foresight.feeds.binance import read_candles
-from foresight.market import Candles, Detail, Level, Ruling, VenuePosition
+from foresight.market import Candles, Detail, Level, Ruling, Stage, VenuePosition
 from foresight.orders import Bought, Buy
 from foresight.venues.base import NotBought
 from foresight.venues.paper import simulate
@@ -19,7 +19,7 @@ from foresight.venues.polymarket_answers import (
     read_holdings,
     read_offer,
     read_ruling,
-    read_single_fill,
+    read_stages,
     with_book,
 )
 from tests.core.test_trading_board import POLYMARKET, SCHEDULE
@@ -162,23 +162,29 @@ def test_fills_are_added_up_for_one_order_only() -> None:
     assert read_fills([], "0xa", FEE).shares_micro == 0
 
 
-def test_an_answer_alone_tells_a_fill_at_the_limit_only() -> None:
-    """Two prices have two fees: a mean price below the limit may be of several, on a tick or not.
+def test_trades_that_may_still_fail_are_named_with_what_they_bought() -> None:
+    """A failure takes back what it bought, to the millionth: it is kept as it was booked."""
+    row = {"id": "t1", "taker_order_id": "0xa", "size": "5", "price": "0.8", "status": "MATCHED"}
+    rows = [row, row | {"id": "t2", "status": "CONFIRMED"}, row | {"id": "t3", "status": "ODD"}]
+    bought = read_fills([*rows, row | {"id": "t4", "taker_order_id": "0xb"}], "0xa", FEE)
+    assert [fill.trade for fill in bought.unconfirmed] == ["t1", "t3"]
+    first = bought.unconfirmed[0]
+    assert (first.shares_micro, first.cost_micro, first.fee_micro) == (5_000_000, 4_000_000, 56_000)
+    assert bought.shares_micro == 15_000_000
+    silent = {name: value for name, value in row.items() if name != "status"}
+    assert read_fills([silent], "0xa", FEE).unconfirmed == ()
 
-    Ten shares at 0.80 and ten at 0.82 have the mean 0.81 and another fee than twenty at 0.81.
-    """
-    one = {"orderID": "0xa", "takingAmount": "10", "makingAmount": "8.2"}
-    assert read_single_fill(one, ORDER) == Bought(
-        order_id="0xa", shares_micro=10_000_000, cost_micro=8_200_000, fee_micro=103_320
-    )
-    assert read_single_fill(one | {"makingAmount": "8.1"}, ORDER) is None
-    assert read_single_fill(one | {"makingAmount": "8.15"}, ORDER) is None
-    rounded = read_single_fill(one | {"takingAmount": "9.999999"}, ORDER)
-    assert rounded is not None
-    assert rounded.cost_micro == 8_200_000
-    assert read_single_fill(one | {"takingAmount": "3"}, ORDER) is None
-    assert read_single_fill(one | {"takingAmount": ""}, ORDER) is None
-    assert read_single_fill(one | {"takingAmount": "0"}, ORDER) is None
+
+def test_stages_are_read_in_both_spellings_and_unknown_words_say_nothing() -> None:
+    """A word that is not known must neither take shares back nor end the waiting."""
+    words = {"t1": "MATCHED", "t2": "TRADE_STATUS_FAILED", "t3": "mined", "t4": "LOST", "t5": ""}
+    rows: list[Any] = [{"id": trade, "status": word} for trade, word in words.items()]
+    rows += ["noise", {"status": "FAILED"}, {"id": "t9", "status": "FAILED"}]
+    assert read_stages(rows, set(words)) == {
+        "t1": Stage.MATCHED,
+        "t2": Stage.FAILED,
+        "t3": Stage.MINED,
+    }
 
 
 def test_positions_are_told_from_strangers() -> None:

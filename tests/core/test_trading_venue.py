@@ -10,6 +10,7 @@ import pytest
 from typing_extensions import override
 
 from foresight.errors import AnswerUnreadable, VenueError, VenueRefused, VenueUnreachable
+from foresight.market import Stage
 from foresight.orders import Bought
 from foresight.venues.base import Missing, NotBought, Waiting
 from foresight.venues.ccxt_calls import AnswerT, Requests
@@ -223,3 +224,49 @@ async def test_an_order_all_of_whose_trades_failed_is_known_and_bought_nothing()
     assert await venue(trades=gone).find(ORDER) == nothing
     with pytest.raises(AnswerUnreadable, match="do not add up"):
         await venue(order=known("11"), trades=gone).find(ORDER)
+
+
+class Pages(Client):
+    """Answers questions about trades page by page, and keeps what was asked."""
+
+    def __init__(self, *pages: object) -> None:
+        super().__init__()
+        self.pages = list(pages)
+        self.asked: list[object] = []
+
+    @override
+    async def clobPrivateGetDataTrades(self, query: object) -> object:
+        self.asked.append(query)
+        page = self.pages.pop(0)
+        return {"data": page, "next_cursor": f"c{len(self.asked)}" if self.pages else "LTE="}
+
+
+def paged(*pages: object) -> tuple[Polymarket, Pages]:
+    made, client = venue(), Pages(*pages)
+    made._client = client  # noqa: SLF001 - in the place of the library's
+    return made, client
+
+
+def state(trade_id: str, status: str) -> dict[str, str]:
+    return {"id": trade_id, "status": status}
+
+
+async def test_states_of_trades_are_read_through_all_pages() -> None:
+    """A trade on the second page that failed is as gone as one on the first."""
+    made, client = paged([state("x", "FAILED")], [state("t1", "MINED")], [state("t2", "FAILED")])
+    found = await made.trades({"t1", "t2"}, since_s=77)
+    assert found.stages == {"t1": Stage.MINED, "t2": Stage.FAILED}
+    assert client.asked == [
+        {"after": "77"},
+        {"after": "77", "next_cursor": "c1"},
+        {"after": "77", "next_cursor": "c2"},
+    ]
+
+
+async def test_a_delayed_order_that_ends_unmatched_bought_nothing() -> None:
+    """It was taken, held and matched with nobody: proof, and no reason to send it again."""
+    held = {"success": True, "orderID": OURS, "status": "delayed"}
+    made = venue(sent=held, order=known("0", "DELAYED"))
+    assert await made.buy(ORDER) == Waiting("delayed")
+    assert await made.find(ORDER) == Waiting("delayed")
+    assert await venue(order=known("0", "UNMATCHED")).find(ORDER) == NotBought("not_fillable")

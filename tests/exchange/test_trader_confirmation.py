@@ -1,0 +1,63 @@
+"""Trades that the exchange takes back: the trader's book follows its ledger to the micro-USDC."""
+
+from typing import Any
+
+import pytest
+
+from foresight.market import Market, Stage
+from state.record import Control
+from tests.exchange.served import Running
+from tests.exchange.test_trader_cycles import check_book_equals_ledger, check_one_order_per_window
+from tests.exchange.traded import Driven, driven
+
+pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(60)]
+
+
+def stages_seen(world: Driven) -> set[Stage]:
+    told = [one.trades for one in world.inputs if isinstance(one, Market)]
+    return {stage for trades in told if trades is not None for stage in trades.stages.values()}
+
+
+async def check_cash_is_as_it_was(world: Driven) -> None:
+    """Compare the account with what it began with and what the decided trades came to."""
+    accounts: dict[str, Any] = (await world.ledger())["accounts"]
+    (account,) = accounts.values()
+    profit = sum(trade.profit_micro for trade in world.body.decided)
+    assert round(float(account["balance"]) * 1_000_000) == 10_000_000_000 + profit
+
+
+async def to_the_end(world: Driven) -> None:
+    """Buy nothing more, and wait until everything that is held is decided."""
+    world.control = Control(paused=True)
+    await world.run(25)
+    assert (world.outbox, world.body.orders, world.body.positions) == ({}, {}, {})
+
+
+async def test_orders_are_booked_when_matched_and_confirmed_in_the_next_cycle(
+    running: Running,
+) -> None:
+    async with driven(running) as world:
+        while not world.body.positions:
+            await world.step()
+        (held, *_) = world.body.positions.values()
+        assert held.unconfirmed
+        assert sum(fill.shares_micro for fill in held.unconfirmed) == held.shares_micro
+        await world.step()
+        assert world.body.positions[held.token].unconfirmed == ()
+        assert stages_seen(world) == {Stage.CONFIRMED}
+
+
+async def test_failed_trades_are_reversed_and_the_cash_is_right(running: Running) -> None:
+    """A book that kept them would settle shares that nobody paid for."""
+    async with driven(running) as world:
+        await running.control("faults", {"trade_failing": {"probability": 0.4, "seconds": 20.0}})
+        await world.run(30)
+        await to_the_end(world)
+        ledger = await world.ledger()
+        assert any(order["failed"] for order in ledger["orders"])
+        assert {Stage.CONFIRMED, Stage.FAILED} <= stages_seen(world)
+        check_one_order_per_window(world, ledger)
+        check_book_equals_ledger(world, ledger)
+        await check_cash_is_as_it_was(world)
+        assert "trade_failed" in {one.kind for one in world.body.anomalies}
+        assert "position_adopted" not in {one.kind for one in world.body.anomalies}
