@@ -146,6 +146,7 @@ class Book(msgspec.Struct, kw_only=True, omit_defaults=True):
         positions: Held, by token; an adopted excess by `adopted:<token>`.
         decided: Newest decided trades, oldest first.
         archived: Sums over those that are no longer in `decided`.
+        adopted: The same of adopted ones: found at the venue, they are no strategy's.
         spent_micro: Everything ever paid, fees included: must equal what the parts say.
         day: The UTC day, counted from 1970, that `day_spent_micro` belongs to.
         day_spent_micro: Paid on that day, fees included.
@@ -168,6 +169,7 @@ class Book(msgspec.Struct, kw_only=True, omit_defaults=True):
     positions: dict[str, Position] = {}
     decided: list[Decided] = []
     archived: Tally = Tally()
+    adopted: Tally = Tally()
     spent_micro: int = 0
     day: int = 0
     day_spent_micro: int = 0
@@ -209,7 +211,11 @@ def keep_decided(book: Book, trade: Decided) -> None:
     book.decided.append(trade)
     _tally_release(book, trade)
     while len(book.decided) > DECIDED_KEPT:
-        book.archived = added(book.archived, book.decided.pop(0))
+        oldest = book.decided.pop(0)
+        if oldest.entry.is_adopted:
+            book.adopted = added(book.adopted, oldest)
+        else:
+            book.archived = added(book.archived, oldest)
 
 
 def keep_result(book: Book, profit_micro: int, *, lookback_s: int) -> None:
@@ -247,6 +253,7 @@ def _tally_release(book: Book, trade: Decided) -> None:
 
 def spend(book: Book, amount_micro: int) -> None:
     """Count money paid, on its day and over all."""
+    _move_cash(book, -amount_micro)
     book.spent_micro += amount_micro
     day = book.now_s // DAY_S
     book.day_spent_micro = amount_micro + (book.day_spent_micro if day == book.day else 0)
@@ -261,9 +268,21 @@ def take_back(book: Book, amount_micro: int, *, end_s: int) -> None:
         amount_micro: What was counted by `spend`.
         end_s: End of the window that it was paid in; no window spans midnight.
     """
+    _move_cash(book, amount_micro)
     book.spent_micro -= amount_micro
     if (end_s - 1) // DAY_S == book.day:
         book.day_spent_micro = max(0, book.day_spent_micro - amount_micro)
+
+
+def receive(book: Book, amount_micro: int) -> None:
+    """Count a payout that the account gets."""
+    _move_cash(book, amount_micro)
+
+
+def _move_cash(book: Book, amount_micro: int) -> None:
+    if book.cash is not None:
+        held = book.cash.held_micro + amount_micro
+        book.cash = msgspec.structs.replace(book.cash, held_micro=held)
 
 
 def spent_today_micro(book: Book) -> int:
@@ -295,7 +314,7 @@ def flag(book: Book, kind: str, subject: str, *, detail: str) -> None:
 def violations_of(book: Book) -> Sequence[str]:
     """Return what must not be in a book, in words; nothing if it is sound."""
     found = [*_unsound_amounts(book), *_crowded_windows(book)]
-    parts = tally_of(book.decided, book.archived)
+    parts = tally_of(book.decided, merged(book.archived, book.adopted))
     held = sum(position.stake_micro for position in book.positions.values())
     known = parts.cost_micro + parts.fee_micro + held
     if known != book.spent_micro:

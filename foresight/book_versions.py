@@ -24,15 +24,18 @@ def up_to_2(book: Json) -> Json:
 
 def down_to_1(book: Json) -> Json:
     """Return a body of version 2 as one of version 1."""
-    older = _without(book, "venue", "cash", "results", "tallies")
+    older = _without(book, "venue", "cash", "results", "tallies", "adopted")
     for part, name in (("slots", "facts"), ("closes", "details"), ("positions", "unconfirmed")):
         if part in older:
             older[part] = {key: _without(one, name) for key, one in older[part].items()}
-    if "archived" in older:
-        older["archived"] = _without(older["archived"], "newest_s", "quarters")
-        if not older["archived"]:
-            del older["archived"]
-    return older
+    archived = _sums(book.get("archived", {}), book.get("adopted", {}))
+    return _without(older, "archived") | ({"archived": archived} if archived else {})
+
+
+def _sums(one: Json, other: Json) -> Json:
+    # What was found and what was bought have one place there.
+    names = [name for name in {**one, **other} if name not in {"newest_s", "quarters"}]
+    return {name: one.get(name, 0) + other.get(name, 0) for name in names}
 
 
 def _without(value: Json, *names: str) -> Json:

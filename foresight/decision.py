@@ -10,7 +10,7 @@ from typing import assert_never
 
 import msgspec
 
-from foresight import confirmation, reconcile, settlement
+from foresight import cash, confirmation, reconcile, settlement
 from foresight.board import NS, Slot, Window, window_at
 from foresight.book import Book, SlotMemory, Word, count_unbought, flag, fork, memory_of
 from foresight.closes import Closes, extended
@@ -145,19 +145,21 @@ def decide(
         confirmation.take_states(book, inputs.trades)
     settlement.settle(book, inputs.rulings, risk=policy.risk)
     if inputs.holdings is not None:
-        _take_holdings(book, inputs.holdings, max(book.now_s, inputs.seen_s), body)
+        _take_holdings(book, body, inputs.holdings, inputs)
     effects: list[Effect] = []
     for slot in policy.slots:
         effects.extend(_slot(policy, slot, book=book, inputs=inputs, cycle=cycle))
     return Decision(body=book, effects=tuple(effects))
 
 
-def _take_holdings(book: Book, holdings: Holdings, now_s: int, before: Book) -> None:
+def _take_holdings(book: Book, before: Book, holdings: Holdings, inputs: Market) -> None:
     if holdings.failure:
         flag(book, "holdings_unread", "venue", detail=holdings.failure[:200])
-    else:
-        # What failed now may have been listed a moment before.
-        reconcile.adopt(book, holdings, now_s=now_s, besides=reconcile.in_doubt(before))
+        return
+    # What failed now may have been listed a moment before.
+    besides = reconcile.in_doubt(before)
+    reconcile.adopt(book, holdings, now_s=max(book.now_s, inputs.seen_s), besides=besides)
+    cash.compare(book, before, holdings, inputs.trades)
 
 
 def _slot(

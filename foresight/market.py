@@ -85,14 +85,30 @@ class Ruling(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     failure: str = ""
 
 
-class VenuePosition(msgspec.Struct, frozen=True, kw_only=True):
-    """Shares of one token that the venue says are ours; the price is the average paid."""
+class VenuePosition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Shares of one token that the venue says are ours.
+
+    Attributes:
+        token: The token.
+        slug: Its window.
+        side: Its side.
+        shares_micro: How many.
+        price_micro: The average price paid.
+        cost_micro: What they cost in all, without fee; 0 where the venue does not say it.
+        fee_micro: Fees paid for them; 0 where the venue does not say it.
+        is_redeemable: Whether the window has a result that these shares can be redeemed by.
+        worth_micro: What they pay then.
+    """
 
     token: str
     slug: str
     side: Side
     shares_micro: int
     price_micro: int
+    cost_micro: int = 0
+    fee_micro: int = 0
+    is_redeemable: bool = False
+    worth_micro: int = 0
 
 
 class Holdings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -102,12 +118,14 @@ class Holdings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         positions: Shares in windows of our kind.
         foreign: Slugs of positions in markets of another kind: flagged, not managed.
         resting: Ids of orders that wait in a book; the trader never leaves one there.
+        cash_micro: What the account holds in USDC; None in inputs of version 1.
         failure: Why the venue did not answer.
     """
 
     positions: tuple[VenuePosition, ...] = ()
     foreign: tuple[str, ...] = ()
     resting: tuple[str, ...] = ()
+    cash_micro: int | None = None
     failure: str = ""
 
 
@@ -165,6 +183,16 @@ def _down(inputs: dict[str, Any]) -> dict[str, Any]:
     candles = older.get("candles", {})
     if candles:
         older["candles"] = {asset: _without(one, "details") for asset, one in candles.items()}
+    if "holdings" in older:
+        older["holdings"] = _holdings_down(older["holdings"])
+    return older
+
+
+def _holdings_down(holdings: dict[str, Any]) -> dict[str, Any]:
+    older = _without(holdings, "cash_micro")
+    if "positions" in older:
+        new = ("cost_micro", "fee_micro", "is_redeemable", "worth_micro")
+        older["positions"] = [_without(row, *new) for row in older["positions"]]
     return older
 
 

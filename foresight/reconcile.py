@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from foresight.board import window_of_slug
+from foresight.board import MICRO, window_of_slug
 from foresight.book import Book, flag, spend
 from foresight.market import Holdings, VenuePosition
 from foresight.trades import Entry, Position
@@ -32,7 +32,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
         slug: The window or market, or an order's id.
         detail: Both sides of it, in words.
         is_newer: Whether an order that was decided after this book may account for it.
-        found: What is to be adopted, or None.
+        found: What is to be adopted and what it cost, or None.
     """
 
     kind: str
@@ -107,7 +107,7 @@ def _unknown(book: Book, listed: Iterable[VenuePosition], now_s: int) -> Iterato
                 detail=f"venue {found.shares_micro} {found.side.value} micro-shares, book {known}",
                 # It may have been bought in a window that has ended since.
                 is_newer=is_live or 0 < book.now_s < window.end_s,
-                found=msgspec.structs.replace(found, shares_micro=excess),
+                found=_excess(book, found, excess),
             )
 
 
@@ -130,6 +130,20 @@ def _missing(
             )
 
 
+def _excess(book: Book, found: VenuePosition, shares_micro: int) -> VenuePosition:
+    # The venue's average is over all shares of the token, ours among them.
+    ours = [position for position in book.positions.values() if position.token == found.token]
+    if not found.cost_micro:
+        cost = shares_micro * found.price_micro // MICRO
+        return msgspec.structs.replace(found, shares_micro=shares_micro, cost_micro=cost)
+    return msgspec.structs.replace(
+        found,
+        shares_micro=shares_micro,
+        cost_micro=max(0, found.cost_micro - sum(one.cost_micro for one in ours)),
+        fee_micro=max(0, found.fee_micro - sum(one.fee_micro for one in ours)),
+    )
+
+
 def _held(book: Book, token: str) -> int:
     return sum(
         position.shares_micro for position in book.positions.values() if position.token == token
@@ -141,7 +155,6 @@ def _adopt(book: Book, found: VenuePosition) -> None:
     assert window is not None, "differences name windows of our kind only"
     key = f"adopted:{found.token}"
     known = book.positions.get(key)
-    cost = found.shares_micro * found.price_micro // 1_000_000
     book.positions[key] = Position(
         entry=Entry(
             effect_id="",
@@ -154,6 +167,7 @@ def _adopt(book: Book, found: VenuePosition) -> None:
         ),
         token=found.token,
         shares_micro=found.shares_micro + (known.shares_micro if known else 0),
-        cost_micro=cost + (known.cost_micro if known else 0),
+        cost_micro=found.cost_micro + (known.cost_micro if known else 0),
+        fee_micro=found.fee_micro + (known.fee_micro if known else 0),
     )
-    spend(book, cost)
+    spend(book, found.cost_micro + found.fee_micro)

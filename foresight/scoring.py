@@ -81,12 +81,29 @@ class Earned(msgspec.Struct, frozen=True, kw_only=True):
     score: Score
 
 
+class ByHand(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found at the venue and adopted: in no figure of a strategy.
+
+    Attributes:
+        held: Positions that are open.
+        staked: What they cost, fees included, USDC.
+        decided: Trades whose windows were decided.
+        profit: Of these, after fees, USDC.
+    """
+
+    held: int
+    staked: float
+    decided: int
+    profit: float
+
+
 class Scores(msgspec.Struct, frozen=True, kw_only=True):
     """All figures of a book.
 
     Attributes:
-        recent: Over the last `RECENT` decided trades.
+        recent: Over the last `RECENT` decided trades that a strategy wanted.
         overall: Over all of them.
+        by_hand: Over those that were found.
         signals: Windows in which a strategy spoke.
         unbought: Of them without a purchase, for good.
         unbought_reasons: By reason.
@@ -95,6 +112,7 @@ class Scores(msgspec.Struct, frozen=True, kw_only=True):
 
     recent: Score
     overall: Score
+    by_hand: ByHand
     signals: int
     unbought: int
     unbought_reasons: dict[str, int]
@@ -103,9 +121,11 @@ class Scores(msgspec.Struct, frozen=True, kw_only=True):
 
 def scores_of(book: Book) -> Scores:
     """Return all figures of a book."""
+    ours = [trade for trade in book.decided if not trade.entry.is_adopted]
     return Scores(
-        recent=score_of(tally_of(book.decided[-RECENT:], Tally())),
-        overall=score_of(tally_of(book.decided, book.archived)),
+        recent=score_of(tally_of(ours[-RECENT:], Tally())),
+        overall=score_of(tally_of(ours, book.archived)),
+        by_hand=by_hand_of(book),
         signals=book.signals,
         unbought=sum(book.unbought.values()),
         unbought_reasons=dict(sorted(book.unbought.items())),
@@ -130,6 +150,20 @@ def evidence_in(expectation: Interval) -> str:
     if expectation.high < 0:
         return "loses"
     return "above zero" if expectation.low > 0 else "no evidence of an edge"
+
+
+def by_hand_of(book: Book) -> ByHand:
+    """Return what became of positions that were found at the venue and adopted."""
+    held = [position for position in book.positions.values() if position.entry.is_adopted]
+    found = [trade for trade in book.decided if trade.entry.is_adopted]
+    tally = tally_of(found, book.adopted)
+    paid = tally.cost_micro + tally.fee_micro
+    return ByHand(
+        held=len(held),
+        staked=sum(position.stake_micro for position in held) / MICRO,
+        decided=tally.trades,
+        profit=(tally.payout_micro - paid) / MICRO,
+    )
 
 
 def score_of(tally: Tally) -> Score:

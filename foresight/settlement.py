@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from foresight.board import Result, Side
-from foresight.book import Book, flag, keep_decided, keep_result, memory_of
+from foresight.book import Book, flag, keep_decided, keep_result, memory_of, receive
 from foresight.config import Risk
 from foresight.confirmation import is_held_up
 from foresight.market import Ruling
@@ -93,6 +93,7 @@ def _decide(book: Book, position: Position, result: Result, risk: Risk) -> None:
         result=result,
         decided_s=book.now_s,
     )
+    receive(book, trade.payout_micro)
     keep_decided(book, trade)
     keep_result(book, trade.profit_micro, lookback_s=_lookback_s(risk))
     if not trade.entry.is_adopted and result is not Result.VOID:

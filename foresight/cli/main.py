@@ -24,7 +24,7 @@ from foresight.cli.hooks import hook
 from foresight.cli.installation import Installation
 from foresight.cli.output import NORMAL, complain, detail, explain, speak
 from foresight.cli.projects import doctor, init, uninstall
-from foresight.cli.reading import logs
+from foresight.cli.reading import anomalies, logs
 from foresight.cli.running import down, up
 from foresight.cli.serving import dashboard, exchange
 from foresight.cli.state import state
@@ -87,6 +87,7 @@ for _command in (
     state,
     cycles,
     trades,
+    anomalies,
     logs,
     pause,
     resume,

@@ -13,6 +13,7 @@ import click
 import msgspec
 
 from deploy import history
+from foresight.board import MICRO
 from foresight.book import SCHEMA, Book
 from foresight.cli import overriding
 from foresight.cli.installation import Installation, pass_installation
@@ -90,6 +91,8 @@ def summary_of(installation: Installation) -> dict[str, Any]:
         "overrides": plain(overriding.shown(installation, release)),
         "outbox": len(record.outbox),
         "positions": len(book.positions),
+        "cash": book.cash.held_micro / MICRO if book.cash is not None else None,
+        "anomalies": [plain(anomaly) for anomaly in book.anomalies],
         "slots": {slot: plain(memory) for slot, memory in book.slots.items()},
         "scores": plain(scores_of(book)),
     }
@@ -142,6 +145,25 @@ def health_of(newest_first: Iterable[Heard]) -> HealthSeen:
     return HealthSeen()
 
 
+def _money_lines(summary: dict[str, Any]) -> list[str]:
+    lines = []
+    if summary["cash"] is not None:
+        lines.append(f"cash      {summary['cash']:.2f} USDC")
+    found = summary["scores"]["by_hand"]
+    if found["held"] or found["decided"]:
+        lines.append(
+            f"by hand   {found['held']} open for {found['staked']:.2f} USDC, "
+            f"{found['decided']} decided, profit {found['profit']:+.2f}"
+        )
+    if summary["anomalies"]:
+        newest = max(summary["anomalies"], key=lambda one: one["last_cycle"])
+        lines.append(
+            f"anomalies {len(summary['anomalies'])}, the newest in cycle {newest['last_cycle']}: "
+            f"{newest['kind']} {newest['subject']} (`foresight anomalies`)"
+        )
+    return lines
+
+
 def lines_of(summary: dict[str, Any]) -> list[str]:
     """Return the summary as lines of text."""
     owner = summary["owner"]
@@ -161,6 +183,7 @@ def lines_of(summary: dict[str, Any]) -> list[str]:
         f"positions {summary['positions']} open, {summary['outbox']} effects pending",
         f"win rate  {rate}, mean price {recent['mean_price']:.3f}",
         f"          {worth}",
+        *_money_lines(summary),
     ]
     health, inputs = summary["health"], summary["inputs"]
     if health["cycle"] is not None:

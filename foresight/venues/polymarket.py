@@ -13,6 +13,8 @@ import re
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+import msgspec
+
 from foresight.board import MICRO, Side
 from foresight.errors import AnswerUnreadable, VenueError, VenueRefused, VenueUnreachable
 from foresight.market import Holdings, Offer, Ruling, Trades
@@ -120,9 +122,10 @@ class Polymarket:
         return tuple(_ruling(events[slug], slug) for slug in slugs)
 
     async def holdings(self) -> Holdings | None:
-        """Return the wallet's positions and the orders that rest in books."""
+        """Return the wallet's positions, the orders that rest in books, and the account's cash."""
         user = {"user": self._client.walletAddress, "sizeThreshold": SIZE_LISTED_MIN}
-        listed, resting = await asyncio.gather(
+        account = {"asset_type": "COLLATERAL"} | _signature_type(self._client)
+        listed, resting, balance = await asyncio.gather(
             # ccxt's fetch_positions expects an object; the venue sends a bare list.
             pages.by_offset(
                 lambda offset: self._positions(user | {"offset": offset}),
@@ -134,10 +137,13 @@ class Polymarket:
                 lambda cursor: self._listed(self._client.clobPrivateGetDataOrders, {}, cursor),
                 what="open orders",
             ),
+            self._requests.read(lambda: self._client.clobPrivateGetBalanceAllowance(account)),
         )
-        holdings = answers.read_holdings(listed)
-        ids = tuple(str(mapping_of(order, "open order").get("id")) for order in resting)
-        return Holdings(positions=holdings.positions, foreign=holdings.foreign, resting=ids)
+        return msgspec.structs.replace(
+            answers.read_holdings(listed),
+            resting=tuple(str(mapping_of(order, "open order").get("id")) for order in resting),
+            cash_micro=answers.read_cash(mapping_of(balance, "balance")),
+        )
 
     async def trades(self, wanted: Collection[str], *, since_s: int) -> Trades:
         """Return how far the venue has got with trades: all of the account's since then."""
@@ -345,6 +351,12 @@ class Polymarket:
 
 def _outcome(traded: _Traded) -> Bought | NotBought:
     return traded.bought if traded.bought.shares_micro else NotBought(NOT_FILLABLE)
+
+
+def _signature_type(client: Any) -> dict[str, Any]:  # noqa: ANN401 - ccxt carries no types
+    # The balance is that of the kind of wallet that signs.
+    kind = client.options.get("signatureType")
+    return {} if kind is None else {"signature_type": kind}
 
 
 def _terms(order: Buy) -> tuple[str, str, str, float, float]:

@@ -6,6 +6,7 @@ documentation and ccxt 4.5.90. How an answer was fetched is `polymarket`'s matte
 """
 
 import json
+import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final, TypeGuard
 
@@ -54,6 +55,7 @@ DEFINITE: Final = (
 )
 UNFILLABLE: Final = ("no orders found to match", "couldn't be fully filled")
 DUPLICATE: Final = "duplicated"
+_WHOLE: Final = re.compile(r"\d{1,15}")
 _CONFIRMED: Final = frozenset({"confirmed", ""})  # a venue that says nothing takes nothing back
 
 
@@ -250,9 +252,31 @@ def read_holdings(rows: Iterable[Any]) -> Holdings:
                 side=side,
                 shares_micro=micro_of(row.get("size"), "size"),
                 price_micro=micro_of(row.get("avgPrice"), "avgPrice"),
+                cost_micro=micro_of(row.get("initialValue", 0), "initialValue"),
+                fee_micro=micro_of(row.get("fees", 0), "fees"),
+                is_redeemable=row.get("redeemable") is True,
+                worth_micro=_worth(row) if row.get("redeemable") is True else 0,
             )
         )
     return Holdings(positions=tuple(positions), foreign=tuple(sorted(set(foreign))))
+
+
+def read_cash(answer: Mapping[str, Any]) -> int:
+    """Return what the account holds, micro-USDC: the venue says it in these.
+
+    Raises:
+        AnswerUnreadable: It is no whole number.
+    """
+    text = str(answer.get("balance"))
+    if not _WHOLE.fullmatch(text):
+        what = f"balance {text[:40]!r} is no whole number"
+        raise AnswerUnreadable(what)
+    return int(text)
+
+
+def _worth(row: Mapping[str, Any]) -> int:
+    price = micro_of(row.get("curPrice"), "curPrice")
+    return micro_of(row.get("size"), "size") * price // MICRO
 
 
 def micro_of(value: object, what: str) -> int:

@@ -99,6 +99,7 @@ def test_what_an_older_release_left_out_means_nothing() -> None:
         "decided": [],
         "anomalies": [],
         "archived": Tally(),
+        "adopted": Tally(),
         "venue": "",
         "cash": None,
         "results": [],

@@ -4,11 +4,17 @@ from typing import Any
 
 import pytest
 
+from foresight.book import Cash
 from foresight.market import Market, Stage
+from foresight.scoring import scores_of
 from state.record import Control
-from tests.exchange.served import Running
-from tests.exchange.test_trader_cycles import check_book_equals_ledger, check_one_order_per_window
-from tests.exchange.traded import Driven, driven
+from tests.exchange.served import Running, pinned
+from tests.exchange.test_trader_cycles import (
+    check_book_equals_ledger,
+    check_one_order_per_window,
+    micro,
+)
+from tests.exchange.traded import Driven, demo_config, driven
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(60)]
 
@@ -19,11 +25,39 @@ def stages_seen(world: Driven) -> set[Stage]:
 
 
 async def check_cash_is_as_it_was(world: Driven) -> None:
-    """Compare the account with what it began with and what the decided trades came to."""
+    """Compare the account with the book's cash, and with what the decided trades came to."""
     accounts: dict[str, Any] = (await world.ledger())["accounts"]
     (account,) = accounts.values()
     profit = sum(trade.profit_micro for trade in world.body.decided)
-    assert round(float(account["balance"]) * 1_000_000) == 10_000_000_000 + profit
+    balance = round(float(account["balance"]) * 1_000_000)
+    assert balance == 10_000_000_000 + profit
+    assert world.body.cash == Cash(held_micro=balance)
+    assert "cash_adjusted" not in {one.kind for one in world.body.anomalies}
+
+
+async def test_cash_that_comes_and_goes_by_hand_is_adjusted_and_a_purchase_is_not(
+    running: Running,
+) -> None:
+    """Shares that were found have a cost; a sale of them by hand has no trade in the book."""
+    idle = demo_config(risk={"stake_board_usdc": 0.0}, venue={"positions_every": 1})
+    async with driven(running, idle) as world:
+        await world.run(1)
+        assert world.body.cash == Cash(held_micro=10_000_000_000)
+        outcome = await running.outcome()
+        await running.board.create_order(outcome, "limit", "buy", 10, 0.99, pinned())
+        await world.run(2)
+        (found,) = world.body.positions.values()
+        (order,) = (await world.ledger())["orders"]
+        assert found.entry.is_adopted
+        assert (found.cost_micro, found.fee_micro) == (micro(order["cash"]), micro(order["fee"]))
+        assert world.body.cash == Cash(held_micro=10_000_000_000 - found.stake_micro)
+        await running.board.create_order(outcome, "limit", "sell", 5, 0.01, pinned(2))
+        await world.run(2)
+        (account,) = (await world.ledger())["accounts"].values()
+        assert world.body.cash == Cash(held_micro=micro(account["balance"]))
+        kinds = {one.kind for one in world.body.anomalies}
+        assert kinds == {"position_adopted", "position_missing", "cash_adjusted"}
+        assert scores_of(world.body).overall.trades == 0
 
 
 async def to_the_end(world: Driven) -> None:
