@@ -69,10 +69,14 @@ class Cash(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     Attributes:
         held_micro: What there should be.
         off_micro: How far the newest reading was from that; two of them running are believed.
+        less_micro: How much less it may have been from the start, with orders under way then.
+        more_micro: How much more.
     """
 
     held_micro: int
     off_micro: int = 0
+    less_micro: int = 0
+    more_micro: int = 0
 
 
 class Gain(msgspec.Struct, frozen=True, array_like=True, kw_only=True):

@@ -59,26 +59,39 @@ def compare(book: Book, before: Book, holdings: Holdings, trades: Trades | None)
     if holdings.cash_micro is None:
         return
     listed = list(_redeemable(book, holdings))
-    unpaid = sum(one.pays_micro or 0 for one in listed)
-    _check_redemption(book, listed)
-    if book.cash is None:
-        book.cash = Cash(held_micro=holdings.cash_micro + unpaid)
-        return
     doubt = _doubt(book, before, holdings, trades or Trades())
-    expected = book.cash.held_micro - unpaid
-    less = doubt.less_micro + sum(one.row.shares_micro for one in listed if one.pays_micro is None)
-    nearest = min(max(holdings.cash_micro, expected - less), expected + doubt.more_micro)
-    _believe(book, book.cash, holdings.cash_micro - nearest)
+    unknown = sum(one.row.shares_micro for one in listed if one.pays_micro is None)
+    read = holdings.cash_micro + sum(one.pays_micro or 0 for one in listed)
+    # What the book should hold if the reading is right: at least and at most.
+    lowest, highest = read - doubt.more_micro, read + doubt.less_micro + unknown
+    if book.cash is None:
+        less, more = read - lowest, highest - read
+        book.cash = Cash(held_micro=read, less_micro=less, more_micro=more)
+    else:
+        _take_reading(book, book.cash, lowest, highest)
+    _check_redemption(book, listed)
 
 
-def _believe(book: Book, cash: Cash, off_micro: int) -> None:
-    off_micro = off_micro if abs(off_micro) >= CENT_MICRO else 0
+def _take_reading(book: Book, cash: Cash, lowest: int, highest: int) -> None:
+    low, high = cash.held_micro - cash.less_micro, cash.held_micro + cash.more_micro
+    if lowest < high + CENT_MICRO and highest > low - CENT_MICRO:
+        # They agree; what the start left open gets narrower.
+        low, high = max(low, min(lowest, high)), min(high, max(highest, low))
+        held = min(max(cash.held_micro, low), high)
+        book.cash = Cash(held_micro=held, less_micro=held - low, more_micro=high - held)
+        return
+    off_micro = lowest - high if lowest > high else highest - low
     if off_micro * cash.off_micro <= 0:
         book.cash = msgspec.structs.replace(cash, off_micro=off_micro)
         return
     # Of two readings that differ the same way, the smaller difference is what both show.
     agreed = min(cash.off_micro, off_micro, key=abs)
-    book.cash = Cash(held_micro=cash.held_micro + agreed, off_micro=off_micro - agreed)
+    rest = off_micro - agreed
+    book.cash = msgspec.structs.replace(
+        cash,
+        held_micro=cash.held_micro + agreed,
+        off_micro=rest if abs(rest) >= CENT_MICRO else 0,
+    )
     detail = f"the account holds {agreed / MICRO:+.2f} USDC that no trade accounts for"
     flag(book, ADJUSTED, "account", detail=detail)
 

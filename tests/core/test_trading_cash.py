@@ -73,6 +73,34 @@ def test_the_first_reading_of_a_body_without_cash_is_its_start() -> None:
     assert (cash_of(book), kinds(book)) == ((5 * USDC, 0), [])
 
 
+def test_what_is_under_way_at_the_start_is_found_out_and_not_flagged() -> None:
+    """An order of 9.00 may be paid in the first reading or not: the next one shows which."""
+    for paid, held in ((0, START), (9 * USDC, START + 9 * USDC), (4 * USDC, START + 4 * USDC)):
+        ordered = Book(now_s=NOW_S - 60, orders={"app:1": open_order()})
+        start = after(ordered, START)
+        assert start.cash == Cash(held_micro=START, more_micro=9 * USDC)
+        start.orders.clear()
+        known = after(start, START + paid)
+        assert (known.cash, kinds(known)) == (Cash(held_micro=held), [])
+    start = after(Book(now_s=NOW_S - 60, orders={"app:1": open_order()}), START)
+    start.orders.clear()
+    off = after(start, START + 9_010_000)
+    assert cash_of(off) == (START, 10_000)
+    assert cash_of(after(off, START + 9_010_000)) == (START + 10_000, 0)
+
+
+def test_a_trade_under_way_at_the_start_may_have_come_back_already() -> None:
+    matched = holding(
+        Book(now_s=NOW_S - 60), msgspec.structs.replace(position(), unconfirmed=(fill(),))
+    )
+    start = after(matched, START)
+    assert start.cash == Cash(held_micro=START, less_micro=8_100_000)
+    failed = Trades(stages={"t1": Stage.FAILED})
+    found = after(after(start, START, trades=failed), START)
+    assert (found.cash, found.positions) == (Cash(held_micro=START), {})
+    assert kinds(found) == ["trade_failed"]
+
+
 def test_inputs_without_a_reading_are_not_compared() -> None:
     """Inputs of version 1 never asked for it, and a listing that failed says nothing."""
     assert after(Book(now_s=NOW_S - 60), None).cash is None

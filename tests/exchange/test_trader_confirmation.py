@@ -8,7 +8,7 @@ from foresight.book import Cash
 from foresight.market import Market, Stage
 from foresight.scoring import scores_of
 from state.record import Control
-from tests.exchange.served import Running, pinned
+from tests.exchange.served import Opener, Running, pinned, undecided
 from tests.exchange.test_trader_cycles import (
     check_book_equals_ledger,
     check_one_order_per_window,
@@ -95,3 +95,22 @@ async def test_failed_trades_are_reversed_and_the_cash_is_right(running: Running
         await check_cash_is_as_it_was(world)
         assert "trade_failed" in {one.kind for one in world.body.anomalies}
         assert "position_adopted" not in {one.kind for one in world.body.anomalies}
+
+
+async def test_winnings_that_are_not_redeemed_yet_are_no_difference(opener: Opener) -> None:
+    """The market as it ships: shares stay listed for minutes after they were decided."""
+    async with undecided(opener, redeem_s=420) as running:
+        config = demo_config(venue={"positions_every": 1})
+        async with driven(running, config) as world:
+            await world.run(25)
+            listed = [
+                row
+                for one in world.inputs
+                if isinstance(one, Market) and one.holdings is not None
+                for row in one.holdings.positions
+            ]
+            assert any(row.is_redeemable and row.worth_micro for row in listed)
+            world.control = Control(paused=True)
+            await world.run(30)
+            await check_cash_is_as_it_was(world)
+            assert world.body.anomalies == []
