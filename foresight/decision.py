@@ -30,6 +30,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         app: Name of the application.
         config: Hash of the configuration.
+        venue: Kind of the venue that orders go to.
         timeline: How wall-clock time maps to application time.
         slots: The board.
         strategies: By timeframe.
@@ -38,6 +39,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     app: str
     config: str
+    venue: str
     timeline: Timeline
     slots: tuple[Slot, ...]
     strategies: Mapping[str, Strategy]
@@ -137,6 +139,12 @@ def decide(
     book.now_s, book.cycle = cycle.now_ns // NS, cycle.number
     for receipt in receipts:
         apply_receipt(book, receipt)
+    reconcile.take_kind(book, policy.venue)
+    strange = reconcile.strange_kind(book, policy.venue)
+    if strange:
+        # The windows of two venues have the same names: nothing is settled by another's results.
+        flag(book, "venue_changed", "venue", detail=strange)
+        return Decision(body=book)
     if isinstance(inputs, Unavailable):
         flag(book, "market_unavailable", "market", detail=inputs.reason[:200])
         return Decision(body=book)

@@ -1,7 +1,8 @@
 """Does the venue agree with the book?
 
-Owns the comparison of the book's positions with the venue's, and the adoption of what the book
-does not know: adopted and flagged, never ignored. Asking the venue is its adapter's matter.
+Owns which kind of venue a book belongs to, the comparison of its positions with the venue's, and
+the adoption of what it does not know: adopted and flagged, never ignored. How the venue is asked is
+its adapter's matter.
 
 A position whose order has no receipt yet is not compared: its outcome is still being asked for.
 Nor is one with trades that may still fail: the venue may list their shares or not.
@@ -40,6 +41,36 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
     is_newer: bool = False
     found: VenuePosition | None = None
+
+
+def take_kind(book: Book, kind: str) -> None:
+    """Let a book belong to a kind of venue: one that belongs to none, or that holds nothing.
+
+    Args:
+        book: Changed; the cash of another kind's account is not this one's.
+        kind: Where orders go from now on.
+    """
+    if strange_kind(book, kind):
+        return
+    if book.venue not in {"", kind}:
+        book.cash = None
+    book.venue = kind
+
+
+def strange_kind(book: Book, kind: str) -> str:
+    """Return why a book cannot be traded at a kind of venue, or an empty string.
+
+    Args:
+        book: Whatever is open in it has to be settled where it was bought.
+        kind: Where orders would go.
+    """
+    if book.venue in {"", kind} or not (book.positions or book.orders):
+        return ""
+    return (
+        f"{len(book.positions)} positions and {len(book.orders)} orders of the venue kind "
+        f"{book.venue!r} are open, and this release trades at {kind!r}: pause, wait until all is "
+        "decided, then deploy with --replay 0"
+    )
 
 
 def in_doubt(book: Book) -> frozenset[str]:

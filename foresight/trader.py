@@ -182,6 +182,9 @@ class Trader(Workload[Book, Market]):
 
     @override
     async def reconcile(self, body: Book, pending: Sequence[Effect]) -> Reconciliation:
+        strange = reconcile.strange_kind(body, self._policy.venue)
+        if strange:
+            return Reconciliation(differences=(strange,))
         try:
             holdings = await self._venue.holdings()
         except VenueError as error:
@@ -201,7 +204,9 @@ class Trader(Workload[Book, Market]):
 
     @override
     def invariants(self, body: Book) -> Sequence[Violation]:
-        return [Violation(reason) for reason in violations_of(body)]
+        strange = reconcile.strange_kind(body, self._policy.venue)
+        reasons = [*violations_of(body), *([strange] if strange else [])]
+        return [Violation(reason) for reason in reasons]
 
     @override
     def health(self, inputs: Market | Unavailable) -> Health:
@@ -318,6 +323,7 @@ def create_with(
     policy = decision.Policy(
         app=context.app,
         config=config_hash(config),
+        venue=config.venue.kind,
         timeline=context.timeline,
         slots=slots_of(config.board.assets, config.board.timeframes),
         strategies=build(config, load_own(own_names(config))),

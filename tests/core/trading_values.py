@@ -132,6 +132,7 @@ def policy(strategy: Strategy | None = None, *, risk: Risk = RISK) -> Policy:
     return Policy(
         app="app",
         config="c1",
+        venue="local",
         timeline=Timeline(origin_ns=0, speed=1),
         slots=(SLOT,),
         strategies={"5m": strategy or Sure(), "15m": StandAside()},
