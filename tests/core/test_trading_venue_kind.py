@@ -90,11 +90,12 @@ def test_the_last_receipt_frees_a_book_for_another_kind() -> None:
     assert len(freed.effects) == 1, "what it buys now it buys there"
 
 
-@pytest.mark.asyncio
-async def test_a_release_of_another_kind_is_refused_while_something_is_open() -> None:
+def test_a_release_of_another_kind_is_refused_while_something_is_open() -> None:
     """Before it asks its venue anything: that one knows nothing of these positions."""
     book = holding(Book(venue="local"), position())
-    (difference,) = (await trader("paper").reconcile(book, ())).differences
+    with pytest.raises(StopIteration) as ended:  # it waits for nobody
+        trader("paper").reconcile(book, ()).send(None)
+    (difference,) = ended.value.value.differences
     assert "'local' are open, and this release trades at 'paper'" in difference
     take_kind(book, "paper")
     assert book.venue == "local"
