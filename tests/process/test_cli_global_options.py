@@ -43,6 +43,7 @@ COMMANDS = {
     "state migrate": ["state", "migrate", "--plan"],
     "cycles": ["cycles"],
     "trades": ["trades"],
+    "anomalies": ["anomalies"],
     "logs": ["logs"],
     "pause": ["pause"],
     "resume": ["resume"],

@@ -9,14 +9,28 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from foresight.book import SCHEMA, Book, keep_decided, spend
+from foresight.board import Side
+from foresight.book import SCHEMA, Book, Cash, keep_decided, spend
+from foresight.market import Holdings, VenuePosition
+from foresight.reconcile import adopt
 from tests.core.test_earned import of
+from tests.core.trading_values import START_S, WINDOW
 from tests.process.cli_project import Project, record_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = pytest.mark.timeout(60)
+
+BY_HAND = VenuePosition(
+    token="t",  # noqa: S106 - a market's token, no secret
+    slug=WINDOW.slug,
+    side=Side.UP,
+    shares_micro=10_000_000,
+    price_micro=450_000,
+    cost_micro=4_500_000,
+    fee_micro=50_000,
+)
 
 
 @pytest.fixture
@@ -28,6 +42,8 @@ def project(tmp_path: Path) -> Project:
         trade = of("a" if number < 10 else "b", number)
         spend(book, trade.cost_micro + trade.fee_micro)
         keep_decided(book, trade)
+    adopt(book, Holdings(positions=(BY_HAND,)), now_s=START_S)
+    book.cash = Cash(held_micro=1_234_567_890)
     body = SCHEMA.encode(book)
     project.record(msgspec.structs.replace(record_of(), body=body, schema=SCHEMA.schema_id))
     return project
@@ -36,9 +52,11 @@ def project(tmp_path: Path) -> Project:
 def test_all_trades_that_are_kept_go_into_a_csv_with_every_fee(project: Project) -> None:
     done = project.run("trades", "--csv", "--last", "3")
     rows = list(csv.DictReader(done.stdout.splitlines()))
-    assert (done.returncode, len(rows)) == (0, 30)
-    assert {row["fee"] for row in rows} == {"0.1"}
-    assert sum(float(row["profit"]) for row in rows) == pytest.approx(30 * 1.9)
+    assert (done.returncode, len(rows)) == (0, 31)
+    ours = [row for row in rows if row["result"] != "open"]
+    assert len(ours) == 30
+    assert {row["fee"] for row in ours} == {"0.1"}
+    assert sum(float(row["profit"]) for row in ours) == pytest.approx(30 * 1.9)
 
 
 def test_what_each_release_earned_is_shown_with_its_interval(project: Project) -> None:
@@ -53,9 +71,25 @@ def test_what_each_release_earned_is_shown_with_its_interval(project: Project) -
 
 def test_the_newest_trades_alone_are_listed(project: Project) -> None:
     shown = project.run("trades", "--json", "--last", "2").stdout.splitlines()
-    assert [json.loads(line)["release"] for line in shown] == ["b", "b"]
-    assert project.run("trades", "--json", "--last", "0").stdout == ""
+    assert [json.loads(line)["release"] for line in shown] == ["", "b", "b"]
+    (held,) = project.run("trades", "--json", "--last", "0").stdout.splitlines()
+    assert json.loads(held)["result"] == "open"
 
 
 def test_two_forms_at_once_are_a_usage_error(project: Project) -> None:
     project.assert_refused(2, "choose one", "trades", "--csv", "--json")
+
+
+def test_what_was_bought_by_hand_is_seen_in_status_and_among_the_anomalies(
+    project: Project,
+) -> None:
+    """It is the account's money and none of the strategy's: neither may hide the other."""
+    shown = project.run("status").stdout
+    assert "cash      1234.57 USDC" in shown
+    assert "by hand   1 open for 4.55 USDC, 0 decided, profit +0.00" in shown
+    assert f"position_adopted {WINDOW.slug} (`foresight anomalies`)" in shown
+    summary = json.loads(project.run("status", "--json").stdout)
+    assert (summary["cash"], summary["scores"]["overall"]["trades"]) == (1234.56789, 30)
+    (found,) = project.run("anomalies", "--json").stdout.splitlines()
+    assert json.loads(found)["kind"] == "position_adopted"
+    assert WINDOW.slug in project.run("anomalies").stdout
