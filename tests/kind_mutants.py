@@ -225,8 +225,8 @@ ACCOUNTS_AND_SPEED: Final = (
     _exchange(
         "the first account is paid for all",
         "ledger/predictions.py",
-        "            account.balance_micro += payout.payout_micro\n",
-        "            next(iter(self.accounts.values())).balance_micro += payout.payout_micro\n",
+        "            pay(account, one.token, payout_micro=one.payout_micro",
+        "            pay(next(iter(self.accounts.values())), one.token, payout_micro=one.payout_micro",
         "test_a_settled_window_pays_each_account_what_it_holds",
     ),
     _exchange(

@@ -48,8 +48,8 @@ TRADING_MUTANTS = (
     _mutant(
         "a trade that failed is bought",
         "venues/polymarket_answers.py",
-        "if not _is_of(trade, order_id) or _has_failed(trade):",
-        "if not _is_of(trade, order_id):",
+        "for trade in trades if _is_of(trade, order_id) and not _has_failed(trade)]",
+        "for trade in trades if _is_of(trade, order_id)]",
         "test_trading_venue.py::test_trades_that_failed_bought_nothing",
     ),
     _mutant(
