@@ -12,15 +12,17 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from foresight.board import NS, Result, Tie, Window, cost_micro, fee_micro, window_of_slug
+from foresight.board import NS, Method, Result, Tie, Window, cost_micro, fee_micro, window_of_slug
 from foresight.book import Book
-from foresight.market import Candles, Market
+from foresight.closes import Closes
+from foresight.market import Market
 from foresight.orders import KIND, Buy
 from foresight.settlement import payout_micro
 from handoff.workload import Appraisal, TwiceDecided, Unavailable, payload_of
 from state.record import Effect
 
 BASIS: Final = "at limit prices"
+DECIMALS: Final = 10  # a quarter of a price of eight: equal averages must not differ by dust
 
 
 class Seen(msgspec.Struct):
@@ -29,6 +31,8 @@ class Seen(msgspec.Struct):
     Attributes:
         now_s: Application time of the newest cycle.
         closes: By asset and minute.
+        averages: The same of (open + high + low + close) / 4, where all of it was recorded.
+        averaged: Windows that are settled by it.
         results: What the venue said, by window.
         ties: What equal prices mean, by window.
         decided: The order that was decided, by window: there is one at most.
@@ -38,6 +42,8 @@ class Seen(msgspec.Struct):
 
     now_s: int = 0
     closes: dict[tuple[str, int], float] = {}
+    averages: dict[tuple[str, int], float] = {}
+    averaged: set[str] = set()
     results: dict[str, Result] = {}
     ties: dict[str, Tie] = {}
     decided: dict[str, Buy] = {}
@@ -64,7 +70,7 @@ def appraise(body: Book, cycles: Iterable[TwiceDecided[Market]]) -> Appraisal:
     """
     seen = Seen()
     for asset, known in body.closes.items():
-        _note_closes(seen, asset, Candles(minutes=known.minutes, prices=known.prices))
+        _note_closes(seen, asset, known)
     for cycle in cycles:
         _look(seen, cycle)
     return _sum(seen)
@@ -73,14 +79,15 @@ def appraise(body: Book, cycles: Iterable[TwiceDecided[Market]]) -> Appraisal:
 def result_of(seen: Seen, window: Window) -> Result | None:
     """Return how an ended window ended, or None where the record does not tell.
 
-    Where no ruling is recorded it is told from the feed's closes at both ends, whatever prices
-    the venue compares: close to it, and not its word.
+    Where no ruling is recorded it is told from the feed's prices at both ends, by the market's
+    rule: close to the venue's word, and not its word.
     """
     ruled = seen.results.get(window.slug)
     if ruled is not None:
         return ruled
-    first = seen.closes.get((window.slot.asset, window.start_s // 60 - 1))
-    last = seen.closes.get((window.slot.asset, window.end_s // 60 - 1))
+    prices = seen.averages if window.slug in seen.averaged else seen.closes
+    first = prices.get((window.slot.asset, window.start_s // 60 - 1))
+    last = prices.get((window.slot.asset, window.end_s // 60 - 1))
     if first is None or last is None:
         return None
     if first != last:
@@ -103,20 +110,26 @@ def _look(seen: Seen, cycle: TwiceDecided[Market]) -> None:
     seen.now_s = cycle.cycle.now_ns // NS
     if not isinstance(cycle.inputs, Unavailable):
         for asset, fresh in cycle.inputs.candles.items():
-            _note_closes(seen, asset, fresh)
+            candles = Closes(minutes=fresh.minutes, prices=fresh.prices, details=fresh.details)
+            _note_closes(seen, asset, candles)
         for ruling in cycle.inputs.rulings:
             if ruling.result is not None:
                 seen.results[ruling.slug] = ruling.result
         for offer in cycle.inputs.offers.values():
             if offer.rules is not None:
                 seen.ties[offer.slug] = offer.rules.tie
+                if offer.rules.method is Method.AVERAGE_60S:
+                    seen.averaged.add(offer.slug)
     _note_orders(seen.decided, cycle.decided)
     _note_orders(seen.wanted, cycle.wanted)
 
 
-def _note_closes(seen: Seen, asset: str, fresh: Candles) -> None:
+def _note_closes(seen: Seen, asset: str, fresh: Closes) -> None:
     for minute, price in zip(fresh.minutes, fresh.prices, strict=True):
         seen.closes.setdefault((asset, minute), price)
+        average = fresh.average(minute)
+        if average is not None:
+            seen.averages.setdefault((asset, minute), round(average, DECIMALS))
 
 
 def _note_orders(orders: dict[str, Buy], effects: Iterable[Effect]) -> None:

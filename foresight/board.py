@@ -190,6 +190,14 @@ def read_rules(words: MarketWords) -> Rules | RulesUnknown:
     )
 
 
+def with_tick(rules: Rules, tick: float) -> Rules | RulesUnknown:
+    """Return rules with another smallest step of a price, USDC: it changes while a market runs."""
+    micro = _read_tick(tick)
+    if isinstance(micro, RulesUnknown):
+        return micro
+    return msgspec.structs.replace(rules, tick_micro=micro)
+
+
 def _read_parts(words: MarketWords) -> Iterator[Any]:
     text = " ".join(words.description.lower().split())
     yield _read_tick(words.tick)

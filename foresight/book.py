@@ -15,9 +15,9 @@ from typing import Final
 
 import msgspec
 
-from foresight.board import Rules
 from foresight.book_versions import down_to_1, up_to_2
 from foresight.closes import Closes
+from foresight.market import WindowFacts
 from foresight.trades import Decided, OpenOrder, Position, Tally, added, merged, tally_of
 from state.schema import Schema
 
@@ -39,28 +39,6 @@ class Word(enum.Enum):
     ORDERED = "ordered"  # an order is on its way
     BOUGHT = "bought"  # the order was filled
     UNFILLED = "unfilled"  # the venue refused it, or nobody sold
-
-
-class WindowFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a market says of its window before anybody trades: read once, in the first cycle.
-
-    Attributes:
-        start_s: Start of the window.
-        rules: Its rules, or None where they are not understood.
-        unknown: What in them is not understood.
-        reference: Its price to beat; 0 where the market does not say it.
-        up_token: Token of the Up share.
-        down_token: Token of the Down share.
-        neg_risk: Which contract settles it: part of what is signed.
-    """
-
-    start_s: int
-    rules: Rules | None = None
-    unknown: str = ""
-    reference: float = 0.0
-    up_token: str = ""
-    down_token: str = ""
-    neg_risk: bool = False
 
 
 class Cash(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -95,6 +73,7 @@ class SlotMemory(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         denial: Why nothing was bought on that signal so far; empty once ordered.
         losses: Decided trades lost in a row.
         quiet_until_s: The cooldown lasts until then.
+        quiet_since_s: It began then.
         word: What became of the last look.
         reason: Why, in a word or two.
         start_s: The window that was looked at.
@@ -116,6 +95,21 @@ class SlotMemory(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     price: float = 0.0
     probability_ppm: int = 0
     facts: WindowFacts | None = None
+    quiet_since_s: int = 0
+
+
+class AssetMemory(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is remembered of one asset.
+
+    Attributes:
+        losses: When its newest trades were lost that the stop guard counts, oldest first.
+        locked_since_s: The stop guard locked it then.
+        locked_until_s: The lock lasts until then.
+    """
+
+    losses: tuple[int, ...] = ()
+    locked_since_s: int = 0
+    locked_until_s: int = 0
 
 
 class Anomaly(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -155,6 +149,8 @@ class Book(msgspec.Struct, kw_only=True, omit_defaults=True):
         day: The UTC day, counted from 1970, that `day_spent_micro` belongs to.
         day_spent_micro: Paid on that day, fees included.
         board_quiet_until_s: The drawdown guard stops the board until then.
+        board_quiet_since_s: It began then.
+        assets: Memory by asset.
         signals: Windows in which a strategy spoke.
         unbought: Windows in which it spoke and nothing was bought, by reason.
         anomalies: Newest last.
@@ -178,6 +174,8 @@ class Book(msgspec.Struct, kw_only=True, omit_defaults=True):
     day: int = 0
     day_spent_micro: int = 0
     board_quiet_until_s: int = 0
+    board_quiet_since_s: int = 0
+    assets: dict[str, AssetMemory] = {}
     signals: int = 0
     unbought: dict[str, int] = {}
     anomalies: list[Anomaly] = []
@@ -194,6 +192,7 @@ def fork(book: Book) -> Book:
     """Return a copy that can be changed without touching the original."""
     copy = msgspec.structs.replace(book)
     copy.slots = dict(book.slots)
+    copy.assets = dict(book.assets)
     copy.closes = dict(book.closes)
     copy.orders = dict(book.orders)
     copy.positions = dict(book.positions)

@@ -5,9 +5,15 @@ closes alone, no cash, no facts of windows, no sums per release. A step up inven
 down leaves out what the older shape has no place for.
 """
 
-from typing import Any
+from typing import Any, Final
 
 Json = dict[str, Any]
+
+_NEWER: Final = {
+    "slots": ("facts", "quiet_since_s"),
+    "closes": ("details",),
+    "positions": ("unconfirmed",),
+}
 
 
 def up_to_2(book: Json) -> Json:
@@ -24,10 +30,12 @@ def up_to_2(book: Json) -> Json:
 
 def down_to_1(book: Json) -> Json:
     """Return a body of version 2 as one of version 1."""
-    older = _without(book, "venue", "cash", "results", "tallies", "adopted")
-    for part, name in (("slots", "facts"), ("closes", "details"), ("positions", "unconfirmed")):
+    older = _without(
+        book, "venue", "cash", "results", "tallies", "adopted", "assets", "board_quiet_since_s"
+    )
+    for part, names in _NEWER.items():
         if part in older:
-            older[part] = {key: _without(one, name) for key, one in older[part].items()}
+            older[part] = {key: _without(one, *names) for key, one in older[part].items()}
     archived = _sums(book.get("archived", {}), book.get("adopted", {}))
     return _without(older, "archived") | ({"archived": archived} if archived else {})
 

@@ -165,6 +165,10 @@ class Risk(_Section, frozen=True, kw_only=True):
         slippage_cents: How far above the best offer an order may still buy.
         cooldown_losses: So many losses of a slot in a row silence it; 0 never does.
         cooldown_minutes: For so long, application time.
+        stop_guard_losses: So many losses of an asset within `stop_guard_lookback_minutes` lock it;
+            0 never does.
+        stop_guard_lookback_minutes: How far back they are counted.
+        stop_guard_minutes: How long it is locked then.
         drawdown_usdc: A loss of so much within `drawdown_lookback_minutes` stops the board; 0
             never does.
         drawdown_lookback_minutes: How far back the loss is summed up.
@@ -174,7 +178,12 @@ class Risk(_Section, frozen=True, kw_only=True):
             nothing: it is being caught up.
         order_seconds: An order is sent no later than so many seconds of the wall after its cycle's
             time, and never after its window.
-        book_stale_s: An order book older than this, in application seconds, is not bought from.
+        clock_skew_s: A feed whose clock is so many seconds of the wall from ours silences the
+            board; up to that, an unfinished candle is waited for.
+        price_age_s: A newest close longer ago than this, in seconds of the wall by the feed's
+            clock, is not bought by.
+        book_stale_s: An order book older than this, in application seconds by the feed's clock,
+            is not bought from.
         history_minutes_min: Fewer candles than this silence the asset.
         reference_tolerance_sigmas: How far the market's price to beat may lie from our feed's,
             in standard deviations of a minute.
@@ -193,12 +202,17 @@ class Risk(_Section, frozen=True, kw_only=True):
     slippage_cents: Annotated[float, Meta(ge=0, le=50)] = 2.0
     cooldown_losses: Annotated[int, Meta(ge=0, le=1000)] = 4
     cooldown_minutes: Minutes = 60.0
+    stop_guard_losses: Annotated[int, Meta(ge=0, le=100)] = 10
+    stop_guard_lookback_minutes: Minutes = 120.0
+    stop_guard_minutes: Minutes = 60.0
     drawdown_usdc: Usdc = 150.0
     drawdown_lookback_minutes: Minutes = 720.0
     drawdown_stop_minutes: Minutes = 120.0
     feed_stale_minutes: Annotated[int, Meta(ge=0, le=60)] = 1
     late_s: Annotated[int, Meta(ge=1, le=3600)] = 60
     order_seconds: Annotated[float, Meta(gt=0, le=900)] = 10.0
+    clock_skew_s: Annotated[float, Meta(gt=0, le=60)] = 5.0
+    price_age_s: Annotated[float, Meta(gt=0, le=3600)] = 20.0
     book_stale_s: Annotated[int, Meta(ge=0, le=3600)] = 30
     history_minutes_min: Annotated[int, Meta(ge=2, le=100)] = 20
     reference_tolerance_sigmas: Annotated[float, Meta(gt=0, le=100)] = 1.0

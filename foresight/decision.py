@@ -6,11 +6,19 @@ trouble is that slot's refusal; nothing here raises for it. No network or clock 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import assert_never
+from typing import Final, assert_never
 
 import msgspec
 
-from foresight import cash, confirmation, reconcile, settlement
+from foresight import (
+    cash,
+    confirmation,
+    freshness,
+    locks,
+    reconcile,
+    settlement,
+    window_facts,
+)
 from foresight.board import NS, Slot, Window, window_at
 from foresight.book import Book, SlotMemory, Word, count_unbought, flag, fork, memory_of
 from foresight.closes import Closes, extended
@@ -22,6 +30,8 @@ from foresight.strategies.base import Opinion, Silence, Strategy, WindowView, si
 from foresight.strategies.registry import FAULTY, judge
 from handoff.workload import Cycle, Decision, Unavailable
 from state.record import Effect, Receipt, Timeline
+
+FACTS_FIRST: Final = 2  # edition of inputs from which on markets are asked before strategies
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,26 +82,32 @@ def closes_with(book: Book, candles: Mapping[str, Candles]) -> dict[str, Closes]
     return grown
 
 
-def look(
-    policy: Policy, slot: Slot, *, book: Book, closes: Mapping[str, Closes], cycle: Cycle
-) -> Look:
+def look(policy: Policy, slot: Slot, *, book: Book, inputs: Market, cycle: Cycle) -> Look:
     """Look at a slot: guards first, then its strategy.
 
     Args:
         policy: What to decide by.
         slot: Which slot.
-        book: What is known.
-        closes: Closes up to now, by asset.
+        book: What is known, what was seen now included.
+        inputs: What was seen: an older release did not read what markets say first.
         cycle: The cycle that decides.
     """
     now_s = cycle.now_ns // NS
     window = window_at(slot, now_s)
-    known = closes.get(slot.asset, Closes())
-    denial = deny_all(cycle.control) or deny_look(
-        book, window, known, risk=policy.risk, now_s=now_s
+    known = book.closes.get(slot.asset, Closes())
+    facts = window_facts.facts_of(book, window) if inputs.edition >= FACTS_FIRST else None
+    reference = (
+        window_facts.price_to_beat(facts, window, known, risk=policy.risk)
+        if inputs.edition >= FACTS_FIRST
+        else known.at(window.start_s // 60 - 1) or Denial.REFERENCE_MISSING
     )
-    reference = known.at(window.start_s // 60 - 1)
-    if denial is not None or reference is None:
+    denial = (
+        deny_all(cycle.control)
+        or (Denial.LOCKED if locks.is_locked(cycle.control.marks, slot.asset) else None)
+        or freshness.deny_clock(inputs, risk=policy.risk)
+        or deny_look(book, window, known, reference=reference, risk=policy.risk, now_s=now_s)
+    )
+    if denial is not None or isinstance(reference, Denial):
         return Look(window=window, verdict=denial or Denial.REFERENCE_MISSING)
     sigma = sigma_of(known.minutes, known.prices)
     view = WindowView(
@@ -101,21 +117,33 @@ def look(
         price=known.prices[-1],
         sigma=sigma,
         closes=known.prices,
+        rules=window_facts.rules_of(facts),
     )
     verdict = judge(policy.strategies[slot.timeframe], view)
     return Look(window=window, verdict=verdict, reference=reference, price=view.price, sigma=sigma)
 
 
-def wanted(
-    policy: Policy, *, book: Book, candles: Mapping[str, Candles], cycle: Cycle
-) -> dict[str, Look]:
-    """Return the slots whose strategy speaks this cycle: the venue is asked about them alone."""
-    closes = closes_with(book, candles)
-    looks = {
-        slot.slot_id: look(policy, slot, book=book, closes=closes, cycle=cycle)
-        for slot in policy.slots
-    }
-    return {slot_id: seen for slot_id, seen in looks.items() if isinstance(seen.verdict, Opinion)}
+def wanted(policy: Policy, *, book: Book, inputs: Market, cycle: Cycle) -> dict[str, Offer]:
+    """Return offers without their books, by slot id: of slots whose strategy speaks this cycle.
+
+    Args:
+        policy: What to decide by.
+        book: The book before the cycle; it is not changed.
+        inputs: What was seen so far: everything but offers.
+        cycle: The cycle that will decide.
+    """
+    known = fork(book)
+    known.now_s = cycle.now_ns // NS
+    _hear(policy, known, cycle)
+    _take_in(known, inputs)
+    offers = {}
+    for slot in policy.slots:
+        seen = look(policy, slot, book=known, inputs=inputs, cycle=cycle)
+        facts = window_facts.facts_of(known, seen.window)
+        if isinstance(seen.verdict, Opinion) and facts is not None:
+            side = seen.verdict.side
+            offers[slot.slot_id] = window_facts.offer_of(facts, seen.window.slug, side)
+    return offers
 
 
 def decide(
@@ -137,6 +165,7 @@ def decide(
     """
     book = fork(body)
     book.now_s, book.cycle = cycle.now_ns // NS, cycle.number
+    _hear(policy, book, cycle)
     for receipt in receipts:
         apply_receipt(book, receipt)
     reconcile.take_kind(book, policy.venue)
@@ -148,9 +177,7 @@ def decide(
     if isinstance(inputs, Unavailable):
         flag(book, "market_unavailable", "market", detail=inputs.reason[:200])
         return Decision(body=book)
-    book.closes = closes_with(book, inputs.candles)
-    if inputs.trades is not None:
-        confirmation.take_states(book, inputs.trades)
+    _take_in(book, inputs)
     settlement.settle(book, inputs.rulings, risk=policy.risk)
     if inputs.holdings is not None:
         _take_holdings(book, body, inputs.holdings, inputs)
@@ -158,6 +185,17 @@ def decide(
     for slot in policy.slots:
         effects.extend(_slot(policy, slot, book=book, inputs=inputs, cycle=cycle))
     return Decision(body=book, effects=tuple(effects))
+
+
+def _hear(policy: Policy, book: Book, cycle: Cycle) -> None:
+    locks.hear(book, cycle.control.marks, risk=policy.risk, timeline=policy.timeline)
+
+
+def _take_in(book: Book, inputs: Market) -> None:
+    book.closes = closes_with(book, inputs.candles)
+    window_facts.note(book, inputs.facts)
+    if inputs.trades is not None:
+        confirmation.take_states(book, inputs.trades)
 
 
 def _take_holdings(book: Book, before: Book, holdings: Holdings, inputs: Market) -> None:
@@ -173,12 +211,13 @@ def _take_holdings(book: Book, before: Book, holdings: Holdings, inputs: Market)
 def _slot(
     policy: Policy, slot: Slot, *, book: Book, inputs: Market, cycle: Cycle
 ) -> Sequence[Effect]:
-    seen = look(policy, slot, book=book, closes=book.closes, cycle=cycle)
+    seen = look(policy, slot, book=book, inputs=inputs, cycle=cycle)
     _finish_signal(book, slot, seen.window)
     match seen.verdict:
         case Denial():
             if seen.verdict is not Denial.ORDERED_ALREADY:
-                _note(book, slot, seen, word=Word.DENIED, reason=seen.verdict.value)
+                reason = _in_words(seen.verdict, slot, seen.window, book=book, inputs=inputs)
+                _note(book, slot, seen, word=Word.DENIED, reason=reason)
             return ()
         case Silence():
             if seen.verdict.reason.startswith(FAULTY):
@@ -192,14 +231,27 @@ def _slot(
             assert_never(seen.verdict)
 
 
+def _in_words(denial: Denial, slot: Slot, window: Window, *, book: Book, inputs: Market) -> str:
+    facts = window_facts.facts_of(book, window)
+    details = {
+        Denial.FACTS_UNREAD: inputs.facts_unread.get(slot.slot_id, ""),
+        Denial.RULES_UNKNOWN: "" if facts is None else facts.unknown,
+    }
+    detail = details.get(denial, "")
+    return f"{denial.value}: {detail}" if detail else denial.value
+
+
 def _act(
     policy: Policy, slot: Slot, seen: Look, *, book: Book, inputs: Market, cycle: Cycle
 ) -> Sequence[Effect]:
     opinion = seen.verdict
     assert isinstance(opinion, Opinion), "the caller looked"
     offer = inputs.offers.get(slot.slot_id)
-    answer = deny_late(policy.risk, now_s=book.now_s, seen_s=inputs.seen_s) or _intent(
-        policy, seen, opinion, offer, book
+    known = book.closes.get(slot.asset, Closes())
+    answer = (
+        deny_late(policy.risk, now_s=book.now_s, seen_s=inputs.seen_s)
+        or freshness.deny_age(inputs, known, offer, risk=policy.risk, speed=policy.timeline.speed)
+        or _intent(policy, seen, opinion, offer, book)
     )
     _count_signal(book, slot, seen.window)
     if isinstance(answer, Denial):

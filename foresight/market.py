@@ -1,8 +1,8 @@
 """What a cycle saw of the outside world: the inputs that the journal records.
 
-Owns the shape of the inputs: candles, offers of the windows that may be traded, results of
-ended windows, positions at the venue. One slot's or asset's failure stands in its own place.
-How any of it was fetched is a matter of `feeds` and `venues`; no decision enters here.
+Owns the shape of the inputs: candles, what markets say of their windows, offers of those that may
+be traded, results of ended windows, positions at the venue. One slot's or asset's failure stands in
+its own place. How any of it was fetched is up to `feeds` and `venues`; no decision enters here.
 """
 
 import enum
@@ -38,6 +38,28 @@ class Candles(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     prices: tuple[float, ...] = ()
     details: tuple[Detail, ...] = ()
     failure: str = ""
+
+
+class WindowFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a market says of its window before anybody trades: read once, in the first cycle.
+
+    Attributes:
+        start_s: Start of the window.
+        rules: Its rules, or None where they are not understood.
+        unknown: What in them is not understood.
+        reference: Its price to beat; 0 where the market does not say it.
+        up_token: Token of the Up share.
+        down_token: Token of the Down share.
+        neg_risk: Which contract settles it: part of what is signed.
+    """
+
+    start_s: int
+    rules: Rules | None = None
+    unknown: str = ""
+    reference: float = 0.0
+    up_token: str = ""
+    down_token: str = ""
+    neg_risk: bool = False
 
 
 class Level(msgspec.Struct, frozen=True, array_like=True):
@@ -151,6 +173,20 @@ class Trades(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     failure: str = ""
 
 
+class FeedClock(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the feed's clock said.
+
+    Attributes:
+        ahead_ms: How far it is ahead of ours, milliseconds of the wall; negative if behind.
+        now_ms: Application time by it, milliseconds, once all was seen.
+        failure: Why it was not read; empty if it was.
+    """
+
+    ahead_ms: int = 0
+    now_ms: int = 0
+    failure: str = ""
+
+
 class Market(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """All input of one cycle.
 
@@ -160,7 +196,10 @@ class Market(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         rulings: Of ended windows with positions.
         holdings: The venue's own list; None in cycles that do not ask for it.
         trades: Of positions whose trades are not all confirmed; None where there is none.
-        seen_s: Application time at which all this was seen.
+        facts: What markets say of the running windows, by slot id: of those that were read now.
+        facts_unread: Why a market that was asked said nothing, by slot id.
+        clock: The feed's clock; None in inputs of version 1.
+        seen_s: Application time at which all this was seen, by our clock.
         edition: Version of the inputs as they were recorded. What is missing from version 1 was
             not asked for and is not checked; what is missing from today's denies.
     """
@@ -170,6 +209,9 @@ class Market(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     rulings: tuple[Ruling, ...] = ()
     holdings: Holdings | None = None
     trades: Trades | None = None
+    facts: dict[str, WindowFacts] = {}
+    facts_unread: dict[str, str] = {}
+    clock: FeedClock | None = None
     seen_s: int = 0
     edition: int = 2
 
@@ -179,7 +221,8 @@ def _up(inputs: dict[str, Any]) -> dict[str, Any]:
 
 
 def _down(inputs: dict[str, Any]) -> dict[str, Any]:
-    older = _without(inputs, "edition", "trades")
+    # Offers say the facts again.
+    older = _without(inputs, "edition", "trades", "clock", "facts", "facts_unread")
     candles = older.get("candles", {})
     if candles:
         older["candles"] = {asset: _without(one, "details") for asset, one in candles.items()}
@@ -212,4 +255,7 @@ def health_of(market: Market) -> Health:
         failures.append(market.holdings.failure)
     if market.trades is not None:
         failures.append(market.trades.failure)
+    failures += [*market.facts_unread.values(), *("" for _ in market.facts)]
+    if market.clock is not None:
+        failures.append(market.clock.failure)
     return Health(asked=len(failures), answered=failures.count(""))

@@ -24,7 +24,7 @@ from foresight.board import (
     fee_per_share_micro,
     limit_step_micro,
 )
-from foresight.book import Book, memory_of, spent_today_micro
+from foresight.book import AssetMemory, Book, memory_of, spent_today_micro
 from foresight.closes import Closes
 from foresight.config import Risk
 from foresight.market import Level, Offer
@@ -40,16 +40,23 @@ class Denial(enum.Enum):
     HALTED = "halted"  # the operator's kill switch
     PAUSED = "paused"  # the operator wants no new positions
     ORDERED_ALREADY = "ordered_already"  # one order per window
+    CLOCK_UNREAD = "clock_unread"  # the feed did not say what time it is
+    CLOCK_SKEWED = "clock_skewed"  # our clock and the feed's disagree
     HISTORY_SHORT = "history_short"  # too few candles to know a sigma
     FEED_STALE = "feed_stale"  # the newest candle is too old
+    FACTS_UNREAD = "facts_unread"  # the market has not said its rules and price to beat yet
     REFERENCE_MISSING = "reference_missing"  # no candle at the window's start
     COOLDOWN = "cooldown"  # the slot lost too often in a row
+    LOCKED = "locked"  # an operator locked the asset
+    STOP_GUARD = "stop_guard"  # the asset lost too often
     DRAWDOWN = "drawdown"  # the board lost too much
     CYCLE_LATE = "cycle_late"  # the market was seen too long after the cycle's time
     MARKET_UNREAD = "market_unread"  # the venue did not answer about this window
     RULES_UNKNOWN = "rules_unknown"  # the market's rules are not understood
     MARKET_CLOSED = "market_closed"  # the market takes no orders now
     REFERENCE_UNVERIFIED = "reference_unverified"  # the market's price to beat is not ours
+    PRICE_OLD = "price_old"  # the newest close is too long ago, by the feed's clock
+    BOOK_UNDATED = "book_undated"  # the venue's book does not say how old it is
     BOOK_STALE = "book_stale"  # the venue's book is too old
     NOBODY_SELLS = "nobody_sells"  # the book is empty
     PRICE_TOO_HIGH = "price_too_high"  # above what the strategy would pay
@@ -90,7 +97,13 @@ def deny_late(risk: Risk, *, now_s: int, seen_s: int) -> Denial | None:
 
 
 def deny_look(
-    book: Book, window: Window, closes: Closes, *, risk: Risk, now_s: int
+    book: Book,
+    window: Window,
+    closes: Closes,
+    *,
+    reference: float | Denial,
+    risk: Risk,
+    now_s: int,
 ) -> Denial | None:
     """Return why a window is not even looked at, or None.
 
@@ -98,6 +111,7 @@ def deny_look(
         book: What is known.
         window: Which window.
         closes: The asset's closes up to now.
+        reference: The price to beat, or why it is not known.
         risk: The limits.
         now_s: Application time.
     """
@@ -109,10 +123,16 @@ def deny_look(
         return Denial.HISTORY_SHORT
     if closes.newest < newest_due - risk.feed_stale_minutes:
         return Denial.FEED_STALE
-    if closes.at(window.start_s // 60 - 1) is None:
-        return Denial.REFERENCE_MISSING
-    if now_s < memory.quiet_until_s:
+    if isinstance(reference, Denial):
+        return reference
+    return _deny_locked(book, window, now_s)
+
+
+def _deny_locked(book: Book, window: Window, now_s: int) -> Denial | None:
+    if now_s < memory_of(book, window.slot.slot_id).quiet_until_s:
         return Denial.COOLDOWN
+    if now_s < book.assets.get(window.slot.asset, AssetMemory()).locked_until_s:
+        return Denial.STOP_GUARD
     return Denial.DRAWDOWN if now_s < book.board_quiet_until_s else None
 
 

@@ -1,17 +1,16 @@
 """Settlement: what an ended window was worth, as the venue says.
 
-Owns which windows are asked for, what a ruling does to the book, and the guards that follow a
-loss. The result is the venue's word, never our own feed's: two price sources disagree on 0.6 to
-3.5 % of windows. How the venue is asked is its adapter's matter.
+Owns which windows are asked for and what a ruling does to the book; what follows a loss is in
+`protections`. The result is the venue's word, never our own feed's: two price sources disagree on
+0.6 to 3.5 % of windows. How the venue is asked is its adapter's matter.
 """
 
 from collections.abc import Iterable
 from typing import Final
 
-import msgspec
-
+from foresight import protections
 from foresight.board import Result, Side
-from foresight.book import Book, flag, keep_decided, keep_result, memory_of, receive
+from foresight.book import Book, flag, keep_decided, receive
 from foresight.config import Risk
 from foresight.confirmation import is_held_up
 from foresight.market import Ruling
@@ -71,7 +70,7 @@ def settle(book: Book, rulings: Iterable[Ruling], *, risk: Risk) -> None:
             detail = "the venue gave no result for an hour"
             flag(book, "settlement_overdue", position.entry.slug, detail=detail)
     if is_decided:
-        _guard_drawdown(book, risk)
+        protections.after_trades(book, risk=risk)
 
 
 def payout_micro(result: Result, *, side: Side, shares_micro: int) -> int:
@@ -95,30 +94,4 @@ def _decide(book: Book, position: Position, result: Result, risk: Risk) -> None:
     )
     receive(book, trade.payout_micro)
     keep_decided(book, trade)
-    keep_result(book, trade.profit_micro, lookback_s=_lookback_s(risk))
-    if not trade.entry.is_adopted and result is not Result.VOID:
-        _guard_slot(book, trade, risk)
-
-
-def _guard_slot(book: Book, trade: Decided, risk: Risk) -> None:
-    memory = memory_of(book, trade.entry.slot)
-    losses = 0 if trade.is_won else memory.losses + 1
-    quiet_until_s = memory.quiet_until_s
-    if risk.cooldown_losses and losses >= risk.cooldown_losses:
-        losses = 0
-        quiet_until_s = book.now_s + round(risk.cooldown_minutes * 60)
-    book.slots[trade.entry.slot] = msgspec.structs.replace(
-        memory, losses=losses, quiet_until_s=quiet_until_s
-    )
-
-
-def _guard_drawdown(book: Book, risk: Risk) -> None:
-    # Losses that stopped the board once do not stop it again: only later ones count.
-    since_s = max(book.now_s - _lookback_s(risk), book.board_quiet_until_s)
-    lost = -sum(one.profit_micro for one in book.results if one.start_s > since_s)
-    if risk.drawdown_usdc and lost >= round(risk.drawdown_usdc * 1_000_000):
-        book.board_quiet_until_s = book.now_s + round(risk.drawdown_stop_minutes * 60)
-
-
-def _lookback_s(risk: Risk) -> int:
-    return round(risk.drawdown_lookback_minutes * 60)
+    protections.after_trade(book, trade, risk=risk)

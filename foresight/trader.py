@@ -13,9 +13,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
+import msgspec
 from typing_extensions import override
 
-from foresight import appraisal, confirmation, decision, market, reconcile, settlement
+from foresight import (
+    appraisal,
+    confirmation,
+    decision,
+    market,
+    reconcile,
+    settlement,
+    window_facts,
+)
 from foresight.board import NS, Side, slots_of, window_at
 from foresight.book import SCHEMA as BOOK
 from foresight.book import Book, violations_of
@@ -23,14 +32,23 @@ from foresight.closes import Closes
 from foresight.config import Config, config_hash
 from foresight.errors import ConfigError, VenueError, VenueUnreachable
 from foresight.feeds.binance import BinanceCandles
+from foresight.feeds.closed_candles import closed_candles
 from foresight.market import SCHEMA as MARKET
-from foresight.market import Candles, Holdings, Market, Offer, Ruling, Trades
+from foresight.market import (
+    Candles,
+    FeedClock,
+    Holdings,
+    Market,
+    Offer,
+    Ruling,
+    Trades,
+    WindowFacts,
+)
 from foresight.orders import KIND, PAYLOAD, Bought, Buy
 from foresight.overridden import load_release
 from foresight.overrides import EXCHANGE_URL, LIVE
 from foresight.own_strategies import load_own
 from foresight.places import project_of
-from foresight.strategies.base import Opinion
 from foresight.strategies.registry import build, own_names
 from foresight.venues.base import Missing, NotBought, Venue, Waiting
 from foresight.venues.ccxt_calls import OPEN_TIMEOUT_S, Requests
@@ -39,7 +57,8 @@ from foresight.venues.local import binance_options, polymarket_options
 from foresight.venues.paper import Paper
 from foresight.venues.polymarket import Polymarket
 from foresight.venues.waiting import until_reachable
-from handoff.cadence import app_time_ns, every, wall_time_ns
+from handoff.cadence import Schedule, app_time_ns, every, wall_time_ns
+from handoff.limits import MS
 from handoff.worker.boundary_clock import system_clock
 from handoff.worker.ports import Clock
 from handoff.workload import (
@@ -67,6 +86,7 @@ from state.schema import Schema
 ANSWER_S_MAX: Final = 5.0  # longest wait for an answer, however long the period is
 ANSWER_SHARE: Final = 0.3  # of a period: two rounds of requests fit into half of it
 CLOCKS_DIFFER_S: Final = 60  # so far the venue's clock may be behind: its trades are asked for
+WAIT_SHARE: Final = 0.4  # of the budget, for the feed's clock: what is asked then takes the rest
 WARM_MINUTES: Final = 3  # candles that a warming worker fetches to see that the feed answers
 
 
@@ -105,6 +125,8 @@ class Trader(Workload[Book, Market]):
         self._positions_every = config.venue.positions_every
         self._clock = clock
         self._is_warm = False
+        budget_s = Schedule(self.cadence, policy.timeline).bounds.budget_ns / NS
+        self._wait_s = min(policy.risk.clock_skew_s, WAIT_SHARE * budget_s)
 
     @override
     async def warm(self, body: Book) -> None:
@@ -130,24 +152,33 @@ class Trader(Workload[Book, Market]):
 
     @override
     async def observe(self, cycle: Cycle, body: Book) -> Market | Unavailable:
-        end_minute = cycle.now_ns // NS // 60
-        newest = {asset: body.closes.get(asset, Closes()).newest for asset in self._assets()}
         due = settlement.due(body, cycle.now_ns // NS, turn=cycle.number)
-        candles, rulings, holdings, trades = await asyncio.gather(
-            self._feed.fetch(newest, end_minute=end_minute),
+        (clock, candles), rulings, holdings, facts, trades = await asyncio.gather(
+            self._candles(cycle, body),
             self._rulings(due),
             self._holdings() if cycle.number % self._positions_every == 0 else _nothing(),
+            self._facts(body, cycle.now_ns // NS),
             self._trades(body),
         )
         failures = [fresh.failure for fresh in candles.values()]
         if all(failures) and all(ruling.failure for ruling in rulings):
             return Unavailable(failures[0])
-        return Market(
+        seen = Market(
             candles=candles,
-            offers=await self._offers(cycle, body, candles),
             rulings=rulings,
             holdings=holdings,
             trades=trades,
+            facts={slot: said for slot, said in facts.items() if not isinstance(said, str)},
+            facts_unread={slot: said for slot, said in facts.items() if isinstance(said, str)},
+            clock=clock,
+        )
+        offers = await self._offers(cycle, body, seen)
+        # By the feed's clock, which goes on while books are asked for.
+        now_ms = self._app_ns(clock.ahead_ms) // MS
+        return msgspec.structs.replace(
+            seen,
+            offers=offers,
+            clock=msgspec.structs.replace(clock, now_ms=now_ms),
             seen_s=self._now_s(),
         )
 
@@ -225,7 +256,20 @@ class Trader(Workload[Book, Market]):
         return list(dict.fromkeys(slot.asset for slot in self._policy.slots))
 
     def _now_s(self) -> int:
-        return app_time_ns(self._policy.timeline, self._clock.now_ns()) // NS
+        return self._app_ns(0) // NS
+
+    def _app_ns(self, ahead_ms: int) -> int:
+        return app_time_ns(self._policy.timeline, self._clock.now_ns() + ahead_ms * MS)
+
+    async def _candles(self, cycle: Cycle, body: Book) -> tuple[FeedClock, dict[str, Candles]]:
+        return await closed_candles(
+            self._feed,
+            self._clock,
+            {asset: body.closes.get(asset, Closes()).newest for asset in self._assets()},
+            timeline=self._policy.timeline,
+            end_minute=cycle.now_ns // NS // 60,
+            wait_s=self._wait_s,
+        )
 
     async def _look_once(self) -> None:
         # The first event and the first book cost a client 0.1 s once: not in a cycle, then. What
@@ -256,21 +300,23 @@ class Trader(Workload[Book, Market]):
         except VenueError as error:
             return Trades(failure=f"{type(error).__name__}: {error}"[:200])
 
-    async def _offers(
-        self, cycle: Cycle, body: Book, candles: Mapping[str, Candles]
-    ) -> dict[str, Offer]:
-        looks = decision.wanted(self._policy, book=body, candles=candles, cycle=cycle)
-        wanted = {
-            slot_id: (seen.window.slug, seen.verdict.side)
-            for slot_id, seen in looks.items()
-            if isinstance(seen.verdict, Opinion)
-        }
+    async def _facts(self, body: Book, now_s: int) -> dict[str, WindowFacts | str]:
+        policy = self._policy
+        wanted = window_facts.unread(body, policy.slots, risk=policy.risk, now_s=now_s)
         try:
-            return await self._venue.offers(wanted) if wanted else {}
+            said = await self._venue.facts(tuple(wanted.values()))
+        except VenueError as error:
+            return dict.fromkeys(wanted, str(error)[:200])
+        return {slot_id: said[slug] for slot_id, slug in wanted.items()}
+
+    async def _offers(self, cycle: Cycle, body: Book, seen: Market) -> dict[str, Offer]:
+        wanted = decision.wanted(self._policy, book=body, inputs=seen, cycle=cycle)
+        try:
+            return await self._venue.books(wanted)
         except VenueError as error:
             return {
-                slot_id: Offer(slug=slug, side=side, failure=str(error)[:200])
-                for slot_id, (slug, side) in wanted.items()
+                slot_id: Offer(slug=one.slug, side=one.side, failure=str(error)[:200])
+                for slot_id, one in wanted.items()
             }
 
 

@@ -43,6 +43,7 @@ class Refusal(enum.Enum):
     HALTED = "halted"  # the kill switch is on and the decision has effects
     ALREADY_OWNER = "already_owner"  # the caller owns the record already
     ATTEMPTS_SPENT = "attempts_spent"  # the next step cost its limit of owners: it is given up
+    TOO_MANY_MARKS = "too_many_marks"  # the record holds as many words of operators as it may
     OTHER_CADENCE = "other_cadence"  # a cycle number of the owner means another moment
 
 

@@ -67,12 +67,18 @@ def _plain(value: object) -> object:
 @functools.cache
 def _known_fields(kind: type[OpenStruct]) -> tuple[tuple[str, object], ...]:
     """Return each member with the value at which it is not written."""
-    defaults = {field.name: field.default for field in msgspec.structs.fields(kind)}
+    defaults = {field.name: _default_of(field) for field in msgspec.structs.fields(kind)}
     return tuple(
         (name, defaults[name] if name in kind.LATER else _ALWAYS)
         for name in kind.__struct_fields__
         if name != UNKNOWN
     )
+
+
+def _default_of(field: msgspec.structs.FieldInfo) -> object:
+    if field.default_factory is not msgspec.NODEFAULT:
+        return field.default_factory()
+    return field.default
 
 
 def _with_members(value: StructT, raw: bytes | msgspec.Raw) -> StructT:

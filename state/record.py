@@ -22,6 +22,7 @@ from state.seal import SealBroken, digest_of, seal, unseal
 
 FORMAT: Final = 1
 MISSED_KEPT_MAX: Final = 64  # recent missed cycles in the record; the journal has them all
+MARKS_MAX: Final = 64  # words of an operator to the application
 EMPTY_BODY: Final = b"null"
 
 
@@ -219,13 +220,17 @@ class Control(OpenStruct, frozen=True, kw_only=True):
         by: Who asked last.
         at_ns: When, nanoseconds UTC.
         note: Why, in the operator's words.
+        marks: Words to the application alone, at most `MARKS_MAX`: what was asked, and when,
+            nanoseconds UTC; each later than all before it.
     """
 
+    LATER: ClassVar = ("marks",)
     paused: bool = False
     halted: bool = False
     by: str = ""
     at_ns: int = 0
     note: str = ""
+    marks: dict[str, int] = msgspec.field(default_factory=dict)
 
 
 class Rollout(OpenStruct, frozen=True, kw_only=True):

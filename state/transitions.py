@@ -42,6 +42,7 @@ from state.outbox import (
     unproven,
 )
 from state.record import (
+    MARKS_MAX,
     MISSED_KEPT_MAX,
     Cadence,
     Control,
@@ -71,7 +72,7 @@ from state.requirements import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from msgspec import Raw
 
@@ -302,7 +303,33 @@ def command(record: Record, *, control: Control, attempt: str) -> Record:
     """Set what an operator asked for; ownership, progress and body stay as they are."""
     # What a newer release lets an operator ask for is not this one's to withdraw.
     kept = record.control.unknown_fields | control.unknown_fields
-    return replace(record, attempt=attempt, control=replace(control, unknown_fields=kept))
+    said = replace(control, marks=record.control.marks, unknown_fields=kept)
+    return replace(record, attempt=attempt, control=said)
+
+
+def mark(
+    record: Record, name: str, *, at_ns: int, attempt: str, instead_of: Collection[str] = ()
+) -> Record:
+    """Keep a word of an operator to the application; what it means is not the engine's matter.
+
+    Args:
+        record: The record.
+        name: The word; said again, it counts again.
+        at_ns: When it was asked, nanoseconds UTC; moved on where a clock that was set back would
+            make it older than one that was said before.
+        attempt: Id of this write.
+        instead_of: Words that it replaces.
+
+    Raises:
+        Refused: TOO_MANY_MARKS.
+    """
+    known = record.control.marks
+    after_ns = max([at_ns, *(before_ns + 1 for before_ns in known.values())])
+    gone = {name, *instead_of}
+    marks = {word: at for word, at in known.items() if word not in gone} | {name: after_ns}
+    if len(marks) > MARKS_MAX:
+        raise Refused(Refusal.TOO_MANY_MARKS, f"{len(marks)} words, {MARKS_MAX} at most")
+    return replace(record, attempt=attempt, control=replace(record.control, marks=marks))
 
 
 def promote(record: Record, *, attempt: str) -> Record:

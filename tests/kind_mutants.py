@@ -225,8 +225,8 @@ ACCOUNTS_AND_SPEED: Final = (
     _exchange(
         "the first account is paid for all",
         "ledger/predictions.py",
-        "            pay(account, one.token, payout_micro=one.payout_micro",
-        "            pay(next(iter(self.accounts.values())), one.token, payout_micro=one.payout_micro",
+        "            account = self.accounts[one.account]\n            pay(",
+        "            account = next(iter(self.accounts.values()))\n            pay(",
         "test_a_settled_window_pays_each_account_what_it_holds",
     ),
     _exchange(

@@ -22,6 +22,7 @@ from foresight.cli.deploying import deploy, deploys, rollback
 from foresight.cli.drilling import drill
 from foresight.cli.hooks import hook
 from foresight.cli.installation import Installation
+from foresight.cli.locking import lock, locks, unlock
 from foresight.cli.output import NORMAL, complain, detail, explain, speak
 from foresight.cli.projects import doctor, init, uninstall
 from foresight.cli.reading import anomalies, logs
@@ -92,6 +93,9 @@ for _command in (
     pause,
     resume,
     halt,
+    locks,
+    lock,
+    unlock,
     exchange,
     dashboard,
     hook,

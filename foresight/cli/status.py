@@ -17,6 +17,7 @@ from foresight.board import MICRO
 from foresight.book import SCHEMA, Book
 from foresight.cli import overriding
 from foresight.cli.installation import Installation, pass_installation
+from foresight.cli.locking import shown_of
 from foresight.cli.moments import now_s, pause
 from foresight.cli.output import emit_json, emit_text, json_option, plain
 from foresight.overridden import Seen
@@ -80,6 +81,7 @@ def summary_of(installation: Installation) -> dict[str, Any]:
         "phase": record.progress.phase.value,
         "next_boundary_ms": _next_boundary_ms(installation, record),
         "control": plain(record.control),
+        "locks": [plain(one) for one in shown_of(record)],
         "standby": sum(
             child["role"] == "heir" and child["warm"] and not child["owner"] for child in children
         ),
@@ -185,6 +187,9 @@ def lines_of(summary: dict[str, Any]) -> list[str]:
         f"          {worth}",
         *_money_lines(summary),
     ]
+    if summary["locks"]:
+        locked = ", ".join(f"{one['scope']} ({one['reason']})" for one in summary["locks"])
+        lines.append(f"locked    {locked}")
     health, inputs = summary["health"], summary["inputs"]
     if health["cycle"] is not None:
         lines.append(

@@ -166,6 +166,9 @@ def _view(book: Book, slot: Slot, timeline: Timeline, now_s: int) -> SlotView:
 def _reference(memory: SlotMemory, closes: Closes, window: Window) -> float | None:
     if memory.start_s == window.start_s and memory.reference > 0:
         return memory.reference
+    facts = memory.facts
+    if facts is not None and facts.start_s == window.start_s and facts.reference > 0:
+        return facts.reference
     return closes.at(window.start_s // MINUTE_S - 1)
 
 

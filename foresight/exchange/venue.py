@@ -46,7 +46,7 @@ from foresight.exchange.prices.tape import Tape
 BALANCE_DEFAULT: Final = 10_000
 """Starting balance: USDC of every prediction account, USDT of the spot account."""
 
-RULE_DEFAULT: Final = Rule.LAST
+RULE_DEFAULT: Final = Rule.AVERAGE
 """How the windows of a new ledger are settled."""
 
 HOLD_DEFAULT_MS: Final = 250

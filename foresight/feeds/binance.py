@@ -13,7 +13,13 @@ from typing import Any, Final
 from foresight.closes import CLOSES_KEPT
 from foresight.errors import AnswerUnreadable, VenueError
 from foresight.market import Candles, Detail
-from foresight.venues.ccxt_calls import OPEN_TIMEOUT_S, Requests, list_of, spot_client
+from foresight.venues.ccxt_calls import (
+    OPEN_TIMEOUT_S,
+    Requests,
+    list_of,
+    mapping_of,
+    spot_client,
+)
 
 MINUTE_MS: Final = 60_000
 
@@ -43,6 +49,20 @@ class BinanceCandles:
         if self._client is None:
             self._client = spot_client(self._options)
         await self._requests.read(self._client.publicGetTime, timeout_s=OPEN_TIMEOUT_S)
+
+    async def time_ms(self) -> int:
+        """Return the feed's clock, milliseconds UTC.
+
+        Raises:
+            VenueError: It does not say.
+        """
+        answer = await self._requests.read(self._client.publicGetTime)
+        said = mapping_of(answer, "time").get("serverTime")
+        try:
+            return int(str(said))
+        except ValueError as error:
+            what = f"time: {str(said)[:40]!r} is no number"
+            raise AnswerUnreadable(what) from error
 
     async def fetch(self, newest: Mapping[str, int], *, end_minute: int) -> dict[str, Candles]:
         """Return new closed candles by asset.

@@ -13,9 +13,10 @@ from typing import Annotated, ClassVar, Final
 import msgspec
 from msgspec import Meta
 
-from foresight.board import MICRO, Side
+from foresight.board import MICRO, Method, Rules, Side
 
 SIGMA_MINUTES: Final = 60  # returns that a sigma is measured on, as the local exchange does
+AVERAGE_MINUTES: Final = 1 / 3  # a minute's average moves as far as the price does in a third of it
 SIGMA_FLOOR: Final = 0.5e-4  # half a basis point a minute: the calmest a market is taken to be
 
 Sigmas = Annotated[float, Meta(ge=0, le=20)]
@@ -34,6 +35,8 @@ class WindowView(msgspec.Struct, frozen=True, kw_only=True):
         price: The newest close, > 0.
         sigma: Standard deviation of one-minute returns, > 0.
         closes: Newest closes, oldest first; gaps left out.
+        rules: How the market is settled, ties and ticks included; None in cycles that were
+            recorded before markets were asked first.
     """
 
     minutes: int
@@ -42,6 +45,7 @@ class WindowView(msgspec.Struct, frozen=True, kw_only=True):
     price: float
     sigma: float
     closes: tuple[float, ...]
+    rules: Rules | None = None
 
     @property
     def move(self) -> float:
@@ -52,6 +56,12 @@ class WindowView(msgspec.Struct, frozen=True, kw_only=True):
     def left(self) -> int:
         """Whole minutes to the end, at least 1."""
         return self.minutes - self.elapsed
+
+    @property
+    def spread_minutes(self) -> float:
+        """Minutes in which the price moves as far as what settles the window still may, > 0."""
+        is_average = self.rules is not None and self.rules.method is Method.AVERAGE_60S
+        return self.left - 1 + AVERAGE_MINUTES if is_average else float(self.left)
 
 
 class Opinion(msgspec.Struct, frozen=True, kw_only=True):

@@ -51,7 +51,7 @@ class Fade(Strategy, frozen=True, kw_only=True, forbid_unknown_fields=True):
         distance = view.move / (view.sigma * view.elapsed**0.5)
         if abs(distance) < self.threshold_sigmas:
             return Silence(f"moved {abs(distance):.1f} sigmas")
-        expected = view.move * (1.0 - self.pull) / (view.sigma * view.left**0.5)
+        expected = view.move * (1.0 - self.pull) / (view.sigma * view.spread_minutes**0.5)
         if distance > 0:
             return self.opinion(Side.DOWN, normal(-expected))
         return self.opinion(Side.UP, normal(expected))

@@ -44,7 +44,7 @@ class LateEntry(Strategy, frozen=True, kw_only=True, forbid_unknown_fields=True)
         minute: First whole minute of the window at which it may enter.
         minute_last: Last one.
         threshold_sigmas: Least distance from the price to beat, in standard deviations of
-            the remaining time.
+            what settles the window: of an average it is less than of the last price.
         calibration: Points of (distance, probability), rising distances.
     """
 
@@ -68,7 +68,7 @@ class LateEntry(Strategy, frozen=True, kw_only=True, forbid_unknown_fields=True)
     def judge(self, view: WindowView) -> Opinion | Silence:
         if not self.minute <= view.elapsed <= self.minute_last:
             return Silence("not its minute")
-        distance = view.move / (view.sigma * view.left**0.5)
+        distance = view.move / (view.sigma * view.spread_minutes**0.5)
         if abs(distance) < self.threshold_sigmas:
             return Silence(f"{abs(distance):.1f} sigmas from the price to beat")
         side = Side.UP if distance > 0 else Side.DOWN

@@ -11,7 +11,7 @@ from typing import Protocol
 import msgspec
 
 from foresight.board import Side
-from foresight.market import Holdings, Offer, Ruling, Trades
+from foresight.market import Holdings, Offer, Ruling, Trades, WindowFacts
 from foresight.orders import Bought, Buy
 
 
@@ -53,6 +53,12 @@ class Venue(Protocol):
         Args:
             wanted: By slot id, the window's slug and the side to buy.
         """
+
+    async def facts(self, slugs: Sequence[str]) -> dict[str, WindowFacts | str]:
+        """Return what markets say of their windows, or why one says nothing, by slug."""
+
+    async def books(self, offers: Mapping[str, Offer]) -> dict[str, Offer]:
+        """Return offers of known windows with their books; a failure is in its offer."""
 
     async def rulings(self, slugs: Sequence[str]) -> tuple[Ruling, ...]:
         """Return what is known of ended windows; a window's failure is in its ruling."""

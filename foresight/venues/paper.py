@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from foresight.board import MICRO, Side, cost_micro, fee_micro
 from foresight.errors import AnswerUnreadable
-from foresight.market import Holdings, Offer, Ruling, Trades
+from foresight.market import Holdings, Offer, Ruling, Trades, WindowFacts
 from foresight.orders import NOT_FILLABLE, REFUSED, Bought, Buy
 from foresight.venues.base import Missing, NotBought, Venue
 
@@ -33,6 +33,14 @@ class Paper:
     async def offers(self, wanted: Mapping[str, tuple[str, Side]]) -> dict[str, Offer]:
         """Return what the real windows offer."""
         return await self._real.offers(wanted)
+
+    async def facts(self, slugs: Sequence[str]) -> dict[str, WindowFacts | str]:
+        """Return what the real markets say of their windows."""
+        return await self._real.facts(slugs)
+
+    async def books(self, offers: Mapping[str, Offer]) -> dict[str, Offer]:
+        """Return offers with the real books."""
+        return await self._real.books(offers)
 
     async def rulings(self, slugs: Sequence[str]) -> tuple[Ruling, ...]:
         """Return how the real windows ended."""

@@ -17,7 +17,7 @@ import msgspec
 
 from foresight.board import MICRO, Side
 from foresight.errors import AnswerUnreadable, VenueError, VenueRefused, VenueUnreachable
-from foresight.market import Holdings, Offer, Ruling, Trades
+from foresight.market import Holdings, Offer, Ruling, Trades, WindowFacts
 from foresight.orders import NOT_FILLABLE, REFUSED, Bought, Buy
 from foresight.venues import pages
 from foresight.venues import polymarket_answers as answers
@@ -114,6 +114,20 @@ class Polymarket:
         }
         tokens = [offer.token for offer in offers.values() if offer.is_accepting]
         books = await self._books(tokens) if tokens else {}
+        return {
+            # A closed market has no book, and needs none.
+            slot_id: _with_book(offer, books) if offer.is_accepting else offer
+            for slot_id, offer in offers.items()
+        }
+
+    async def facts(self, slugs: Sequence[str]) -> dict[str, WindowFacts | str]:
+        """Return what markets say of their windows, or why one says nothing; one request."""
+        events = await self._events(slugs) if slugs else {}
+        return {slug: _facts(events[slug], slug) for slug in slugs}
+
+    async def books(self, offers: Mapping[str, Offer]) -> dict[str, Offer]:
+        """Return offers of known windows with their books; one request."""
+        books = await self._books([offer.token for offer in offers.values()]) if offers else {}
         return {slot_id: _with_book(offer, books) for slot_id, offer in offers.items()}
 
     async def rulings(self, slugs: Sequence[str]) -> tuple[Ruling, ...]:
@@ -382,9 +396,18 @@ def _offer(event: dict[str, Any] | str, slug: str, side: Side) -> Offer:
         return Offer(slug=slug, side=side, failure=_failure(error))
 
 
+def _facts(event: dict[str, Any] | str, slug: str) -> WindowFacts | str:
+    if isinstance(event, str):
+        return event
+    try:
+        return answers.read_facts(event, slug)
+    except AnswerUnreadable as error:
+        return _failure(error)
+
+
 def _with_book(offer: Offer, books: Mapping[str, dict[str, Any] | str]) -> Offer:
-    if offer.failure or not offer.is_accepting:
-        return offer  # a closed market has no book, and needs none
+    if offer.failure:
+        return offer
     book = books.get(offer.token, "the venue sent no book")
     if isinstance(book, str):
         return Offer(slug=offer.slug, side=offer.side, failure=book)

@@ -23,9 +23,10 @@ from foresight.board import (
     fee_micro,
     read_rules,
     window_of_slug,
+    with_tick,
 )
 from foresight.errors import AnswerUnreadable
-from foresight.market import Holdings, Level, Offer, Ruling, Stage, VenuePosition
+from foresight.market import Holdings, Level, Offer, Ruling, Stage, VenuePosition, WindowFacts
 from foresight.orders import Bought
 from foresight.trades import Fill
 
@@ -80,20 +81,42 @@ def read_offer(event: Mapping[str, Any], slug: str, side: Side) -> Offer:
         AnswerUnreadable: The answer is no event of this window.
     """
     market = read_market(event, slug)
-    token = str(_array(market, "clobTokenIds")[_place(market, side)])
-    rules = read_rules(_words(event, market))
-    metadata = event.get("eventMetadata")
-    beat = metadata.get("priceToBeat") if isinstance(metadata, dict) else None
+    facts = read_facts(event, slug)
     is_open = market.get("active") is True and market.get("closed") is False
     return Offer(
         slug=slug,
         side=side,
-        token=token,
-        rules=rules if isinstance(rules, Rules) else None,
-        rules_unknown=rules.reason if isinstance(rules, RulesUnknown) else "",
-        neg_risk=market.get("negRisk") is True,
+        token=facts.up_token if side is Side.UP else facts.down_token,
+        rules=facts.rules,
+        rules_unknown=facts.unknown,
+        neg_risk=facts.neg_risk,
         is_accepting=is_open and market.get("acceptingOrders") is True,
+        reference=facts.reference,
+    )
+
+
+def read_facts(event: Mapping[str, Any], slug: str) -> WindowFacts:
+    """Return what a market says of its window.
+
+    Raises:
+        AnswerUnreadable: The answer is no event of this window.
+    """
+    market, window = read_market(event, slug), window_of_slug(slug)
+    if window is None:
+        what = f"{slug!r} names no window"
+        raise AnswerUnreadable(what)
+    tokens = _array(market, "clobTokenIds")
+    rules = read_rules(_words(event, market))
+    metadata = event.get("eventMetadata")
+    beat = metadata.get("priceToBeat") if isinstance(metadata, dict) else None
+    return WindowFacts(
+        start_s=window.start_s,
+        rules=rules if isinstance(rules, Rules) else None,
+        unknown=rules.reason if isinstance(rules, RulesUnknown) else "",
         reference=_number(beat, "price to beat") if beat is not None else 0.0,
+        up_token=str(tokens[_place(market, Side.UP)]),
+        down_token=str(tokens[_place(market, Side.DOWN)]),
+        neg_risk=market.get("negRisk") is True,
     )
 
 
@@ -137,14 +160,21 @@ def read_asks(book: Mapping[str, Any]) -> tuple[Level, ...]:
 
 
 def with_book(offer: Offer, book: Mapping[str, Any]) -> Offer:
-    """Return an offer with its sellers and the time of the book.
+    """Return an offer with its sellers, the time of the book, and the tick that holds now.
 
     Raises:
         AnswerUnreadable: The answer is no book.
     """
-    stamp = book.get("timestamp")
+    stamp, tick = book.get("timestamp"), book.get("tick_size")
     book_s = int(_number(stamp, "timestamp")) // 1000 if stamp is not None else 0
-    return msgspec.structs.replace(offer, asks=read_asks(book), book_s=book_s)
+    # A market that takes no orders has no book.
+    read = msgspec.structs.replace(offer, asks=read_asks(book), book_s=book_s, is_accepting=True)
+    if tick is None or offer.rules is None:
+        return read
+    rules = with_tick(offer.rules, _number(tick, "tick size"))
+    if isinstance(rules, RulesUnknown):
+        return msgspec.structs.replace(read, rules=None, rules_unknown=rules.reason)
+    return msgspec.structs.replace(read, rules=rules)
 
 
 def read_fills(trades: Iterable[Any], order_id: str, fee: FeeSchedule) -> Bought:

@@ -2,10 +2,10 @@
 
 import msgspec
 
-from foresight.book import OLDER, RELEASES_KEPT, SCHEMA, Book, Cash, WindowFacts, keep_decided
+from foresight.book import OLDER, RELEASES_KEPT, SCHEMA, Book, Cash, keep_decided
 from foresight.closes import DETAILS_KEPT, Closes, extended
 from foresight.market import SCHEMA as MARKET
-from foresight.market import Candles, Detail, Market
+from foresight.market import Candles, Detail, Market, WindowFacts
 from foresight.trades import Tally, tally_of
 from state.record import SchemaId
 from tests.core.test_trading_book import full_book

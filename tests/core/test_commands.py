@@ -8,7 +8,8 @@ from msgspec.structs import replace
 
 from state import transitions
 from state.errors import Refusal, Refused
-from state.record import Cadence, Control, Record, Rollout
+from state.open_struct import decode_open, encode_open
+from state.record import MARKS_MAX, Cadence, Control, Record, Rollout
 from state.transitions import Cleanliness
 from tests.records import NOW_NS, A, decide, effect, owned, settle, take
 
@@ -23,6 +24,56 @@ def test_a_command_touches_control_alone() -> None:
     control = Control(paused=True, by="operator", at_ns=NOW_NS, note="holiday")
     after = transitions.command(before, control=control, attempt="c")
     assert after == replace(before, control=control, attempt="c")
+
+
+def marks_of(record: Record) -> dict[str, int]:
+    return record.control.marks
+
+
+def test_a_word_to_the_application_touches_nothing_else() -> None:
+    before = decide(take(owned()), effect())
+    after = transitions.mark(before, "lock:BTC", at_ns=7, attempt="m")
+    control = replace(before.control, marks={"lock:BTC": 7})
+    assert after == replace(before, control=control, attempt="m")
+
+
+def test_words_survive_a_pause_and_a_resume() -> None:
+    """Who resumes trading has not unlocked what somebody locked before."""
+    marked = transitions.mark(owned(), "lock:BTC", at_ns=7, attempt="m")
+    paused = transitions.command(marked, control=Control(paused=True), attempt="c")
+    assert marks_of(transitions.command(paused, control=Control(), attempt="r")) == {"lock:BTC": 7}
+
+
+def test_a_word_is_younger_than_all_that_were_said_before() -> None:
+    """A clock that is set back must not make an unlock older than its lock."""
+    record = transitions.mark(owned(), "lock:BTC", at_ns=100, attempt="m")
+    record = transitions.mark(record, "unlock:*", at_ns=50, attempt="m", instead_of=["lock:BTC"])
+    assert marks_of(record) == {"unlock:*": 101}
+    again = transitions.mark(record, "unlock:*", at_ns=50, attempt="m")
+    assert marks_of(again) == {"unlock:*": 102}
+    assert marks_of(transitions.mark(again, "x", at_ns=500, attempt="m"))["x"] == 500
+
+
+def test_words_are_bounded_and_none_is_dropped_in_silence() -> None:
+    """A dropped word could be the one that locks an asset."""
+    record = owned()
+    for number in range(MARKS_MAX):
+        record = transitions.mark(record, f"w{number}", at_ns=number, attempt="m")
+    assert len(marks_of(record)) == MARKS_MAX
+    with pytest.raises(Refused) as refused:
+        transitions.mark(record, "one more", at_ns=1, attempt="m")
+    assert refused.value.refusal is Refusal.TOO_MANY_MARKS
+    assert len(marks_of(transitions.mark(record, "w3", at_ns=1, attempt="m"))) == MARKS_MAX
+    swapped = transitions.mark(record, "new", at_ns=1, attempt="m", instead_of=["w3"])
+    assert len(marks_of(swapped)) == MARKS_MAX
+
+
+def test_an_older_release_carries_words_that_it_does_not_know() -> None:
+    """It writes back the very bytes: a journal is rebuilt from them by either release."""
+    written = encode_open(Control(by="mia", marks={"lock:BTC": 7, "unlock:*": 9}))
+    assert written.endswith(b',"note":"","marks":{"lock:BTC":7,"unlock:*":9}}')
+    assert encode_open(decode_open(written, Control)) == written
+    assert b"marks" not in encode_open(Control(by="mia"))
 
 
 def test_a_bake_that_is_promoted_ends_with_its_next_clean_cycle() -> None:

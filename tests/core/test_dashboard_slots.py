@@ -11,6 +11,7 @@ from foresight.board import MICRO, Result, Side
 from foresight.book import Book, SlotMemory, Word
 from foresight.dashboard.slots import Held, slot_views
 from foresight.dashboard.slots_markup import price_text
+from foresight.market import WindowFacts
 from foresight.trades import OpenOrder
 from state.record import (
     Timeline,
@@ -54,6 +55,14 @@ def test_the_markets_own_reference_comes_first() -> None:
     memory = SlotMemory(start_s=START_S, reference=130.5, word=Word.QUIET, reason="too_early")
     view = slot(book(slots={"btc-5m": memory}))
     assert (view.reference, view.word, view.reason) == (130.5, "quiet", "too_early")
+
+
+def test_what_the_market_said_holds_while_no_strategy_was_asked() -> None:
+    """A market that settles by average has another price to beat than our last close."""
+    memory = SlotMemory(facts=WindowFacts(start_s=START_S, reference=130.5))
+    assert slot(book(slots={"btc-5m": memory})).reference == 130.5
+    for facts in (WindowFacts(start_s=START_S), WindowFacts(start_s=START_S - 300, reference=1.0)):
+        assert slot(book(slots={"btc-5m": SlotMemory(facts=facts)})).reference == 129.0
 
 
 def test_what_was_said_of_an_older_window_is_not_repeated() -> None:

@@ -10,10 +10,10 @@ import msgspec
 import pytest
 
 from foresight.appraisal import appraise
-from foresight.board import MICRO, Result, Side, Tie, Window
+from foresight.board import MICRO, Method, Result, Side, Tie, Window
 from foresight.book import Book
 from foresight.closes import Closes
-from foresight.market import Candles, Market, Offer, Ruling
+from foresight.market import Candles, Detail, Market, Offer, Ruling
 from foresight.orders import Buy
 from handoff.workload import Appraisal, TwiceDecided, Unavailable, effect
 from state.record import Effect
@@ -225,3 +225,24 @@ def test_windows_add_up_and_a_cycle_without_inputs_is_passed_over() -> None:
     said = appraise(Book(), cycles)
     assert (said.more, said.fewer, said.unended) == (1, 2, 1)
     assert said.amount_micro == WON - LOST
+
+
+def averaged(minute: int, average: float) -> Candles:
+    """Return a candle that closes at 100 and averages to a price."""
+    rest = Detail(open=(4 * average - 100) / 3, high=(4 * average - 100) / 3, low=0.0, volume=1.0)
+    rest = msgspec.structs.replace(rest, low=4 * average - 100 - rest.open - rest.high)
+    return Candles(minutes=(minute,), prices=(100.0,), details=(rest,))
+
+
+@pytest.mark.parametrize(("last", "earned"), [(101.0, WON), (99.0, LOST), (100.5, WON)])
+def test_a_market_that_settles_by_average_is_told_by_averages(last: float, earned: int) -> None:
+    """By its closes alone, a tie here, every second purchase would be appraised as lost or won."""
+    rules = msgspec.structs.replace(RULES, method=Method.AVERAGE_60S)
+    cycles = [
+        twice(0, closes=averaged(START_MINUTE - 1, 100.5)),
+        twice(3, wanted=(buy(),), offers={SLOT.slot_id: offer(rules=rules)}),
+        twice(5, closes=averaged(START_MINUTE + 4, last)),
+    ]
+    assert appraise(Book(), cycles).amount_micro == earned
+    unread = [cycles[0], cycles[1], twice(5, closes=candles(101.0))]
+    assert appraise(Book(), unread).unjudged == 1, "a candle without its average tells nothing"

@@ -8,10 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typing_extensions import override
 
-from foresight.board import Result, Side, Slot
+from foresight.board import Result, Side, Slot, Window
 from foresight.book import SCHEMA, Book, SlotMemory, Word, violations_of
 from foresight.decision import Policy, decide, look, wanted
-from foresight.market import Candles, Holdings, Level, Market, Offer, Ruling, VenuePosition
+from foresight.market import (
+    Candles,
+    FeedClock,
+    Holdings,
+    Level,
+    Market,
+    Offer,
+    Ruling,
+    VenuePosition,
+)
 from foresight.orders import Bought, Buy
 from foresight.strategies import Silence, Strategy
 from foresight.strategies.stand_aside import StandAside
@@ -25,6 +34,7 @@ from tests.core.trading_values import (
     Sure,
     closes,
     cycle_at,
+    facts,
     offer,
     policy,
     seen,
@@ -112,7 +122,7 @@ def test_the_operator_stops_new_positions(control: Control, reason: str) -> None
     [
         ({}, "market_unread"),
         ({"btc-5m": offer(failure="VenueThrottled: 429")}, "market_unread: VenueThrottled: 429"),
-        ({"btc-5m": offer(rules=None, rules_unknown="tie rule")}, "rules_unknown: tie rule"),
+        ({"btc-5m": offer(rules=None, rules_unknown="tick size 7")}, "rules_unknown: tick size 7"),
         ({"btc-5m": offer(side=Side.DOWN)}, "market_unread"),
         ({"btc-5m": offer(slug="btc-updown-5m-0")}, "market_unread"),
         ({"btc-5m": offer(asks=())}, "nobody_sells"),
@@ -160,7 +170,12 @@ def test_a_strategys_fault_refuses_its_slot_and_is_logged_in_the_body() -> None:
     by = msgspec.structs.replace(
         policy(), slots=(SLOT, Slot("BTC", "15m")), strategies={"5m": Broken(), "15m": Sure()}
     )
-    inputs = seen(NOW_S, offers={"btc-15m": offer(slug=f"btc-updown-15m-{START_S}")})
+    longer = Window(Slot("BTC", "15m"), START_S)
+    inputs = seen(
+        NOW_S,
+        offers={"btc-15m": offer(slug=longer.slug)},
+        facts={"btc-5m": facts(), "btc-15m": facts(longer)},
+    )
     decision = run(by=by, inputs=inputs)
     assert [payload_of(effect, Buy).slug for effect in decision.effects] == [
         f"btc-updown-15m-{START_S}"
@@ -180,7 +195,7 @@ def test_a_late_view_buys_nothing() -> None:
 def test_the_page_sees_what_the_strategy_thinks() -> None:
     memory = run().body.slots[SLOT.slot_id]
     assert memory.probability_ppm == 900_000
-    assert (memory.start_s, memory.reference) == (START_S, 100.02)
+    assert (memory.start_s, memory.reference) == (START_S, 100.0)
     down = run(
         by=policy(Sure(side=Side.DOWN)),
         inputs=seen(NOW_S, offers={"btc-5m": offer(side=Side.DOWN)}),
@@ -190,14 +205,18 @@ def test_the_page_sees_what_the_strategy_thinks() -> None:
 
 
 def test_the_venue_is_asked_about_speaking_slots_alone() -> None:
-    candles = {"BTC": Candles(minutes=closes(NOW_S // 60 - 1).minutes, prices=(100.0,) * 60)}
-    cycle = cycle_at(NOW_S)
-    assert set(wanted(policy(), book=Book(), candles=candles, cycle=cycle)) == {"btc-5m"}
+    inputs, cycle = seen(NOW_S, offers={}), cycle_at(NOW_S)
+    (asked,) = wanted(policy(), book=Book(), inputs=inputs, cycle=cycle).items()
+    begun = msgspec.structs.replace(offer(), asks=(), is_accepting=False, book_s=0)
+    assert asked == ("btc-5m", begun), "what the market said of itself, without a book yet"
     silent = policy(StandAside())
-    assert wanted(silent, book=Book(), candles=candles, cycle=cycle) == {}
+    assert wanted(silent, book=Book(), inputs=inputs, cycle=cycle) == {}
     ordered = Book(slots={"btc-5m": SlotMemory(ordered_start_s=START_S)})
-    assert wanted(policy(), book=ordered, candles=candles, cycle=cycle) == {}
-    assert wanted(policy(), book=Book(), candles={}, cycle=cycle) == {}
+    assert wanted(policy(), book=ordered, inputs=inputs, cycle=cycle) == {}
+    no_candles = msgspec.structs.replace(inputs, candles={})
+    assert wanted(policy(), book=Book(), inputs=no_candles, cycle=cycle) == {}
+    no_facts = msgspec.structs.replace(inputs, facts={})
+    assert wanted(policy(), book=Book(), inputs=no_facts, cycle=cycle) == {}
 
 
 def test_the_venues_own_list_is_compared_or_its_silence_flagged() -> None:
@@ -227,6 +246,8 @@ def test_stakes_of_one_cycle_count_against_each_other() -> None:
             slot.slot_id: offer(slug=f"{slot.asset.lower()}-updown-5m-{START_S}", token=slot.asset)
             for slot in slots
         },
+        facts={slot.slot_id: facts(Window(slot, START_S)) for slot in slots},
+        clock=FeedClock(now_ms=NOW_S * 1000),
         seen_s=NOW_S,
     )
     decision = run(by=by, inputs=inputs)
@@ -251,7 +272,13 @@ def test_a_decision_never_raises_whatever_the_candles_are(
     decision = run(
         now_s=START_S + now,
         by=policy(Sure() if speaks else StandAside(), risk=risk),
-        inputs=Market(candles={"BTC": candles}, offers={"btc-5m": offer()}, seen_s=START_S + now),
+        inputs=Market(
+            candles={"BTC": candles},
+            offers={"btc-5m": offer()},
+            facts={"btc-5m": facts(reference=price)},
+            clock=FeedClock(now_ms=(START_S + now) * 1000),
+            seen_s=START_S + now,
+        ),
     )
     assert decision.body.now_s == START_S + now
 
@@ -269,10 +296,10 @@ def test_a_strategy_sees_the_window_that_runs_at_whole_minutes() -> None:
     known = closes(NOW_S // 60 - 1, last=100.5)
     for now_s in (NOW_S, NOW_S + 59):
         body = run(inputs=seen(now_s, known=known), now_s=now_s, by=policy(Watching())).body
-        shown = f'{{"minutes":5,"elapsed":3,"reference":{known.prices[-4]},"price":100.5,'
+        shown = '{"minutes":5,"elapsed":3,"reference":100.0,"price":100.5,'
         memory = body.slots[SLOT.slot_id]
         assert memory.reason.startswith(shown)
-        assert (memory.word, memory.reference, memory.price) == (Word.QUIET, 100.02, 100.5)
+        assert (memory.word, memory.reference, memory.price) == (Word.QUIET, 100.0, 100.5)
 
 
 def test_a_slot_that_a_guard_stopped_shows_no_figures() -> None:
@@ -280,9 +307,9 @@ def test_a_slot_that_a_guard_stopped_shows_no_figures() -> None:
     book = Book(slots={SLOT.slot_id: SlotMemory(price=5.0, reference=5.0, probability_ppm=5)})
     memory = run(book, control=Control(paused=True)).body.slots[SLOT.slot_id]
     assert (memory.reference, memory.price, memory.probability_ppm) == (0.0, 0.0, 0)
-    known = {"BTC": closes(NOW_S // 60 - 1)}
+    known = Book(closes={"BTC": closes(NOW_S // 60 - 1)})
     cycle = cycle_at(NOW_S, control=Control(halted=True))
-    assert look(policy(), SLOT, book=Book(), closes=known, cycle=cycle).sigma == 0.0
+    assert look(policy(), SLOT, book=known, inputs=seen(NOW_S), cycle=cycle).sigma == 0.0
 
 
 def test_a_venues_words_are_cut_at_their_bounds() -> None:

@@ -50,8 +50,13 @@ def opinion(probability: float = 0.9, price_max: float = 0.97) -> Opinion:
 
 
 def look(book: Book | None = None, **changes: Any) -> Denial | None:  # noqa: ANN401 - fields by their names
-    values: dict[str, Any] = {"closes": closes(NEWEST), "risk": RISK, "now_s": NOW_S} | changes
-    return deny_look(book or Book(now_s=NOW_S), WINDOW, **values)
+    values: dict[str, Any] = {
+        "closes": closes(NEWEST),
+        "reference": 100.0,
+        "risk": RISK,
+        "now_s": NOW_S,
+    }
+    return deny_look(book or Book(now_s=NOW_S), WINDOW, **(values | changes))
 
 
 def stake(
@@ -87,14 +92,8 @@ def test_a_stale_or_short_feed_is_not_traded_on() -> None:
 
 
 def test_a_window_without_its_price_to_beat_is_not_traded() -> None:
-    known = closes(NEWEST)
-    place = known.minutes.index(START_S // 60 - 1)
-    gap = msgspec.structs.replace(
-        known,
-        minutes=known.minutes[:place] + known.minutes[place + 1 :],
-        prices=known.prices[:place] + known.prices[place + 1 :],
-    )
-    assert look(closes=gap) is Denial.REFERENCE_MISSING
+    for unknown in (Denial.FACTS_UNREAD, Denial.REFERENCE_MISSING, Denial.REFERENCE_UNVERIFIED):
+        assert look(reference=unknown) is unknown
 
 
 def test_cooldown_and_drawdown_end_by_themselves() -> None:

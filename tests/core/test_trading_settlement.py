@@ -107,7 +107,9 @@ def test_losses_in_a_row_silence_the_slot() -> None:
     assert book.slots[SLOT.slot_id] == SlotMemory(losses=1)
     holding(book, position())
     settle(book, [Ruling(slug=WINDOW.slug, result=Result.DOWN)], risk=risk)
-    assert book.slots[SLOT.slot_id] == SlotMemory(losses=0, quiet_until_s=END_S + 1800)
+    assert book.slots[SLOT.slot_id] == SlotMemory(
+        losses=0, quiet_since_s=END_S, quiet_until_s=END_S + 1800
+    )
 
 
 def test_a_win_ends_the_row_and_a_void_window_does_not_count() -> None:

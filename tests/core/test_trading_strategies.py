@@ -3,19 +3,20 @@
 from math import nan
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from typing_extensions import override
 
-from foresight.board import Side
+from foresight.board import Method, Side
 from foresight.strategies import Opinion, Silence, Strategy, WindowView, judge
 from foresight.strategies.base import SIGMA_FLOOR, normal, read_table, sigma_of
 from foresight.strategies.fade import Fade
 from foresight.strategies.late_entry import LateEntry
 from foresight.strategies.registry import STRATEGIES
 from foresight.strategies.stand_aside import StandAside
-from tests.core.trading_values import Sure
+from tests.core.trading_values import RULES, Sure
 
 
 def view(price: float = 100.0, *, elapsed: int = 3, minutes: int = 5) -> WindowView:
@@ -43,6 +44,24 @@ def test_late_entry_takes_the_side_the_price_is_on() -> None:
 @pytest.mark.parametrize(("elapsed", "speaks"), [(2, False), (3, True), (4, True), (0, False)])
 def test_late_entry_waits_for_its_minute(elapsed: int, speaks: bool) -> None:  # noqa: FBT001 - a table
     assert isinstance(LateEntry().judge(view(100.5, elapsed=elapsed)), Opinion) is speaks
+
+
+def test_a_price_that_settles_by_average_may_still_move_less() -> None:
+    """Judged by the last price, a share of it looks dear: a third of a bot's purchases is left."""
+    rules = msgspec.structs.replace(RULES, method=Method.AVERAGE_60S)
+    for elapsed, left, of_average in ((3, 2.0, 4 / 3), (4, 1.0, 1 / 3), (0, 5.0, 13 / 3)):
+        last = view(100.2, elapsed=elapsed)
+        average = msgspec.structs.replace(last, rules=rules)
+        assert last.spread_minutes == left
+        assert msgspec.structs.replace(last, rules=RULES).spread_minutes == left
+        assert average.spread_minutes == pytest.approx(of_average)
+    for strategy in (LateEntry(), Fade(threshold_sigmas=0.0)):
+        last = view(100.1)
+        one = strategy.judge(last)
+        other = strategy.judge(msgspec.structs.replace(last, rules=rules))
+        assert isinstance(one, Opinion)
+        assert isinstance(other, Opinion)
+        assert abs(other.probability_ppm - 500_000) > abs(one.probability_ppm - 500_000)
 
 
 def test_late_entry_is_silent_near_the_price_to_beat() -> None:

@@ -5,12 +5,22 @@ from typing import Any
 import msgspec
 from typing_extensions import override
 
-from foresight.board import FeeSchedule, Method, Result, Rules, Side, Slot, Tie, Window
+from foresight.board import (
+    FeeSchedule,
+    Method,
+    Result,
+    Rules,
+    Side,
+    Slot,
+    Tie,
+    Window,
+    window_at,
+)
 from foresight.book import Book, spend
 from foresight.closes import Closes
 from foresight.config import Risk
 from foresight.decision import Policy
-from foresight.market import Candles, Level, Market, Offer
+from foresight.market import Candles, FeedClock, Level, Market, Offer, WindowFacts
 from foresight.strategies import Strategy
 from foresight.strategies.stand_aside import StandAside
 from foresight.trades import Decided, Entry, OpenOrder, Position
@@ -112,8 +122,21 @@ def offer(window: Window = WINDOW, **changes: Any) -> Offer:  # noqa: ANN401 - f
         "rules": RULES,
         "is_accepting": True,
         "reference": 100.0,
+        "book_s": START_S + 180,
     }
     return Offer(**(values | changes))
+
+
+def facts(window: Window = WINDOW, **changes: Any) -> WindowFacts:  # noqa: ANN401 - fields by their names
+    """Return what a market says of its window; both sides have the same token here."""
+    values: dict[str, Any] = {
+        "start_s": window.start_s,
+        "rules": RULES,
+        "reference": 100.0,
+        "up_token": f"token-{window.slug}",
+        "down_token": f"token-{window.slug}",
+    }
+    return WindowFacts(**(values | changes))
 
 
 class Sure(Strategy, frozen=True, kw_only=True):
@@ -158,14 +181,16 @@ def seen(
     offers: dict[str, Offer] | None = None,
     **more: Any,  # noqa: ANN401 - fields by their names
 ) -> Market:
-    """Return inputs: an hour of candles up to now, and an offer for the only slot."""
+    """Return inputs: an hour of candles up to now, and facts and an offer for the only slot."""
     known = known or closes(now_s // 60 - 1)
-    return Market(
-        candles={"BTC": Candles(minutes=known.minutes, prices=known.prices)},
-        offers={SLOT.slot_id: offer()} if offers is None else offers,
-        seen_s=now_s,
-        **more,
-    )
+    members: dict[str, Any] = {
+        "candles": {"BTC": Candles(minutes=known.minutes, prices=known.prices)},
+        "offers": {SLOT.slot_id: offer(book_s=now_s)} if offers is None else offers,
+        "facts": {SLOT.slot_id: facts(window_at(SLOT, now_s))},
+        "clock": FeedClock(now_ms=now_s * 1000),
+        "seen_s": now_s,
+    }
+    return Market(**(members | more))
 
 
 def plain(value: object) -> Any:  # noqa: ANN401 - JSON

@@ -115,7 +115,7 @@ async def test_a_ledger_of_the_first_format_goes_on_by_the_last_price(opener: Op
     path = opener.folder / "ledger.jsonl"
     first, _, rest = path.read_bytes().partition(b"\n")
     fields = json.loads(first)
-    assert (fields.pop("rule"), fields.pop("hold_ms"), fields["format"]) == ("last", 0, 4)
+    assert (fields.pop("rule"), fields.pop("hold_ms"), fields["format"]) == ("average", 0, 4)
     path.write_bytes(json.dumps(fields | {"format": 1}).encode() + b"\n" + rest)
     async with opener(seed=5) as running:
         assert running.venue.market.rule is Rule.LAST

@@ -25,8 +25,11 @@ async def test_an_event_says_everything_a_trader_must_not_guess(running: Running
     up, down = market["outcomes"]
     assert up["outcome"] == f"BTC_UPDOWN_5M_{window.start_s}:UP"
     assert up["price"] + down["price"] == pytest.approx(1.0)
-    reference = running.venue.tape.price_at("BTC", window.start_ns)
-    assert event["info"]["eventMetadata"] == {"priceToBeat": reference}
+    before = running.venue.tape.source.candle("BTC", window.start_s // 60 - 1)
+    assert before is not None
+    average = (before.open + before.high + before.low + before.close) / 4
+    assert event["info"]["eventMetadata"] == {"priceToBeat": pytest.approx(average)}
+    assert "60-second average" in event["info"]["description"]
 
 
 async def test_events_are_found_by_id_token_and_as_a_board(running: Running) -> None:

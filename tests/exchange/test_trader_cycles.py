@@ -238,6 +238,19 @@ async def test_a_cycle_costs_few_requests_and_no_more_books_than_signals(running
         )
 
 
+async def test_each_window_is_read_once_in_its_first_cycle(running: Running) -> None:
+    """What a market says of itself is the largest answer of all, and does not change."""
+    async with driven(running) as world:
+        for number in range(QUARTER_HOUR):
+            await world.step()
+            inputs, begun = world.inputs[-1], {300: 8, 600: 8, 0: 16}
+            assert isinstance(inputs, Market)
+            asked = 16 if number == 0 else begun.get(world.body.now_s % 900, 0)
+            assert (len(inputs.facts), inputs.facts_unread) == (asked, {})
+            assert all(offer.rules is not None for offer in inputs.offers.values())
+        assert all(memory.facts is not None for memory in world.body.slots.values())
+
+
 async def test_an_exchange_that_is_gone_is_an_unavailable_cycle_and_no_more(
     running: Running,
 ) -> None:

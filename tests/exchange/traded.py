@@ -31,10 +31,15 @@ class TraderClock(SystemClock):
 
     def __init__(self, clock: StandingClock) -> None:
         self._clock = clock
+        self.ahead_s = 0.0
 
     @override
     def now_ns(self) -> int:
-        return self._clock.now_ns
+        return self._clock.now_ns + round(self.ahead_s * NS)
+
+    @override
+    async def pause(self, seconds: float) -> None:
+        self._clock.forward(seconds)
 
 
 @dataclass
@@ -55,6 +60,11 @@ class Driven:
     cpu_ms: list[float] = field(default_factory=list)
     control: Control = field(default_factory=Control)
     lag_s: float = 0.05
+    clock: TraderClock = field(default_factory=lambda: TraderClock(StandingClock()))
+
+    def skew(self, ahead_s: float) -> None:
+        """Set the trader's clock so far ahead of the exchange's; negative behind it."""
+        self.clock.ahead_s = ahead_s
 
     async def run(self, cycles: int) -> None:
         for _ in range(cycles):
@@ -64,7 +74,8 @@ class Driven:
         """Run one cycle: move the clock to its boundary, observe, decide, settle its effects."""
         schedule = Schedule(self.trader.cadence, self.timeline)
         boundary_ns = schedule.boundary_ns(self.cycle)
-        self.running.clock.now_ns = boundary_ns + round(self.lag_s * NS)
+        lag_s = self.lag_s - self.clock.ahead_s
+        self.running.clock.now_ns = boundary_ns + round(lag_s * NS)
         cycle = Cycle(
             number=self.cycle,
             now_ns=schedule.app_boundary_ns(self.cycle),
@@ -148,16 +159,12 @@ async def driven(running: Running, config: Config | None = None) -> AsyncIterato
     identity = running.venue.identity
     timeline = Timeline(origin_ns=identity.origin_ns, speed=identity.speed)
     context = Context(app=APP, release="r1", tree=".", home=".", timeline=timeline)
-    trader = create_with(
-        config or demo_config(),
-        context,
-        {EXCHANGE_URL: running.url},
-        clock=TraderClock(running.clock),
-    )
+    clock = TraderClock(running.clock)
+    trader = create_with(config or demo_config(), context, {EXCHANGE_URL: running.url}, clock=clock)
     schedule = Schedule(trader.cadence, timeline)
     cycle = schedule.cycle_at(running.clock.now_ns) + 1
     try:
         await trader.warm(Book())
-        yield Driven(running, trader, timeline, Book(), cycle)
+        yield Driven(running, trader, timeline, Book(), cycle, clock=clock)
     finally:
         await trader.close()

@@ -11,7 +11,8 @@ import msgspec
 import pytest
 
 from foresight.board import FeeSchedule, Side
-from foresight.book import SCHEMA, Cash, WindowFacts
+from foresight.book import SCHEMA, Cash
+from foresight.market import WindowFacts
 from foresight.orders import PAYLOAD, Buy
 from state.record import SchemaId
 from tests.core.test_trading_book import full_book
