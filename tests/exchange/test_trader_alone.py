@@ -14,11 +14,20 @@ from msgspec.structs import replace
 from typing_extensions import override
 
 from foresight import decision, reconcile, trader
-from foresight.board import Result, Side, Window
-from foresight.book import Book, violations_of
+from foresight.board import Result, Side, Window, window_of_slug
+from foresight.book import Book, SlotMemory, violations_of
 from foresight.config import Config
 from foresight.errors import VenueUnreachable
-from foresight.market import Candles, Holdings, Market, Offer, Ruling, VenuePosition
+from foresight.market import (
+    Candles,
+    FeedClock,
+    Holdings,
+    Market,
+    Offer,
+    Ruling,
+    VenuePosition,
+    WindowFacts,
+)
 from foresight.orders import PAYLOAD, Bought, Buy
 from foresight.trader import Trader
 from foresight.venues.base import Missing, NotBought, Venue, Waiting
@@ -43,6 +52,7 @@ from tests.core.trading_values import (
     Sure,
     closes,
     cycle_at,
+    facts,
     holding,
     offer,
     policy,
@@ -78,7 +88,9 @@ class World:
         self.asked: list[tuple[str, object]] = []
         self.answers: dict[str, object] = {
             "fetch": {"BTC": Candles(minutes=known.minutes, prices=known.prices)},
+            "time": (NOW_S + 2) * 1000,
             "offers": {SLOT.slot_id: offer()},
+            "books": {SLOT.slot_id: offer()},
             "rulings": (),
             "holdings": Holdings(),
             "buy": None,
@@ -105,6 +117,18 @@ class World:
 
     async def fetch(self, newest: Mapping[str, int], *, end_minute: int) -> Any:  # noqa: ANN401
         return await self._answer("fetch", (dict(newest), end_minute))
+
+    async def time_ms(self) -> int:
+        return cast("int", await self._answer("time"))
+
+    async def facts(self, slugs: Sequence[str]) -> dict[str, WindowFacts]:
+        await self._answer("facts", tuple(slugs))
+        windows = {slug: window_of_slug(slug) for slug in slugs}
+        return {slug: facts(window) for slug, window in windows.items() if window is not None}
+
+    async def books(self, offers: Mapping[str, Offer]) -> dict[str, Offer]:
+        about = {slot_id: (one.slug, one.side) for slot_id, one in offers.items()}
+        return cast("dict[str, Offer]", await self._answer("books", about)) if offers else {}
 
     async def offers(self, wanted: Mapping[str, tuple[str, Side]]) -> dict[str, Offer]:
         return cast("dict[str, Offer]", await self._answer("offers", dict(wanted)))
@@ -182,10 +206,26 @@ def test_a_cycle_asks_for_what_it_lacks_and_says_when(world: World) -> None:
     book = Book(closes={"BTC": closes(MINUTE - 4)})
     found = observed(world, book)
     assert world.said("fetch") == [({"BTC": MINUTE - 4}, MINUTE)]
-    assert world.said("offers") == [{SLOT.slot_id: (WINDOW.slug, Side.UP)}]
+    assert world.said("facts") == [(WINDOW.slug,)]
+    assert world.said("books") == [{SLOT.slot_id: (WINDOW.slug, Side.UP)}]
     assert found.offers == {SLOT.slot_id: offer()}
+    assert found.facts == {SLOT.slot_id: facts()}
+    assert found.clock == FeedClock(now_ms=(NOW_S + 2) * 1000)
     assert found.seen_s == NOW_S + 2
     assert found.candles == world.answers["fetch"]
+
+
+def test_what_a_market_said_of_its_window_is_not_asked_again(world: World) -> None:
+    """Once for each window: the rest of its time a request asks for books alone."""
+    book = Book(closes={"BTC": closes(MINUTE - 4)}, slots={SLOT.slot_id: SlotMemory(facts=facts())})
+    found = observed(world, book)
+    assert world.said("facts") == [()]
+    assert found.facts == found.facts_unread == {}
+    assert world.said("books") == [{SLOT.slot_id: (WINDOW.slug, Side.UP)}]
+    world.answers["facts"] = DOWN
+    found = observed(world)
+    assert found.facts_unread == {SLOT.slot_id: str(DOWN)[:200]}
+    assert found.offers == {}, "of a window that nobody knows"
 
 
 def test_a_cycle_without_anything_known_asks_for_all_there_is(world: World) -> None:
@@ -223,7 +263,7 @@ def test_each_failure_stands_in_its_own_place_in_few_words(world: World) -> None
     words = str(DOWN)[:200]
     assert found.rulings == (Ruling(slug=WINDOW.slug, failure=words),)
     assert found.holdings == Holdings(failure=f"VenueUnreachable: {DOWN}"[:200])
-    world.answers |= {"offers": DOWN}
+    world.answers |= {"books": DOWN}
     found = observed(world)
     assert found.offers == {
         SLOT.slot_id: Offer(slug=WINDOW.slug, side=Side.UP, failure=words),
@@ -252,7 +292,7 @@ def test_only_where_nothing_at_all_was_answered_is_a_cycle_without_inputs(world:
 def test_a_board_on_which_no_strategy_speaks_asks_for_no_offer(world: World) -> None:
     world.answers["fetch"] = {"BTC": Candles()}
     found = observed(world)
-    assert world.said("offers") == []
+    assert world.said("books") == []
     assert found.offers == {}
 
 
@@ -275,9 +315,9 @@ def test_what_is_wrong_with_a_book_is_said_before_it_is_committed(world: World) 
 
 def test_how_much_was_answered_is_counted_of_a_market_and_of_none(world: World) -> None:
     one, found = world.trader(), observed(world)
-    assert one.health(found) == Health(asked=2, answered=2)
+    assert one.health(found) == Health(asked=4, answered=4)
     lost = replace(found, candles={"BTC": Candles(failure="gone")})
-    assert one.health(lost) == Health(asked=2, answered=1)
+    assert one.health(lost) == Health(asked=4, answered=3)
     assert one.health(Unavailable("gone")).answered == 0
 
 
