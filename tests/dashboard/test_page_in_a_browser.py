@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = pytest.mark.timeout(90)  # a browser on a busy machine
+pytestmark = pytest.mark.timeout(240)  # a browser on a busy machine, yielding to everybody
 
 needs_chromium = pytest.mark.skipif(PROGRAM is None, reason="chromium is not installed")
 
