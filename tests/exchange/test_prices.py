@@ -27,6 +27,7 @@ def market(seed: int = 1) -> SyntheticPrices:
     return SyntheticPrices(seed=seed, origin_minute=ORIGIN, assets=DEFAULT_ASSETS)
 
 
+@pytest.mark.timeout(60)  # it only computes: a busy machine makes it many times slower
 @settings(max_examples=20)  # each compares the day, which costs as much as a minute of it
 @given(st.integers(0, 2**63), st.integers(FIRST, FIRST + 5 * 1440 - 1), st.data())
 def test_any_minute_can_be_asked_for_first(seed: int, minute: int, data: st.DataObject) -> None:
