@@ -3,6 +3,7 @@
 Fixtures for one subject live beside its tests, never here.
 """
 
+import asyncio
 import os
 import re
 import tempfile
@@ -27,6 +28,10 @@ ALONE = {
 }
 
 LANES = 2
+
+# A plugin asks for the event loop before every test; where none was ever set, Python 3.11 makes one
+# that nobody closes, and a later test fails for it. Said once that there is none, it makes none.
+asyncio.set_event_loop(None)
 
 # Variables that would let a test reach a running bot, the developer's repository or his keys.
 _FOREIGN = re.compile(r"(FORESIGHT_|GIT_|NOTIFY_SOCKET|LISTEN_|CREDENTIALS_DIRECTORY)")

@@ -1,6 +1,5 @@
 """An exchange of one's own for every test: real HTTP, a clock that stands until it is moved."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -8,10 +7,6 @@ import pytest
 import pytest_asyncio
 
 from tests.exchange.served import Opener, Running, StandingClock, undecided
-
-# A plugin asks for the event loop before every test; where none was ever set, Python 3.11 makes one
-# that nobody closes, and a later test fails for it. Said once that there is none, it makes none.
-asyncio.set_event_loop(None)
 
 
 @pytest.fixture
