@@ -9,6 +9,10 @@ import pytest
 from state.local_store import LOCK
 from tests.homes import close_opened
 
+# As for the exchange: a plugin asks for the event loop before a test of coroutines, and where none
+# was ever set Python 3.11 makes one that nobody closes, so that any later test fails for it.
+asyncio.set_event_loop(None)
+
 DESCRIPTORS = Path("/proc/self/fd")  # where the system has it
 LOCKS_LEFT_MAX = 8  # of stores that a test opened itself, until they are collected
 
