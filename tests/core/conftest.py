@@ -1,6 +1,5 @@
 """What each of these tests leaves behind: no open store."""
 
-import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,17 +8,8 @@ import pytest
 from state.local_store import LOCK
 from tests.homes import close_opened
 
-# As for the exchange: a plugin asks for the event loop before a test of coroutines, and where none
-# was ever set Python 3.11 makes one that nobody closes, so that any later test fails for it.
-asyncio.set_event_loop(None)
-
 DESCRIPTORS = Path("/proc/self/fd")  # where the system has it
 LOCKS_LEFT_MAX = 8  # of stores that a test opened itself, until they are collected
-
-
-# A plugin asks for the event loop before every test; where none was ever set, Python 3.11 makes one
-# that nobody closes, and a later test fails for it. Said once that there is none, it makes none.
-asyncio.set_event_loop(None)
 
 
 @pytest.fixture(autouse=True)
