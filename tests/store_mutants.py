@@ -11,7 +11,8 @@ CORE = "tests/core"
 
 def _mutant(name: str, target: str, source: str, replacement: str, test: str) -> Mutant:
     file, _, test_name = test.partition("::")
-    return Mutant(name, source, replacement, test_name, Path(target), f"{CORE}/{file}")
+    path = file if file.startswith("tests/") else f"{CORE}/{file}"
+    return Mutant(name, source, replacement, test_name, Path(target), path)
 
 
 STORE_MUTANTS = (
@@ -21,7 +22,7 @@ STORE_MUTANTS = (
         "        sync(self._files, self.path.parent)\n"
         "        self._unsynced, self._named = False, named",
         "        sync(self._files, self.path)\n        self._unsynced, self._named = False, named",
-        "test_power_cut.py::test_after_the_line_nothing_has_to_be_decided_again",
+        "tests/crash/test_power_cut.py::test_after_the_line_nothing_has_to_be_decided_again",
     ),
     _mutant(
         "a new file is not made durable",
@@ -30,7 +31,7 @@ STORE_MUTANTS = (
         "        write_all(files, descriptor, data)\n        files.fsync(descriptor)\n",
         "    descriptor = create(files, path)\n    try:\n"
         "        write_all(files, descriptor, data)\n",
-        "test_power_cut.py::test_whatever_the_medium_forgot_a_commit_happened_o"
+        "tests/crash/test_power_cut.py::test_whatever_the_medium_forgot_a_commit_happened_o"
         "r_did_not[decide, name lost]",
     ),
     _mutant(
@@ -39,7 +40,7 @@ STORE_MUTANTS = (
         "            files.truncate(descriptor, 0)\n"
         "        write_all(files, descriptor, data)\n        files.fsync(descriptor)\n",
         "            files.truncate(descriptor, 0)\n        write_all(files, descriptor, data)\n",
-        "test_power_cut.py::test_after_the_line_nothing_has_to_be_decided_again",
+        "tests/crash/test_power_cut.py::test_after_the_line_nothing_has_to_be_decided_again",
     ),
     _mutant(
         "a file whose fsync failed is kept",
@@ -61,21 +62,21 @@ STORE_MUTANTS = (
         "state/journal.py",
         "        write_all(self._files, descriptor, data)\n        self._files.fsync(descriptor)",
         "        write_all(self._files, descriptor, data)",
-        "test_power_cut.py::test_whatever_the_medium_forgot_a_commit_happened_or_did_not[decide]",
+        "tests/crash/test_power_cut.py::test_whatever_the_medium_forgot_a_commit_happened_or_did_not[decide]",
     ),
     _mutant(
         "a new segment's name is not made durable",
         "state/journal.py",
         "            self._write(descriptor, data)\n            sync(self._files, self._directory)",
         "            self._write(descriptor, data)",
-        "test_power_cut.py::test_the_first_record_is_there_once_it_was_acknowledged",
+        "tests/crash/test_power_cut.py::test_the_first_record_is_there_once_it_was_acknowledged",
     ),
     _mutant(
         "half a line is taken for one",
         "state/journal.py",
         "            if tail.torn:\n",
         "            if tail.torn and not tail.lines:\n",
-        "test_power_cut.py::test_whatever_the_medium_forgot_a_commit_happened_or_did_not[decide]",
+        "tests/crash/test_power_cut.py::test_whatever_the_medium_forgot_a_commit_happened_or_did_not[decide]",
     ),
     _mutant(
         "the line goes before the next record",
@@ -152,21 +153,21 @@ STORE_MUTANTS = (
         "state/record_file.py",
         "        sync(self._files, self._next)\n        sync(self._files, self.path.parent)\n",
         "        sync(self._files, self.path.parent)\n",
-        "test_power_cut.py::test_what_an_older_release_left_waiting_is_durable_before_it_is_told",
+        "tests/crash/test_power_cut.py::test_what_an_older_release_left_waiting_is_durable_before_it_is_told",
     ),
     _mutant(
         "a line ahead of the record never happened",
         "state/recovery.py",
         "    if newest is None or newest.digest == last.parent:\n        return Standing.BEHIND\n",
         "    if newest is None or newest.digest == last.parent:\n        return Standing.BEYOND\n",
-        "test_record_put_back.py::test_at_each_step_of_a_commit",
+        "tests/crash/test_record_put_back.py::test_at_each_step_of_a_commit",
     ),
     _mutant(
         "an older record wins",
         "state/recovery.py",
         "    return Standing.BEHIND if behind or is_earlier(newest) else Standing.BEYOND",
         "    return Standing.BEYOND",
-        "test_record_put_back.py::test_between_two_commits",
+        "tests/crash/test_record_put_back.py::test_between_two_commits",
     ),
     _mutant(
         "what was taken back is not looked for",
@@ -218,7 +219,7 @@ STORE_MUTANTS = (
         "state/opening.py",
         "        self._file.make_durable(found.newest)\n",
         "",
-        "test_power_cut.py::test_what_a_reader_was_told_outlives_the_power[decide]",
+        "tests/crash/test_power_cut.py::test_what_a_reader_was_told_outlives_the_power[decide]",
     ),
     _mutant(
         "the spare is not used",
