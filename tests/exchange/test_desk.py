@@ -158,6 +158,20 @@ def test_an_order_for_a_time_ends_by_itself() -> None:
     assert counter.ledger.orders["order-1"].status == "CANCELED"
 
 
+def test_an_order_whose_time_is_over_is_met_by_nobody() -> None:
+    """Looked at late it was canceled and bought at one instant: its owner had gone elsewhere."""
+    counter = Counter()
+    cents = counter.market.book(WINDOW, Side.UP, at(5.1).market_ns).asks[0].price_micro // 10_000
+    expires_s = START_S + 61
+    cents = next(each for each in range(cents, 0, -1) if crossing_time(counter, each) > 61)
+    asked = {"cents": cents, "time_in_force": "GTD", "expires_s": expires_s}
+    assert counter.order(1, at(0.1), **asked).fills == ()
+    counter.desk.advance(at(crossing_time(counter, cents)))
+    order = counter.ledger.orders["order-1"]
+    assert (order.status, order.fills) == ("CANCELED", [])
+    assert counter.ledger.accounts[OWNER].balance_micro == 100_000_000
+
+
 def test_a_listed_window_can_be_traded_before_it_starts_and_others_not() -> None:
     counter = Counter()
     ahead = Window("BTC", "5m", START_S + 3300)

@@ -148,7 +148,8 @@ class Desk:
             return
         for order in sorted(ledger.held.values(), key=lambda order: order.market_ns):
             self._release(order, now)  # one after another: each takes from the book of the next
-        self._commit([*self._wait_over(now), *self._crossed(now)])
+        self._commit(self._wait_over(now))  # first: what waits no more is met by nobody
+        self._commit(self._crossed(now))
         self._commit(failures(ledger, now))
         self._settler.settle(now)
 
