@@ -3,6 +3,7 @@
 import ccxt
 import pytest
 
+from foresight.exchange.market.fees import taker_fee_micro
 from foresight.exchange.market.windows import Side
 from foresight.exchange.market_clock import NS_PER_MS
 from foresight.orders import Bought
@@ -91,6 +92,28 @@ def test_an_order_that_finds_nobody_after_its_hold_ends_unmatched(tif: str) -> N
     assert (order.status, order.fills) == ("UNMATCHED", [])
     assert counter.ledger.free_micro(OWNER) == 100_000_000
     assert counter.order(1, at(moment + 1)).verdict == "duplicate"
+
+
+def test_a_held_order_takes_no_more_than_what_its_rest_leaves_of_the_money() -> None:
+    """Met by more offers than it was sent for it owes more fee: the account went below nothing."""
+    checked = 0
+    for second in range(5, 290, 5):
+        counter = held()
+        offers = counter.market.book(WINDOW, Side.UP, at(second - 0.1).market_ns).asks
+        if not offers:
+            continue
+        cents, size_micro = offers[0].price_micro // 10_000, offers[0].size_micro + 50_000_000
+        size_micro = size_micro // 1_000_000 * 1_000_000
+        account = counter.ledger.accounts[OWNER]
+        fee = taker_fee_micro(shares_micro=offers[0].size_micro, price_micro=cents * 10_000)
+        account.balance_micro = size_micro // 100 * cents + fee
+        asked = {"cents": cents, "size_micro": size_micro, "time_in_force": "GTC"}
+        checked += counter.order(1, at(second - 0.1), **asked).verdict == "held"
+        counter.desk.advance(at(second + 1))
+        assert counter.ledger.free_micro(OWNER) >= 0
+        counter.desk.advance(at(299))
+        assert account.balance_micro >= 0
+    assert checked
 
 
 def test_a_limit_order_that_crosses_no_more_after_its_hold_rests() -> None:

@@ -38,9 +38,6 @@ from foresight.exchange.ledger.prediction_entries import (
     Verdict,
 )
 from foresight.exchange.ledger.predictions import Ledger, Order
-from foresight.exchange.market.amounts import (
-    MICRO,
-)
 from foresight.exchange.market.fair_market import FairMarket
 from foresight.exchange.market.fees import taker_fee_micro
 from foresight.exchange.market.matching import Taken, TimeInForce, cost_of
@@ -197,7 +194,7 @@ class Desk:
         if due_ns < window.end_ns:
             reason, fills = self._met(order.id, order.terms, now, due_ns)
         if order.terms.is_buy and not reason:
-            needed = sum(fill.cash_micro + fill.fee_micro for fill in fills)
+            needed = _needed_micro(order.terms, fills)
             if needed > self.ledger.free_micro(order.account, besides=order.id):
                 reason, fills = _NO_MONEY, ()
         fills = self._troubled(fills)
@@ -227,11 +224,7 @@ class Desk:
             return ""
         if fills and (small := too_small(terms)):
             return small
-        needed = sum(fill.cash_micro + fill.fee_micro for fill in fills)
-        if TimeInForce(terms.time_in_force).rests:
-            left = terms.size_micro - sum(fill.size_micro for fill in fills)
-            needed += -(-left * terms.price_micro // MICRO)
-        is_enough = needed <= self.ledger.free_micro(request.account)
+        is_enough = _needed_micro(terms, fills) <= self.ledger.free_micro(request.account)
         return "" if is_enough else _NO_MONEY
 
     def _refusal(self, request: OrderRequest, now: Now) -> str:
@@ -288,6 +281,15 @@ class Desk:
         if order.terms.is_buy:
             return bool(book.asks) and book.asks[0].price_micro <= limit_micro
         return bool(book.bids) and book.bids[0].price_micro >= limit_micro
+
+
+def _needed_micro(terms: Terms, fills: Sequence[Fill]) -> int:
+    # What a buy pays now, fees included, and what is left of it claims while it rests.
+    needed = sum(fill.cash_micro + fill.fee_micro for fill in fills)
+    if TimeInForce(terms.time_in_force).rests:
+        left = terms.size_micro - sum(fill.size_micro for fill in fills)
+        needed += cost_of(left, terms.price_micro)
+    return needed
 
 
 def _fill(order_id: str, index: int, one: Taken, *, is_maker: bool, at: Now) -> Fill:
