@@ -264,6 +264,32 @@ async def test_orders_in_a_batch_have_outcomes_of_their_own(running: Running) ->
     assert [order["info"]["success"] for order in orders] == [True, False]
 
 
+@pytest.mark.parametrize("bad", ["forged", "foreign", "no order", "no object"])
+async def test_an_order_of_a_batch_that_is_none_hides_no_other_one(
+    running: Running, bad: str
+) -> None:
+    """The whole batch was answered with its error: what had been bought before it was not told."""
+    outcome = await running.outcome()
+    await running.board.load_api_credentials()
+    build = running.board.build_clob_order_body
+    good, wrong, last = (
+        build(outcome, "limit", "buy", 10, 0.99, pinned(number))["body"] for number in (1, 2, 3)
+    )
+    match bad:
+        case "forged":
+            wrong["order"]["salt"] = 7
+        case "foreign":
+            wrong["owner"] = "somebody"
+        case "no order":
+            del wrong["order"]
+        case _:
+            wrong = 7
+    answers = await running.board.clobPrivatePostOrders([good, wrong, last])
+    assert [answer["success"] for answer in answers] == [True, False, True]
+    assert answers[1]["errorMsg"]
+    assert (await running.control("ledger"))["verdicts"] == {"accepted": 2}
+
+
 async def test_a_cost_sized_market_buy_spends_what_it_says(running: Running) -> None:
     outcome = await running.outcome()
     placed = await running.board.create_order(outcome, "market", "buy", 10, 0.99, pinned(cost=10))

@@ -86,15 +86,8 @@ class ClobOrdersApi:
             raise PolymarketAnswerError(
                 400, f"Too many orders in payload, max allowed: {_BATCH_MAX}"
             )
-        answers = []
-        for body in bodies:
-            entry = self._submit(body, request[ACCOUNT])
-            answers.append(
-                self._accepted(entry)
-                if entry.verdict in _TAKEN
-                else {"success": False, "errorMsg": entry.reason, "orderID": entry.order_id}
-            )
-        return web.json_response(answers)
+        account = request[ACCOUNT]
+        return web.json_response([self._answer_in_batch(body, account) for body in bodies])
 
     async def cancel_order(self, request: web.Request) -> web.Response:
         """Cancel one order."""
@@ -195,6 +188,16 @@ class ClobOrdersApi:
         if signer_of(signed_digest(body["order"]), signature) != account:
             raise PolymarketAnswerError(400, "invalid signature")
         return self._venue.desk.submit(order, self._venue.now())
+
+    def _answer_in_batch(self, body: Mapping[str, Any], account: str) -> messages.Json:
+        # What is wrong with one order must not hide what became of those before it.
+        try:
+            entry = self._submit(body, account)
+        except PolymarketAnswerError as error:
+            return {"success": False, "errorMsg": str(error), "orderID": ""}
+        if entry.verdict in _TAKEN:
+            return self._accepted(entry)
+        return {"success": False, "errorMsg": entry.reason, "orderID": entry.order_id}
 
     def _accepted(self, entry: OrderReceived) -> messages.Json:
         return messages.submission(entry, self._venue.ledger.orders[entry.order_id].status)
