@@ -2,9 +2,10 @@
 
 import asyncio
 import json
+import resource
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import pytest
 
 from foresight.exchange.__main__ import EXIT_DONE, EXIT_REFUSED, EXIT_USAGE, main
 from foresight.exchange.errors import LedgerDamagedError, TimelineMismatchError
+from foresight.exchange.ledger.file import Identity, open_ledger
+from foresight.exchange.ledger.prediction_entries import AccountOpened
 from foresight.exchange.market.rules import Rule
 from foresight.venues.local import polymarket_options
 from tests.exchange.served import Opener, pinned
@@ -105,6 +108,35 @@ async def test_an_unfinished_last_line_is_cut_off_and_a_damaged_one_refused(
     with pytest.raises(LedgerDamagedError, match="line 1"):
         async with opener():
             pass
+
+
+@contextmanager
+def room_for(path: Path, more: int) -> Iterator[None]:
+    """Let a file grow by so many bytes, as on a disk that is nearly full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + more, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_what_the_disk_refuses_leaves_nothing_in_the_ledger(tmp_path: Path) -> None:
+    """Half a line became the beginning of the next one, and the exchange never started again."""
+    file = open_ledger(tmp_path)
+    file.begin(Identity(seed=1, origin_ns=0, speed=1, assets=("BTC",), source="synthetic"))
+    entries = [AccountOpened("0xowner", 1, wall_ns) for wall_ns in range(3)]
+    file.append(entries[:1])
+    path = tmp_path / "ledger.jsonl"
+    before = path.read_bytes()
+    line = len(before.splitlines()[-1]) + 1
+    for more in (line // 2, line + line // 2):
+        with room_for(path, more), pytest.raises(OSError, match="large"):
+            file.append(entries[1:])
+        assert path.read_bytes() == before
+    file.append(entries[2:])
+    assert list(file.entries()) == [entries[0], entries[2]]
+    file.close()
 
 
 @pytest.mark.asyncio

@@ -7,6 +7,7 @@ answered for it.
 Must never enter: what entries mean (see `predictions`, `spot`).
 """
 
+import contextlib
 import fcntl
 import os
 from collections.abc import Iterator, Sequence
@@ -76,7 +77,11 @@ class LedgerFile:
         self._folder = folder
 
     def append(self, entries: Sequence[AnyEntry]) -> None:
-        """Write entries and wait until they are on disk; only then may anyone be answered."""
+        """Write entries and wait until they are on disk; only then may anyone be answered.
+
+        Raises:
+            OSError: The disk refused; nothing of them is kept.
+        """
         if not entries:
             return
         data = b"".join(_encode(entry) + b"\n" for entry in entries)
@@ -128,10 +133,18 @@ class LedgerFile:
         return b"".join(parts)
 
     def _write(self, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(self._descriptor, view) :]
-        os.fsync(self._descriptor)
+        whole, view = os.fstat(self._descriptor).st_size, memoryview(data)
+        try:
+            while view:
+                view = view[os.write(self._descriptor, view) :]
+            os.fsync(self._descriptor)
+        except OSError:
+            # Half a line would spoil the next one; a whole one would be read after a restart,
+            # though it was never applied.
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._descriptor, whole)
+                os.fsync(self._descriptor)
+            raise
 
 
 def open_ledger(folder: Path) -> LedgerFile:
