@@ -120,6 +120,14 @@ def await_inputs(
     return None
 
 
+def is_near(home: Path, request: requests.Request) -> bool:
+    """Tell whether a request that is driven again deploys at once: nobody ended it meanwhile.
+
+    One whose try before had no inputs waits until what runs gets some.
+    """
+    return _owns(home, request) or (not request.tries and _ended_before(home, request) is None)
+
+
 def words(ended: AbortAsked | Superseded) -> str:
     """Return who ended the waiting, as the history says it."""
     return f"{'aborted' if isinstance(ended, AbortAsked) else 'superseded'} by {ended.by}"

@@ -11,7 +11,7 @@ import platform
 import secrets
 from typing import TYPE_CHECKING
 
-from deploy import interpreters, jobs, releases_dir, requests
+from deploy import interpreters, jobs, releases_dir, requests, turn
 from deploy.errors import DeployError, InterpreterMissing, UnknownRef
 from deploy.git_tree import GitTree
 from foresight.account import asker
@@ -25,6 +25,8 @@ from handoff.release_files import read_manifest
 from handoff.wish import BAKE_NONE, Wish
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from foresight.cli.installation import Installation
 
 
@@ -67,11 +69,13 @@ def ask_for_another(installation: Installation, release: str) -> None:
     """Ask for a deploy of the owning release's commit where that release cannot start any more.
 
     Its commit becomes a release for the Python that is here. What was asked for already goes
-    first: it takes over from a release that does not run just as well.
+    first, if it can deploy now: it takes over from a release that does not run just as well.
     """
     home = installation.home
     manifest = read_manifest(home, release)
-    if not interpreters.fault(manifest) or requests.open_requests(home):
+    if not interpreters.fault(manifest):
+        return
+    if any(_takes_over(home, each) for each in requests.open_requests(home)):
         return
     request = requests.Request(
         deploy=f"d{secrets.token_hex(4)}",
@@ -84,6 +88,18 @@ def ask_for_another(installation: Installation, release: str) -> None:
         wish=Wish(bake=BAKE_NONE),
     )
     jobs.keep(home, request)
+
+
+def _takes_over(home: Path, request: requests.Request) -> bool:
+    """Tell whether a request of before this start deploys something that can run here."""
+    if not turn.is_near(home, request):
+        return False
+    try:
+        if request.release:
+            releases_dir.mend(home, read_manifest(home, request.release))
+    except (DeployError, HandoffError):
+        return False
+    return True
 
 
 def _mended(installation: Installation, release: str) -> str:
