@@ -6,13 +6,14 @@ profit after fees, both Brier scores and the signals that could not be bought. A
 without skill must not look good here. No configuration and no clock enters.
 """
 
+from collections.abc import Iterable
 from math import sqrt
 from typing import Final
 
 import msgspec
 
 from foresight.board import MICRO
-from foresight.book import Book
+from foresight.book import OLDER, Book
 from foresight.quarters import design_effect
 from foresight.trades import Tally, tally_of
 
@@ -143,6 +144,16 @@ def earned_by(book: Book) -> tuple[Earned, ...]:
         venue, _, release = key.partition(":")
         found.append(Earned(release=release, venue=venue, score=score_of(tally)))
     return tuple(found)
+
+
+def said_of_none(earned: Iterable[Earned]) -> str:
+    """Return what can be said of a release that has no figures of its own, in words.
+
+    Args:
+        earned: What each release earned.
+    """
+    is_summed = any(each.release == OLDER for each in earned)
+    return "none, or among the older ones" if is_summed else "decided no trade"
 
 
 def evidence_in(expectation: Interval) -> str:

@@ -17,7 +17,7 @@ from foresight.board import MICRO
 from foresight.book import SCHEMA, Book
 from foresight.cli.installation import Installation, pass_installation
 from foresight.cli.output import emit_json, emit_table, emit_text, json_option
-from foresight.scoring import Earned, earned_by, evidence_in
+from foresight.scoring import Earned, earned_by, evidence_in, said_of_none
 from handoff.exit_codes import ExitCode
 
 if TYPE_CHECKING:
@@ -46,7 +46,6 @@ EARNED_COLUMNS: Final[tuple[str, ...]] = (
     "interval",
     "says",
 )
-NO_TRADE: Final = "decided no trade"
 Row = dict[str, Any]
 
 
@@ -86,12 +85,12 @@ def earned_rows(book: Book, deployed: Iterable[str]) -> list[Row]:
     earned = earned_by(book)
     known = {each.release for each in earned}
     idle = [release for release in dict.fromkeys(deployed) if release and release not in known]
-    rows = [_idle_row(release) for release in idle]
+    rows = [_idle_row(release, said_of_none(earned)) for release in idle]
     return rows + [_earned_row(each) for each in earned]
 
 
-def _idle_row(release: str) -> Row:
-    return dict.fromkeys(EARNED_COLUMNS) | {"release": release, "trades": 0, "says": NO_TRADE}
+def _idle_row(release: str, says: str) -> Row:
+    return dict.fromkeys(EARNED_COLUMNS) | {"release": release, "trades": 0, "says": says}
 
 
 def _earned_row(earned: Earned) -> Row:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from deploy.history import Entry
-from foresight.scoring import Earned, evidence_in
+from foresight.scoring import Earned, evidence_in, said_of_none
 from handoff.rollout.table import ENDED
 from handoff.rollout.table import Phase as Stage
 from state.record import Record
@@ -126,12 +126,19 @@ def past_deploy(entry: Entry, earned: Iterable[Earned] = ()) -> PastDeploy:
 
 
 def _earned_words(entry: Entry, earned: Iterable[Earned]) -> str:
-    mine = [each.score for each in earned if each.release == entry.release]
+    known = list(earned)
+    mine = [each for each in known if each.release == entry.release]
     if not mine:
-        return "decided no trade"
-    trades, profit = sum(each.trades for each in mine), sum(each.profit for each in mine)
-    said = evidence_in(mine[-1].expectation_interval)
-    return f"{profit:+,.2f} USDC in {trades} trades, {said}"
+        return said_of_none(known)
+    # Simulated money is never added to real.
+    return "; ".join(_words(each, at=each.venue if len(mine) > 1 else "") for each in mine)
+
+
+def _words(earned: Earned, *, at: str) -> str:
+    score = earned.score
+    where = f" at {at}" if at else ""
+    said = evidence_in(score.expectation_interval)
+    return f"{score.profit:+,.2f} USDC in {score.trades} trades{where}, {said}"
 
 
 def short_name(release: str, commit: str) -> str:

@@ -61,6 +61,26 @@ def test_a_release_that_never_decided_a_trade_says_so() -> None:
     ]
 
 
+def test_a_release_whose_trades_are_summed_up_is_not_said_to_have_none() -> None:
+    """The sums of the oldest releases have no names any more: nobody can say that they lack one."""
+    book = with_trades(*(of(f"r{number:03}", number) for number in range(RELEASES_KEPT + 1)))
+    says = {row["release"]: row["says"] for row in earned_rows(book, ["r000", "r001"])}
+    assert says["r000"] == "none, or among the older ones"
+    took = Entry(deploy="d", requested_at="", requested_ms=5, by="", release="r000", boundary_ms=9)
+    assert past_deploy(took, earned_by(book)).earned == "none, or among the older ones"
+
+
+def test_the_page_adds_no_money_of_one_kind_of_venue_to_that_of_another() -> None:
+    """Simulated profit covered a loss of real money beside the release that made both."""
+    book = with_trades(of("a"), venue="paper")
+    book.venue = "live"
+    keep_decided(book, of("a", 1, result=Result.DOWN))
+    took = Entry(deploy="d", requested_at="", requested_ms=5, by="", release="a", boundary_ms=9)
+    simulated, real = past_deploy(took, earned_by(book)).earned.split("; ")
+    assert simulated.startswith("+1.90 USDC in 1 trades at paper")
+    assert real.startswith("-8.10 USDC in 1 trades at live")
+
+
 def test_only_an_interval_beside_zero_says_anything() -> None:
     assert evidence_in(Interval(-0.1, 0.1)) == "no evidence of an edge"
     assert evidence_in(Interval(0.0, 0.1)) == "no evidence of an edge"
