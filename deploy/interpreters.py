@@ -93,7 +93,7 @@ def make(venv: Path, seen: Sequence[Path], packages: Path, base: Base) -> None:
 
 
 def made_for(manifest: Manifest) -> str:
-    """Return the minor version that a release was made for; empty where it has none of its own."""
+    """Return the minor version that a release was made for; empty where nothing says it."""
     venv = _venv_of(manifest)
     if venv is None:
         return ""
@@ -104,8 +104,10 @@ def made_for(manifest: Manifest) -> str:
 def fault(manifest: Manifest) -> str:
     """Return why the interpreter of a release does not run it, or an empty string if it does."""
     wanted, python = made_for(manifest), Path(manifest.python)
-    if not wanted:
+    if _venv_of(manifest) is None:
         return ""  # it is borrowed, and whoever lent it keeps it
+    if not wanted:
+        return f"{python} is gone, with all that says which Python it was"
     found = _probed(python)
     if found is None and python.is_symlink() and not python.exists():
         return f"{python} links to {python.readlink()}, which is gone"

@@ -118,7 +118,7 @@ def mend(home: Path, manifest: Manifest) -> list[str]:
     installed anew from the lock in its tree. One that only differs and cannot be made again stays.
 
     Raises:
-        ReleaseUnusable: Its tree is gone: it has to be built.
+        ReleaseUnusable: Its tree or its virtual environment is gone: it has to be built.
         InterpreterMissing: No interpreter of its version is here.
         DeployError: Its environment is gone, and could not be made again.
     """
@@ -127,6 +127,8 @@ def mend(home: Path, manifest: Manifest) -> list[str]:
         message = f"{tree} is gone"
         raise ReleaseUnusable(message)
     why = interpreters.fault(manifest)
+    if why and not interpreters.made_for(manifest):
+        raise ReleaseUnusable(why)  # as where whoever replaced it was killed half-way
     place = environments.environment_directory(home, manifest.environment)
     is_whole = not manifest.environment or environments.intact(place)
     if is_whole and not why:

@@ -267,7 +267,7 @@ def _release(home: Path) -> Finding:
     if not why:
         return _good("release", f"{manifest.release} runs with its own interpreter")
     minor = interpreters.made_for(manifest)
-    if interpreters.find(minor) is None:
+    if minor and interpreters.find(minor) is None:
         remedy = f"install Python {minor}, then `foresight down` and `foresight up`"
         return Finding("release", Verdict.BAD, why, remedy)
     return Finding("release", Verdict.BAD, why, "`foresight down` and `foresight up` mend it")

@@ -94,6 +94,24 @@ def test_a_release_whose_interpreter_is_gone_gets_another_of_its_version(
     assert releases_dir.mend(home, manifest) == []
 
 
+@pytest.mark.parametrize("left", ["nothing", "the old one under another name"])
+def test_a_release_whose_virtual_environment_is_gone_is_built_again(
+    home: Path, project: Project, left: str
+) -> None:
+    """Killed while it was replaced, a start took it for borrowed: nothing was wrong for ever."""
+    manifest = project.build(home)
+    venv = venv_of(manifest)
+    if left == "nothing":
+        frozen_directory.remove(venv)
+    else:
+        venv.rename(venv.with_name(f"{frozen_directory.REPLACED}venv"))
+    assert "is gone" in interpreters.fault(manifest)
+    with pytest.raises(ReleaseUnusable, match="is gone"):
+        releases_dir.mend(home, manifest)
+    assert project.build(home) == manifest
+    assert said(manifest, VERSION) == "1.0 1"
+
+
 def test_an_interpreter_that_became_another_version_is_replaced(
     tmp_path: Path, home: Path, project: Project
 ) -> None:
