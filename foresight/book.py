@@ -26,6 +26,7 @@ ANOMALIES_KEPT: Final = 40
 REASONS_MAX: Final = 48  # distinct reasons that are counted by name
 DAY_S: Final = 86_400
 RESULT_STEPS: Final = 100  # of the drawdown guard's lookback
+LISTING_LAG_CYCLES: Final = 2  # a venue's listing of positions may be that late
 RELEASES_KEPT: Final = 32  # with sums of their own
 OLDER: Final = "older"  # in place of a release: the sums of those before them
 
@@ -159,6 +160,8 @@ class Book(msgspec.Struct, kw_only=True, omit_defaults=True):
         results: Profit over time for the drawdown guard, oldest first.
         tallies: Sums over decided trades by `kind:release`; releases beyond the newest are summed
             up under `OLDER`.
+        let_go: Cycle in which shares turned out not to be ours, by token: those that a listing
+            may still show.
     """
 
     now_s: int = 0
@@ -183,6 +186,7 @@ class Book(msgspec.Struct, kw_only=True, omit_defaults=True):
     cash: Cash | None = None
     results: list[Gain] = []
     tallies: dict[str, Tally] = {}
+    let_go: dict[str, int] = {}
 
 
 SCHEMA = Schema("foresight.book", 2, Book, up={1: up_to_2}, down={2: down_to_1})
@@ -201,6 +205,7 @@ def fork(book: Book) -> Book:
     copy.anomalies = list(book.anomalies)
     copy.results = list(book.results)
     copy.tallies = dict(book.tallies)
+    copy.let_go = dict(book.let_go)
     return copy
 
 
@@ -275,6 +280,22 @@ def take_back(book: Book, amount_micro: int, *, end_s: int) -> None:
     book.spent_micro -= amount_micro
     if (end_s - 1) // DAY_S == book.day:
         book.day_spent_micro = max(0, book.day_spent_micro - amount_micro)
+
+
+def let_go(book: Book, token: str) -> None:
+    """Note that shares turned out not to be ours: a listing that is late shows them all the same.
+
+    Args:
+        book: Changed; older notes are dropped.
+        token: What the shares are of.
+    """
+    book.let_go[token] = book.cycle
+    book.let_go = {one: cycle for one, cycle in book.let_go.items() if is_recent(book, cycle)}
+
+
+def is_recent(book: Book, cycle: int) -> bool:
+    """Tell whether a listing that is read now may be from before a cycle."""
+    return cycle >= book.cycle - LISTING_LAG_CYCLES
 
 
 def receive(book: Book, amount_micro: int) -> None:

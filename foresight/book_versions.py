@@ -9,6 +9,16 @@ from typing import Any, Final
 
 Json = dict[str, Any]
 
+_NEW: Final = (
+    "venue",
+    "cash",
+    "results",
+    "tallies",
+    "adopted",
+    "assets",
+    "board_quiet_since_s",
+    "let_go",
+)
 _NEWER: Final = {
     "slots": ("facts", "quiet_since_s"),
     "closes": ("details",),
@@ -30,9 +40,7 @@ def up_to_2(book: Json) -> Json:
 
 def down_to_1(book: Json) -> Json:
     """Return a body of version 2 as one of version 1."""
-    older = _without(
-        book, "venue", "cash", "results", "tallies", "adopted", "assets", "board_quiet_since_s"
-    )
+    older = _without(book, *_NEW)
     for part, names in _NEWER.items():
         if part in older:
             older[part] = {key: _without(one, *names) for key, one in older[part].items()}

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from foresight.board import window_of_slug
-from foresight.book import Book, Word, count_unbought, flag, memory_of, take_back
+from foresight.book import Book, Word, count_unbought, flag, let_go, memory_of, take_back
 from foresight.market import Stage, Trades
 from foresight.trades import Fill, Position
 
@@ -70,6 +70,7 @@ def _take(
     if failed:
         amount = position.stake_micro - left.stake_micro
         take_back(book, amount, end_s=position.entry.end_s)
+        let_go(book, position.token)
         detail = f"{len(failed)} of an order's trades failed, {amount} micro-USDC came back"
         flag(book, FAILED, position.entry.slot, detail=f"{position.entry.slug}: {detail}")
     if not left.shares_micro:

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from foresight.board import NS, FeeSchedule, Rules, Side, Window
-from foresight.book import Book, Word, count_unbought, flag, memory_of, spend
+from foresight.book import Book, Word, count_unbought, flag, let_go, memory_of, spend
 from foresight.risk import Stake
 from foresight.trades import Entry, Fill, OpenOrder, Position
 from handoff.cadence import wall_time_ns
@@ -219,6 +219,7 @@ def _drop(book: Book, order: OpenOrder, outcome: str, reason: str) -> None:
     known = reason.partition(":")[0]
     key = known if known in {NOT_FILLABLE, REFUSED} else outcome
     count_unbought(book, key)
+    let_go(book, order.token)
     _remember(book, order.entry, Word.UNFILLED, reason or outcome)
 
 

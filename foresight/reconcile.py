@@ -5,7 +5,8 @@ the adoption of what it does not know: adopted and flagged, never ignored. How t
 its adapter's matter.
 
 A position whose order has no receipt yet is not compared: its outcome is still being asked for.
-Nor is one with trades that may still fail: the venue may list their shares or not.
+Nor is one with trades that may still fail: the venue may list their shares or not. What failed may
+stay in a listing for as long as one is late.
 What the venue's listing no longer shows of ended windows is settlement's matter.
 """
 
@@ -15,12 +16,11 @@ from typing import Final
 import msgspec
 
 from foresight.board import MICRO, window_of_slug
-from foresight.book import Book, flag, spend
+from foresight.book import LISTING_LAG_CYCLES, Book, flag, is_recent, spend
 from foresight.market import Holdings, VenuePosition
 from foresight.trades import Entry, Position
 
 ADOPTED: Final = "position_adopted"
-LISTING_LAG_CYCLES: Final = 2  # a venue's listing may be that late
 UNREDEEMED_S: Final = 3600  # an ended window's shares are adopted no later than this
 DUST_MICRO: Final = 10_000  # a listing with two decimals rounds by less than this
 
@@ -77,7 +77,9 @@ def in_doubt(book: Book) -> frozenset[str]:
     """Return the tokens of which a listing may say one thing or the other."""
     waiting = {order.token for order in book.orders.values()}
     held = book.positions.values()
-    return frozenset(waiting | {position.token for position in held if position.unconfirmed})
+    unsure = {position.token for position in held if position.unconfirmed}
+    gone = {token for token, cycle in book.let_go.items() if is_recent(book, cycle)}
+    return frozenset(waiting | unsure | gone)
 
 
 def differences(

@@ -6,7 +6,15 @@ import msgspec
 import pytest
 
 from foresight.board import Result, Side, Slot, Window
-from foresight.book import SCHEMA, Book, Word, spent_today_micro, violations_of
+from foresight.book import (
+    LISTING_LAG_CYCLES,
+    SCHEMA,
+    Book,
+    Word,
+    let_go,
+    spent_today_micro,
+    violations_of,
+)
 from foresight.confirmation import (
     UNCONFIRMED_S,
     is_held_up,
@@ -14,6 +22,7 @@ from foresight.confirmation import (
     take_states,
     waited_for,
 )
+from foresight.decision import decide
 from foresight.market import SCHEMA as MARKET
 from foresight.market import Holdings, Market, Ruling, Stage, Trades, VenuePosition, health_of
 from foresight.orders import Bought, Buy
@@ -26,9 +35,12 @@ from tests.core.trading_values import (
     SLOT,
     START_S,
     WINDOW,
+    Sure,
     closes,
+    cycle_at,
     holding,
     offer,
+    policy,
     position,
     seen,
 )
@@ -67,6 +79,14 @@ def later(before: Decision[Book], minutes: int, **more: Any) -> Decision[Book]: 
     return run(before.body, now_s=now_s, inputs=inputs, receipts=receipts)
 
 
+def later_cycle(before: Decision[Book], **more: Any) -> Decision[Book]:  # noqa: ANN401 - fields by their names
+    """Decide one cycle after another one, in the same minute."""
+    number = before.body.cycle + 1
+    inputs = seen(NOW_S + 60, known=closes(NOW_S // 60), **({"offers": {}} | more))
+    cycle = msgspec.structs.replace(cycle_at(NOW_S + 60), number=number)
+    return decide(policy(Sure()), cycle=cycle, body=before.body, inputs=inputs, receipts=())
+
+
 def test_a_matched_order_whose_trades_fail_is_reversed_to_the_cent() -> None:
     """A venue matches first and pays later: what was never paid must not be settled."""
     first = run()
@@ -86,6 +106,59 @@ def test_a_matched_order_whose_trades_fail_is_reversed_to_the_cent() -> None:
     assert none.body.slots[SLOT.slot_id].word is Word.UNFILLED
     assert none.body.anomalies[0].kind == "trade_failed"
     assert none.body.anomalies[0].count == 2
+
+
+def still_listed(token: str) -> Holdings:
+    """Return a listing that shows all ten shares, as before the failure."""
+    row = VenuePosition(
+        token=token,
+        slug=WINDOW.slug,
+        side=Side.UP,
+        shares_micro=10_000_000,
+        price_micro=800_000,
+        cost_micro=8_000_000,
+        fee_micro=100_000,
+    )
+    return Holdings(positions=(row,))
+
+
+@pytest.mark.parametrize("failed", [{"t1"}, {"t1", "t2"}])
+def test_shares_that_were_taken_back_are_not_adopted_from_a_listing_that_is_late(
+    failed: set[str],
+) -> None:
+    """A listing that is late shows what failed: it would be held, and lost once more."""
+    first = run()
+    held = later(first, 1, receipts=(bought(first.effects[0], ONE, TWO),))
+    (position,) = held.body.positions.values()
+    stages = dict.fromkeys(("t1", "t2"), Stage.CONFIRMED) | dict.fromkeys(failed, Stage.FAILED)
+    taken = later(held, 1, trades=told(**stages))
+    sums = [taken.body.spent_micro]
+    for _ in range(LISTING_LAG_CYCLES + 1):
+        taken = later_cycle(taken, holdings=still_listed(position.token))
+        sums.append(taken.body.spent_micro)
+        assert [one.kind for one in taken.body.anomalies] == ["trade_failed"]
+    assert len(set(sums)) == 1
+    # What is listed after that is there.
+    found = later_cycle(taken, holdings=still_listed(position.token))
+    assert "position_adopted" in [one.kind for one in found.body.anomalies]
+
+
+def test_what_an_order_that_bought_nothing_left_in_a_listing_is_not_adopted_at_once() -> None:
+    """All its trades failed before its answer was read: the listing may show them all the same."""
+    first = run()
+    (effect,) = first.effects
+    token = payload_of(effect, Buy).token
+    refused = later(first, 1, receipts=(receipt(effect, Outcome.REFUSED, reason="not_fillable"),))
+    late = later_cycle(refused, holdings=still_listed(token))
+    assert (late.body.positions, late.body.anomalies) == ({}, [])
+
+
+def test_what_was_taken_back_is_remembered_for_as_long_as_it_matters() -> None:
+    book = Book(cycle=10)
+    for number in range(40):
+        let_go(book, f"token-{number}")
+        book.cycle += 1
+    assert list(book.let_go) == ["token-37", "token-38", "token-39"]
 
 
 def test_a_window_whose_order_failed_is_not_bought_again() -> None:
