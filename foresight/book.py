@@ -162,6 +162,7 @@ class Book(msgspec.Struct, kw_only=True, omit_defaults=True):
             up under `OLDER`.
         let_go: Cycle in which shares turned out not to be ours, by token: those that a listing
             may still show.
+        venue_since_s: When it came to this kind of venue, if there was another before.
     """
 
     now_s: int = 0
@@ -187,6 +188,7 @@ class Book(msgspec.Struct, kw_only=True, omit_defaults=True):
     results: list[Gain] = []
     tallies: dict[str, Tally] = {}
     let_go: dict[str, int] = {}
+    venue_since_s: int = 0
 
 
 SCHEMA = Schema("foresight.book", 2, Book, up={1: up_to_2}, down={2: down_to_1})
@@ -280,6 +282,14 @@ def take_back(book: Book, amount_micro: int, *, end_s: int) -> None:
     book.spent_micro -= amount_micro
     if (end_s - 1) // DAY_S == book.day:
         book.day_spent_micro = max(0, book.day_spent_micro - amount_micro)
+
+
+def decided_here(book: Book) -> list[Decided]:
+    """Return the decided trades of the kind of venue that the book belongs to now, oldest first.
+
+    Windows of two venues have the same names: what was paid out at one says nothing of the other.
+    """
+    return [trade for trade in book.decided if trade.decided_s >= book.venue_since_s]
 
 
 def let_go(book: Book, token: str) -> None:

@@ -18,6 +18,7 @@ _NEW: Final = (
     "assets",
     "board_quiet_since_s",
     "let_go",
+    "venue_since_s",
 )
 _NEWER: Final = {
     "slots": ("facts", "quiet_since_s"),

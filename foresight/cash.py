@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from foresight.board import MICRO, Side, window_of_slug
-from foresight.book import Book, Cash, flag
+from foresight.book import Book, Cash, decided_here, flag
 from foresight.market import Holdings, Stage, Trades, VenuePosition
 from foresight.reconcile import UNREDEEMED_S
 from foresight.trades import Fill
@@ -99,7 +99,7 @@ def _take_reading(book: Book, cash: Cash, lowest: int, highest: int) -> None:
 def _redeemable(book: Book, holdings: Holdings) -> Iterator[Redeemable]:
     held = {position.token for position in book.positions.values()}
     decided: dict[tuple[str, Side], int] = {}
-    for trade in book.decided:
+    for trade in decided_here(book):
         key = (trade.entry.slug, trade.entry.side)
         decided[key] = decided.get(key, 0) + trade.payout_micro
     for row in holdings.positions:
@@ -124,7 +124,7 @@ def _doubt(book: Book, before: Book, holdings: Holdings, trades: Trades) -> Doub
     for position in held:
         if position.entry.end_s <= book.now_s and position.token not in listed:
             more += position.shares_micro
-    for trade in reversed(book.decided):
+    for trade in reversed(decided_here(book)):
         if trade.decided_s < book.now_s:
             break
         less += trade.payout_micro  # decided now, and perhaps paid a moment after the reading

@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 
 from foresight.board import MICRO, window_of_slug
-from foresight.book import LISTING_LAG_CYCLES, Book, flag, is_recent, spend
+from foresight.book import LISTING_LAG_CYCLES, Book, decided_here, flag, is_recent, spend
 from foresight.market import Holdings, VenuePosition
 from foresight.trades import Entry, Position
 
@@ -53,7 +53,7 @@ def take_kind(book: Book, kind: str) -> None:
     if strange_kind(book, kind):
         return
     if book.venue not in {"", kind}:
-        book.cash = None
+        book.cash, book.venue_since_s = None, book.now_s
     book.venue = kind
 
 
@@ -124,7 +124,7 @@ def adopt(book: Book, holdings: Holdings, *, now_s: int, besides: Collection[str
 
 
 def _unknown(book: Book, listed: Iterable[VenuePosition], now_s: int) -> Iterator[Difference]:
-    decided = {(trade.entry.slug, trade.entry.side) for trade in book.decided}
+    decided = {(trade.entry.slug, trade.entry.side) for trade in decided_here(book)}
     for found in listed:
         window = window_of_slug(found.slug)
         if window is None:

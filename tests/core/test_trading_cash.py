@@ -6,11 +6,11 @@ import msgspec
 import pytest
 
 from foresight.board import Result, Side, Slot, Window
-from foresight.book import SCHEMA, Book, Cash, keep_decided, receive, violations_of
+from foresight.book import SCHEMA, Book, Cash, keep_decided, receive, spend, violations_of
 from foresight.confirmation import take_states
 from foresight.market import SCHEMA as MARKET
 from foresight.market import Holdings, Market, Ruling, Stage, Trades, VenuePosition
-from foresight.reconcile import adopt
+from foresight.reconcile import adopt, take_kind
 from foresight.scoring import scores_of
 from foresight.trades import Fill, Position
 from state.record import SchemaId
@@ -99,6 +99,21 @@ def test_a_trade_under_way_at_the_start_may_have_come_back_already() -> None:
     found = after(after(start, START, trades=failed), START)
     assert (found.cash, found.positions) == (Cash(held_micro=START), {})
     assert kinds(found) == ["trade_failed"]
+
+
+def test_what_a_window_paid_at_another_kind_of_venue_says_nothing_of_this_account() -> None:
+    """Windows have the same names everywhere: simulated shares would hide real ones of a window."""
+    book = Book(now_s=END_S, venue="paper")
+    trade = decided()
+    keep_decided(book, trade)
+    spend(book, trade.cost_micro + trade.fee_micro)
+    book.now_s += 60
+    take_kind(book, "local")
+    by_hand = listed(shares_micro=20 * USDC, worth_micro=20 * USDC, is_redeemable=True)
+    start = after(book, 100 * USDC, by_hand)
+    assert (cash_of(start), kinds(start)) == ((100 * USDC, 0), ["position_adopted"])
+    redeemed = after(after(start, 120 * USDC, rulings=(WON,)), 120 * USDC)
+    assert (cash_of(redeemed), kinds(redeemed)) == ((120 * USDC, 0), ["position_adopted"])
 
 
 def test_inputs_without_a_reading_are_not_compared() -> None:

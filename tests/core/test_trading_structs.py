@@ -91,6 +91,7 @@ def test_what_an_older_release_left_out_means_nothing() -> None:
     assert msgspec.structs.asdict(read(b"{}", Book)) == {
         **dict.fromkeys(("now_s", "cycle", "spent_micro", "day", "day_spent_micro"), 0),
         **dict.fromkeys(("board_quiet_until_s", "board_quiet_since_s", "signals"), 0),
+        **dict.fromkeys(("venue_since_s",), 0),
         "assets": {},
         "slots": {},
         "closes": {},
