@@ -298,9 +298,9 @@ LEDGER: Final = (
     _mutant(
         "an order is answered before it is on the disk",
         "foresight/exchange/ledger/file.py",
-        "            view = view[os.write(self._descriptor, view) :]\n"
-        "        os.fsync(self._descriptor)\n",
-        "            view = view[os.write(self._descriptor, view) :]\n",
+        "                view = view[os.write(self._descriptor, view) :]\n"
+        "            os.fsync(self._descriptor)\n",
+        "                view = view[os.write(self._descriptor, view) :]\n",
         "test_ledger_durable.py::test_what_was_appended_is_on_the_disk_before_anybody_is_answered",
     ),
     _mutant(

@@ -412,8 +412,8 @@ TRADING_MUTANTS = (
     _mutant(
         "the cash of one account is compared with another's",
         "reconcile.py",
-        "        book.cash = None\n",
-        "        pass\n",
+        "book.cash, book.venue_since_s = None, book.now_s",
+        "book.venue_since_s = book.now_s",
         "test_trading_venue_kind.py::"
         "test_a_book_that_holds_nothing_goes_to_another_kind_and_leaves_its_cash_behind",
     ),
