@@ -26,9 +26,8 @@ COPIED = (
     *("tests/records.py", "tests/homes.py", "tests/faulty_files.py", "tests/power_cut.py"),
     *("tests/put_back.py", "tests/engine_world.py", "tests/owner_world.py"),
     *("tests/worker_world.py", "tests/exchange/test_desk.py"),
-    *("tests/closed_stores.py", "tests/process/test_release_commands.py"),
-    *("tests/crash/conftest.py", "tests/crash/test_power_cut.py"),
-    "tests/crash/test_record_put_back.py",
+    *("tests/process/test_release_commands.py", "tests/crash/conftest.py"),
+    *("tests/crash/test_power_cut.py", "tests/crash/test_record_put_back.py"),
 )
 JOBS = 2
 TEST_TIMEOUT_S = 120

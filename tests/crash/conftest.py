@@ -1,5 +1,14 @@
 """What each of these tests leaves behind: no open store."""
 
-from tests.closed_stores import stores_are_closed
+from collections.abc import Iterator
 
-__all__ = ["stores_are_closed"]
+import pytest
+
+from tests.homes import close_opened
+
+
+@pytest.fixture(autouse=True)
+def _stores_are_closed() -> Iterator[None]:
+    """Close the stores of a test: an ordinary user may hold 1024 descriptors for all of them."""
+    yield
+    close_opened()
