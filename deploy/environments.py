@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 OFFLINE_LIMIT_S: Final = 120.0  # from uv's cache: 0.2 s and 320 MB written, measured
+PLACES_FILE: Final = "places.txt"  # where wheels of the project's own are, while it is made
 ONLINE_LIMIT_S: Final = 900.0  # 90 MB of wheels over a slow line
 COMPILE_LIMIT_S: Final = 300.0  # 4 s on two cores, measured
 NAMED_MAX: Final = 5  # of what is absent, in an error
@@ -113,6 +114,7 @@ def ensure(
     carry(fresh / wheels.DIRECTORY)
     how = _install(fresh, lock, _log_file(home, name))
     frozen_directory.remove(fresh / wheels.DIRECTORY)
+    (fresh / PLACES_FILE).unlink(missing_ok=True)
     seconds = time.perf_counter() - started
     _complete(fresh, how, seconds)
     frozen_directory.move_into_place(fresh, place)
@@ -205,8 +207,9 @@ def _asked(fresh: Path) -> list[Path]:
     own = fresh / wheels.DIRECTORY
     if not own.exists():
         return [fresh / LOCK_FILE]
-    # As an option it would replace the places that the environment's variables name.
-    place = own / "place.txt"
+    # As an option it would replace the places that the environment's variables name. Beside the
+    # wheels: a directory that comes from a release is written by nobody.
+    place = fresh / PLACES_FILE
     place.write_text(f"--find-links {own.as_uri()}\n", encoding="utf-8")
     return [fresh / LOCK_FILE, place]
 
