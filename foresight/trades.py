@@ -150,7 +150,7 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     share_cost_micro: int = 0  # sum over trades of the price paid per share, without fee
     share_fee_micro: int = 0  # sum over trades of the fee per share
     share_profit_micro: int = 0  # sum over trades of profit per share
-    share_profit_square_ppm: int = 0  # sum over trades of its square
+    share_profit_square_ppm: int = 0  # sum of its square; 0.2.0 shows its interval by it
     judged: int = 0  # trades with a probability of ours, decided and not void
     brier_ours_ppm: int = 0
     brier_price_ppm: int = 0

@@ -18,7 +18,6 @@ from foresight.cli.output import progress
 from handoff.exit_codes import ExitCode
 from handoff.plain_text import storable
 from state import transitions
-from state.local_store import LocalStore
 from state.record import Control
 from state.store import Note
 
@@ -50,21 +49,11 @@ def halt(installation: Installation, *, note: str) -> int:
 
 
 def _command(installation: Installation, *, paused: bool, halted: bool, note: str) -> int:
-    record = installation.record()
-    store = LocalStore(
-        installation.home / "state",
-        app=record.app,
-        timeline=record.timeline,
-        now_ns=now_ns,
-    )
     # An argument of other bytes than the terminal's encoding is no text, and no reason to go on.
     said = storable(note)
     control = Control(paused=paused, halted=halted, by=asker(), at_ns=now_ns(), note=said)
     change = partial(transitions.command, control=control, attempt=secrets.token_hex(8))
-    try:
-        store.transact(change, Note(kind="command", evidence={"by": control.by, "note": said}))
-    finally:
-        store.close()
+    installation.write(change, Note(kind="command", evidence={"by": control.by, "note": said}))
     words = "halted" if halted else "paused" if paused else "trading"
     progress(f"{words} from the next cycle on")
     return ExitCode.DONE

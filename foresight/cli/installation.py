@@ -15,6 +15,7 @@ import click
 from foresight import config as configuration
 from foresight import overrides
 from foresight.account import user_directory
+from foresight.cli.moments import now_ns
 from foresight.cli.output import detail, progress
 from foresight.errors import ConfigError
 from foresight.places import place_of, started_in
@@ -23,12 +24,14 @@ from handoff.limits import NS
 from handoff.plain_text import is_storable
 from handoff.rollout.launcher_client import LauncherClient
 from handoff.wire import Kind, Message
-from state.local_store import read_only_snapshot
+from state.local_store import LocalStore, read_only_snapshot
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from state.record import Record
+    from state.store import Note
 
 
 class Installation:
@@ -86,6 +89,24 @@ class Installation:
             StateUnusable: There is none, or it cannot be used.
         """
         return read_only_snapshot(self.home / "state")
+
+    def write(self, change: Callable[[Record], Record], note: Note) -> None:
+        """Change the record by a rule, whoever owns it.
+
+        Args:
+            change: From the record as it is to the one that is wanted.
+            note: What the journal says of it.
+
+        Raises:
+            StateError: There is no record, or it cannot be used.
+        """
+        record = self.record()
+        state = self.home / "state"
+        store = LocalStore(state, app=record.app, timeline=record.timeline, now_ns=now_ns)
+        try:
+            store.transact(change, note)
+        finally:
+            store.close()
 
     def schedule(self, record: Record) -> Schedule:
         """Return the boundaries of the cycles that the record speaks of."""

@@ -26,7 +26,6 @@ from handoff.exit_codes import ExitCode
 from handoff.limits import MS, NS
 from handoff.plain_text import storable
 from state import transitions
-from state.local_store import LocalStore
 from state.moments import rfc3339
 from state.store import Note
 
@@ -126,13 +125,6 @@ def _asset(installation: Installation, named: str) -> str:
 
 
 def _say(installation: Installation, word: str, note: str) -> None:
-    record = installation.record()
-    store = LocalStore(
-        installation.home / "state",
-        app=record.app,
-        timeline=record.timeline,
-        now_ns=now_ns,
-    )
     at_ns, attempt = now_ns(), secrets.token_hex(8)
 
     def change(known: Record) -> Record:
@@ -140,7 +132,4 @@ def _say(installation: Installation, word: str, note: str) -> None:
         return transitions.mark(known, word, at_ns=at_ns, attempt=attempt, instead_of=gone)
 
     evidence: dict[str, str | int | float] = {"by": asker(), "note": storable(note), "word": word}
-    try:
-        store.transact(change, Note(kind="command", evidence=evidence))
-    finally:
-        store.close()
+    installation.write(change, Note(kind="command", evidence=evidence))

@@ -30,7 +30,7 @@ from foresight.dashboard.deploys import (
 )
 from foresight.dashboard.figures import Figures, figures_of
 from foresight.dashboard.slots import SlotView, slot_views
-from foresight.scoring import earned_by, scores_of
+from foresight.scoring import Earned, scores_of
 from handoff.limits import MS, bounds_for
 from state.record import Control, Fate, Record, WorkerId
 
@@ -211,6 +211,7 @@ def view_of(snapshot: Snapshot, *, now_ms: int) -> View:
     cells = cells_of(lines, tempo.period_ms)
     strip = strip_of(cells, colours=snapshot.colours, names=names, subjects=subjects)
     crew = _crew(snapshot, names, now_ms)
+    scores = scores_of(book) if book else None
     return View(
         now_ms=now_ms,
         app=record.app if record else "",
@@ -220,17 +221,16 @@ def view_of(snapshot: Snapshot, *, now_ms: int) -> View:
         control=record.control if record else Control(),
         strip=strip,
         deploying=deploying_of(snapshot.current, record, snapshot.names),
-        deploys=_past(snapshot, book),
+        deploys=_past(snapshot, scores.releases if scores else ()),
         slots=slot_views(book, record.timeline, now_ms) if book and record else (),
-        figures=figures_of(scores_of(book)) if book else None,
+        figures=figures_of(scores) if scores else None,
         remarks=_remarks(book, tempo.cycle),
         chained=snapshot.chained,
         troubles=(*snapshot.troubles, *_troubles(record, tempo, crew)),
     )
 
 
-def _past(snapshot: Snapshot, book: Book | None) -> tuple[PastDeploy, ...]:
-    earned = earned_by(book) if book else ()
+def _past(snapshot: Snapshot, earned: Sequence[Earned]) -> tuple[PastDeploy, ...]:
     newest = reversed(snapshot.deploys[-DEPLOYS_SHOWN:])
     return tuple(past_deploy(entry, earned) for entry in newest)
 

@@ -29,6 +29,7 @@ from foresight.errors import AnswerUnreadable
 from foresight.market import Holdings, Level, Offer, Ruling, Stage, VenuePosition, WindowFacts
 from foresight.orders import Bought
 from foresight.trades import Fill
+from foresight.window_facts import offer_of
 
 LEVELS_KEPT: Final = 16
 WON: Final = 0.99  # an outcome's final price, as ccxt reads it
@@ -81,17 +82,10 @@ def read_offer(event: Mapping[str, Any], slug: str, side: Side) -> Offer:
         AnswerUnreadable: The answer is no event of this window.
     """
     market = read_market(event, slug)
-    facts = read_facts(event, slug)
     is_open = market.get("active") is True and market.get("closed") is False
-    return Offer(
-        slug=slug,
-        side=side,
-        token=facts.up_token if side is Side.UP else facts.down_token,
-        rules=facts.rules,
-        rules_unknown=facts.unknown,
-        neg_risk=facts.neg_risk,
+    return msgspec.structs.replace(
+        offer_of(read_facts(event, slug), slug, side),
         is_accepting=is_open and market.get("acceptingOrders") is True,
-        reference=facts.reference,
     )
 
 

@@ -7,13 +7,14 @@ is: a tree of our packages, and an interpreter that sees this tree and the insta
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import sys
 import sysconfig
 import tomllib
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from deploy import engine
 from tests.process.bot import PATIENCE_S
@@ -78,6 +79,27 @@ def lay_out(directory: Path) -> Engines:
         archive.extractall(engines.previous)
     engine.copy(engines.this, ROOT)
     return engines
+
+
+def said_by(tree: Path, program: str, given: object) -> dict[str, Any]:
+    """Run a program of these tests with an engine; return the JSON that it prints.
+
+    Args:
+        tree: The engine; the program finds it as its first argument.
+        program: Python.
+        given: What it reads from stdin, as JSON.
+    """
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", program, str(tree)],
+        input=json.dumps(given),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_S,
+    )
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
 class Installation:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -17,6 +15,7 @@ from foresight.orders import PAYLOAD, Buy
 from state.record import SchemaId
 from tests.core.test_trading_book import full_book
 from tests.core.trading_values import START_S
+from tests.upgrade.engines import said_by
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,13 +63,7 @@ print(json.dumps({
 
 def in_engine(tree: Path, book: msgspec.Raw, orders: list[msgspec.Raw]) -> dict[str, Any]:
     given = {"book": bytes(book).decode(), "orders": [bytes(each).decode() for each in orders]}
-    command = [sys.executable, "-I", "-c", PROGRAM, str(tree)]
-    done = subprocess.run(
-        command, input=json.dumps(given), capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    return said_by(tree, PROGRAM, given)
 
 
 def orders() -> list[msgspec.Raw]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -15,6 +13,7 @@ from state.journal_frames import Health, encode_line
 from state.record import Cadence, Fate, Record, decode_record, encode_record
 from state.transitions import Proof
 from tests.records import NOW_NS, A, B, decide, effect, empty, note, owned, seize, settle, take
+from tests.upgrade.engines import said_by
 
 if TYPE_CHECKING:
     from tests.upgrade.engines import Engines
@@ -57,16 +56,6 @@ print(json.dumps({
 """
 
 
-def in_engine(tree: object, given: dict[str, str]) -> dict[str, Any]:
-    command = [sys.executable, "-I", "-c", PROGRAM, str(tree)]
-    done = subprocess.run(
-        command, input=json.dumps(given), capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
-
-
 def cycle_in_hand() -> Record:
     """Everything that this release may say and the one before does not know."""
     owner = replace(A, machine="m", lock=7)
@@ -91,7 +80,7 @@ def test_either_release_rebuilds_from_the_others_line(engines: Engines, *, full:
         "after": commit.data.decode(),
         "line": encode_line(line, previous_chain="")[0].decode(),
     }
-    found = {name: in_engine(getattr(engines, name), given) for name in ("previous", "this")}
+    found = {name: said_by(getattr(engines, name), PROGRAM, given) for name in ("previous", "this")}
     for name, said in found.items():
         assert said["rebuilt"] == given["after"], name
         assert said["line"] == given["line"], name
