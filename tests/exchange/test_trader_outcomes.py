@@ -175,16 +175,22 @@ async def _faults_on(running: Running) -> list[str]:
 
 
 async def test_broken_answers_to_questions_are_their_slots_trouble(running: Running) -> None:
+    """Which question gets the broken answer is up to the order they arrive in: hence the tries."""
     async with driven(running) as world:
         await world.run(2)
         await running.control("faults", {"malformed": {"probability": 0.5, "scope": "any"}})
-        await world.run(10)
-        seen = [one for one in world.inputs if isinstance(one, Market)]
-        failures = {
-            candles.failure.partition(": ")[2].partition(":")[0]
-            for one in seen
-            for candles in one.candles.values()
-        }
+        failures: set[str] = set()
+        seen: list[Market] = []
+        for _ in range(40):
+            await world.step()
+            seen = [one for one in world.inputs if isinstance(one, Market)]
+            failures |= {
+                candles.failure.partition(": ")[2].partition(":")[0]
+                for one in seen
+                for candles in one.candles.values()
+            }
+            if len(seen) >= 6 and "AnswerUnreadable" in failures:
+                break
         assert "AnswerUnreadable" in failures
         assert len(seen) >= 6
 
