@@ -292,10 +292,17 @@ def nearest(name: str, known: Collection[str]) -> str:
     return f"did you mean {close[0]}?" if close else "known: " + ", ".join(sorted(known))
 
 
-def config_hash(config: Config) -> str:
-    """Return 12 hex digits that change with everything but `[engine]`."""
+def config_hash(config: Config, files: Mapping[str, bytes] | None = None) -> str:
+    """Return 12 hex digits that change with everything but `[engine]`.
+
+    Args:
+        config: The configuration.
+        files: What the files hold that strategies read, by name.
+    """
     plain = msgspec.to_builtins(config)
     del plain["engine"]
+    if files:  # without any, the digits stay what earlier releases wrote
+        plain["files"] = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
     data = msgspec.json.encode(plain, order="sorted")
     return hashlib.sha256(data).hexdigest()[:12]
 

@@ -49,7 +49,8 @@ from foresight.overridden import load_release
 from foresight.overrides import EXCHANGE_URL, LIVE
 from foresight.own_strategies import load_own
 from foresight.places import project_of
-from foresight.strategies.registry import build, own_names
+from foresight.strategies.registry import own_names
+from foresight.table_files import strategies_of
 from foresight.venues.base import Missing, NotBought, Venue, Waiting
 from foresight.venues.ccxt_calls import OPEN_TIMEOUT_S, Requests
 from foresight.venues.keys import key_file_of
@@ -366,13 +367,15 @@ def create_with(
     Raises:
         ConfigError: The configuration says something impossible.
     """
+    own = load_own(own_names(config))
+    strategies, files = strategies_of(config, own, Path(context.tree), environment)
     policy = decision.Policy(
         app=context.app,
-        config=config_hash(config),
+        config=config_hash(config, files),
         venue=config.venue.kind,
         timeline=context.timeline,
         slots=slots_of(config.board.assets, config.board.timeframes),
-        strategies=build(config, load_own(own_names(config))),
+        strategies=strategies,
         risk=config.risk,
     )
     period_s = config.engine.period_s / context.timeline.speed

@@ -34,6 +34,11 @@ class WinCurve:
         self._sizes = sizes
         self._shares = shares
 
+    @property
+    def points(self) -> list[tuple[float, float]]:
+        """The groups: size and share of each, rising."""
+        return list(zip(self._sizes, self._shares, strict=True))
+
     def at(self, size: float) -> float:
         """Return the share at a size."""
         above = bisect_right(self._sizes, size)

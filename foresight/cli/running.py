@@ -34,6 +34,7 @@ from foresight.errors import ConfigError
 from foresight.exchange.prices.recordings import recorded_assets
 from foresight.login_session import remedy, this_session, why_ended
 from foresight.overrides import EXCHANGE_URL, gathered
+from foresight.table_files import check_tables
 from foresight.venues.keys import key_file_of
 from handoff import open_files
 from handoff.errors import HandoffError, NotRunning, OpenFilesLacking
@@ -102,6 +103,7 @@ def up(
     home, config = installation.home, installation.config
     say_changes(home)
     _check_live(config, live=live)
+    check_tables(config, installation.repository, replayed=replay is not None)
     if config.venue.kind == "live":  # what every worker would refuse is refused now
         key_file_of(config, gathered(os.environ), installation.repository).check()
     _make_home(home, config)

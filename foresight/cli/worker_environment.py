@@ -44,6 +44,7 @@ def kept_variables(
     if config.venue.kind == "local":
         found[overrides.EXCHANGE_URL] = config.venue.url or f"http://{exchange}"
     if recorded:
+        found[overrides.REPLAYED] = "1"
         found |= _recorded(installation, recorded, told)
     if live:
         found[overrides.LIVE] = "1"

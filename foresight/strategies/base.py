@@ -61,7 +61,13 @@ class WindowView(msgspec.Struct, frozen=True, kw_only=True):
     def spread_minutes(self) -> float:
         """Minutes in which the price moves as far as what settles the window still may, > 0."""
         is_average = self.rules is not None and self.rules.method is Method.AVERAGE_60S
-        return self.left - 1 + AVERAGE_MINUTES if is_average else float(self.left)
+        return spread_minutes(self.left, is_average=is_average)
+
+    @property
+    def distance(self) -> float:
+        """How far the price is above the price to beat, in standard deviations of what is left."""
+        distance: float = self.move / (self.sigma * self.spread_minutes**0.5)
+        return distance
 
 
 class Opinion(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,6 +112,16 @@ class Strategy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             probability_ppm=round(probability * MICRO),
             price_max_micro=self.price_max_cents * MICRO // 100,
         )
+
+
+def spread_minutes(left: int, *, is_average: bool) -> float:
+    """Return the minutes in which the price moves as far as what settles a window still may, > 0.
+
+    Args:
+        left: Whole minutes to the end, at least 1.
+        is_average: The window is settled by the average of its last minute.
+    """
+    return left - 1 + AVERAGE_MINUTES if is_average else float(left)
 
 
 def sigma_of(minutes: Sequence[int], prices: Sequence[float]) -> float:

@@ -5,7 +5,7 @@ a fault of a strategy becomes that slot's refusal. How a strategy thinks is its 
 matter.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -15,32 +15,98 @@ from foresight.config import TIMEFRAMES, Config, nearest
 from foresight.errors import ConfigError
 from foresight.overrides import STRATEGY
 from foresight.strategies.base import Opinion, Silence, Strategy, WindowView
+from foresight.strategies.calibrated import Calibrated
 from foresight.strategies.fade import Fade
 from foresight.strategies.late_entry import LateEntry
 from foresight.strategies.stand_aside import StandAside
+from foresight.strategies.table import Table, parse_table
 
 STRATEGIES: Final[Mapping[str, type[Strategy]]] = {
     kind.name: kind for kind in (LateEntry, Fade, StandAside)
 }
 FAULTY: Final = "strategy faulty"
+TABLES: Final = "tables"
+REPLAY_TABLES: Final = "replay_tables"  # read in their place where recorded candles are played
+_OTHER_TABLE: Final = (
+    "name a table fitted on such prices (`foresight calibrate`); where candles are played, in "
+    "replay_tables"
+)
 
 
-def build(config: Config, own: Mapping[str, type[Strategy]] | None = None) -> dict[str, Strategy]:
+def build(
+    config: Config,
+    own: Mapping[str, type[Strategy]] | None = None,
+    files: Mapping[str, bytes] | None = None,
+    prices: str = "",
+) -> dict[str, Strategy]:
     """Return the strategy of each timeframe; one without a section stands aside.
 
     Args:
         config: The configuration.
         own: Strategies of the project itself, by `module:class`.
+        files: What the table files hold that `table_names` found, by their names.
+        prices: What a market's prices are known to be, `synthetic` or `recorded`; else empty.
 
     Raises:
-        ConfigError: A name or a parameter is unknown or out of range.
+        ConfigError: A name or a parameter is unknown or out of range, or a table is not for
+            these windows or prices.
     """
     known = {**STRATEGIES, **(own or {})}
-    aside = {"name": StandAside.name}
     return {
-        timeframe: _built(timeframe, config.strategy.get(timeframe, aside), known)
+        timeframe: _built(
+            timeframe,
+            config.strategy.get(timeframe, {"name": StandAside.name}),
+            known,
+            _tables(_names(config, timeframe, known, prices), timeframe, files or {}, prices),
+        )
         for timeframe in TIMEFRAMES
     }
+
+
+def table_names(
+    config: Config, own: Mapping[str, type[Strategy]] | None = None, prices: str = ""
+) -> tuple[str, ...]:
+    """Return the table files that strategies name, as they are named, each once.
+
+    Args:
+        config: The configuration.
+        own: Strategies of the project itself, by `module:class`.
+        prices: As for `build`.
+
+    Raises:
+        ConfigError: Something else than names is there.
+    """
+    known = {**STRATEGIES, **(own or {})}
+    return tuple(
+        dict.fromkeys(
+            name for timeframe in TIMEFRAMES for name in _names(config, timeframe, known, prices)
+        )
+    )
+
+
+def refuse_tables(config: Config, files: Mapping[str, bytes], prices: str) -> None:
+    """Refuse tables that strategies of ours cannot read; of others nothing is known here.
+
+    Args:
+        config: The configuration.
+        files: What the table files hold that `table_names` found, by their names.
+        prices: As for `build`.
+
+    Raises:
+        ConfigError: A file is no table, or one for other windows or prices.
+    """
+    for timeframe in TIMEFRAMES:
+        _tables(_names(config, timeframe, STRATEGIES, prices), timeframe, files, prices)
+
+
+def prices_of(kind: str, *, replayed: bool) -> str:
+    """Return what the prices of a market are: `recorded`, or empty where nobody knows.
+
+    Args:
+        kind: Of the venue.
+        replayed: Our exchange plays recorded candles.
+    """
+    return "recorded" if replayed or kind != "local" else ""
 
 
 def parameters_unknown(
@@ -61,7 +127,7 @@ def parameters_unknown(
         if section != STRATEGY or timeframe not in TIMEFRAMES or parameter == "name":
             continue
         kind = known.get(config.strategy.get(timeframe, {}).get("name", StandAside.name))
-        if kind is not None and parameter not in kind.__struct_fields__:
+        if kind is not None and parameter not in _parameters_of(kind):
             found.append(key)
     return tuple(found)
 
@@ -88,20 +154,65 @@ def judge(strategy: Strategy, view: WindowView) -> Opinion | Silence:
             return Silence(f"{FAULTY}: it answered {type(opinion).__name__}")
 
 
+def _parameters_of(kind: type[Strategy]) -> tuple[str, ...]:
+    more = (REPLAY_TABLES,) if issubclass(kind, Calibrated) else ()
+    return (*kind.__struct_fields__, *more)
+
+
+def _names(
+    config: Config, timeframe: str, known: Mapping[str, type[Strategy]], prices: str
+) -> list[str]:
+    section = config.strategy.get(timeframe, {})
+    kind = known.get(str(section.get("name", "")))
+    if kind is None or not issubclass(kind, Calibrated):
+        return []
+    for key in (TABLES, REPLAY_TABLES):
+        names = section.get(key, [])
+        if not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
+            what = f"[strategy.{timeframe}]: {key} is no list of names"
+            raise ConfigError(what, f'write {key} = ["tables/recorded-{timeframe}-last.json"]')
+    is_replay = prices == "recorded" and config.venue.kind == "local"
+    names = (is_replay and section.get(REPLAY_TABLES)) or section.get(TABLES, [])
+    return [str(name) for name in names]
+
+
+def _tables(
+    names: Iterable[str], timeframe: str, files: Mapping[str, bytes], prices: str
+) -> list[Table]:
+    found = []
+    for name in names:
+        table = parse_table(files[name], where=name)
+        if table.timeframe != timeframe:
+            what = f"[strategy.{timeframe}]: {name} is a table for windows of {table.timeframe}"
+            raise ConfigError(what)
+        if prices and table.source != prices:
+            place = f"[strategy.{timeframe}]"
+            what = f"{place}: {name} was fitted on {table.source} prices, here they are {prices}"
+            raise ConfigError(what, _OTHER_TABLE)
+        found.append(table)
+    return found
+
+
 def _built(
-    timeframe: str, table: Mapping[str, Any], known: Mapping[str, type[Strategy]]
+    timeframe: str,
+    section: Mapping[str, Any],
+    known: Mapping[str, type[Strategy]],
+    tables: Sequence[Table],
 ) -> Strategy:
     place = f"[strategy.{timeframe}]"
-    name = table.get("name", "")
+    name = section.get("name", "")
     if name not in known:
         what = f"{place}: unknown strategy {name!r}"
         raise ConfigError(what, nearest(str(name), known))
     kind = known[name]
-    parameters = {key: value for key, value in table.items() if key != "name"}
+    parameters = {key: value for key, value in section.items() if key != "name"}
     for key in parameters:
-        if key not in kind.__struct_fields__:
+        if key not in _parameters_of(kind):
             what = f"{place}: {name} has no parameter {key}"
-            raise ConfigError(what, nearest(key, kind.__struct_fields__))
+            raise ConfigError(what, nearest(key, _parameters_of(kind)))
+    if issubclass(kind, Calibrated):
+        parameters.pop(REPLAY_TABLES, None)
+        parameters[TABLES] = list(tables)
     try:
         return msgspec.convert(parameters, type=kind)
     except msgspec.ValidationError as error:

@@ -10,6 +10,7 @@ from foresight.errors import ConfigError
 from foresight.strategies import build
 from foresight.strategies.late_entry import LateEntry
 from foresight.strategies.registry import own_names
+from foresight.table_files import strategies_of
 from foresight.venues.keys import KeyFile, key_file_of
 
 KEY = "0x" + "ab" * 32
@@ -36,7 +37,7 @@ def test_an_empty_file_means_the_defaults() -> None:
 def test_the_repositorys_own_file_is_read(tmp_path: Path) -> None:
     root = Path(__file__).resolve().parents[2]
     config = load(str(root / "foresight.toml"), {})
-    strategies = build(config)
+    strategies, _ = strategies_of(config, {}, root, {})
     assert isinstance(strategies["5m"], LateEntry)
     assert isinstance(strategies["15m"], LateEntry)
     assert load(str(tmp_path / "missing.toml"), {}) == Config()

@@ -18,12 +18,14 @@ from handoff.launcher.account_lock import take_account
 from state.open_struct import encode_open
 from state.record import FORMAT
 from state.seal import seal
-from tests.process.cli_project import Project, record_of
+from tests.process.cli_project import ROOT, Project, record_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = pytest.mark.timeout(120)
+
+TABLES = ROOT / "foresight" / "strategies" / "tables"
 
 
 @pytest.fixture
@@ -41,6 +43,19 @@ def test_an_unknown_key_is_refused_with_the_nearest_known_one(project: Project) 
     path.write_text(path.read_text() + "\n[risk]\nstake_windw_usdc = 5\n", encoding="utf-8")
     project.assert_refused(2, "stake_windw_usdc", "up")
     assert "did you mean stake_window_usdc?" in project.run("up").stderr
+
+
+def test_a_real_market_refuses_a_table_of_generated_prices(project: Project) -> None:
+    """Said before anything starts: a worker that refuses it would be started again and again."""
+    shutil.copy(TABLES / "synthetic-5m-last.json", project.tree)
+    path = project.tree / "foresight.toml"
+    strategy = '[strategy.5m]\nname = "late_entry"\ntables = ["synthetic-5m-last.json"]\n'
+    text = path.read_text(encoding="utf-8").replace("speed = 60", "speed = 1")
+    path.write_text(f'{text}\n[venue]\nkind = "paper"\n{strategy}', encoding="utf-8")
+    about = "synthetic-5m-last.json was fitted on synthetic prices, here they are recorded"
+    project.assert_refused(2, about, "up")
+    (project.tree / "synthetic-5m-last.json").unlink()
+    project.assert_refused(2, "the table synthetic-5m-last.json cannot be read", "up")
 
 
 def test_an_unknown_command_is_a_usage_error(project: Project) -> None:

@@ -1,0 +1,168 @@
+"""Fitting the tables that strategies read, and judging them by windows they have not seen.
+
+Owns which windows count, the curve of each minute, and the reliability: of windows that were given
+some chance, how many kept their side. Distances are measured as a strategy measures them.
+"""
+
+from __future__ import annotations
+
+from math import log, sqrt
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import msgspec
+
+from foresight.backtest.candle_rows import SPREAD_MINUTES, Candles, Rule
+from foresight.backtest.win_curve import fitted
+from foresight.strategies.base import SIGMA_FLOOR, read_table, spread_minutes
+from foresight.strategies.table import MINUTES_OF, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from foresight.strategies.table import Points, Prices
+
+WINDOWS_MIN: Final = 400  # that a curve is fitted on: ten for each of its groups
+EDGE: Final = 1e-4  # chances stay this far from 0 and 1: nothing is certain before the end
+BINS: Final = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 1.0)
+SHAPES: Final = tuple((timeframe, rule) for timeframe in MINUTES_OF for rule in Rule)
+
+
+class Span(NamedTuple):
+    """A stretch of time: first minute and the first one after it, minutes since 1970 UTC."""
+
+    first: int
+    end: int
+
+    def meets(self, other: Span) -> bool:
+        """Return whether two stretches have a minute in common."""
+        return self.first < other.end and other.first < self.end
+
+
+class Reliability(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of windows that a table gave about the same chance.
+
+    Attributes:
+        window: Length of the windows, as `5m`.
+        rule: `last` or `average`.
+        low: The least chance of these, 0 to 1.
+        high: They were given less than this; of the last ones, at most.
+        windows: How many, each counted at each of its minutes.
+        said: Mean chance that the table gave them.
+        kept: Share of them that kept their side.
+    """
+
+    window: str
+    rule: str
+    low: float
+    high: float
+    windows: int
+    said: float
+    kept: float
+
+
+def fit(
+    candles: Sequence[Candles],
+    timeframe: str,
+    rule: Rule,
+    *,
+    within: Span,
+    source: Prices,
+    fitted_on: str,
+) -> Table:
+    """Return a table; minutes with too few windows are left out, and so silent.
+
+    Args:
+        candles: All assets, pooled; every stretch without a gap by itself.
+        timeframe: `5m` or `15m`.
+        rule: What settles the windows.
+        within: Windows count that lie in it, with the minute before them.
+        source: Whose prices they are.
+        fitted_on: Dates or seeds, for people.
+    """
+    curves: dict[int, Points] = {}
+    for minute in range(1, MINUTES_OF[timeframe]):
+        seen = [
+            (distance, is_right)
+            for one in candles
+            for distance, is_right in observed(one, timeframe, minute, rule, within)
+        ]
+        if len(seen) >= WINDOWS_MIN:
+            curves[minute] = _rounded(fitted(seen).points)
+    is_recorded = source == "recorded"
+    return Table(
+        source=source,
+        timeframe=timeframe,  # type: ignore[arg-type] # one of the two
+        rule=rule.value,
+        fitted_on=fitted_on,
+        first_minute=within.first if is_recorded else 0,
+        end_minute=within.end if is_recorded else 0,
+        minutes=curves,
+    )
+
+
+def observed(
+    candles: Candles, timeframe: str, minute: int, rule: Rule, within: Span
+) -> Iterator[tuple[float, bool]]:
+    """Yield of each window that has moved: its distance, and whether it kept its side.
+
+    Args:
+        candles: One asset, without a gap.
+        timeframe: `5m` or `15m`.
+        minute: Whole minutes since the window's start.
+        rule: What settles the windows.
+        within: Windows count that lie in it, with the minute before them.
+    """
+    length = MINUTES_OF[timeframe]
+    scale = sqrt(spread_minutes(length - minute, is_average=rule is Rule.AVERAGE))
+    earliest = max(SPREAD_MINUTES + 1, within.first + 1 - candles.first_minute)
+    start = earliest + -(candles.first_minute + earliest) % length
+    latest = min(len(candles), within.end - candles.first_minute) - length
+    for at in range(start, latest + 1, length):
+        now = at + minute - 1
+        reference = candles.settled_by(rule, at - 1)
+        move = log(candles.close(now) / reference)
+        if move:
+            sigma = max(SIGMA_FLOOR, candles.spread(now))
+            ends_up = candles.settled_by(rule, at + length - 1) >= reference
+            yield abs(move) / (sigma * scale), (move > 0) == ends_up
+
+
+def reliability(candles: Sequence[Candles], table: Table, *, within: Span) -> list[Reliability]:
+    """Judge a table by windows that it was not fitted on: its chances against what became of them.
+
+    Args:
+        candles: As for `fit`.
+        table: What is judged.
+        within: Windows count that lie in it, with the minute before them.
+    """
+    rule = Rule(table.rule)
+    sums = [[0, 0.0, 0] for _ in BINS[1:]]
+    for minute, points in table.minutes.items():
+        for one in candles:
+            for distance, is_right in observed(one, table.timeframe, minute, rule, within):
+                chance = read_table(points, distance)
+                cell = sums[sum(chance >= edge for edge in BINS[1:-1])]
+                cell[0] += 1
+                cell[1] += chance
+                cell[2] += is_right
+    return [
+        Reliability(
+            window=table.timeframe,
+            rule=table.rule,
+            low=low,
+            high=high,
+            windows=int(count),
+            said=said / count,
+            kept=kept / count,
+        )
+        for low, high, (count, said, kept) in zip(BINS[:-1], BINS[1:], sums, strict=True)
+        if count
+    ]
+
+
+def _rounded(points: Sequence[tuple[float, float]]) -> Points:
+    """Return points of a table: chances inside (0, 1), distances that rise."""
+    found: dict[float, float] = {}
+    for distance, share in points:
+        found[round(distance, 4)] = round(min(max(share, EDGE), 1 - EDGE), 5)
+    return tuple(found.items())
