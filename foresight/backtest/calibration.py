@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from foresight.strategies.table import Points, Prices
 
 WINDOWS_MIN: Final = 400  # that a curve is fitted on: ten for each of its groups
+QUARTER_MINUTES: Final = 15
 EDGE: Final = 1e-4  # chances stay this far from 0 and 1: nothing is certain before the end
 BINS: Final = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 1.0)
 SHAPES: Final = tuple((timeframe, rule) for timeframe in MINUTES_OF for rule in Rule)
@@ -38,6 +39,20 @@ class Span(NamedTuple):
         return self.first < other.end and other.first < self.end
 
 
+class Observed(NamedTuple):
+    """One window after some of its minutes, and how it ended.
+
+    Attributes:
+        quarter: The quarter hour in which it began, since 1970 UTC.
+        distance: From the price to beat, in standard deviations of what is left, > 0.
+        is_right: Whether it kept the side that it was on; a tie is Up.
+    """
+
+    quarter: int
+    distance: float
+    is_right: bool
+
+
 class Reliability(msgspec.Struct, frozen=True, kw_only=True):
     """What became of windows that a table gave about the same chance.
 
@@ -49,6 +64,8 @@ class Reliability(msgspec.Struct, frozen=True, kw_only=True):
         windows: How many, each counted at each of its minutes.
         said: Mean chance that the table gave them.
         kept: Share of them that kept their side.
+        error: Standard error of `kept` - `said`: windows of one quarter hour end alike, and count
+            together.
     """
 
     window: str
@@ -58,6 +75,7 @@ class Reliability(msgspec.Struct, frozen=True, kw_only=True):
     windows: int
     said: float
     kept: float
+    error: float
 
 
 def fit(
@@ -82,9 +100,9 @@ def fit(
     curves: dict[int, Points] = {}
     for minute in range(1, MINUTES_OF[timeframe]):
         seen = [
-            (distance, is_right)
+            (each.distance, each.is_right)
             for one in candles
-            for distance, is_right in observed(one, timeframe, minute, rule, within)
+            for each in observed(one, timeframe, minute, rule, within)
         ]
         if len(seen) >= WINDOWS_MIN:
             curves[minute] = _rounded(fitted(seen).points)
@@ -102,8 +120,8 @@ def fit(
 
 def observed(
     candles: Candles, timeframe: str, minute: int, rule: Rule, within: Span
-) -> Iterator[tuple[float, bool]]:
-    """Yield of each window that has moved: its distance, and whether it kept its side.
+) -> Iterator[Observed]:
+    """Yield each window that has moved by then.
 
     Args:
         candles: One asset, without a gap.
@@ -124,7 +142,11 @@ def observed(
         if move:
             sigma = max(SIGMA_FLOOR, candles.spread(now))
             ends_up = candles.settled_by(rule, at + length - 1) >= reference
-            yield abs(move) / (sigma * scale), (move > 0) == ends_up
+            yield Observed(
+                quarter=(candles.first_minute + at) // QUARTER_MINUTES,
+                distance=abs(move) / (sigma * scale),
+                is_right=(move > 0) == ends_up,
+            )
 
 
 def reliability(candles: Sequence[Candles], table: Table, *, within: Span) -> list[Reliability]:
@@ -136,28 +158,48 @@ def reliability(candles: Sequence[Candles], table: Table, *, within: Span) -> li
         within: Windows count that lie in it, with the minute before them.
     """
     rule = Rule(table.rule)
-    sums = [[0, 0.0, 0] for _ in BINS[1:]]
+    bins = [_Bin() for _ in BINS[1:]]
     for minute, points in table.minutes.items():
         for one in candles:
-            for distance, is_right in observed(one, table.timeframe, minute, rule, within):
-                chance = read_table(points, distance)
-                cell = sums[sum(chance >= edge for edge in BINS[1:-1])]
-                cell[0] += 1
-                cell[1] += chance
-                cell[2] += is_right
+            for each in observed(one, table.timeframe, minute, rule, within):
+                chance = read_table(points, each.distance)
+                place = sum(chance >= edge for edge in BINS[1:-1])
+                bins[place].add(each.quarter, chance, is_right=each.is_right)
     return [
         Reliability(
             window=table.timeframe,
             rule=table.rule,
             low=low,
             high=high,
-            windows=int(count),
-            said=said / count,
-            kept=kept / count,
+            windows=one.count,
+            said=one.said / one.count,
+            kept=one.kept / one.count,
+            error=one.error,
         )
-        for low, high, (count, said, kept) in zip(BINS[:-1], BINS[1:], sums, strict=True)
-        if count
+        for low, high, one in zip(BINS[:-1], BINS[1:], bins, strict=True)
+        if one.count
     ]
+
+
+class _Bin:
+    """What became of windows with about the same chance."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.said = 0.0
+        self.kept = 0
+        self._by_quarter: dict[int, float] = {}
+
+    def add(self, quarter: int, chance: float, *, is_right: bool) -> None:
+        self.count += 1
+        self.said += chance
+        self.kept += is_right
+        self._by_quarter[quarter] = self._by_quarter.get(quarter, 0.0) + is_right - chance
+
+    @property
+    def error(self) -> float:
+        mean = (self.kept - self.said) / len(self._by_quarter)
+        return sqrt(sum((each - mean) ** 2 for each in self._by_quarter.values())) / self.count
 
 
 def _rounded(points: Sequence[tuple[float, float]]) -> Points:

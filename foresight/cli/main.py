@@ -16,6 +16,7 @@ import click
 
 from deploy.errors import DeployError, SourceRefused, UnknownRef
 from foresight.cli.backtesting import backtest
+from foresight.cli.calibrating import calibrate
 from foresight.cli.controlling import halt, pause, resume
 from foresight.cli.cycles import cycles
 from foresight.cli.deploying import deploy, deploys, rollback
@@ -104,6 +105,7 @@ for _command in (
     doctor,
     drill,
     backtest,
+    calibrate,
     uninstall,
 ):
     cli.add_command(_command)

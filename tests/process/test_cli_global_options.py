@@ -63,6 +63,7 @@ COMMANDS = {
     "init": ["init", "{place}/new"],
     "doctor": ["doctor"],
     "backtest": ["backtest", "{place}"],
+    "calibrate": ["calibrate", "{place}", "--into", "{place}"],
     "drill": ["drill", "--yes"],
     "uninstall": ["uninstall", "--yes"],
 }

@@ -66,3 +66,4 @@ def test_a_folder_without_candles_is_a_mistake_of_who_named_it(tmp_path: Path) -
     empty = tmp_path / "empty"
     empty.mkdir()
     project.assert_refused(2, str(empty), "backtest", "--signals", str(empty))
+    project.assert_refused(2, str(empty), "calibrate", str(empty), "--into", str(empty))
