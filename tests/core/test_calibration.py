@@ -72,6 +72,27 @@ def test_a_distance_is_measured_as_the_strategy_measures_it() -> None:
             assert seen.quarter == FIRST // 15 + 5
 
 
+def test_a_window_is_right_if_it_kept_its_side_and_a_tie_is_up() -> None:
+    """The venue pays Up for a tie: a table that takes it for kept promises Down too much."""
+    values = [(100.0,) * 4 if at % 2 else (100.1,) * 4 for at in range(75)]
+    values[69] = (100.0,) * 4  # what the window from 70 on is judged by, at its begin
+    above, tie, below = (101.0,) * 4, (100.0,) * 4, (99.0,) * 4
+    for sight, end, is_right in (
+        (above, above, True),
+        (above, tie, True),
+        (above, below, False),
+        (below, below, True),
+        (below, above, False),
+        (below, tie, False),
+    ):
+        values[73], values[74] = sight, end
+        for rule in Rule:
+            *_, seen = observed(candles(values)[0], "5m", 4, rule, EARLY)
+            assert seen.is_right is is_right
+    values[73] = tie
+    assert list(observed(candles(values)[0], "5m", 4, Rule.LAST, EARLY)) == []
+
+
 def test_only_windows_inside_a_part_count_with_the_minute_before_them() -> None:
     """A window that reaches into the other part would be fitted and judge."""
     one = candles(walk(days=1))[0]
