@@ -123,7 +123,8 @@ class Venue(_Section, frozen=True, kw_only=True):
 
     Attributes:
         kind: `local` (our exchange server), `paper` (real prices, simulated fills) or `live`.
-        url: Address of the local exchange; empty lets `up` start one.
+        url: Address of an exchange that runs already: `local` trades there, `paper` watches it in
+            the place of the real markets. Empty lets `up` start one for `local`.
         live: Must be true for kind `live`; the command has to say `--live` as well.
         quote: Quote currency of the spot pairs that prices are read from.
         wallet: Address that holds the funds (`live`).
@@ -392,7 +393,11 @@ def _check(config: Config, where: str) -> None:
         hint = 'live trading needs both kind = "live" and live = true'
         what = f"{where}: [venue] kind and live disagree"
         raise ConfigError(what, hint)
-    if engine.speed > 1 and venue.kind != "local":
-        hint = 'speed above 1 needs [venue] kind = "local"'
+    if venue.url and venue.kind == "live":
+        hint = 'leave it out, or use kind = "paper" there'
+        what = f"{where}: [venue] url is no address for real money"
+        raise ConfigError(what, hint)
+    if engine.speed > 1 and venue.kind != "local" and not venue.url:
+        hint = 'speed above 1 needs [venue] kind = "local", or a local exchange as its url'
         what = f"{where}: a real market cannot run {engine.speed} times faster"
         raise ConfigError(what, hint)

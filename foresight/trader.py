@@ -408,7 +408,8 @@ def _options(
     venue = config.venue
     shared: dict[str, Any] = {
         "timeout": round(max(timeout_s, OPEN_TIMEOUT_S) * 1000),  # ours comes first
-        "enableRateLimit": venue.kind != "local",  # ours is the only client of a local exchange
+        # Ours is the only client of a local exchange.
+        "enableRateLimit": venue.kind != "local" and not venue.url,
     }
     match venue.kind:
         case "local":
@@ -417,6 +418,10 @@ def _options(
                 what = '[venue] kind = "local" needs the address of the local exchange'
                 raise ConfigError(what, "set [venue] url, or start it with `foresight up`")
             return binance_options(url) | shared, polymarket_options(url) | shared
+        case "paper" if venue.url:
+            url = venue.url.rstrip("/")
+            # Without the wallet that the exchange knows: what is simulated signs nothing.
+            return binance_options(url) | shared, polymarket_options(url) | shared | _NO_WALLET
         case "paper":
             return {**_SPOT, **shared, **_PROXIES}, {**shared, **_PROXIES}
         case "live":
@@ -432,6 +437,7 @@ def _options(
 
 # What the variables of the network say holds on real markets; a local exchange is reached directly.
 _PROXIES: Final = {"aiohttp_trust_env": True}
+_NO_WALLET: Final = {"privateKey": "", "walletAddress": ""}
 _SPOT: Final[Mapping[str, Any]] = {
     "options": {
         "fetchCurrencies": False,

@@ -21,6 +21,7 @@ from deploy import gates, jobs
 from deploy.notifications import read_addresses
 from foresight import home_disk
 from foresight.cli.addresses import Bound, bound_for
+from foresight.cli.exchange_asked import origin_ns_of
 from foresight.cli.first_release import ask_for_another, release_to_start
 from foresight.cli.hooks import put_back, watcher_of
 from foresight.cli.installation import Installation, pass_installation
@@ -227,16 +228,22 @@ def _timeline(installation: Installation, speed: int) -> Timeline:
     try:
         record = counted_header(installation.home)
     except RecordMissing:
-        return Timeline(origin_ns=_origin_ns(installation.home, speed), speed=speed)
+        return Timeline(origin_ns=_origin_ns(installation, speed), speed=speed)
     wanted = Timeline(origin_ns=record.timeline.origin_ns, speed=speed)
     check_identity(record, app=installation.config.engine.app, timeline=wanted)
     return wanted
 
 
-def _origin_ns(home: Path, speed: int) -> int:
-    """Return where a start that came to no record had begun: its exchange has that origin."""
+def _origin_ns(installation: Installation, speed: int) -> int:
+    """Return where a market begins that runs faster than the wall, or runs already.
+
+    A start that came to no record had begun: the exchange of the home has that origin.
+    """
+    url = installation.config.venue.url
+    if url and speed > 1:
+        return origin_ns_of(url, speed)
     with contextlib.suppress(EngineConfigInvalid):
-        begun = read_engine_config(home)
+        begun = read_engine_config(installation.home)
         if begun.speed == speed and begun.origin_ns:
             return begun.origin_ns
     return now_ns()

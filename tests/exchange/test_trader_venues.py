@@ -27,6 +27,7 @@ from tests.exchange.test_trader_outcomes import first_order
 from tests.exchange.traded import driven
 from tests.process.proxying import PASSWORD, Proxy
 
+FAST = "[engine]\nspeed = 60"  # no real market is
 CONTEXT = Context(app="app", release="r1", tree=".", home=".", timeline=Timeline())
 
 
@@ -131,6 +132,16 @@ async def test_a_real_venue_is_reached_through_the_proxy(
 
 def test_paper_is_made_without_a_key() -> None:
     assert isinstance(made('[venue]\nkind = "paper"'), Trader)
+
+
+def test_paper_watches_an_exchange_in_the_place_of_the_real_markets_and_has_no_wallet() -> None:
+    """The remote addresses could not be replaced: paper was never seen to work from end to end."""
+    trader = made(f'[venue]\nkind = "paper"\nurl = "http://127.0.0.1:1/"\n{FAST}')
+    paper = trader._venue  # noqa: SLF001 - a trader has it for itself
+    assert isinstance(paper, Paper)
+    options = paper._real._options  # type: ignore[attr-defined] # noqa: SLF001 - as above
+    assert options["urls"] == polymarket_options("http://127.0.0.1:1")["urls"]
+    assert (options["privateKey"], options["walletAddress"]) == ("", "")
 
 
 def test_the_factory_reads_the_releases_own_tree(
