@@ -10,6 +10,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -30,7 +31,7 @@ from foresight.book import SCHEMA as BOOK
 from foresight.book import Book, violations_of
 from foresight.closes import Closes
 from foresight.config import Config, config_hash
-from foresight.errors import ConfigError, VenueError, VenueUnreachable
+from foresight.errors import VenueError, VenueUnreachable
 from foresight.feeds.binance import BinanceCandles
 from foresight.feeds.closed_candles import closed_candles
 from foresight.market import SCHEMA as MARKET
@@ -46,17 +47,17 @@ from foresight.market import (
 )
 from foresight.orders import KIND, PAYLOAD, Bought, Buy
 from foresight.overridden import load_release
-from foresight.overrides import EXCHANGE_URL, LIVE
 from foresight.own_strategies import load_own
 from foresight.places import project_of
 from foresight.strategies.registry import own_names
 from foresight.table_files import strategies_of
 from foresight.venues.base import Missing, NotBought, Venue, Waiting
-from foresight.venues.ccxt_calls import OPEN_TIMEOUT_S, Requests
+from foresight.venues.ccxt_calls import Requests
+from foresight.venues.client_options import client_options
 from foresight.venues.keys import key_file_of
-from foresight.venues.local import binance_options, polymarket_options
 from foresight.venues.paper import Paper
 from foresight.venues.polymarket import Polymarket
+from foresight.venues.request_budget import SPENT, Budget
 from foresight.venues.waiting import until_reachable
 from handoff.cadence import Schedule, app_time_ns, every, wall_time_ns
 from handoff.limits import MS
@@ -88,6 +89,7 @@ ANSWER_S_MAX: Final = 5.0  # longest wait for an answer, however long the period
 ANSWER_SHARE: Final = 0.3  # of a period: two rounds of requests fit into half of it
 CLOCKS_DIFFER_S: Final = 60  # so far the venue's clock may be behind: its trades are asked for
 WAIT_SHARE: Final = 0.4  # of the budget, for the feed's clock: what is asked then takes the rest
+_LOOKS_ON: Final = ContextVar("looks_on", default=False)  # of a task: beside the owner's cycle
 WARM_MINUTES: Final = 3  # candles that a warming worker fetches to see that the feed answers
 
 
@@ -153,6 +155,7 @@ class Trader(Workload[Book, Market]):
 
     @override
     async def observe(self, cycle: Cycle, body: Book) -> Market | Unavailable:
+        self._feed.budget.ask_as(owner=not _LOOKS_ON.get())
         due = settlement.due(body, cycle.now_ns // NS, turn=cycle.number)
         (clock, candles), rulings, holdings, facts, trades = await asyncio.gather(
             self._candles(cycle, body),
@@ -182,6 +185,16 @@ class Trader(Workload[Book, Market]):
             clock=msgspec.structs.replace(clock, now_ms=now_ms),
             seen_s=self._now_s(),
         )
+
+    @override
+    async def observe_beside(self, cycle: Cycle, body: Book) -> Market | Unavailable:
+        looking_on = _LOOKS_ON.set(True)
+        try:
+            found = await self.observe(cycle, body)
+        finally:
+            _LOOKS_ON.reset(looking_on)
+        # What was left unasked for the owner's sake is no evidence of what this release gets.
+        return Unavailable(SPENT) if self._feed.budget.is_spent else found
 
     @override
     def decide(
@@ -242,7 +255,9 @@ class Trader(Workload[Book, Market]):
 
     @override
     def health(self, inputs: Market | Unavailable) -> Health:
-        return market.health_of(inputs) if isinstance(inputs, Market) else super().health(inputs)
+        if isinstance(inputs, Market):
+            return market.health_of(inputs)
+        return Health() if inputs.reason == SPENT else super().health(inputs)
 
     @override
     def appraise(self, body: Book, cycles: Iterable[TwiceDecided[Market]]) -> Appraisal:
@@ -380,11 +395,16 @@ def create_with(
     )
     period_s = config.engine.period_s / context.timeline.speed
     timeout_s = config.venue.timeout_s or min(ANSWER_S_MAX, ANSWER_SHARE * period_s)
-    spot, board = _options(config, environment, timeout_s)
+    spot, board = client_options(config.venue, environment, timeout_s=timeout_s)
+
+    def requests() -> Requests:
+        budget = Budget(clock.monotonic_ns)
+        return Requests(config.venue.requests_at_once, timeout_s=timeout_s, budget=budget)
+
     feed = BinanceCandles(
         spot,
         quote=config.venue.quote,
-        requests=Requests(config.venue.requests_at_once, timeout_s=timeout_s),
+        requests=requests(),
     )
     # Read when the venue is opened: a replay, a verification and a command open none.
     project = project_of(environment, Path(context.tree))
@@ -394,54 +414,9 @@ def create_with(
 
     venue: Venue = Polymarket(
         board,
-        requests=Requests(config.venue.requests_at_once, timeout_s=timeout_s),
+        requests=requests(),
         key=key if config.venue.kind == "live" else None,
     )
     if config.venue.kind == "paper":
         venue = Paper(venue)
     return kind(policy, config, feed=feed, venue=venue, clock=clock)
-
-
-def _options(
-    config: Config, environment: Mapping[str, str], timeout_s: float
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    venue = config.venue
-    shared: dict[str, Any] = {
-        "timeout": round(max(timeout_s, OPEN_TIMEOUT_S) * 1000),  # ours comes first
-        # Ours is the only client of a local exchange.
-        "enableRateLimit": venue.kind != "local" and not venue.url,
-    }
-    match venue.kind:
-        case "local":
-            url = (environment.get(EXCHANGE_URL) or venue.url).rstrip("/")
-            if not url:
-                what = '[venue] kind = "local" needs the address of the local exchange'
-                raise ConfigError(what, "set [venue] url, or start it with `foresight up`")
-            return binance_options(url) | shared, polymarket_options(url) | shared
-        case "paper" if venue.url:
-            url = venue.url.rstrip("/")
-            # Without the wallet that the exchange knows: what is simulated signs nothing.
-            return binance_options(url) | shared, polymarket_options(url) | shared | _NO_WALLET
-        case "paper":
-            return {**_SPOT, **shared, **_PROXIES}, {**shared, **_PROXIES}
-        case "live":
-            if environment.get(LIVE) != "1":
-                what = "the configuration wants to trade with real money"
-                raise ConfigError(what, 'say --live as well, or use [venue] kind = "paper"')
-            wallet = {
-                "walletAddress": venue.wallet,
-                "options": {"signatureType": venue.signature_type},
-            }
-            return {**_SPOT, **shared, **_PROXIES}, {**wallet, **shared, **_PROXIES}
-
-
-# What the variables of the network say holds on real markets; a local exchange is reached directly.
-_PROXIES: Final = {"aiohttp_trust_env": True}
-_NO_WALLET: Final = {"privateKey": "", "walletAddress": ""}
-_SPOT: Final[Mapping[str, Any]] = {
-    "options": {
-        "fetchCurrencies": False,
-        "fetchMargins": False,
-        "fetchMarkets": {"types": ["spot"]},
-    }
-}

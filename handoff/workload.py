@@ -196,6 +196,14 @@ class Workload(Generic[BodyT, InputsT]):
         """Return all input of a cycle; the engine records it and bounds its time."""
         raise NotImplementedError
 
+    async def observe_beside(self, cycle: Cycle, body: BodyT) -> InputsT | Unavailable:
+        """Return the same beside the owner, to be compared only: the cycle is not ours.
+
+        A candidate before its take and the previous release in a bake are asked so. Where the
+        outside world counts requests, it may ask for less; what it counts then, `health` says.
+        """
+        return await self.observe(cycle, body)
+
     def decide(
         self,
         cycle: Cycle,

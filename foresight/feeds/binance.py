@@ -20,6 +20,7 @@ from foresight.venues.ccxt_calls import (
     mapping_of,
     spot_client,
 )
+from foresight.venues.request_budget import Budget
 
 MINUTE_MS: Final = 60_000
 
@@ -40,6 +41,11 @@ class BinanceCandles:
         self._requests = requests
         self._client: Any = None
 
+    @property
+    def budget(self) -> Budget:
+        """What the exchange may still be asked."""
+        return self._requests.budget
+
     async def open(self) -> None:
         """Load the client and make the first, slow connection.
 
@@ -48,6 +54,7 @@ class BinanceCandles:
         """
         if self._client is None:
             self._client = spot_client(self._options)
+            self._requests.listen(self._client)
         await self._requests.read(self._client.publicGetTime, timeout_s=OPEN_TIMEOUT_S)
 
     async def time_ms(self) -> int:

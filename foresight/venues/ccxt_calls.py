@@ -7,6 +7,7 @@ exceptions means to us. What is asked for is the adapters' matter.
 
 import asyncio
 import re
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
@@ -20,6 +21,7 @@ from foresight.errors import (
     VenueThrottled,
     VenueUnreachable,
 )
+from foresight.venues.request_budget import Budget
 from handoff.clean_text import HIDDEN, without_passwords
 
 AnswerT = TypeVar("AnswerT")
@@ -45,15 +47,21 @@ def board_client(options: dict[str, Any]) -> Any:  # noqa: ANN401 - as above
 
 
 class Requests:
-    """The requests of one client: so many at a time, none for ever, read again at most once."""
+    """The requests of one client: so many at a time, none for ever, read again at most once.
 
-    def __init__(self, at_once: int, *, timeout_s: float) -> None:
+    Attributes:
+        budget: What the venue may still be asked.
+    """
+
+    def __init__(self, at_once: int, *, timeout_s: float, budget: Budget | None = None) -> None:
         """Keep the bounds.
 
         Args:
             at_once: Requests under way at one time.
             timeout_s: Longest wait for an answer, a second attempt included.
+            budget: Of this client alone; a new one by default.
         """
+        self.budget = budget or Budget(time.monotonic_ns)
         self._gate = asyncio.Semaphore(at_once)
         self._timeout_s = timeout_s
         self._hidden: tuple[str, ...] = ()
@@ -62,6 +70,16 @@ class Requests:
         """Keep values out of every error from now on: a venue's own words may hold them."""
         bare = {each.removeprefix("0x") for each in secrets if each}
         self._hidden = tuple({*self._hidden, *bare})
+
+    def listen(self, client: Any) -> None:  # noqa: ANN401 - ccxt carries no types
+        """Let every answer that a client gets from now on count in the budget."""
+        told = client.on_rest_response  # made to be replaced, and called before errors are raised
+
+        def heard(status: int, reason: str, url: str, method: str, headers: Any, *rest: Any) -> Any:  # noqa: ANN401 - as above
+            self.budget.heard(status, headers)
+            return told(status, reason, url, method, headers, *rest)
+
+        client.on_rest_response = heard
 
     def cleaned(self, text: str) -> str:
         """Return a venue's words without what is hidden, and without logins in addresses."""
@@ -89,6 +107,7 @@ class Requests:
         )
 
         async def attempt() -> AnswerT:
+            self.budget.require()
             with translated(self.cleaned):
                 return await ask()
 
@@ -102,6 +121,7 @@ class Requests:
         """
 
         async def attempt() -> AnswerT:
+            self.budget.require()
             with translated(self.cleaned):
                 return await ask()
 

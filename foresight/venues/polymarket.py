@@ -95,6 +95,7 @@ class Polymarket:
             key = {"privateKey": self._key()} if self._key is not None else {}
             self._client = board_client(self._options | key)
             self._client.outcomes, self._client.outcomes_by_id = {}, {}
+            self._requests.listen(self._client)
         if self._client.privateKey:
             self._requests.hide(self._client.privateKey)
             await self._requests.read(self._client.load_api_credentials, timeout_s=OPEN_TIMEOUT_S)

@@ -74,7 +74,7 @@ class Beside(Generic[BodyT, InputsT]):
         try:
             cycle = cycle_of(record, number, parts.schedule, release=parts.me.release)
             body = parts.workload.body.decode(record.body, record.schema)
-            observed = await observe_once(parts.workload, parts.schedule, cycle, body)
+            observed = await observe_once(parts.workload, parts.schedule, cycle, body, beside=True)
             inputs = observed.inputs
             words = inputs.reason if isinstance(inputs, Unavailable) else ""
             health = health_of(parts.workload, inputs)

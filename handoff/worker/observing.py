@@ -34,9 +34,21 @@ class Observed(msgspec.Struct, Generic[InputsT], frozen=True):
 
 
 async def observe_once(
-    workload: Workload[BodyT, InputsT], schedule: Schedule, cycle: Cycle, body: BodyT
+    workload: Workload[BodyT, InputsT],
+    schedule: Schedule,
+    cycle: Cycle,
+    body: BodyT,
+    *,
+    beside: bool = False,
 ) -> Observed[InputsT]:
     """Return the inputs of a cycle, or why there are none.
+
+    Args:
+        workload: The application.
+        schedule: Says how long it may take.
+        cycle: Which cycle.
+        body: As it was settled before that.
+        beside: Another worker owns it.
 
     Raises:
         WorkloadFaulty: The release raised what it does not declare as the world's.
@@ -45,7 +57,8 @@ async def observe_once(
     limit = asyncio.timeout(budget_ns / NS)
     try:
         async with limit:
-            inputs = await workload.observe(cycle, body)
+            look = workload.observe_beside if beside else workload.observe
+            inputs = await look(cycle, body)
     except Exception as error:
         if limit.expired():
             # No outage, but a budget that this release outgrew.

@@ -10,6 +10,7 @@ from typing_extensions import override
 from handoff.limits import NS
 from handoff.wire import Kind
 from handoff.worker.life import Leaving
+from handoff.workload import Unavailable
 from state.journal_frames import Health
 from tests.engine_world import PERIOD_S, Application
 from tests.feeds import NEXT, Feeds, blind
@@ -17,6 +18,7 @@ from tests.worker_world import told
 
 if TYPE_CHECKING:
     from handoff.workload import Cycle
+    from tests.engine_world import Body
     from tests.worker_world import Process, World
 
 
@@ -196,6 +198,42 @@ def test_a_workload_whose_inputs_are_used_up_by_reading_is_never_observed_twice(
         await world.until(lambda: bool(b.told(Kind.READY)), limit_s=PERIOD_S)
         assert "observe_twice" in gate_of(b)["reason"]
         assert b.app.seen == []  # type: ignore[attr-defined] # Feeds
+
+    told(story)
+
+
+class Sparing(Feeds):
+    """Asks nothing beside an owner: what is left of its budget is the owner's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.beside: list[int] = []
+
+    @override
+    async def observe_beside(self, cycle: Cycle, body: Body) -> list[str] | Unavailable:
+        self.beside.append(cycle.number)
+        return Unavailable("left to the owner")
+
+    @override
+    def health(self, inputs: Any) -> Health:
+        return Health() if isinstance(inputs, Unavailable) else super().health(inputs)
+
+
+def test_who_looks_on_is_asked_otherwise_than_who_owns() -> None:
+    """A limit that is counted for all together has to be kept free for the owner."""
+
+    async def story(world: World) -> None:
+        owner, mine = Sparing(), Sparing()
+        world.start("a", app=owner)
+        await world.settled(NEXT)
+        b = world.start("b", "r2", app=mine, deploy_id="deploy-b")
+        await world.until(lambda: bool(b.told(Kind.READY)), limit_s=8 * PERIOD_S)
+        gate = gate_of(b)
+        assert gate["passed"]
+        assert "nothing could be compared" in gate["reason"]
+        assert (owner.beside, mine.seen) == ([], [])
+        assert mine.beside[0] == NEXT + 1
+        assert len(owner.seen) >= len(mine.beside)
 
     told(story)
 

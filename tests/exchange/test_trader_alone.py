@@ -31,6 +31,7 @@ from foresight.market import (
 from foresight.orders import PAYLOAD, Bought, Buy
 from foresight.trader import Trader
 from foresight.venues.base import Missing, NotBought, Venue, Waiting
+from foresight.venues.request_budget import Budget
 from handoff.worker.boundary_clock import SystemClock
 from handoff.workload import (
     Absent,
@@ -80,12 +81,14 @@ class World:
 
     Attributes:
         asked: Every question, in order, with what it was about.
+        budget: What may be asked; nothing counts here.
         answers: By question; an exception is raised.
     """
 
     def __init__(self) -> None:
         known = closes(MINUTE - 1)
         self.asked: list[tuple[str, object]] = []
+        self.budget = Budget(lambda: 0)
         self.answers: dict[str, object] = {
             "fetch": {"BTC": Candles(minutes=known.minutes, prices=known.prices)},
             "time": (NOW_S + 2) * 1000,

@@ -25,6 +25,7 @@ class Made:
 
     Attributes:
         bounds: Of both clients' requests: how many at a time, seconds for an answer.
+        budgets: What each of them may ask.
         spot: The feed's settings.
         board: The venue's settings.
         has_key: Whether the venue was given a way to a key.
@@ -32,6 +33,7 @@ class Made:
 
     def __init__(self, patch: pytest.MonkeyPatch, text: str, speed: int, **variables: str) -> None:
         self.bounds: list[tuple[int, float]] = []
+        self.budgets: list[object] = []
         self.spot: dict[str, Any] = {}
         self.board: dict[str, Any] = {}
         self.has_key = False
@@ -44,7 +46,9 @@ class Made:
             parse(text, {}, where="here"), context, variables, clock=SystemClock()
         )
 
-    def _requests(self, at_once: int, *, timeout_s: float) -> object:
+    def _requests(self, at_once: int, *, timeout_s: float, budget: object) -> object:
+        assert budget not in self.budgets, "each venue says for itself when to wait"
+        self.budgets.append(budget)
         self.bounds.append((at_once, timeout_s))
         return object()
 

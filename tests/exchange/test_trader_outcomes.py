@@ -64,8 +64,11 @@ async def test_an_order_that_never_arrived_is_proven_absent_and_sent_again(
 ) -> None:
     async with driven(running) as world:
         effect = await first_order(world)
-        await running.control("faults", {fault: {"count": 1, "scope": "orders"}})
+        wait_s = 1.0  # what a refusal says, where it does; it is kept to
+        switch = {"count": 1, "scope": "orders", "seconds": wait_s}
+        await running.control("faults", {fault: switch})
         assert isinstance(await world.perform(effect), Unknown)
+        world.clock.waited_s += wait_s  # the price stays: a minute of the market is a second here
         assert await world.resolve(effect) == Absent(repeatable=True)
         again = await world.perform(effect)
         assert isinstance(again, Receipt)
@@ -150,7 +153,8 @@ async def test_a_board_full_of_faults_ends_with_one_execution_an_order(running: 
                 "lost_request": 0.2,
                 "malformed": {"probability": 0.1, "scope": "orders"},
                 "execution_unknown": 0.1,
-                "rate_limit": {"probability": 0.1, "scope": "lookups", "seconds": 0.01},
+                # Each one ends what its client asks in that cycle.
+                "rate_limit": {"probability": 0.02, "scope": "lookups", "seconds": 0.01},
                 "server_error": {"probability": 0.1, "scope": "any"},
                 "blank_lookup": 0.3,
                 "void_settlement": 0.1,

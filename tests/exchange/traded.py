@@ -32,10 +32,15 @@ class TraderClock(SystemClock):
     def __init__(self, clock: StandingClock) -> None:
         self._clock = clock
         self.ahead_s = 0.0
+        self.waited_s = 0.0  # of the clock that never steps, while the market stands
 
     @override
     def now_ns(self) -> int:
         return self._clock.now_ns + round(self.ahead_s * NS)
+
+    @override
+    def monotonic_ns(self) -> int:
+        return self._clock.now_ns + round(self.waited_s * NS)
 
     @override
     async def pause(self, seconds: float) -> None:
