@@ -9,7 +9,7 @@ was answered is a cycle without inputs.
 import asyncio
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -52,7 +52,7 @@ from foresight.places import project_of
 from foresight.strategies.registry import own_names
 from foresight.table_files import strategies_of
 from foresight.venues.base import Missing, NotBought, Venue, Waiting
-from foresight.venues.ccxt_calls import Requests
+from foresight.venues.ccxt_calls import AnswerT, Requests
 from foresight.venues.client_options import client_options
 from foresight.venues.keys import key_file_of
 from foresight.venues.paper import Paper
@@ -90,6 +90,7 @@ ANSWER_SHARE: Final = 0.3  # of a period: two rounds of requests fit into half o
 CLOCKS_DIFFER_S: Final = 60  # so far the venue's clock may be behind: its trades are asked for
 WAIT_SHARE: Final = 0.4  # of the budget, for the feed's clock: what is asked then takes the rest
 _LOOKS_ON: Final = ContextVar("looks_on", default=False)  # of a task: beside the owner's cycle
+PAGES_SHARE: Final = 0.5  # of the budget, for what comes page by page: books take the rest
 WARM_MINUTES: Final = 3  # candles that a warming worker fetches to see that the feed answers
 
 
@@ -130,6 +131,7 @@ class Trader(Workload[Book, Market]):
         self._is_warm = False
         budget_s = Schedule(self.cadence, policy.timeline).bounds.budget_ns / NS
         self._wait_s = min(policy.risk.clock_skew_s, WAIT_SHARE * budget_s)
+        self._pages_s = PAGES_SHARE * budget_s
 
     @override
     async def warm(self, body: Book) -> None:
@@ -300,9 +302,19 @@ class Trader(Workload[Book, Market]):
         except VenueError as error:
             return tuple(Ruling(slug=slug, failure=str(error)[:200]) for slug in slugs)
 
+    async def _to_its_end(self, reading: Awaitable[AnswerT]) -> AnswerT:
+        # A listing may have any number of pages, each with a wait of its own: it costs what it
+        # would have said, and never the cycle.
+        try:
+            async with asyncio.timeout(self._pages_s):
+                return await reading
+        except TimeoutError as error:
+            what = f"not read to its end within {self._pages_s:g} s: many pages, or slow ones"
+            raise VenueUnreachable(what) from error
+
     async def _holdings(self) -> Holdings | None:
         try:
-            return await self._venue.holdings()
+            return await self._to_its_end(self._venue.holdings())
         except VenueError as error:
             return Holdings(failure=f"{type(error).__name__}: {error}"[:200])
 
@@ -312,7 +324,8 @@ class Trader(Workload[Book, Market]):
             return None
         since_ns = wall_time_ns(self._policy.timeline, confirmation.since_s(body) * NS)
         try:
-            return await self._venue.trades(wanted, since_s=since_ns // NS - CLOCKS_DIFFER_S)
+            since_s = since_ns // NS - CLOCKS_DIFFER_S
+            return await self._to_its_end(self._venue.trades(wanted, since_s=since_s))
         except VenueError as error:
             return Trades(failure=f"{type(error).__name__}: {error}"[:200])
 

@@ -32,6 +32,8 @@ from foresight.orders import PAYLOAD, Bought, Buy
 from foresight.trader import Trader
 from foresight.venues.base import Missing, NotBought, Venue, Waiting
 from foresight.venues.request_budget import Budget
+from handoff.cadence import Schedule
+from handoff.virtual_time import run_virtual
 from handoff.worker.boundary_clock import SystemClock
 from handoff.workload import (
     Absent,
@@ -44,7 +46,7 @@ from handoff.workload import (
     Unknown,
 )
 from state.journal_frames import Health
-from state.record import Effect, Outcome
+from state.record import Effect, Outcome, Timeline
 from tests.core.test_trading_orders import NOW_S, planned
 from tests.core.trading_values import (
     SLOT,
@@ -83,12 +85,14 @@ class World:
         asked: Every question, in order, with what it was about.
         budget: What may be asked; nothing counts here.
         answers: By question; an exception is raised.
+        seconds: How long an answer takes, by question.
     """
 
     def __init__(self) -> None:
         known = closes(MINUTE - 1)
         self.asked: list[tuple[str, object]] = []
         self.budget = Budget(lambda: 0)
+        self.seconds: dict[str, float] = {}
         self.answers: dict[str, object] = {
             "fetch": {"BTC": Candles(minutes=known.minutes, prices=known.prices)},
             "time": (NOW_S + 2) * 1000,
@@ -105,6 +109,7 @@ class World:
 
     async def _answer(self, question: str, about: object = None) -> Any:  # noqa: ANN401 - as set
         self.asked.append((question, about))
+        await asyncio.sleep(self.seconds.get(question, 0))  # noqa: TID251 - of a virtual loop
         answer = self.answers.get(question)
         if isinstance(answer, list):
             answer = answer.pop(0)
@@ -272,6 +277,25 @@ def test_each_failure_stands_in_its_own_place_in_few_words(world: World) -> None
         SLOT.slot_id: Offer(slug=WINDOW.slug, side=Side.UP, failure=words),
     }
     assert len(words) == 200
+
+
+def test_a_listing_that_does_not_end_costs_what_it_would_have_said_and_not_the_cycle(
+    world: World,
+) -> None:
+    """Losing shares stay listed until somebody redeems them: thousands of rows, page by page."""
+    world.seconds["holdings"] = 3600.0
+    one = world.trader(venue={"positions_every": 1})
+    budget_s = Schedule(one.cadence, Timeline()).bounds.budget_ns / NS
+
+    async def within() -> Any:  # noqa: ANN401 - what was observed
+        async with asyncio.timeout(budget_s):
+            return await one.observe(cycle_at(NOW_S), Book())
+
+    found = run_virtual(within())
+    assert found.holdings.failure.startswith("VenueUnreachable: not read to its end within 5 s")
+    assert found.offers == {SLOT.slot_id: offer()}
+    world.seconds["holdings"] = 4.0
+    assert run_virtual(within()).holdings == Holdings()
 
 
 def test_only_where_nothing_at_all_was_answered_is_a_cycle_without_inputs(world: World) -> None:
