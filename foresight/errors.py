@@ -72,3 +72,9 @@ class AnswerUnreadable(VenueError):
 
 class VenueRefused(VenueError):
     """The venue understood the request and said no; it was not executed."""
+
+
+class DownloadStopped(ForesightError):
+    """An exchange gave no usable answer, however often it was asked."""
+
+    hint = "what has come is kept: the same command goes on where this one stopped"

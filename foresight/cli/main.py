@@ -20,6 +20,7 @@ from foresight.cli.calibrating import calibrate
 from foresight.cli.controlling import halt, pause, resume
 from foresight.cli.cycles import cycles
 from foresight.cli.deploying import deploy, deploys, rollback
+from foresight.cli.downloading import download
 from foresight.cli.drilling import drill
 from foresight.cli.hooks import hook
 from foresight.cli.installation import Installation
@@ -106,6 +107,7 @@ for _command in (
     drill,
     backtest,
     calibrate,
+    download,
     uninstall,
 ):
     cli.add_command(_command)

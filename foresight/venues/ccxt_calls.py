@@ -46,6 +46,20 @@ def board_client(options: dict[str, Any]) -> Any:  # noqa: ANN401 - as above
     return ccxt.polymarket(options)
 
 
+def candle_client(exchange: str, options: dict[str, Any]) -> Any:  # noqa: ANN401 - as above
+    """Return a client of the exchange that ccxt calls so."""
+    import ccxt.async_support as ccxt  # noqa: PLC0415 - as above
+
+    return getattr(ccxt, exchange)(options)
+
+
+def known_exchanges() -> list[str]:
+    """Return what ccxt calls the exchanges that it knows."""
+    import ccxt.async_support as ccxt  # noqa: PLC0415 - as above
+
+    return list(ccxt.exchanges)
+
+
 class Requests:
     """The requests of one client: so many at a time, none for ever, read again at most once.
 

@@ -64,6 +64,16 @@ COMMANDS = {
     "doctor": ["doctor"],
     "backtest": ["backtest", "{place}"],
     "calibrate": ["calibrate", "{place}", "--into", "{place}"],
+    "download": [
+        "download",
+        "{place}/candles",
+        "--assets",
+        "BTC",
+        "--from",
+        "2025-06-01",
+        "--exchange",
+        "none",
+    ],
     "drill": ["drill", "--yes"],
     "uninstall": ["uninstall", "--yes"],
 }

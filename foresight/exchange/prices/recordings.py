@@ -6,6 +6,7 @@ Owns the file names and the opening of files. Must never enter: what the numbers
 
 import gzip
 import re
+import zlib
 from pathlib import Path
 from typing import Final
 
@@ -58,5 +59,5 @@ def _load(asset: str, path: Path) -> Recording:
                 return parse_recording(asset, str(path), lines)
         with path.open(encoding="ascii") as lines:
             return parse_recording(asset, str(path), lines)
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         raise RecordingError(str(path), str(error)) from error

@@ -11,6 +11,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Final
 
 from foresight.exchange.errors import RecordingError
@@ -22,6 +23,7 @@ ALIGNMENT_MINUTES: Final = 15
 LEAD_MINUTES_DEFAULT: Final = 6 * 60
 """How much of a recording lies before the origin, as history."""
 
+_MINUTE_MAX: Final = 2**40  # no clock shows it; a number beyond all would not fit
 _HEADER: Final = "open_time_ms,open,high,low,close,volume"
 
 
@@ -64,7 +66,7 @@ def parse_recording(asset: str, source: str, lines: Iterable[str]) -> Recording:
             numbers = [float(price) for price in prices]
         except ValueError as error:
             raise RecordingError(source, f"line {number}: {error}") from error
-        in_order = not minutes or minute > minutes[-1]
+        in_order = (not minutes or minute > minutes[-1]) and minute < _MINUTE_MAX
         if rest or not in_order or len(numbers) != 5 or not _is_candle(numbers):  # noqa: PLR2004 - columns
             raise RecordingError(source, f"line {number} is no candle of the next minute")
         minutes.append(minute)
@@ -76,6 +78,8 @@ def parse_recording(asset: str, source: str, lines: Iterable[str]) -> Recording:
 
 def _is_candle(numbers: list[float]) -> bool:
     opening, high, low, close, volume = numbers
+    if not isfinite(high) or not isfinite(volume):
+        return False
     return 0 < low <= min(opening, close) and max(opening, close) <= high and volume >= 0
 
 
