@@ -110,6 +110,7 @@ def look(policy: Policy, slot: Slot, *, book: Book, inputs: Market, cycle: Cycle
     if denial is not None or isinstance(reference, Denial):
         return Look(window=window, verdict=denial or Denial.REFERENCE_MISSING)
     sigma = sigma_of(known.minutes, known.prices)
+    offer = _read_for(window, inputs.offers.get(slot.slot_id))
     view = WindowView(
         minutes=slot.length_s // 60,
         elapsed=(now_s - window.start_s) // 60,
@@ -118,9 +119,19 @@ def look(policy: Policy, slot: Slot, *, book: Book, inputs: Market, cycle: Cycle
         sigma=sigma,
         closes=known.prices,
         rules=window_facts.rules_of(facts),
+        volumes=tuple(each.volume for each in known.details),
+        side_asked=None if offer is None else offer.side,
+        asks=() if offer is None else offer.asks,
     )
     verdict = judge(policy.strategies[slot.timeframe], view)
     return Look(window=window, verdict=verdict, reference=reference, price=view.price, sigma=sigma)
+
+
+def _read_for(window: Window, offer: Offer | None) -> Offer | None:
+    """Return an offer if it is this window's and its book was read."""
+    if offer is None or offer.slug != window.slug or offer.failure or not offer.is_accepting:
+        return None
+    return offer
 
 
 def wanted(policy: Policy, *, book: Book, inputs: Market, cycle: Cycle) -> dict[str, Offer]:

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from foresight.board import MICRO, Method, Rules, Side
+from foresight.market import Level
 
 SIGMA_MINUTES: Final = 60  # returns that a sigma is measured on, as the local exchange does
 AVERAGE_MINUTES: Final = 1 / 3  # a minute's average moves as far as the price does in a third of it
@@ -37,6 +38,14 @@ class WindowView(msgspec.Struct, frozen=True, kw_only=True):
         closes: Newest closes, oldest first; gaps left out.
         rules: How the market is settled, ties and ticks included; None in cycles that were
             recorded before markets were asked first.
+        volumes: What was traded in the minutes of the newest closes, one for each of the last
+            `len(volumes)` of them, in units of the asset, >= 0; half an hour of them, and fewer,
+            or none, after a release that did not keep them.
+        side_asked: The side whose book is in `asks`; None before any book was read. A strategy is
+            asked twice in a cycle: first without a book, and what it wants then says which one is
+            read; then with it, and that answer counts. A side whose book was not read is not
+            bought. Who pays no attention to the book answers the same both times.
+        asks: Sellers of that side, best price first, at most 16 levels; empty if there is none.
     """
 
     minutes: int
@@ -46,6 +55,22 @@ class WindowView(msgspec.Struct, frozen=True, kw_only=True):
     sigma: float
     closes: tuple[float, ...]
     rules: Rules | None = None
+    volumes: tuple[float, ...] = ()
+    side_asked: Side | None = None
+    asks: tuple[Level, ...] = ()
+
+    @property
+    def ask_micro(self) -> int | None:
+        """The lowest price of a share of the side asked for, micro-USDC; None without a seller."""
+        return self.asks[0].price_micro if self.asks else None
+
+    def depth_micro(self, price_max_micro: int) -> int:
+        """Return how many millionths of a share of that side are for sale up to a price.
+
+        Args:
+            price_max_micro: Of a share, micro-USDC.
+        """
+        return sum(each.size_micro for each in self.asks if each.price_micro <= price_max_micro)
 
     @property
     def move(self) -> float:
