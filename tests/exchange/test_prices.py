@@ -7,7 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from foresight.exchange.market.windows import Result, Side, Window, decide, parse_slug, payout_share
+from foresight.board import Result as BookedResult
+from foresight.board import Side as BookedSide
+from foresight.exchange.market.windows import (
+    Result,
+    Side,
+    Window,
+    decide,
+    parse_slug,
+    payout_micro,
+    payout_share,
+)
 from foresight.exchange.market_clock import (
     NS_PER_MINUTE,
     NS_PER_SECOND,
@@ -18,6 +28,7 @@ from foresight.exchange.prices.candles import KNOTS, Candle, merge
 from foresight.exchange.prices.minute_path import minute_path
 from foresight.exchange.prices.synthetic import DEFAULT_ASSETS, MODELS, SyntheticPrices, model_of
 from foresight.exchange.prices.tape import Tape
+from foresight.settlement import payout_micro as booked_payout
 
 ORIGIN = 29_397_120  # minutes; 2025-11-22
 FIRST = ORIGIN // 1440 * 1440 - 3 * 1440
@@ -173,4 +184,15 @@ def test_a_window_is_named_and_decided() -> None:
     assert decide(reference=1.0, final=0.99) is Result.DOWN
     assert payout_share(Result.VOID, Side.UP) == 0.5
     assert payout_share(Result.DOWN, Side.DOWN) == 1.0
+
+
+@pytest.mark.parametrize("shares_micro", [20_000_001, 20_000_003, 41_666_667])
+def test_half_of_an_odd_millionth_is_paid_to_nobody(shares_micro: int) -> None:
+    """Rounded to the even one, every second void window pays a millionth that no book expects."""
+    half = payout_micro(Result.VOID, Side.UP, shares_micro)
+    assert half == payout_micro(Result.VOID, Side.DOWN, shares_micro) == shares_micro // 2
+    expected = booked_payout(BookedResult.VOID, side=BookedSide.UP, shares_micro=shares_micro)
+    assert half == expected
+    assert payout_micro(Result.UP, Side.UP, shares_micro) == shares_micro
+    assert payout_micro(Result.UP, Side.DOWN, shares_micro) == 0
     assert Side.DOWN.other is Side.UP

@@ -17,7 +17,7 @@ from foresight.exchange.ledger.prediction_entries import (
 )
 from foresight.exchange.ledger.predictions import Ledger
 from foresight.exchange.market.fair_market import FairMarket
-from foresight.exchange.market.windows import Result, Side, Window, parse_slug, payout_share
+from foresight.exchange.market.windows import Result, Side, Window, parse_slug, payout_micro
 from foresight.exchange.market_clock import NS_PER_SECOND, Now
 
 SETTLEMENT_DELAY_NS: Final = 10 * NS_PER_SECOND
@@ -122,7 +122,7 @@ class Settler:
                 account.id,
                 position.token,
                 position.size_micro,
-                round(position.size_micro * payout_share(result, Side(position.outcome))),
+                payout_micro(result, Side(position.outcome), position.size_micro),
             )
             for account in self._ledger.accounts.values()
             for position in account.positions.values()

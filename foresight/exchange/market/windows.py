@@ -108,3 +108,16 @@ def payout_share(result: Result, side: Side) -> float:
     if result is Result.VOID:
         return 0.5
     return 1.0 if result.value == side.value else 0.0
+
+
+def payout_micro(result: Result, side: Side, shares_micro: int) -> int:
+    """Return what shares of a side pay, micro-USDC; half of an odd millionth is not paid.
+
+    Args:
+        result: Of their window.
+        side: Which of the two they are of.
+        shares_micro: How many, in millionths.
+    """
+    if result is Result.VOID:
+        return shares_micro // 2  # as the reference venue's contract divides
+    return shares_micro if result.value == side.value else 0
