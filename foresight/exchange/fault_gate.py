@@ -92,6 +92,7 @@ class FaultGate:
         now_ns = self._clock_ns()
         if not self._outage_start_ns:
             self._outage_start_ns = now_ns
+            self._plan.count(Fault.OUTAGE)
         if now_ns - self._outage_start_ns < (switch.seconds or 0.0) * NS_PER_SECOND:
             return True
         self._plan.set(Fault.OUTAGE, None)

@@ -136,12 +136,16 @@ class FaultPlan:
         self._asked += 1
         if uniform(self._seed, fault.value, self._asked) >= switch.probability:
             return None
-        self.hits[fault.value] = self.hits.get(fault.value, 0) + 1
+        self.count(fault)
         if switch.count is not None:
             switch.count -= 1
             if switch.count == 0:
                 del self._switches[fault]
         return switch
+
+    def count(self, fault: Fault) -> None:
+        """Count a hit of a fault; one that lasts is counted once, when it begins."""
+        self.hits[fault.value] = self.hits.get(fault.value, 0) + 1
 
     def is_on(self, fault: Fault) -> Switch | None:
         """Return a fault's switch without rolling the dice."""

@@ -103,6 +103,7 @@ async def test_an_outage_ends_by_itself(running: Running) -> None:
     assert (await running.control("health"))["status"] == "ok"
     running.clock.forward(3601)
     assert await running.spot.fetch_time() > 0
+    assert (await running.control("faults"))["hits"] == {"outage": 1}  # however many met it
 
 
 async def test_a_stale_book_is_old_while_matching_is_not(running: Running) -> None:
