@@ -65,6 +65,8 @@ class Driven:
     cpu_ms: list[float] = field(default_factory=list)
     control: Control = field(default_factory=Control)
     lag_s: float = 0.05
+    epoch: int = 3
+    release: str = "r1"
     clock: TraderClock = field(default_factory=lambda: TraderClock(StandingClock()))
 
     def skew(self, ahead_s: float) -> None:
@@ -86,8 +88,8 @@ class Driven:
             now_ns=schedule.app_boundary_ns(self.cycle),
             seed=seed_of(APP, self.timeline, self.cycle),
             control=self.control,
-            epoch=3,
-            release="r1",
+            epoch=self.epoch,
+            release=self.release,
         )
         started, started_cpu = time.perf_counter(), time.process_time()
         inputs = await self.trader.observe(cycle, self.body)
