@@ -40,7 +40,8 @@ PAUSES_S_MAX: Final = 0.7  # of the wall, in a cycle of one second
 ASK_S_MAX: Final = 4.0
 TURNS_MAX: Final = 150  # of the event loop, until a sender is killed
 
-# One hit each, drawn in another order each round. Spot's client ids are no business of a board's.
+# One hit each but where all trades of an order fail, in another order each round. Client ids that
+# are used again are the spot market's matter.
 FORCED: Final[Mapping[Fault, dict[str, Any]]] = MappingProxyType(
     {
         Fault.RATE_LIMIT: {"scope": "orders"},
@@ -58,7 +59,7 @@ FORCED: Final[Mapping[Fault, dict[str, Any]]] = MappingProxyType(
         Fault.VOID_SETTLEMENT: {},
         Fault.DELAYED_SETTLEMENT: {"seconds": 300.0},
         Fault.TRADE_RETRYING: {"seconds": 80.0},
-        Fault.TRADE_FAILING: {"seconds": 80.0},
+        Fault.TRADE_FAILING: {"seconds": 80.0, "count": 3},
         Fault.BLANK_LOOKUP: {},
         Fault.HIDDEN_REFERENCE: {},
     }
