@@ -2,6 +2,7 @@
 
     python -m bench.soak [--deploys 200] [--period-ms 500] [--directory DIR] [--json FILE]
     python -m bench.soak --faults [--deploys 1000] ...      a fault in each: see `fault_soak`
+    python -m bench.soak --orders 5000 ...       the trader and its exchange: see `orders`
 
 Owns the course of the soak: when each deploy is approved, and what is measured beside it.
 Half of the approvals come at random moments, half between 20 ms before and 5 ms after a
@@ -23,7 +24,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from bench import fault_report, fault_soak, soak_report
+from bench import fault_report, fault_soak, orders, soak_report
 from bench.chained import Settings
 from bench.installation import ROOT, Installation, environment
 from bench.launcher_weight import Weight, weigh
@@ -56,7 +57,10 @@ class Plan(NamedTuple):
 
 def main(argv: list[str] | None = None) -> int:
     """Run the soak; return 0 if every count is what it must be."""
-    arguments = _parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    if any(word.split("=")[0] == "--orders" for word in words):
+        return orders.main(words)
+    arguments = _parser().parse_args(words)
     with tempfile.TemporaryDirectory(prefix="soak-") as temporary:
         directory = Path(arguments.directory or temporary).absolute()
         report = (
@@ -98,6 +102,7 @@ def _say(text: str) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench.soak")
     parser.add_argument("--faults", action="store_true", help="a random fault in each deploy")
+    parser.add_argument("--orders", type=int, help="orders of the trader instead: see orders")
     parser.add_argument("--deploys", type=int, default=0, help="default: 200, with faults 1000")
     parser.add_argument("--period-ms", type=int, default=500)
     parser.add_argument("--bake", type=int, default=1, help="clean cycles before permanent")

@@ -30,7 +30,7 @@ from handoff.exit_codes import ExitCode
 from handoff.processes import Identity, identity_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from foresight.evidence.report import Report
@@ -66,14 +66,17 @@ class TradingHome:
 
     Args:
         directory: Where everything is; made if it is not there.
+        project: What makes the project that is deployed from.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(
+        self, directory: Path, project: Callable[[Path], TradingProject] = TradingProject
+    ) -> None:
         """Open or make the project; nothing runs yet."""
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
         self.home = directory / "home"
-        self.project = TradingProject(directory / "project")
+        self.project = project(directory / "project")
         self.command = Command(self.project.directory, self.home, bake=BAKE)
         self.processes = Processes(directory, app="foresight", home=self.home)
         self._books = directory / "books.json"

@@ -34,13 +34,17 @@ class TradingProject(Project):
             shutil.rmtree(directory, ignore_errors=True)
             super().__init__(directory)
             config = self.directory / CONFIG
-            text = config.read_text(encoding="utf-8").replace("[engine]\n", CATCH_UP_ALL, 1)
+            text = self.configured(config.read_text(encoding="utf-8"))
             config.write_text(text, encoding="utf-8")
             self.bring_witness()
             ready.touch()
         self.directory = directory
         with open(trader_file, encoding="utf-8") as file:  # noqa: PTH123 - a name, not a path
             self._trader = file.read()
+
+    def configured(self, text: str) -> str:
+        """Return the configuration of the series: the demonstration's, but nothing is skipped."""
+        return text.replace("[engine]\n", CATCH_UP_ALL, 1)
 
     def release(self, number: int, fault: Fault) -> str:
         """Commit a release: another threshold, and what its fault breaks."""
