@@ -28,16 +28,20 @@ class CarriedEffects:
         requests: Who sends and asks.
         limit_s: After so many seconds no try is under way any more.
         may_send: False while halted: outcomes are asked for, nothing is sent.
+        at_once: So many are tried at one time.
 
     Attributes:
         tried: Ids of those that had their turn.
     """
 
-    def __init__(self, requests: Requests, *, limit_s: float, may_send: bool) -> None:
+    def __init__(
+        self, requests: Requests, *, limit_s: float, may_send: bool, at_once: int = LANES_MAX
+    ) -> None:
         """Keep the bounds; the time runs from now on."""
         self._requests = requests
         self._deadline_ns = requests.monotonic_ns() + round(limit_s * NS)
         self._may_send = may_send
+        self._at_once = at_once
         self._verdicts: dict[str, Verdict] = {}
         self.tried: list[str] = []
 
@@ -45,8 +49,20 @@ class CarriedEffects:
         """Return for each effect id a receipt or `Fate.DOUBTFUL`, those in front tried first."""
         self._verdicts = {effect.effect_id: Fate.DOUBTFUL for effect in effects}
         waiting = iter(effects)
-        await asyncio.gather(*(self._try_in_turn(waiting) for _ in range(LANES_MAX)))
+        await asyncio.gather(*(self._try_in_turn(waiting) for _ in range(self._at_once)))
         return self._verdicts
+
+    def next_at_once(self) -> int:
+        """Return how many to try at one time in the next pass.
+
+        They share the outside world and this process: tried together, all may run out of time
+        together, in each cycle again, where a few of them would have had their answers.
+        """
+        if self._seconds_left() > 0:
+            return min(LANES_MAX, 2 * self._at_once)
+        if any(isinstance(verdict, Receipt) for verdict in self._verdicts.values()):
+            return min(LANES_MAX, 1 + self._at_once)
+        return max(1, self._at_once // 2) if self.tried else self._at_once
 
     async def _try_in_turn(self, waiting: Iterator[Effect]) -> None:
         for effect in waiting:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from handoff.limits import LANES_MAX
 from handoff.worker.carried import CarriedEffects
 from handoff.worker.lanes import OwnEffects
 from handoff.worker.requests import Outside, Requests, Verdict
@@ -34,6 +35,7 @@ class Performer:
         self._requests = Requests(workload, clock, log)
         self._found: dict[str, Verdict] = {}
         self._turns: dict[str, int] = {}  # carried effects, by when each had its last turn
+        self._at_once = LANES_MAX  # of the carried ones: fewer where all ran out of time together
 
     def fault(self) -> str:
         """Return what the release itself did wrong since the last call, or an empty string."""
@@ -92,8 +94,11 @@ class Performer:
             For each effect id a receipt or `Fate.DOUBTFUL`.
         """
         left = [effect for effect in outbox if effect.effect_id not in self._found]
-        carried = CarriedEffects(self._requests, limit_s=limit_s, may_send=may_send)
+        carried = CarriedEffects(
+            self._requests, limit_s=limit_s, may_send=may_send, at_once=self._at_once
+        )
         self._found |= await carried.run(self._longest_untried(left))
+        self._at_once = carried.next_at_once()
         turn = 1 + max(self._turns.values(), default=0)
         self._turns |= dict.fromkeys(carried.tried, turn)
         self._end_carried(left, cycle=cycle, planned_ns=planned_ns)

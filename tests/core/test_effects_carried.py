@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from typing import Any
 
@@ -12,9 +13,9 @@ from handoff.virtual_time import VirtualClock, run_virtual
 from handoff.worker.carried import CarriedEffects
 from handoff.worker.effects import Performer
 from handoff.worker.requests import Requests
-from handoff.workload import Absent, Unknown
+from handoff.workload import Absent, Unknown, receipt
 from state.absence import CARRIED_CYCLES_MIN, CARRIED_NS_MIN
-from state.record import Delivery, Effect, Fate, Outcome, Record
+from state.record import Delivery, Effect, Fate, Outcome, Receipt, Record
 from tests.engine_world import FIRST, START_NS, Application, LogBook, Venue, order, schedule
 from tests.owner_world import NEXT, World, in_world
 
@@ -256,5 +257,49 @@ def test_a_carried_effect_is_tried_once_though_its_settling_is_written_twice() -
         assert venue.sent == ["message"]
         await asked()
         assert venue.sent == ["message"] * 2
+
+    run_virtual(main())
+
+
+class Crowded:
+    """A venue that answers one request at a time, and needs three for an answer."""
+
+    outside = ()
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
+        self._counter = asyncio.Lock()
+
+    async def perform(self, effect: Effect) -> Receipt:
+        raise AssertionError(effect)
+
+    async def resolve(self, effect: Effect) -> Receipt:
+        for _ in range(3):
+            async with self._counter:
+                await self._clock.pause(0.01)
+        return receipt(effect, Outcome.CONFIRMED)
+
+
+def test_a_crowd_of_carried_effects_is_asked_about_a_few_at_a_time() -> None:
+    """Asked together, each would run out of time in each cycle, and none ever have an answer."""
+
+    async def main() -> None:
+        clock = VirtualClock(START_NS)
+        performer = Performer(Crowded(clock), clock, LogBook().log)
+        left = [doubtful(order(f"order-{number}")) for number in range(LANES_MAX)]
+        known = []
+        for cycle in range(NEXT, NEXT + 20):
+            verdicts = await performer.ask_carried(
+                left,
+                cycle=cycle,
+                limit_s=0.1,
+                may_send=True,
+                planned_ns=schedule().boundary_ns,
+            )
+            performer.settled()
+            left = [one for one in left if verdicts[one.effect_id] is Fate.DOUBTFUL]
+            known.append(LANES_MAX - len(left))
+        assert known[0] == 0, "they are a crowd"
+        assert left == []
 
     run_virtual(main())
