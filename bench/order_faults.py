@@ -89,8 +89,12 @@ class Misbehaving:
         return self._deck.pop()
 
     def _count(self, hits: Mapping[str, int]) -> None:
-        """Add what is new; an exchange that was started again counts from nothing."""
         now = Counter(hits)
-        is_new = any(now[name] < times for name, times in self._before.items())
-        self.hits += now if is_new else now - self._before
+        self.hits += since(self._before, now)
         self._before = now
+
+
+def since(before: Counter[str], now: Counter[str]) -> Counter[str]:
+    """Return what hit between two readings of an exchange, which may have been started again."""
+    is_new = any(now[name] < times for name, times in before.items())
+    return now if is_new else now - before

@@ -42,12 +42,21 @@ class OrdersProject(TradingProject):
     @override
     def configured(self, text: str) -> str:
         """Return the configuration: the trading series', with more assets and larger stakes."""
-        text = super().configured(text).replace("[risk]\n", NO_STOP_GUARD, 1)
-        more = "".join(f', "{asset}"' for asset in ASSETS)
-        text = _changed(text, r'^(assets = \[[^\]]*")\]', rf"\g<1>{more}]")
-        for key, value in RISK.items():
-            text = _changed(text, rf"^{key} = \S+", f"{key} = {value}")
-        return text
+        return orders_config(super().configured(text))
+
+
+def orders_config(text: str) -> str:
+    """Return a configuration with more assets and larger stakes, and without guards.
+
+    Raises:
+        CannotBegin: It does not look like the one that comes with the project.
+    """
+    more = "".join(f', "{asset}"' for asset in ASSETS)
+    text = text.replace("[risk]\n", NO_STOP_GUARD, 1)
+    text = _changed(text, r'^(assets = \[[^\]]*")\]', rf"\g<1>{more}]")
+    for key, value in RISK.items():
+        text = _changed(text, rf"^{key} = \S+", f"{key} = {value}")
+    return text
 
 
 def _changed(text: str, pattern: str, wanted: str) -> str:
