@@ -17,17 +17,20 @@ if TYPE_CHECKING:
 CALM_S_MAX: Final = 120.0  # a process that stands still is ended after 30 s
 
 
-def wait_calm(installation: Installation, is_present: Callable[[], bool]) -> list[str]:
+def wait_calm(
+    installation: Installation, is_present: Callable[[], bool], *, limit_s: float = CALM_S_MAX
+) -> list[str]:
     """Wait for calm; return the deploys that left a candidate behind.
 
     Args:
         installation: Which.
         is_present: Tells whether every cycle that was due is run.
+        limit_s: Longest wait; longer than the launcher's window of starts where many were used up.
 
     Raises:
         NeverCame: It stayed restless.
     """
-    installation.wait(lambda: _is_owned(installation) and is_present(), "calm", limit_s=CALM_S_MAX)
+    installation.wait(lambda: _is_owned(installation) and is_present(), "calm", limit_s=limit_s)
     return [
         child["deploy_id"]
         for child in installation.children()

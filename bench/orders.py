@@ -19,11 +19,12 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 from typing_extensions import override
 
 from bench import orders_report
+from bench.calm import CALM_S_MAX
 from bench.fault_plan import Course, Fault, Place, Strike, plan
 from bench.notes import note, notes_in
 from bench.order_faults import DECK, Misbehaving
@@ -33,6 +34,7 @@ from bench.trading_soak import SEED_FILE, STRETCH_FILE, TradingSoak
 from deploy.frozen_directory import remove
 from foresight.evidence.errors import CourseLeft
 from handoff.exit_codes import ExitCode
+from handoff.limits import RESTART_WINDOW_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -43,13 +45,14 @@ ORDERS: Final = 5000
 HITS_MIN: Final = 20  # of each fault
 DEPLOYS_MAX: Final = 2000
 CLOSED_S_MAX: Final = 180.0  # until every position is decided: windows, retries, late results
+TRADING_S: Final = 5.0  # after each deploy: orders are what is counted here
 HITS_FILE: Final = "hits.jsonl"
 
 COURSE: Final = Course(
     weights=MappingProxyType(
         {
-            Fault.NONE: 3,
-            Fault.OWNER_KILL: 5,
+            Fault.NONE: 14,  # the launcher starts so many workers in five minutes, and no more
+            Fault.OWNER_KILL: 3,
             Fault.OWNER_STOP: 1,
             Fault.BOTH_KILL: 1,
             Fault.CANDIDATE_KILL: 1,
@@ -136,6 +139,9 @@ class OrdersSoak(TradingSoak):
         wanted: How long it goes on.
     """
 
+    # Where deaths came so close together that the launcher waits, its window has to pass.
+    calm_s_max: ClassVar[float] = RESTART_WINDOW_S + CALM_S_MAX
+
     def __init__(self, home: TradingHome, striking: ThreadPoolExecutor, wanted: Wanted) -> None:
         """Find out what an earlier run has done already."""
         super().__init__(home, striking, faults=False)  # the exchange's are its own matter here
@@ -202,6 +208,7 @@ class OrdersSoak(TradingSoak):
 
     def _told(self, strike: Strike) -> str:
         done = self.deploy(strike)
+        time.sleep(TRADING_S)
         return (
             f"{done.number:4d} {done.fault} {done.place}: {done.outcome} {done.seconds:.1f} s, "
             f"{self.sent()} orders, rare {len(self.rare())} {done.reason[:70]}"

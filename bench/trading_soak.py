@@ -20,10 +20,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from bench import trading_report
-from bench.calm import wait_calm
+from bench.calm import CALM_S_MAX, wait_calm
 from bench.deployed import Deployed
 from bench.fault_plan import BROKEN, TRADING, Fault, Strike, plan
 from bench.notes import note, notes_in
@@ -121,7 +121,13 @@ def run(
 
 
 class TradingSoak:
-    """A series under way."""
+    """A series under way.
+
+    Attributes:
+        calm_s_max: Longest wait after a deploy until all is well again.
+    """
+
+    calm_s_max: ClassVar[float] = CALM_S_MAX
 
     def __init__(self, home: TradingHome, striking: ThreadPoolExecutor, *, faults: bool) -> None:
         """Find out what an earlier run has done already."""
@@ -209,6 +215,7 @@ class TradingSoak:
         return wait_calm(
             home.processes,
             lambda: home.is_present() and not requests.open_requests(home.home),
+            limit_s=self.calm_s_max,
         )
 
     def _deployer(self) -> Identity | None:
