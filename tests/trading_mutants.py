@@ -281,8 +281,8 @@ TRADING_MUTANTS = (
     _mutant(
         "what settles by average may move as far as a price",
         "strategies/base.py",
-        "return self.left - 1 + AVERAGE_MINUTES if is_average else float(self.left)",
-        "return float(self.left)",
+        "return left - 1 + AVERAGE_MINUTES if is_average else float(left)",
+        "return float(left)",
         "test_trading_strategies.py::test_a_price_that_settles_by_average_may_still_move_less",
     ),
     _mutant(
