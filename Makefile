@@ -10,8 +10,8 @@ VENV := .venv/bin
 STAMP := .venv/foresight-wheels
 # What the venv was made for: the lock, the project's own metadata, and this folder (a venv does not survive a move).
 SETUP_KEY = $$(cat requirements-dev.lock requirements.lock pyproject.toml | cksum) $(CURDIR)
-# Test workers. Tests that run programs come last and in two lanes, whatever the number (tests/conftest.py).
-WORKERS ?= 2
+# Test workers. Tests that run programs come last and mostly wait: three keep two cores busy (tests/conftest.py).
+WORKERS ?= 3
 ARGS ?=
 WHEELS := --only-binary :all: --require-hashes
 # uv takes its certificates from the system, as pip does.

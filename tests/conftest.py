@@ -7,7 +7,6 @@ import asyncio
 import os
 import re
 import tempfile
-import zlib
 from collections.abc import Iterator
 
 import hypothesis
@@ -16,8 +15,9 @@ from typing_extensions import override
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-# The folders whose tests run programs, and the mark each of them gives. These tests run last, in
-# two lanes: they mostly wait, and more at a time would make two busy cores lie.
+# The folders whose tests run programs, and the mark each of them gives. These tests run last, file
+# by file, as many at a time as there are test workers: they mostly wait, so three of them keep two
+# cores half busy, and more would make busy cores lie.
 ALONE = {
     "crash": "crash",
     "dashboard": "browser",
@@ -26,8 +26,6 @@ ALONE = {
     "upgrade": "process",
     "world": "process",
 }
-
-LANES = 2
 
 # A plugin asks for the event loop before every test; where none was ever set, Python 3.11 makes one
 # that nobody closes, and a later test fails for it. Said once that there is none, it makes none.
@@ -70,10 +68,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.fail(f"this mark belongs to tests in the folders {sorted(ALONE)}", pytrace=False)
 
 
-class _LaneScheduling(LoadScopeScheduling):
-    """Spread the tests over the workers one by one, but those that run programs in two lanes.
+class _FileScheduling(LoadScopeScheduling):
+    """Spread the tests over the workers one by one, but those that run programs file by file.
 
-    A file is in one lane, chosen by its name, so that its tests follow one another.
+    The tests of such a file follow one another: they may share what is slow to make.
 
     `--dist loadgroup` would be the ready-made way; xdist 3.8 ignores groups under pytest 9.2
     (pytest-dev/pytest-xdist#1386), and says nothing.
@@ -81,14 +79,12 @@ class _LaneScheduling(LoadScopeScheduling):
 
     @override
     def _split_scope(self, nodeid: str) -> str:
-        if _folder_alone(nodeid) is None:
-            return nodeid
-        return f"lane {zlib.crc32(nodeid.partition('::')[0].encode()) % LANES}"
+        return nodeid if _folder_alone(nodeid) is None else nodeid.partition("::")[0]
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
-    return _LaneScheduling(config, log)
+    return _FileScheduling(config, log)
 
 
 def _folder_alone(nodeid: str) -> str | None:
