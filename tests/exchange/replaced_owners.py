@@ -12,10 +12,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
+import pytest
 from typing_extensions import override
 
 from foresight.board import NS
@@ -25,12 +27,15 @@ from foresight.exchange.faults import Fault
 from foresight.overrides import EXCHANGE_URL
 from foresight.trader import Trader, create_with
 from foresight.trades import Decided, Position
+from foresight.venues import polymarket
+from foresight.venues.ccxt_calls import board_client
 from handoff.cadence import Schedule, seed_of
+from handoff.limits import MS
 from handoff.logs import Log
 from handoff.worker.effects import Performer
 from handoff.workload import Context, Cycle
 from state.record import Effect, Fate, Receipt, Timeline
-from tests.exchange.served import Running
+from tests.exchange.served import Running, StandingClock
 from tests.exchange.traded import APP, Driven, TraderClock
 
 ROUNDS_SLOW: Final = 1  # of faults that cost the client its whole patience
@@ -45,7 +50,7 @@ TURNS_MAX: Final = 150  # of the event loop, until a sender is killed
 FORCED: Final[Mapping[Fault, dict[str, Any]]] = MappingProxyType(
     {
         Fault.RATE_LIMIT: {"scope": "orders"},
-        Fault.BAN: {"scope": "orders"},
+        Fault.BAN: {"scope": "orders", "seconds": 5.0},
         Fault.TOO_EARLY: {},
         Fault.SERVER_ERROR: {"scope": "orders"},
         Fault.EXECUTION_UNKNOWN: {},
@@ -250,12 +255,23 @@ def fresh_trader(running: Running, config: Config, clock: TraderClock) -> Trader
 async def replaced(running: Running, config: Config) -> AsyncIterator[Replaced]:
     """Open the first trader on a served exchange."""
     clock = WithinCycle(running.clock)
-    trader = fresh_trader(running, config, clock)
     timeline = timeline_of(running)
-    cycle = Schedule(trader.cadence, timeline).cycle_at(running.clock.now_ns) + 1
-    await trader.warm(Book())
-    world = Replaced(running, trader, timeline, Book(), cycle, clock=clock, config=config)
-    try:
-        yield world
-    finally:
-        await world.trader.close()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(polymarket, "board_client", partial(_client_at, running.clock))
+        trader = fresh_trader(running, config, clock)
+        cycle = Schedule(trader.cadence, timeline).cycle_at(running.clock.now_ns) + 1
+        await trader.warm(Book())
+        world = Replaced(running, trader, timeline, Book(), cycle, clock=clock, config=config)
+        try:
+            yield world
+        finally:
+            await world.trader.close()
+
+
+def _client_at(clock: StandingClock, options: dict[str, Any]) -> Any:  # noqa: ANN401 - as ccxt's
+    # What it signs is dated; the exchange refuses dates that lie minutes from its own clock, which
+    # moves a second a cycle here, whatever the wall does.
+    client = board_client(options)
+    client.milliseconds = lambda: clock.now_ns // MS
+    client.seconds = lambda: clock.now_ns // NS
+    return client
