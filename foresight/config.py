@@ -186,6 +186,8 @@ class Risk(_Section, frozen=True, kw_only=True):
         book_stale_s: An order book older than this, in application seconds by the feed's clock,
             is not bought from.
         history_minutes_min: Fewer candles than this silence the asset.
+        jump_max_sigmas: A newest close that moved further than this in its minute, in standard
+            deviations of the minutes before, is not bought by; 0 for off.
         reference_tolerance_sigmas: How far the market's price to beat may lie from our feed's,
             in standard deviations of a minute.
         reference_required: Whether a market that does not say its price to beat is refused.
@@ -216,6 +218,7 @@ class Risk(_Section, frozen=True, kw_only=True):
     price_age_s: Annotated[float, Meta(gt=0, le=3600)] = 20.0
     book_stale_s: Annotated[int, Meta(ge=0, le=3600)] = 30
     history_minutes_min: Annotated[int, Meta(ge=2, le=100)] = 20
+    jump_max_sigmas: Annotated[float, Meta(ge=0, le=1000)] = 5.0
     reference_tolerance_sigmas: Annotated[float, Meta(gt=0, le=100)] = 1.0
     reference_required: bool = True
 

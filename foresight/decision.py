@@ -25,7 +25,16 @@ from foresight.closes import Closes, extended
 from foresight.config import Risk
 from foresight.market import Candles, Holdings, Market, Offer
 from foresight.orders import Intent, apply_receipt, plan
-from foresight.risk import Denial, Stake, deny_all, deny_late, deny_look, deny_market, stake_on
+from foresight.risk import (
+    Denial,
+    Stake,
+    deny_all,
+    deny_jump,
+    deny_late,
+    deny_look,
+    deny_market,
+    stake_on,
+)
 from foresight.strategies.base import Opinion, Silence, Strategy, WindowView, sigma_of
 from foresight.strategies.registry import FAULTY, judge
 from handoff.workload import Cycle, Decision, Unavailable
@@ -106,6 +115,8 @@ def look(policy: Policy, slot: Slot, *, book: Book, inputs: Market, cycle: Cycle
         or (Denial.LOCKED if locks.is_locked(cycle.control.marks, slot.asset) else None)
         or freshness.deny_clock(inputs, risk=policy.risk)
         or deny_look(book, window, known, reference=reference, risk=policy.risk, now_s=now_s)
+        # What an older release decided by was believed whatever it was.
+        or (deny_jump(known, risk=policy.risk) if inputs.edition >= FACTS_FIRST else None)
     )
     if denial is not None or isinstance(reference, Denial):
         return Look(window=window, verdict=denial or Denial.REFERENCE_MISSING)

@@ -7,6 +7,7 @@ No network, clock or strategy enters here.
 
 import enum
 from collections.abc import Sequence
+from math import log, sqrt
 from typing import Final
 
 import msgspec
@@ -28,7 +29,7 @@ from foresight.book import AssetMemory, Book, memory_of, spent_today_micro
 from foresight.closes import Closes
 from foresight.config import Risk
 from foresight.market import Level, Offer
-from foresight.strategies.base import Opinion
+from foresight.strategies.base import Opinion, sigma_of
 from state.record import Control
 
 SIZE_MAX_MICRO: Final = 1_000_000 * MICRO  # far above any limit: keeps integers small
@@ -55,6 +56,7 @@ class Denial(enum.Enum):
     RULES_UNKNOWN = "rules_unknown"  # the market's rules are not understood
     MARKET_CLOSED = "market_closed"  # the market takes no orders now
     REFERENCE_UNVERIFIED = "reference_unverified"  # the market's price to beat is not ours
+    PRICE_JUMPED = "price_jumped"  # the newest close is further off than prices move
     PRICE_OLD = "price_old"  # the newest close is too long ago, by the feed's clock
     BOOK_UNDATED = "book_undated"  # the venue's book does not say how old it is
     BOOK_STALE = "book_stale"  # the venue's book is too old
@@ -126,6 +128,25 @@ def deny_look(
     if isinstance(reference, Denial):
         return reference
     return _deny_locked(book, window, now_s)
+
+
+def deny_jump(closes: Closes, *, risk: Risk) -> Denial | None:
+    """Return why the newest close is not believed, or None.
+
+    Prices do move so far now and then, and then the asset waits for a candle or two; far more
+    often the candle is wrong, and a price that is off by a hundredth makes a sure opinion.
+
+    Args:
+        closes: The asset's closes up to now.
+        risk: The limits.
+    """
+    if not risk.jump_max_sigmas:
+        return None
+    *_, before, newest = closes.prices
+    minutes = closes.minutes[-1] - closes.minutes[-2]
+    sigma = sigma_of(closes.minutes[:-1], closes.prices[:-1]) * sqrt(minutes)
+    is_jump = abs(log(newest / before)) > risk.jump_max_sigmas * sigma
+    return Denial.PRICE_JUMPED if is_jump else None
 
 
 def _deny_locked(book: Book, window: Window, now_s: int) -> Denial | None:

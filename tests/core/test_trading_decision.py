@@ -185,6 +185,17 @@ def test_a_strategys_fault_refuses_its_slot_and_is_logged_in_the_body() -> None:
     assert "RuntimeError: 3" in anomaly.detail
 
 
+def test_a_candle_that_is_off_by_a_hundredth_buys_nothing() -> None:
+    """The opinion that it makes is sure, and here the market sells at a price that agrees."""
+    for factor in (1.01, 0.98):
+        known = closes(NOW_S // 60 - 1, last=100.0 * factor)
+        decision = run(inputs=seen(NOW_S, known=known))
+        assert decision.effects == ()
+        assert decision.body.slots[SLOT.slot_id].reason == "price_jumped"
+    older = seen(NOW_S, known=closes(NOW_S // 60 - 1, last=101.0), edition=1, facts={})
+    assert len(run(inputs=older).effects) == 1, "as the release decided that recorded it"
+
+
 def test_a_late_view_buys_nothing() -> None:
     inputs = msgspec.structs.replace(seen(NOW_S), seen_s=NOW_S + 300)
     decision = run(inputs=inputs)
@@ -293,13 +304,13 @@ class Watching(Strategy, frozen=True, kw_only=True):
 
 def test_a_strategy_sees_the_window_that_runs_at_whole_minutes() -> None:
     """A minute more or less and a rule tuned to minute four speaks at another price."""
-    known = closes(NOW_S // 60 - 1, last=100.5)
+    known = closes(NOW_S // 60 - 1, last=100.05)
     for now_s in (NOW_S, NOW_S + 59):
         body = run(inputs=seen(now_s, known=known), now_s=now_s, by=policy(Watching())).body
-        shown = '{"minutes":5,"elapsed":3,"reference":100.0,"price":100.5,'
+        shown = '{"minutes":5,"elapsed":3,"reference":100.0,"price":100.05,'
         memory = body.slots[SLOT.slot_id]
         assert memory.reason.startswith(shown)
-        assert (memory.word, memory.reference, memory.price) == (Word.QUIET, 100.0, 100.5)
+        assert (memory.word, memory.reference, memory.price) == (Word.QUIET, 100.0, 100.05)
 
 
 def test_a_slot_that_a_guard_stopped_shows_no_figures() -> None:

@@ -15,6 +15,7 @@ from foresight.risk import (
     Denial,
     Stake,
     deny_all,
+    deny_jump,
     deny_late,
     deny_look,
     deny_market,
@@ -89,6 +90,26 @@ def test_a_stale_or_short_feed_is_not_traded_on() -> None:
     assert look(closes=closes(NEWEST, count=19)) is Denial.HISTORY_SHORT
     assert look(closes=closes(NEWEST - 1)) is None  # one minute late is tolerated
     assert look(closes=closes(NEWEST - 2)) is Denial.FEED_STALE
+
+
+@pytest.mark.parametrize(
+    ("last", "denial"),
+    [(100.0, None), (100.11, None), (99.93, None), (100.13, "jumped"), (99.91, "jumped")],
+)
+def test_a_price_that_jumped_is_not_believed(last: float, denial: str | None) -> None:
+    """Prices swing by two basis points here: five times that is the most that is taken for one."""
+    known = closes(NEWEST, price=100.0, last=last)
+    expected = Denial.PRICE_JUMPED if denial else None
+    assert deny_jump(known, risk=RISK) is expected
+    assert deny_jump(known, risk=msgspec.structs.replace(RISK, jump_max_sigmas=0)) is None
+
+
+def test_a_price_may_have_moved_further_over_a_gap() -> None:
+    """Four minutes without a candle are twice as far, and what a jump is measured by is older."""
+    known = closes(NEWEST, price=100.0, last=100.15)
+    late = msgspec.structs.replace(known, minutes=(*known.minutes[:-1], NEWEST + 3))
+    assert deny_jump(known, risk=RISK) is Denial.PRICE_JUMPED
+    assert deny_jump(late, risk=RISK) is None
 
 
 def test_a_window_without_its_price_to_beat_is_not_traded() -> None:
