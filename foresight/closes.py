@@ -42,12 +42,20 @@ class Closes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def average(self, minute: int) -> float | None:
         """Return (open + high + low + close) / 4 of a minute, or None where it is not known."""
-        newest = zip(
-            reversed(self.minutes), reversed(self.prices), reversed(self.details), strict=False
-        )
-        for known, close, rest in newest:
+        rest, close = self._detail(minute), self.at(minute)
+        if rest is None or close is None:
+            return None
+        return (rest.open + rest.high + rest.low + close) / 4
+
+    def opened(self, minute: int) -> float | None:
+        """Return the first price of a minute, or None where it is not known."""
+        rest = self._detail(minute)
+        return None if rest is None else rest.open
+
+    def _detail(self, minute: int) -> Detail | None:
+        for known, rest in zip(reversed(self.minutes), reversed(self.details), strict=False):
             if known <= minute:
-                return (rest.open + rest.high + rest.low + close) / 4 if known == minute else None
+                return rest if known == minute else None
         return None
 
 

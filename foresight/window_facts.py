@@ -73,12 +73,15 @@ def price_to_beat(
     if facts.rules is None:
         return Denial.RULES_UNKNOWN
     ours = own_price_to_beat(facts.rules.method, window, closes)
-    if ours is None:
-        return Denial.REFERENCE_MISSING
-    if not facts.reference:
+    if ours is not None and not facts.reference:
         return Denial.REFERENCE_UNVERIFIED if risk.reference_required else ours
-    tolerance = risk.reference_tolerance_sigmas * sigma_of(closes.minutes, closes.prices)
-    is_ours = abs(facts.reference / ours - 1.0) <= tolerance
+    check = (ours, 0.0) if ours is not None else _stand_in(window, closes)
+    if check is None or not facts.reference:
+        return Denial.REFERENCE_MISSING
+    price, further = check
+    sigma = sigma_of(closes.minutes, closes.prices)
+    tolerance = (risk.reference_tolerance_sigmas + further) * sigma
+    is_ours = abs(facts.reference / price - 1.0) <= tolerance
     return facts.reference if is_ours else Denial.REFERENCE_UNVERIFIED
 
 
@@ -97,6 +100,19 @@ def own_price_to_beat(method: Method, window: Window, closes: Closes) -> float |
             return closes.at(minute)
         case Method.AVERAGE_60S:
             return closes.average(minute)
+
+
+def _stand_in(window: Window, closes: Closes) -> tuple[float, float] | None:
+    # Where the one candle is missing that a price to beat is checked by: the nearest price there
+    # is, and how many sigmas further the two may lie apart. One bad candle costs that candle, and
+    # not its asset a quarter of an hour.
+    minute = window.start_s // MINUTE_S - 1
+    if closes.at(minute) is not None:  # of a release that kept closes alone
+        return None
+    opened, before = closes.opened(minute + 1), closes.at(minute - 1)
+    if opened is not None:
+        return opened, 1.0
+    return None if before is None else (before, 2.0)
 
 
 def offer_of(facts: WindowFacts, slug: str, side: Side) -> Offer:

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from typing_extensions import override
 
-from foresight.board import Method, Side, Slot, Tie, Window
+from foresight.board import Method, Rules, Side, Slot, Tie, Window
 from foresight.book import Book, SlotMemory
 from foresight.closes import Closes
 from foresight.decision import decide
@@ -121,16 +121,41 @@ def test_the_tolerance_is_counted_from_the_price_by_the_markets_rule() -> None:
     assert beat(facts(reference=103.0, rules=AVERAGE), closes=known) == 103.0
 
 
-@pytest.mark.parametrize("place", [BEFORE])
-def test_a_window_whose_first_candle_is_missing_has_no_price_to_check_by(place: int) -> None:
-    known = closes(NEWEST)
-    at = known.minutes.index(place)
-    gap = msgspec.structs.replace(
-        known,
-        minutes=known.minutes[:at] + known.minutes[at + 1 :],
-        prices=known.prices[:at] + known.prices[at + 1 :],
+def without(known: Closes, *places: int) -> Closes:
+    """Return candles of which some minutes are missing."""
+    kept = [at for at, minute in enumerate(known.minutes) if minute not in places]
+    first = len(known.minutes) - len(known.details)
+    return Closes(
+        minutes=tuple(known.minutes[at] for at in kept),
+        prices=tuple(known.prices[at] for at in kept),
+        details=tuple(known.details[at - first] for at in kept if at >= first),
     )
+
+
+SIGMA = 2e-4  # of a minute, as these closes swing
+
+
+@pytest.mark.parametrize("rules", [RULES, AVERAGE])
+def test_a_candle_that_is_missing_does_not_cost_its_asset_the_window(rules: Rules) -> None:
+    """The market says the price to beat: it is checked by the nearest price there is instead."""
+    known = without(detailed(100.0, 100.0, 100.0), BEFORE)
+    for off, is_believed in ((1.9, True), (-1.9, True), (2.1, False), (-2.1, False)):
+        said = facts(reference=100.0 * (1 + off * SIGMA), rules=rules)
+        answer = said.reference if is_believed else Denial.REFERENCE_UNVERIFIED
+        assert beat(said, closes=known) == answer, off
+    early = without(closes(BEFORE), BEFORE)  # the first cycle: nothing of the window closed yet
+    for off, is_believed in ((2.9, True), (3.1, False)):
+        said = facts(reference=100.0 * (1 + off * SIGMA), rules=rules)
+        answer = said.reference if is_believed else Denial.REFERENCE_UNVERIFIED
+        assert beat(said, closes=early) == answer, off
+
+
+def test_a_window_with_no_price_near_its_start_has_none_to_check_by() -> None:
+    gap = without(closes(NEWEST), BEFORE, BEFORE - 1)
     assert beat(facts(), closes=gap) is Denial.REFERENCE_MISSING
+    one = without(detailed(100.0, 100.0, 100.0), BEFORE)
+    assert beat(facts(reference=0.0), closes=one) is Denial.REFERENCE_MISSING
+    assert beat(facts(reference=0.0), closes=one, risk=LENIENT) is Denial.REFERENCE_MISSING
 
 
 class Reading(Strategy, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""Candles that are wrong, against the served exchange: nothing is bought by them."""
+"""Candles that are wrong, against the served exchange: what they cost, and what is not bought."""
 
 from typing import Any
 
@@ -6,10 +6,12 @@ import msgspec
 import pytest
 
 from foresight.book import Book
+from foresight.exchange.market_clock import NS_PER_MINUTE
 from foresight.market import Candles, Market
+from handoff.cadence import Schedule
 from handoff.workload import Cycle, Unavailable
 from tests.exchange.served import Running
-from tests.exchange.traded import Driven, driven
+from tests.exchange.traded import Driven, demo_config, driven
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(60)]
 
@@ -69,3 +71,44 @@ async def test_a_candle_that_is_off_by_a_hundredth_buys_nothing(
         assert misled.planned == []
         assert "price_jumped" in misled.reasons
         assert len(world.planned) >= CYCLES // 3, "the true candles of these cycles were bought by"
+
+
+BLIND = {"feed_stale", "history_short", "price_jumped", "price_old", "reference_missing"}
+
+
+def now_minute(world: Driven) -> int:
+    """Return the minute in which the next cycle begins."""
+    schedule = Schedule(world.trader.cadence, world.timeline)
+    return schedule.app_boundary_ns(world.cycle) // NS_PER_MINUTE
+
+
+@pytest.mark.parametrize("is_read_again", [True, False])
+@pytest.mark.parametrize("place", [-1, 4])
+async def test_one_candle_that_is_none_blinds_its_asset_for_two_cycles_at_most(
+    running: Running, place: int, *, is_read_again: bool
+) -> None:
+    """The one before a window is what its price to beat is checked by: a quarter hour was lost."""
+    async with driven(running, demo_config(board={"assets": ("BTC",)})) as world:
+        while now_minute(world) % 15:
+            await world.step()
+        bad_ms = (now_minute(world) + place) * 60_000
+        client: Any = world.trader._feed._client  # noqa: SLF001 - its answers are to be wrong
+        ask = client.publicGetKlines
+        spoilt: list[list[Any]] = []
+
+        async def asked(query: dict[str, Any]) -> list[list[Any]]:
+            rows: list[list[Any]] = await ask(query)
+            for row in rows:
+                if row[0] == bad_ms and not (spoilt and is_read_again):
+                    row[4] = "NaN"
+                    spoilt.append(row)
+            return rows
+
+        client.publicGetKlines = asked
+        blind = dict.fromkeys(("btc-5m", "btc-15m"), 0)
+        for _ in range(15):
+            await world.step()
+            for slot_id in blind:
+                blind[slot_id] += world.body.slots[slot_id].reason in BLIND
+        assert spoilt
+        assert max(blind.values()) <= 2, blind
