@@ -157,7 +157,7 @@ class Risk(_Section, frozen=True, kw_only=True):
         stake_floor_usdc: Smallest stake of an accepted signal; 0 leaves it to Kelly.
         stake_window_usdc: Most in one window.
         stake_asset_usdc: Most in all windows of one asset at a time.
-        stake_board_usdc: Most in all windows at a time.
+        stake_board_usdc: Most in all windows at a time, ended ones without a result among them.
         stake_day_usdc: Most spent on one UTC day.
         edge_min_cents: Least expectation per share after price and fee, in cents; negative
             values trade at a loss on purpose and belong in demonstrations only.

@@ -18,6 +18,7 @@ from foresight.trades import Decided, Position
 
 ASKED_MAX: Final = 50  # windows asked for in one cycle: what the venue takes in one request
 OVERDUE_S: Final = 3600  # a window without a result for so long is flagged
+AWAITED_S: Final = 300  # one for so long is worth a line where somebody looks
 
 
 def due(book: Book, now_s: int, *, turn: int = 0) -> tuple[str, ...]:
@@ -67,10 +68,19 @@ def settle(book: Book, rulings: Iterable[Ruling], *, risk: Risk) -> None:
             _decide(book, position, result, risk)
             is_decided = True
         elif position.entry.end_s + OVERDUE_S <= book.now_s:
-            detail = "the venue gave no result for an hour"
+            detail = "the venue gave no result for an hour; its stake takes room of the board"
             flag(book, "settlement_overdue", position.entry.slug, detail=detail)
     if is_decided:
         protections.after_trades(book, risk=risk)
+
+
+def awaited(book: Book) -> list[Position]:
+    """Return positions whose windows ended a while ago without a result, by the book's time.
+
+    What they cost counts against the limits of asset and board until the venue says what they pay.
+    """
+    held = book.positions.values()
+    return [one for one in held if one.entry.end_s + AWAITED_S <= book.now_s]
 
 
 def payout_micro(result: Result, *, side: Side, shares_micro: int) -> int:

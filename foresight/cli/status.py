@@ -22,6 +22,7 @@ from foresight.cli.moments import now_s, pause
 from foresight.cli.output import emit_json, emit_text, json_option, plain
 from foresight.overridden import Seen
 from foresight.scoring import scores_of
+from foresight.settlement import awaited
 from handoff.errors import NotRunning
 from handoff.exit_codes import ExitCode
 from handoff.limits import MS
@@ -93,6 +94,10 @@ def summary_of(installation: Installation) -> dict[str, Any]:
         "overrides": plain(overriding.shown(installation, release)),
         "outbox": len(record.outbox),
         "positions": len(book.positions),
+        "awaited": {
+            "positions": len(awaited(book)),
+            "staked": sum(one.stake_micro for one in awaited(book)) / MICRO,
+        },
         "cash": book.cash.held_micro / MICRO if book.cash is not None else None,
         "anomalies": [plain(anomaly) for anomaly in book.anomalies],
         "slots": {slot: plain(memory) for slot, memory in book.slots.items()},
@@ -151,6 +156,12 @@ def _money_lines(summary: dict[str, Any]) -> list[str]:
     lines = []
     if summary["cash"] is not None:
         lines.append(f"cash      {summary['cash']:.2f} USDC")
+    awaits = summary["awaited"]
+    if awaits["positions"]:
+        lines.append(
+            f"awaited   {awaits['positions']} ended windows without a result: their "
+            f"{awaits['staked']:.2f} USDC count against [risk] stake_board_usdc"
+        )
     found = summary["scores"]["by_hand"]
     if found["held"] or found["decided"]:
         lines.append(

@@ -1,8 +1,11 @@
 """Settlement: the venue's word decides, the sums agree, and losses have consequences."""
 
+from typing import Any
+
+import msgspec
 import pytest
 
-from foresight.board import Result, Side, Slot, Window
+from foresight.board import Result, Side, Slot, Window, window_at, window_of_slug
 from foresight.book import (
     RESULT_STEPS,
     Book,
@@ -12,10 +15,13 @@ from foresight.book import (
     violations_of,
 )
 from foresight.config import Risk
-from foresight.market import Ruling
-from foresight.settlement import ASKED_MAX, due, payout_micro, settle
+from foresight.market import Level, Ruling
+from foresight.risk import Denial, Stake, stake_on
+from foresight.settlement import ASKED_MAX, awaited, due, payout_micro, settle
+from foresight.strategies.base import Opinion
 from tests.core.trading_values import (
     RISK,
+    RULES,
     SLOT,
     START_S,
     WINDOW,
@@ -188,6 +194,43 @@ def test_exactly_the_bound_of_windows_is_asked_for_in_one_cycle() -> None:
     many = [position(Window(SLOT, START_S + 300 * number)) for number in range(60)]
     assert len(due(holding(Book(), *many), END_S + 10**6)) == 50
     assert len(due(holding(Book(), *many[:50]), END_S + 10**6)) == 50
+
+
+def test_thirty_results_that_are_ten_hours_late_hold_up_no_later_one() -> None:
+    """A full board goes on beside them: each later window is settled within two cycles."""
+    late = [position(Window(SLOT, START_S - 300 * number)) for number in range(1, 31)]
+    book = holding(Book(now_s=START_S), *late)
+    slots = [Slot(asset, length) for asset in "ABCDEFGH" for length in ("5m", "15m")]
+    delayed = {one.entry.slug for one in late}
+    for minute in range(10 * 60):
+        book.now_s = START_S + 60 * minute
+        for slot in slots:
+            window = window_at(slot, book.now_s)
+            if window.start_s == book.now_s:
+                holding(book, position(window))
+        asked = due(book, book.now_s, turn=minute)
+        told = [Ruling(slug=slug, result=Result.UP) for slug in asked if slug not in delayed]
+        settle(book, told, risk=RISK)
+        waiting = {one.entry.slug for one in book.positions.values()} - delayed
+        ends = [window_of_slug(slug).end_s for slug in waiting]  # type: ignore[union-attr] # of ours
+        assert min(ends) > book.now_s - 2 * 60
+    assert delayed <= {one.entry.slug for one in book.positions.values()}
+    settle(book, [Ruling(slug=slug, result=Result.UP) for slug in due(book, book.now_s)], risk=RISK)
+    assert not delayed & {one.entry.slug for one in book.positions.values()}
+
+
+def test_what_has_no_result_is_shown_from_five_minutes_on_and_takes_room_until_it_has() -> None:
+    assert awaited(ended(None, now_s=END_S + 299)) == []
+    book = ended(None, now_s=END_S + 300)
+    assert awaited(book) == [position()]
+    later = Window(Slot("ETH", "5m"), START_S + 600)
+    ask = (Level(800_000, 500 * 1_000_000),)
+    opinion = Opinion(side=Side.UP, probability_ppm=900_000, price_max_micro=970_000)
+    full = msgspec.structs.replace(RISK, stake_board_usdc=8.2)
+    around: dict[str, Any] = {"window": later, "risk": full}
+    assert stake_on(opinion, ask, RULES, book=book, **around) is Denial.LIMIT_BOARD
+    decided = ended(Result.UP, now_s=END_S + 300)
+    assert isinstance(stake_on(opinion, ask, RULES, book=decided, **around), Stake)
 
 
 def test_a_result_is_overdue_after_an_hour_and_not_before() -> None:

@@ -13,6 +13,7 @@ from foresight.board import Side
 from foresight.book import SCHEMA, Book, Cash, keep_decided, spend
 from foresight.market import Holdings, VenuePosition
 from foresight.reconcile import adopt
+from foresight.settlement import AWAITED_S
 from tests.core.test_earned import of
 from tests.core.trading_values import START_S, WINDOW
 from tests.process.cli_project import Project, record_of
@@ -93,3 +94,19 @@ def test_what_was_bought_by_hand_is_seen_in_status_and_among_the_anomalies(
     (found,) = project.run("anomalies", "--json").stdout.splitlines()
     assert json.loads(found)["kind"] == "position_adopted"
     assert WINDOW.slug in project.run("anomalies").stdout
+
+
+def test_what_ended_without_a_result_is_said_with_what_it_takes_from_the_boards_limit(
+    tmp_path: Path,
+) -> None:
+    """A board that buys nothing for it looks like one whose strategy is silent."""
+    project = Project(tmp_path)
+    book = Book(venue="local", now_s=START_S)
+    adopt(book, Holdings(positions=(BY_HAND,)), now_s=START_S)
+    book.now_s = WINDOW.end_s + AWAITED_S
+    body = SCHEMA.encode(book)
+    project.record(msgspec.structs.replace(record_of(), body=body, schema=SCHEMA.schema_id))
+    line = "awaited   1 ended windows without a result: their 4.55 USDC count against"
+    assert line in project.run("status").stdout
+    summary = json.loads(project.run("status", "--json").stdout)
+    assert summary["awaited"] == {"positions": 1, "staked": 4.55}
