@@ -178,24 +178,29 @@ class Polymarket:
         if answer.get("success") is not True or not answer.get("orderID"):
             what = f"answer to an order: {self._requests.cleaned(str(answer))[:200]}"
             raise AnswerUnreadable(what)
-        if answer.get("status") in {"live", "delayed"}:
-            return Waiting(str(answer.get("status")))
+        if answers.status_of(answer) in answers.OPEN:
+            return Waiting(answers.status_of(answer))
         # The answer names no trades, whose states are asked for later.
         return await self._matched(order, answer)
 
     async def find(self, order: Buy) -> Bought | NotBought | Waiting | Missing:
         """Ask by hash, then by trades, then whether the market still takes orders."""
+        found = await self._executed(order)
+        if found is not None:
+            return found
+        events = await self._events([order.slug])
+        offer = _offer(events[order.slug], order.slug, order.side)
+        return Missing(is_final=not offer.failure and not offer.is_accepting)
+
+    async def _executed(self, order: Buy) -> Bought | NotBought | Waiting | None:
+        # What the venue knows of an order; None if it shows neither the order nor a trade of it.
         order_id = self.order_id(order)
         known = await self._order(order_id)
         if known is not None:
             return await self._fate(order, order_id, known)
         # A venue may forget finished orders sooner than their trades.
         traded = await self._traded(order, order_id)
-        if traded.listed_micro:
-            return _outcome(traded)
-        events = await self._events([order.slug])
-        offer = _offer(events[order.slug], order.slug, order.side)
-        return Missing(is_final=not offer.failure and not offer.is_accepting)
+        return _outcome(traded) if traded.listed_micro else None
 
     def order_id(self, order: Buy) -> str:
         """Return the id that the venue gives an order: the hash of what is signed."""
@@ -258,12 +263,13 @@ class Polymarket:
                 return found
             what = f"{order.slug}: the venue knows the order and does not show it"
             raise AnswerUnreadable(what) from error
-        # A failure on the venue's side proves nothing, in whatever words it is told.
+        # A failure on the venue's side proves nothing, in whatever words it is told. And what is
+        # refused now may have been executed before: a lost answer, and money that is missing now.
         is_refusal = isinstance(error, VenueRefused) or _status_of(error) == _BAD_REQUEST
         if is_refusal and any(known in words for known in answers.UNFILLABLE):
-            return NotBought(NOT_FILLABLE)
+            return await self._executed(order) or NotBought(NOT_FILLABLE)
         if is_refusal and any(known in words for known in answers.DEFINITE):
-            return NotBought(f"{REFUSED}: {_reason_in(error)}")
+            return await self._executed(order) or NotBought(f"{REFUSED}: {_reason_in(error)}")
         raise error
 
     async def _order(self, order_id: str) -> dict[str, Any] | None:
@@ -287,8 +293,10 @@ class Polymarket:
         self, order: Buy, order_id: str, known: Mapping[str, Any]
     ) -> Bought | NotBought | Waiting:
         matched = answers.micro_of(known.get("size_matched"), "size_matched")
-        if str(known.get("status", "")).lower() in {"live", "delayed"}:
-            return Waiting(str(known.get("status")).lower())
+        status = answers.status_of(known)
+        # Words that nobody knows prove nothing, and a match has an amount.
+        if status not in answers.OVER or (status == answers.MATCHED and not matched):
+            return Waiting(status or "without a status")
         if not matched:
             return NotBought(NOT_FILLABLE)
         traded = await self._traded(order, order_id)
@@ -301,9 +309,8 @@ class Polymarket:
         # What an accepted order bought, if all of its trades are listed already.
         traded = await self._traded(order, str(answer["orderID"]))
         taken_micro = answers.micro_of(answer.get("takingAmount") or 0, "takingAmount")
-        is_whole = taken_micro and traded.listed_micro == taken_micro
-        if answer.get("status") == "matched" and not is_whole:
-            return Waiting("matched")
+        if not taken_micro or traded.listed_micro != taken_micro:
+            return Waiting(answers.status_of(answer) or "without a status")
         return _outcome(traded)
 
     async def _traded(self, order: Buy, order_id: str) -> _Traded:

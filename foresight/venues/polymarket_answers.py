@@ -56,6 +56,20 @@ DEFINITE: Final = (
     "minimum tick size",
 )
 UNFILLABLE: Final = ("no orders found to match", "couldn't be fully filled")
+MATCHED: Final = "matched"
+OPEN: Final = frozenset({"live", "delayed"})  # it may be executed yet
+OVER: Final = frozenset(
+    {
+        MATCHED,
+        "unmatched",
+        "canceled",
+        "cancelled",
+        "canceled_market_resolved",
+        "expired",
+        "invalid",
+    }
+)
+"""What an order is once nothing more can become of it."""
 DUPLICATE: Final = "duplicated"
 _WHOLE: Final = re.compile(r"\d{1,15}")
 _CONFIRMED: Final = frozenset({"confirmed", ""})  # a venue that says nothing takes nothing back
@@ -169,6 +183,14 @@ def with_book(offer: Offer, book: Mapping[str, Any]) -> Offer:
     if isinstance(rules, RulesUnknown):
         return msgspec.structs.replace(read, rules=None, rules_unknown=rules.reason)
     return msgspec.structs.replace(read, rules=rules)
+
+
+def status_of(order: Mapping[str, Any]) -> str:
+    """Return an order's status in lower case; empty where the venue says none.
+
+    Some of the venue's interfaces put `ORDER_STATUS_` before the word.
+    """
+    return str(order.get("status") or "").lower().removeprefix("order_status_")
 
 
 def read_fills(trades: Iterable[Any], order_id: str, fee: FeeSchedule) -> Bought:

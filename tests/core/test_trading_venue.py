@@ -170,16 +170,46 @@ async def test_an_answer_about_another_order_is_none_about_ours() -> None:
 
 
 async def test_an_order_that_is_still_open_is_waited_for() -> None:
-    """It may be executed yet, whatever it has matched so far."""
-    for status in ("LIVE", "delayed"):
+    """It may be executed yet, whatever it has matched so far, and in whatever spelling."""
+    for status in ("LIVE", "delayed", "ORDER_STATUS_LIVE", "ORDER_STATUS_DELAYED"):
         for matched in ("0", "4"):
             answer = await venue(order=known(matched, status), trades=[trade("4")]).find(ORDER)
-            assert answer == Waiting(status.lower())
+            assert answer == Waiting(status.lower().removeprefix("order_status_"))
+
+
+async def test_a_word_that_nobody_knows_is_no_end_of_an_order() -> None:
+    """An order called unfilled while it may still be matched is bought by nobody's book."""
+    for status, said in (("ORDER_STATUS_NEW", "new"), ("", "without a status")):
+        for matched in ("0", "4"):
+            answer = await venue(order=known(matched, status), trades=[trade("4")]).find(ORDER)
+            assert answer == Waiting(said)
+    for taking in ("", "10"):
+        answer = await venue(sent=taken("PENDING", taking), trades=[trade("4")]).buy(ORDER)
+        assert answer == Waiting("pending")
 
 
 async def test_an_order_that_matched_nothing_bought_nothing() -> None:
     """The other side of the above: this is proof, and the slot is told."""
-    assert await venue(order=known("0")).find(ORDER) == NotBought("not_fillable")
+    for status in ("CANCELED", "ORDER_STATUS_CANCELED", "ORDER_STATUS_INVALID", "UNMATCHED"):
+        assert await venue(order=known("0", status)).find(ORDER) == NotBought("not_fillable")
+    assert await venue(order=known("0")).find(ORDER) == Waiting("matched"), "a match has an amount"
+
+
+@pytest.mark.parametrize("words", [*REFUSALS, *UNFILLED])
+async def test_what_is_refused_now_may_have_been_executed_before(words: str) -> None:
+    """The answer to the first try was lost and its shares cost the balance that is missing now."""
+    said = http(400, words)
+    for executed in (
+        venue(sent=said, order=known("10"), trades=[trade("10")]),
+        venue(sent=said, trades=[trade("10")]),
+    ):
+        found = await executed.buy(ORDER)
+        assert isinstance(found, Bought)
+        assert found.shares_micro == 10_000_000
+    assert await venue(sent=said, order=known("0", "DELAYED")).buy(ORDER) == Waiting("delayed")
+    for unread in ({"order": http(502, "x")}, {"trades": UNREACHABLE}):
+        with pytest.raises(VenueUnreachable):
+            await venue(sent=said, **unread).buy(ORDER)
 
 
 async def test_a_duplicate_that_is_not_shown_is_unknown() -> None:
@@ -200,7 +230,9 @@ async def test_a_match_whose_trades_are_not_listed_yet_is_waited_for() -> None:
     found = await venue(sent=taken(taking="10"), trades=[trade("4"), trade("6")]).buy(ORDER)
     assert isinstance(found, Bought)
     assert found.shares_micro == 10_000_000
-    assert await venue(sent=taken("unmatched")).buy(ORDER) == NotBought("not_fillable")
+    shouted = await venue(sent=taken("ORDER_STATUS_MATCHED", "10"), trades=some).buy(ORDER)
+    assert shouted == Waiting("matched")
+    assert await venue(sent=taken("unmatched")).buy(ORDER) == Waiting("unmatched")
 
 
 async def test_trades_that_failed_bought_nothing() -> None:
