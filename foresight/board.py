@@ -227,7 +227,7 @@ def _read_fee(words: MarketWords) -> FeeSchedule | RulesUnknown:
         return RulesUnknown("fee schedule is missing")
     unknown = set(schedule) - {"rate", "exponent", "takerOnly", "rebateRate"}
     rate, exponent = schedule.get("rate"), schedule.get("exponent")
-    if unknown or not isinstance(rate, int | float) or not 0 <= rate < 1 or exponent not in {1, 2}:
+    if unknown or not isinstance(rate, int | float) or not 0 <= rate < 1 or exponent not in (1, 2):
         return RulesUnknown(f"fee schedule {dict(schedule)}")
     return FeeSchedule(rate_ppm=round(rate * MICRO), exponent=int(exponent))
 

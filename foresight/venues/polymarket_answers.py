@@ -82,10 +82,11 @@ def read_market(event: Mapping[str, Any], slug: str) -> Mapping[str, Any]:
         AnswerUnreadable: It is another event, or has not one market.
     """
     markets = event.get("markets")
-    if event.get("slug") != slug or not isinstance(markets, list) or len(markets) != 1:
+    is_one = isinstance(markets, list) and len(markets) == 1 and isinstance(markets[0], dict)
+    if event.get("slug") != slug or not is_one:
         what = f"{slug}: the answer is no event of this window"
         raise AnswerUnreadable(what)
-    market: Mapping[str, Any] = markets[0]
+    market: Mapping[str, Any] = event["markets"][0]
     return market
 
 
@@ -159,12 +160,20 @@ def read_asks(book: Mapping[str, Any]) -> tuple[Level, ...]:
     if not isinstance(asks, list):
         what = f"book without asks: {str(book)[:80]}"
         raise AnswerUnreadable(what)
-    levels = [
-        Level(micro_of(level.get("price"), "price"), micro_of(level.get("size"), "size"))
-        for level in asks
-    ]
+    levels = [_level(row) for row in asks]
     levels.sort(key=lambda level: level.price_micro)
     return tuple(level for level in levels if level.size_micro > 0)[:LEVELS_KEPT]
+
+
+def _level(row: object) -> Level:
+    if not isinstance(row, dict):
+        what = f"{str(row)[:80]!r} is no level of a book"
+        raise AnswerUnreadable(what)
+    price = micro_of(row.get("price"), "price")
+    if not 0 < price <= MICRO:
+        what = f"a share for {str(row.get('price'))[:40]} is no level of a book"
+        raise AnswerUnreadable(what)
+    return Level(price, micro_of(row.get("size"), "size"))
 
 
 def with_book(offer: Offer, book: Mapping[str, Any]) -> Offer:
@@ -263,10 +272,11 @@ def read_stages(trades: Iterable[Any], wanted: Collection[str]) -> dict[str, Sta
     known = {stage.value: stage for stage in Stage}
     stages: dict[str, Stage] = {}
     for row in trades:
-        if isinstance(row, dict) and row.get("id") in wanted:
+        trade = str(row.get("id", "")) if isinstance(row, dict) else ""
+        if trade in wanted:
             stage = known.get(_status(row))
             if stage is not None:
-                stages[row["id"]] = stage
+                stages[trade] = stage
     return stages
 
 

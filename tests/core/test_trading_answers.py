@@ -92,6 +92,7 @@ def test_a_market_that_is_not_open_takes_no_orders(closed: dict[str, Any]) -> No
         {"slug": "another"},
         {"slug": SLUG, "markets": []},
         {"slug": SLUG, "markets": "none"},
+        {"slug": SLUG, "markets": ["none"]},
         event(outcomes='["Yes", "No"]'),
         event(outcomes="[broken"),
         event(clobTokenIds='["1"]'),
@@ -143,8 +144,18 @@ def test_a_book_is_read_best_price_first() -> None:
     assert with_book(offer(), {"asks": []}).book_s == 0
 
 
-@pytest.mark.parametrize("book", [{}, {"asks": [{"price": "x", "size": "1"}]}, {"asks": "[]"}])
+@pytest.mark.parametrize(
+    "book",
+    [
+        {},
+        {"asks": "[]"},
+        {"asks": ["0.81"]},
+        {"asks": [None]},
+        *({"asks": [{"price": price, "size": "1"}]} for price in ("x", "0", "0.0000001", "1.01")),
+    ],
+)
 def test_what_is_no_book_is_unreadable(book: dict[str, Any]) -> None:
+    """A level that is none costs its slot the cycle: a share for nothing divided by zero."""
     with pytest.raises(AnswerUnreadable):
         read_asks(book)
 
