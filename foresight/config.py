@@ -134,6 +134,9 @@ class Venue(_Section, frozen=True, kw_only=True):
         timeout_s: Longest wait for one answer, wall-clock seconds; 0 derives it from the period.
         requests_at_once: Requests under way at one time, at each of feed and venue.
         positions_every: The venue's positions are compared with the book every so many cycles.
+        stream: Whether candles are listened to over WebSocket; what was not heard is asked for.
+        stream_stale_s: A stream that is silent for so many seconds of the wall is stale: that is
+            said, it counts against the cycle's health, and the connection is begun again.
     """
 
     kind: Literal["local", "paper", "live"] = "local"
@@ -146,6 +149,8 @@ class Venue(_Section, frozen=True, kw_only=True):
     timeout_s: Annotated[float, Meta(ge=0, le=60)] = 0.0
     requests_at_once: Annotated[int, Meta(ge=1, le=64)] = 8
     positions_every: Annotated[int, Meta(ge=1, le=1440)] = 5
+    stream: bool = False
+    stream_stale_s: Annotated[float, Meta(ge=2, le=600)] = 30.0
 
 
 class Risk(_Section, frozen=True, kw_only=True):

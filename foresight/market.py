@@ -31,13 +31,16 @@ class Candles(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         minutes: Minutes since 1970 UTC at which the candles open, rising.
         prices: Their closes, > 0, as many.
         details: The rest of them, as many; none in inputs of version 1.
-        failure: Why there are none; empty if the feed answered.
+        failure: Why there are none, or no more than these; empty if the feed answered.
+        stream: What is wrong with the stream that should have told them, so that they were asked
+            for; empty if it is well, or none is listened to.
     """
 
     minutes: tuple[int, ...] = ()
     prices: tuple[float, ...] = ()
     details: tuple[Detail, ...] = ()
     failure: str = ""
+    stream: str = ""
 
 
 class WindowFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -225,7 +228,9 @@ def _down(inputs: dict[str, Any]) -> dict[str, Any]:
     older = _without(inputs, "edition", "trades", "clock", "facts", "facts_unread")
     candles = older.get("candles", {})
     if candles:
-        older["candles"] = {asset: _without(one, "details") for asset, one in candles.items()}
+        older["candles"] = {
+            asset: _without(one, "details", "stream") for asset, one in candles.items()
+        }
     if "holdings" in older:
         older["holdings"] = _holdings_down(older["holdings"])
     return older
@@ -249,6 +254,7 @@ SCHEMA = Schema("foresight.market", 2, Market, up={1: _up}, down={2: _down})
 def health_of(market: Market) -> Health:
     """Return how many of a cycle's questions were answered."""
     failures = [candles.failure for candles in market.candles.values()]
+    failures += [candles.stream for candles in market.candles.values() if candles.stream]
     failures += [offer.failure for offer in market.offers.values()]
     failures += [ruling.failure for ruling in market.rulings]
     if market.holdings is not None:

@@ -32,8 +32,10 @@ from foresight.book import Book, violations_of
 from foresight.closes import Closes
 from foresight.config import Config, config_hash
 from foresight.errors import VenueError, VenueUnreachable
+from foresight.feeds.base import Feed
 from foresight.feeds.binance import BinanceCandles
 from foresight.feeds.closed_candles import closed_candles
+from foresight.feeds.streamed import StreamedCandles
 from foresight.market import SCHEMA as MARKET
 from foresight.market import (
     Candles,
@@ -108,7 +110,7 @@ class Trader(Workload[Book, Market]):
         policy: decision.Policy,
         config: Config,
         *,
-        feed: BinanceCandles,
+        feed: Feed,
         venue: Venue,
         clock: Clock,
     ) -> None:
@@ -414,11 +416,17 @@ def create_with(
         budget = Budget(clock.monotonic_ns)
         return Requests(config.venue.requests_at_once, timeout_s=timeout_s, budget=budget)
 
-    feed = BinanceCandles(
-        spot,
-        quote=config.venue.quote,
-        requests=requests(),
-    )
+    asked = requests()
+    feed: Feed = BinanceCandles(spot, quote=config.venue.quote, requests=asked)
+    if config.venue.stream:
+        feed = StreamedCandles(
+            spot,
+            assets=config.board.assets,
+            quote=config.venue.quote,
+            requests=asked,
+            stale_s=config.venue.stream_stale_s,
+            monotonic_ns=clock.monotonic_ns,
+        )
     # Read when the venue is opened: a replay, a verification and a command open none.
     project = project_of(environment, Path(context.tree))
 

@@ -6,9 +6,9 @@ asset's failure. What the candles mean is a strategy's matter.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import isfinite
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from foresight.closes import CLOSES_KEPT
 from foresight.errors import AnswerUnreadable, VenueError
@@ -25,18 +25,40 @@ from foresight.venues.request_budget import Budget
 MINUTE_MS: Final = 60_000
 
 
+class Candle(NamedTuple):
+    """One of them: the minute since 1970 UTC at which it opens, its close, and the rest."""
+
+    minute: int
+    close: float
+    rest: Detail
+
+    @property
+    def end_ms(self) -> int:
+        """The first instant after it, milliseconds UTC of the market."""
+        return (self.minute + 1) * MINUTE_MS
+
+
 class BinanceCandles:
     """A candle feed."""
 
-    def __init__(self, options: dict[str, Any], *, quote: str, requests: Requests) -> None:
+    def __init__(
+        self,
+        options: dict[str, Any],
+        *,
+        quote: str,
+        requests: Requests,
+        connect: Callable[[dict[str, Any]], Any] = spot_client,
+    ) -> None:
         """Keep how to construct the client.
 
         Args:
             options: Settings of the ccxt client.
             quote: Quote currency of the pairs.
             requests: The bounds of its requests.
+            connect: Constructs the client from its settings.
         """
         self._options = options
+        self._connect = connect
         self._quote = quote
         self._requests = requests
         self._client: Any = None
@@ -46,6 +68,11 @@ class BinanceCandles:
         """What the exchange may still be asked."""
         return self._requests.budget
 
+    @property
+    def client(self) -> Any:  # noqa: ANN401 - ccxt carries no types
+        """The client once it is open; None before."""
+        return self._client
+
     async def open(self) -> None:
         """Load the client and make the first, slow connection.
 
@@ -53,7 +80,7 @@ class BinanceCandles:
             VenueError: The exchange does not answer.
         """
         if self._client is None:
-            self._client = spot_client(self._options)
+            self._client = self._connect(self._options)
             self._requests.listen(self._client)
         await self._requests.read(self._client.publicGetTime, timeout_s=OPEN_TIMEOUT_S)
 
@@ -80,7 +107,7 @@ class BinanceCandles:
         """
         assets = list(newest)
         answers = await asyncio.gather(
-            *(self._one(asset, newest[asset], end_minute) for asset in assets)
+            *(self.one(asset, newest[asset], end_minute) for asset in assets)
         )
         return dict(zip(assets, answers, strict=True))
 
@@ -90,7 +117,14 @@ class BinanceCandles:
             await self._client.close()
             self._client = None
 
-    async def _one(self, asset: str, newest: int, end_minute: int) -> Candles:
+    async def one(self, asset: str, newest: int, end_minute: int) -> Candles:
+        """Return the closed candles of one asset that are newer than a minute.
+
+        Args:
+            asset: Which.
+            newest: The newest minute that is known, or -1.
+            end_minute: The first minute that is not closed yet, or that is not wanted.
+        """
         first = max(newest + 1, end_minute - CLOSES_KEPT)
         if first >= end_minute:
             return Candles()
@@ -117,27 +151,40 @@ def read_candles(rows: object, *, first: int, end_minute: int) -> Candles:
     Raises:
         AnswerUnreadable: It is no list, or nothing in it is a candle.
     """
-    minutes: list[int] = []
-    prices: list[float] = []
-    details: list[Detail] = []
+    found: list[Candle] = []
     bad = ""
     for row in list_of(rows, "candles"):
-        read = _read_row(row)
+        read = read_candle(row)
         if read is None:
             bad = str(row)[:80]
-            continue
-        opened, close, rest = read
-        if first <= opened < end_minute and (not minutes or opened > minutes[-1]):
-            minutes.append(opened)
-            prices.append(close)
-            details.append(rest)
-    if bad and not minutes:
+        elif first <= read.minute < end_minute and (not found or read.minute > found[-1].minute):
+            found.append(read)
+    if bad and not found:
         what = f"{bad!r} is no candle"
         raise AnswerUnreadable(what)
-    return Candles(minutes=tuple(minutes), prices=tuple(prices), details=tuple(details))
+    return candles_of(found)
 
 
-def _read_row(row: object) -> tuple[int, float, Detail] | None:
+def candles_of(found: Sequence[Candle]) -> Candles:
+    """Return candles as inputs hold them; their minutes rise."""
+    return Candles(
+        minutes=tuple(each.minute for each in found),
+        prices=tuple(each.close for each in found),
+        details=tuple(each.rest for each in found),
+    )
+
+
+def candles_in(candles: Candles) -> Iterator[Candle]:
+    """Yield what `candles_of` was given."""
+    whole = zip(candles.minutes, candles.prices, candles.details, strict=True)
+    return (Candle(*each) for each in whole)
+
+
+def read_candle(row: object) -> Candle | None:
+    """Return what a row says: milliseconds UTC, open, high, low, close, volume; None if it is none.
+
+    Numbers may be written as text.
+    """
     try:
         opened = row[0]  # type: ignore[index] # checked by trying
         first, high, low, close, volume = (float(each) for each in row[1:6])  # type: ignore[index]
@@ -147,5 +194,6 @@ def _read_row(row: object) -> tuple[int, float, Detail] | None:
     is_candle = is_finite and 0 < low <= min(first, close) <= max(first, close) <= high
     is_minute = isinstance(opened, int) and opened % MINUTE_MS == 0
     if is_minute and is_candle and volume >= 0:
-        return opened // MINUTE_MS, close, Detail(open=first, high=high, low=low, volume=volume)
+        rest = Detail(open=first, high=high, low=low, volume=volume)
+        return Candle(opened // MINUTE_MS, close, rest)
     return None

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from foresight.errors import VenueError
-from foresight.feeds.binance import BinanceCandles
+from foresight.feeds.base import Feed
 from foresight.market import Candles, FeedClock
 from handoff.cadence import app_time_ns, wall_time_ns
 from handoff.limits import MS, NS
@@ -33,7 +33,7 @@ class ClockReading(NamedTuple):
 
 
 async def closed_candles(
-    feed: BinanceCandles,
+    feed: Feed,
     clock: Clock,
     newest: Mapping[str, int],
     *,
@@ -69,7 +69,7 @@ async def closed_candles(
     return FeedClock(ahead_ms=reading.ahead_ms), candles
 
 
-async def _read_clock(feed: BinanceCandles, clock: Clock) -> ClockReading:
+async def _read_clock(feed: Feed, clock: Clock) -> ClockReading:
     before_ns = clock.now_ns()
     wall_ms = await feed.time_ms()
     between_ms = (before_ns + clock.now_ns()) // 2 // MS

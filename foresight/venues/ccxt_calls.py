@@ -11,6 +11,8 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_fixed
 
@@ -39,6 +41,23 @@ def spot_client(options: dict[str, Any]) -> Any:  # noqa: ANN401 - ccxt carries 
     return ccxt.binance(options)
 
 
+def watching_client(options: dict[str, Any]) -> Any:  # noqa: ANN401 - as above
+    """Return a Binance spot client that can listen too."""
+    import ccxt.pro as ccxt  # noqa: PLC0415 - as above
+
+    client = ccxt.binance(options)
+    client.options["OHLCVLimit"] = 2  # it keeps a thousand of each pair, which nobody reads
+    if client.aiohttp_trust_env:
+        client.wssProxy = _proxy_of(client.urls["api"]["ws"]["spot"])
+    return client
+
+
+def _proxy_of(address: str) -> str | None:
+    # The network's variables speak of https, and aiohttp looks for one that is called wss.
+    is_direct = proxy_bypass(urlsplit(address).hostname or "")
+    return None if is_direct else getproxies().get("https")
+
+
 def board_client(options: dict[str, Any]) -> Any:  # noqa: ANN401 - as above
     """Return a Polymarket client."""
     import ccxt.prediction as ccxt  # noqa: PLC0415 - as above
@@ -65,6 +84,7 @@ class Requests:
 
     Attributes:
         budget: What the venue may still be asked.
+        timeout_s: Longest wait for an answer, a second attempt included, seconds.
     """
 
     def __init__(self, at_once: int, *, timeout_s: float, budget: Budget | None = None) -> None:
@@ -77,7 +97,7 @@ class Requests:
         """
         self.budget = budget or Budget(time.monotonic_ns)
         self._gate = asyncio.Semaphore(at_once)
-        self._timeout_s = timeout_s
+        self.timeout_s = timeout_s
         self._hidden: tuple[str, ...] = ()
 
     def hide(self, *secrets: str | None) -> None:
@@ -125,7 +145,7 @@ class Requests:
             with translated(self.cleaned):
                 return await ask()
 
-        return await self._bounded(lambda: retrying(attempt), timeout_s or self._timeout_s)
+        return await self._bounded(lambda: retrying(attempt), timeout_s or self.timeout_s)
 
     async def once(self, ask: Callable[[], Awaitable[AnswerT]]) -> AnswerT:
         """Return the answer to a request that is made once.
@@ -139,7 +159,7 @@ class Requests:
             with translated(self.cleaned):
                 return await ask()
 
-        return await self._bounded(attempt, self._timeout_s)
+        return await self._bounded(attempt, self.timeout_s)
 
     async def _bounded(self, ask: Callable[[], Awaitable[AnswerT]], timeout_s: float) -> AnswerT:
         try:

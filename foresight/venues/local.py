@@ -40,15 +40,27 @@ _BINANCE_GROUPS: Final = [
     "papi",
     "papiV2",
 ]
+_BINANCE_STREAMS: Final = [
+    "margin",
+    "linear",
+    "inverse",
+    "stock",
+    "option",
+    "optionMarket",
+    "optionPrivate",
+    "papi",
+]
+_BINANCE_ASKED_STREAMS: Final = ["spot", "linear", "inverse"]
 
 
 def binance_options(base_url: str) -> dict[str, Any]:
-    """Return the settings of ``ccxt.async_support.binance``, which may ask what is public.
+    """Return the settings of ccxt's `binance`, which may ask what is public, and listen to it.
 
     Args:
         base_url: Address of the exchange without a slash at its end.
     """
     unserved = {group: f"{base_url}/unserved/{group}" for group in _BINANCE_GROUPS}
+    streams = base_url.replace("http", "ws", 1)
     return {
         "urls": {
             "api": unserved
@@ -56,6 +68,13 @@ def binance_options(base_url: str) -> dict[str, Any]:
                 "public": f"{base_url}/api/v3",
                 "private": f"{base_url}/api/v3",
                 "v1": f"{base_url}/unserved/v1",
+                "ws": {group: f"{streams}/unserved/{group}" for group in _BINANCE_STREAMS}
+                | {
+                    "spot": f"{streams}/ws",
+                    "ws-api": {
+                        group: f"{streams}/unserved/{group}" for group in _BINANCE_ASKED_STREAMS
+                    },
+                },
             }
         },
         "options": {
