@@ -12,6 +12,9 @@ from handoff.light_typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from handoff.cadence import Cadence, every
+    from handoff.loops.cycle import LoopCycle, PlainLoopCycle
+    from handoff.loops.decorator import loop
+    from handoff.loops.errors import ReadFailed
     from handoff.simulation import Simulation, simulate
     from handoff.workload import (
         Absent,
@@ -42,8 +45,11 @@ __all__ = [
     "Cycle",
     "Decision",
     "Health",
+    "LoopCycle",
     "NotReady",
     "Pending",
+    "PlainLoopCycle",
+    "ReadFailed",
     "Ready",
     "Reconciliation",
     "Simulation",
@@ -54,6 +60,7 @@ __all__ = [
     "Workload",
     "effect",
     "every",
+    "loop",
     "payload_of",
     "receipt",
     "simulate",
@@ -62,8 +69,12 @@ __all__ = [
 _ELSEWHERE: Final = {
     "Cadence": "handoff.cadence",
     "Health": "state.journal_frames",
+    "LoopCycle": "handoff.loops.cycle",
+    "PlainLoopCycle": "handoff.loops.cycle",
+    "ReadFailed": "handoff.loops.errors",
     "Simulation": "handoff.simulation",
     "every": "handoff.cadence",
+    "loop": "handoff.loops.decorator",
     "simulate": "handoff.simulation",
 }
 

@@ -101,6 +101,8 @@ def decide_once(
         strangers = [each for each in decision.effects if not _is_effect(each)]
     except SchemaMismatch as error:
         raise WorkloadFaulty(str(error)) from error
+    except WorkloadFaulty:
+        raise  # its words are whole
     except Exception as error:
         message = f"decide raised {type(error).__name__}: {error}"
         raise WorkloadFaulty(message) from error

@@ -71,6 +71,10 @@ class WorkloadFaulty(HandoffError):
         super().__init__(self.reason)
 
 
+class NotComparable(WorkloadFaulty):
+    """A recorded cycle lacks what other code needs to decide it: nothing speaks against it."""
+
+
 class InvalidTransition(HandoffError):
     """An event came in a phase that has no rule for it; nothing changed."""
 

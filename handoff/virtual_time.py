@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, TypeVarTuple
 
 from typing_extensions import override
 
@@ -18,9 +18,11 @@ from handoff.believed_clock import Belief, Reading, believe, first_belief
 from handoff.limits import NS
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
+    from concurrent.futures import Executor
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 BOOTED_NS: Final = 86_400 * NS  # before the loop's zero
 _REAL_WAIT_S_MAX: Final = 5.0  # for a thread or a socket while no timer is set
@@ -36,6 +38,7 @@ class _NoWait(selectors.DefaultSelector):
     def __init__(self) -> None:
         super().__init__()
         self.now_s = 0.0
+        self.elsewhere = 0  # calls in other threads that have not returned
 
     @override
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
@@ -45,7 +48,7 @@ class _NoWait(selectors.DefaultSelector):
                 message = "every task waits, and there is no timer to wait for"
                 raise Stuck(message)
             return ready
-        ready = super().select(0)
+        ready = super().select(_REAL_WAIT_S_MAX if self.elsewhere and timeout > 0 else 0)
         if not ready and timeout > 0:
             self.now_s += timeout
         return ready
@@ -58,6 +61,19 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Start at zero."""
         self._no_wait = _NoWait()
         super().__init__(self._no_wait)
+
+    @override
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts
+    ) -> asyncio.Future[T]:
+        """Call a function in another thread; no virtual time passes while it runs."""
+        future = super().run_in_executor(executor, func, *args)
+        self._no_wait.elsewhere += 1
+        future.add_done_callback(self._returned)
+        return future
+
+    def _returned(self, _future: asyncio.Future[Any]) -> None:
+        self._no_wait.elsewhere -= 1
 
     @override
     def time(self) -> float:

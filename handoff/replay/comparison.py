@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from handoff.deciding import cycle_of, decide_once, encode_bodies, inputs_of, shape_fault
-from handoff.errors import WorkloadFaulty
+from handoff.errors import NotComparable, WorkloadFaulty
 from handoff.replay.appraisal import Aftermath, appraisal_words
 from handoff.workload import Appraisal, Cycle, Workload
 from state.cycle_audit import effective
@@ -99,6 +99,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
         lost: Not decided again: no body to start from.
         differ: Cycles with other effects.
         raised: Cycles that this code cannot decide at all.
+        incomparable: Cycles beside those, whose record lacks what this code asks for.
         impure: Cycles that the code that decided them does not decide again alike.
         bodies: Cycles with the same effects and another body.
         differing: The first of those that differ.
@@ -123,6 +124,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     strange_kinds: tuple[str, ...] = ()
     kinds_known: bool = False
     appraisal: Appraisal | str = ""
+    incomparable: int = 0
 
 
 def origin_of(workload: Workload[Any, Any], release: str) -> Origin:
@@ -201,7 +203,7 @@ def compare(messages: Iterable[Message], workload: Workload[Any, Any]) -> Compar
             case Recorded():
                 again = replay_cycle(workload, message)
                 found = count(found, message, again)
-                if not again.raised:
+                if not again.raised and not again.incomparable:
                     _add(aftermath, message, again)
     return replace(found, appraisal=aftermath.appraisal())
 
@@ -211,12 +213,14 @@ class ReplayedCycle(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         raised: Why it cannot be decided, or empty.
+        incomparable: What the record lacks to decide it, or empty: nothing speaks against it.
         difference: How its effects differ, or empty.
         same_body: The body came out the same, to the byte.
         effects: What is wanted now; nothing if it raised.
     """
 
     raised: str = ""
+    incomparable: str = ""
     difference: str = ""
     same_body: bool = False
     effects: tuple[Effect, ...] = ()
@@ -233,6 +237,8 @@ def replay_cycle(workload: Workload[Any, Any], recorded: Recorded) -> ReplayedCy
         inputs = inputs_of(workload, _note(recorded))
         decision = decide_once(workload, before, recorded.cycle, inputs)
         body, _ = encode_bodies(workload, before, decision.body)
+    except NotComparable as lacking:
+        return ReplayedCycle(incomparable=str(lacking))
     except (WorkloadFaulty, SchemaMismatch) as error:
         return ReplayedCycle(raised=str(error))
     again = replace(before, body=body)
@@ -246,10 +252,15 @@ def replay_cycle(workload: Workload[Any, Any], recorded: Recorded) -> ReplayedCy
 def count(found: Comparison, recorded: Recorded, again: ReplayedCycle) -> Comparison:
     """Return a comparison with one more cycle."""
     number = recorded.cycle.number
-    found = replace(found, cycles=found.cycles + 1)
+    if again.incomparable:
+        found = replace(found, incomparable=found.incomparable + 1)
+    else:
+        found = replace(found, cycles=found.cycles + 1)
     if recorded.impure:
         impurities = _with(found.impurities, number, recorded.impure)
         found = replace(found, impure=found.impure + 1, impurities=impurities)
+    if again.incomparable:
+        return found
     if again.raised:
         raising = _with(found.raising, number, again.raised)
         return replace(found, raised=found.raised + 1, raising=raising)
@@ -301,6 +312,8 @@ def words_of(found: Comparison) -> str:
         words.append(f"{found.raised} cannot be decided")
     if found.impure:
         words.append(f"{found.impure} not pure in the running release")
+    if found.incomparable:
+        words.append(f"{found.incomparable} not comparable: they ask for what was not read then")
     if found.lost:
         words.append(f"{found.lost} without a body to start from")
     examples = [f"cycle {each.cycle}: {each.words}" for each in found.differing]

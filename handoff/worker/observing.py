@@ -59,6 +59,8 @@ async def observe_once(
         async with limit:
             look = workload.observe_beside if beside else workload.observe
             inputs = await look(cycle, body)
+    except WorkloadFaulty:
+        raise  # its words are whole
     except Exception as error:
         if limit.expired():
             # No outage, but a budget that this release outgrew.

@@ -55,11 +55,11 @@ class Shadow(Generic[BodyT, InputsT]):
         """
         parts, token = self._parts, None
         begun_ns = parts.clock.monotonic_ns()
-        while self._found.cycles < self._wish.shadow:
+        while self._seen() < self._wish.shadow:
             if leaving():
                 return self._verdict("it was asked to leave", begun_ns)
             if parts.clock.monotonic_ns() - begun_ns > self._limit_s() * NS:
-                reason = f"only {self._found.cycles} of {self._wish.shadow} cycles came"
+                reason = f"only {self._seen()} of {self._wish.shadow} cycles came"
                 return self._verdict(f"{reason} within {self._limit_s():.0f} s", begun_ns)
             newest = parts.store.token()
             if newest != token:
@@ -67,6 +67,9 @@ class Shadow(Generic[BodyT, InputsT]):
                 self._look()
             await parts.clock.pause(FOLLOW_POLL_S)
         return self._verdict(refusal_of(self._found, differ_max=self._wish.differ_max), begun_ns)
+
+    def _seen(self) -> int:
+        return self._found.cycles + self._found.incomparable
 
     def _look(self) -> None:
         """Look at a record that changed: decide its cycle again, or keep it for the next one."""
