@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from deploy.commands import run as run_command
 from deploy.errors import ProgramMissing
-from foresight.account import name_of
+from handoff.account import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

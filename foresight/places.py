@@ -10,9 +10,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from foresight.account import user_directory
 from foresight.errors import ConfigError
 from foresight.overrides import PROJECT
+from handoff.account import user_directory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 LOG_MODE: Final = 0o600
 WORDS_MAX: Final = 300  # of a program's last line, in a reason
+PLACE_MAX: Final = 100  # of the name of a file in it
+_TRACEBACK: Final = "Traceback (most recent call last):"
+_FRAME: Final = '  File "'
+_TREE: Final = "/tree/"  # of a release: what is beneath it is named as its author names it
 
 
 class Log:
@@ -76,11 +80,29 @@ def open_log(path: str | os.PathLike[str], flags: int = os.O_WRONLY | os.O_APPEN
 def last_words(said: bytes) -> str:
     """Return the last line that a program wrote before it ended, in a reason's length.
 
-    A hint says what to do next, not what went wrong: it is passed over.
+    A hint says what to do next, not what went wrong: it is passed over. Of a traceback the last
+    line says what, and the file and line where it happened follow it.
 
     Args:
         said: The end of its standard error or of its log.
     """
     lines = said.decode("utf-8", "replace").strip().splitlines()
     words = [line for line in lines if line.strip() and not line.startswith("hint: ")]
-    return words[-1].removeprefix("error: ")[:WORDS_MAX] if words else ""
+    if not words:
+        return ""
+    place = _place_in(words)
+    return words[-1].removeprefix("error: ")[: WORDS_MAX - len(place)] + place
+
+
+def _place_in(words: list[str]) -> str:
+    """Return where a traceback that ends here leads to, the release's own files before others."""
+    begun = [number for number, line in enumerate(words) if line.startswith(_TRACEBACK)]
+    if not begun or words[-1].startswith(" "):
+        return ""
+    frames = [line.strip() for line in words[begun[-1] :] if line.startswith(_FRAME)]
+    own = [frame for frame in frames if _TREE in frame] or frames
+    if not own:
+        return ""
+    _, path, line = own[-1].split('"', 2)
+    number = line.removeprefix(", line ").split(",")[0]
+    return f" ({path.rpartition(_TREE)[2][-PLACE_MAX:]}, line {number})"

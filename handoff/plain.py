@@ -6,23 +6,30 @@ of `run`; everything else talks to it over the control socket.
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import time
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
+from handoff.commands.background import Start, log_of
+from handoff.commands.deploy_words import words_of
+from handoff.commands.kept_releases import kept_releases, release_before
+from handoff.commands.kept_releases import named as kept_release
 from handoff.errors import NotRunning
 from handoff.launcher.account_lock import take_account
 from handoff.launcher.engine_config import EngineConfig, read_engine_config, write_engine_config
 from handoff.launcher.locks import take_home
+from handoff.limits import MS
+from handoff.logs import open_log
+from handoff.processes import spawn
 from handoff.release_files import Manifest, read_manifest
 from handoff.replay.repair import header_in
-from handoff.rollout.driver import Driver, Watcher
+from handoff.rollout.driver import ASK_BACK_S, Driver, Watcher
 from handoff.rollout.launcher_client import LauncherClient
-from handoff.rollout.table import Phase
+from handoff.rollout.table import Deploy, Phase
 from handoff.tree_snapshot import prune_snapshots, snapshot_tree
 from handoff.wire import Kind
+from handoff.wish import BAKE_NONE, Wish
 from handoff.worker.hosts import MOVED, VOLUME, LocalHosts, refuse_doubtful
 from state.atomic_file import SystemFiles, make_directory, replace_file
 from state.errors import RecordDamaged, RecordMissing
@@ -32,15 +39,14 @@ from state.premises import narrow, refuse_shared
 from state.record import Timeline, check_identity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from handoff.rollout.events import Event
-    from handoff.rollout.table import Deploy
-    from handoff.wish import Wish
     from state.record import Record, WorkerId
 
 DOWN_S_MAX = 60.0
+GIVE_BACK_S_MAX = 600.0  # the way back may have to be started first
 TRUSTED_GROUP = "HANDOFF_TRUSTED_GROUP"
 RESTORED = "restored-owner"  # in `run/`: names the one worker that a restore was about
 
@@ -72,8 +78,25 @@ def run(
     standby: bool = False,
     force_filesystem: bool = False,
     moved: bool = False,
-) -> NoReturn:
-    """Become a launcher that runs until it is stopped; return only by an exception."""
+    detail: Callable[[str], None] | None = None,
+) -> None:
+    """Become a launcher that runs until it is stopped, or start one and wait until it owns.
+
+    Args:
+        home: The state directory.
+        app: Name of the application.
+        entry: `module:factory`.
+        tree: The directory with the modules.
+        speed: Application seconds per second.
+        standby: Keep a warm standby.
+        force_filesystem: Accept a volatile disk.
+        moved: The owner elsewhere is dead.
+        detail: Told what the launcher logs while it is awaited; None to become it: then this
+            returns only by an exception.
+
+    Raises:
+        StartRefused: The first release does not start, as the launcher that is awaited says.
+    """
     from handoff.launcher.process import (  # noqa: PLC0415 - what only talks does not need it
         command as launcher_command,
     )
@@ -98,7 +121,24 @@ def run(
     write_engine_config(home, config)
     # A fresh interpreter: what it took to make a release would stay in memory for years.
     command = launcher_command(home)
+    if detail is not None:
+        start_detached(home, command, detail)
+        return
     os.execv(command[0], command)  # noqa: S606 - our own interpreter, no shell
+
+
+def start_detached(home: Path, command: Sequence[str], detail: Callable[[str], None]) -> None:
+    """Start a launcher in a session of its own, and return once somebody owns."""
+    start = Start(home, detail)
+    log = open_log(log_of(home))
+    try:
+        launcher = spawn(command, environment=dict(os.environ), output=log)
+    finally:
+        os.close(log)
+    try:
+        start.await_owner(launcher.identity.pid)
+    finally:
+        launcher.close()
 
 
 def _refuse_home(home: Path, app: str, timeline: Timeline, *, force_filesystem: bool) -> None:
@@ -208,15 +248,42 @@ def replace(
     """Put another directory's program in charge; return how that ended."""
     with LauncherClient(home):
         pass  # without a launcher nothing is copied
-    manifest = _snapshot(home, tree, entry)
+    return _drive(home, _snapshot(home, tree, entry).release, wish, say)
 
+
+def rollback(home: Path, named: str, say: Callable[[str], None]) -> Deploy:
+    """Put the release before the one that owns, or another that is kept, in charge again.
+
+    Args:
+        home: The state directory.
+        named: Which, or the beginning of its name; empty for the one before.
+        say: Told every step.
+
+    Raises:
+        ReleaseUnnamed: There is no such release.
+    """
+    with LauncherClient(home):
+        pass
+    record = read_only_snapshot(home / "state")
+    wanted = named or release_before(home, record)
+    kept = [each.manifest for each in kept_releases(home, record)]
+    release = kept_release(kept, wanted).release
+    previous = record.ownership.previous
+    if record.rollout is not None and previous is not None and previous.release == release:
+        return _give_back(home, record.rollout.deploy_id, release, say)
+    return _drive(home, release, Wish(bake=BAKE_NONE), say)
+
+
+def _drive(home: Path, release: str, wish: Wish, say: Callable[[str], None]) -> Deploy:
     def moved(deploy: Deploy, event: Event, _before: Phase) -> None:
-        say(f"{deploy.phase.value}: {type(event).__name__} {deploy.reason}".rstrip())
+        text = words_of(event, deploy, now_ms=time.time_ns() / MS)
+        if text:
+            say(text)
 
     driver = Driver(
         home,
         deploy_id=f"d{secrets.token_hex(4)}",
-        release=manifest.release,
+        release=release,
         wish=wish,
         watcher=Watcher(moved=moved),
     )
@@ -224,6 +291,21 @@ def replace(
     if deploy.phase is Phase.PERMANENT:
         prune_snapshots(home, _releases_in_use(home))
     return deploy
+
+
+def _give_back(home: Path, deploy_id: str, release: str, say: Callable[[str], None]) -> Deploy:
+    """End a bake by the return of the release before it, which is warm."""
+    say(f"{release} takes back: the release that bakes is left")
+    deadline_s = time.monotonic() + GIVE_BACK_S_MAX
+    while time.monotonic() < deadline_s:
+        with LauncherClient(home) as client:
+            client.ask(Kind.GIVE_BACK, deploy=deploy_id)
+        time.sleep(ASK_BACK_S)  # noqa: TID251 - nothing tells when a release owns again
+        owner = read_only_snapshot(home / "state").ownership.owner
+        if owner is not None and owner.release == release:
+            return Deploy(deploy_id, Phase.PERMANENT, release)
+    reason = f"it did not own again within {GIVE_BACK_S_MAX:g} s"
+    return Deploy(deploy_id, Phase.REFUSED, release, reason)
 
 
 def _releases_in_use(home: Path) -> set[str]:
@@ -236,12 +318,6 @@ def _releases_in_use(home: Path) -> set[str]:
 def _snapshot(home: Path, tree: Path, entry: str) -> Manifest:
     first = read_engine_config(home).first_release
     return snapshot_tree(home, tree, entry or read_manifest(home, first).entry)
-
-
-def status(home: Path) -> str:
-    """Return the launcher's view as JSON text."""
-    with LauncherClient(home) as client:
-        return json.dumps(client.ask(Kind.STATUS), indent=1)
 
 
 def down(home: Path) -> bool:

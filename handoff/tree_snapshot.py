@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import site
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -62,6 +63,17 @@ def snapshot_tree(home: Path, source: Path, entry: str) -> Manifest:
         shutil.rmtree(fresh, ignore_errors=True)
 
 
+def engine_paths() -> tuple[str, ...]:
+    """Return where a worker finds this engine, beside what its interpreter sees by itself.
+
+    An installed engine lies among strangers' packages. Put in front of the standard library, as a
+    release's paths are, that place could replace any module of it.
+    """
+    engine = Path(__file__).resolve().parents[1]
+    installed = {Path(place).resolve() for place in site.getsitepackages()}
+    return () if engine in installed else (str(engine),)
+
+
 def prune_snapshots(home: Path, in_use: Collection[str]) -> list[str]:
     """Remove snapshots that nobody goes back to; return their ids.
 
@@ -113,7 +125,7 @@ def _in_place(home: Path, fresh: Path, entry: str, digest: str) -> Manifest:
         entry=entry,
         python=sys.executable,
         tree=str(target / "tree"),
-        paths=(str(target / "tree"), str(Path(__file__).resolve().parents[1])),
+        paths=(str(target / "tree"), *engine_paths()),
     )
     if _is_there(home, manifest):
         os.utime(target)  # it counts as new again

@@ -6,20 +6,12 @@ record; nothing has to be running for it to be written.
 
 from __future__ import annotations
 
-import secrets
-from functools import partial
-
 import click
 
-from foresight.account import asker
 from foresight.cli.installation import Installation, pass_installation
-from foresight.cli.moments import now_ns
 from foresight.cli.output import progress
+from handoff.commands.control import write_control
 from handoff.exit_codes import ExitCode
-from handoff.plain_text import storable
-from state import transitions
-from state.record import Control
-from state.store import Note
 
 note_option = click.option("--note", default="", help="Why; kept in the record.")
 
@@ -49,11 +41,7 @@ def halt(installation: Installation, *, note: str) -> int:
 
 
 def _command(installation: Installation, *, paused: bool, halted: bool, note: str) -> int:
-    # An argument of other bytes than the terminal's encoding is no text, and no reason to go on.
-    said = storable(note)
-    control = Control(paused=paused, halted=halted, by=asker(), at_ns=now_ns(), note=said)
-    change = partial(transitions.command, control=control, attempt=secrets.token_hex(8))
-    installation.write(change, Note(kind="command", evidence={"by": control.by, "note": said}))
+    write_control(installation.home, paused=paused, halted=halted, note=note)
     words = "halted" if halted else "paused" if paused else "trading"
     progress(f"{words} from the next cycle on")
     return ExitCode.DONE

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 import msgspec
 
-from foresight.cli.cycle_faults import faults_of, overdue_faults
 from foresight.cli.installation import Installation, pass_installation
 from foresight.cli.moments import now_ns
 from foresight.cli.output import complain, emit_json, emit_table, emit_text, json_option
+from handoff.commands.cycle_faults import faults_of, overdue_faults
 from handoff.exit_codes import ExitCode
 from handoff.limits import MS, NS, OVERDUE_GRACE_NS_MIN
 from state.cycle_audit import CycleRange, CycleReport, effective, is_over_budget

@@ -11,10 +11,10 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from deploy import history, jobs, requests
-from foresight.cli.log_lines import LogLines
 from foresight.cli.moments import now_s, pause
 from foresight.cli.output import detail, plain, progress
 from foresight.errors import DeployUndriven
+from handoff.commands.log_lines import LogLines
 from handoff.errors import HandoffError, NotRunning
 from handoff.launcher.written_down import from_plain, read_written
 from handoff.processes import proven_dead

@@ -15,7 +15,6 @@ from msgspec import structs
 
 from deploy import history, jobs, requests
 from deploy.git_tree import GitTree
-from foresight.account import asker
 from foresight.cli import overriding
 from foresight.cli.deploy_steps import follow
 from foresight.cli.installation import Installation, as_text, pass_installation
@@ -30,6 +29,7 @@ from foresight.cli.output import (
 )
 from foresight.cli.planning import show_plan
 from foresight.project import ENTRY
+from handoff.account import asker
 from handoff.exit_codes import ExitCode
 from handoff.limits import NS, SHADOW_S_MAX
 from handoff.plain_text import storable

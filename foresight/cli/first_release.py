@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 from deploy import interpreters, jobs, releases_dir, requests, turn
 from deploy.errors import DeployError, InterpreterMissing, UnknownRef
 from deploy.git_tree import GitTree
-from foresight.account import asker
 from foresight.cli.installation import as_text
 from foresight.cli.moments import now_ns
 from foresight.cli.output import progress
 from foresight.cli.repairing import owning_release
 from foresight.project import ENTRY
+from handoff.account import asker
 from handoff.errors import HandoffError, ReleaseUnusable
 from handoff.release_files import read_manifest
 from handoff.wish import BAKE_NONE, Wish

@@ -14,17 +14,17 @@ import click
 
 from foresight import config as configuration
 from foresight import overrides
-from foresight.account import user_directory
-from foresight.cli.moments import now_ns
 from foresight.cli.output import detail, progress
 from foresight.errors import ConfigError
 from foresight.places import place_of, started_in
+from handoff.account import user_directory
 from handoff.cadence import Cadence, Schedule
+from handoff.commands import control
 from handoff.limits import NS
 from handoff.plain_text import is_storable
 from handoff.rollout.launcher_client import LauncherClient
 from handoff.wire import Kind, Message
-from state.local_store import LocalStore, read_only_snapshot
+from state.local_store import read_only_snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,13 +100,7 @@ class Installation:
         Raises:
             StateError: There is no record, or it cannot be used.
         """
-        record = self.record()
-        state = self.home / "state"
-        store = LocalStore(state, app=record.app, timeline=record.timeline, now_ns=now_ns)
-        try:
-            store.transact(change, note)
-        finally:
-            store.close()
+        control.write(self.home, change, note)
 
     def schedule(self, record: Record) -> Schedule:
         """Return the boundaries of the cycles that the record speaks of."""

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from foresight.account import asker
 from foresight.book import SCHEMA, Book
 from foresight.cli.controlling import note_option
 from foresight.cli.installation import Installation, pass_installation
@@ -21,6 +20,7 @@ from foresight.cli.output import emit_json, emit_table, json_option, progress
 from foresight.config import nearest
 from foresight.errors import ConfigError
 from foresight.locks import ALL, Lock, lock_word, locks_of, replaced_by, unlock_word
+from handoff.account import asker
 from handoff.cadence import wall_time_ns
 from handoff.exit_codes import ExitCode
 from handoff.limits import MS, NS

@@ -38,6 +38,8 @@ from foresight.errors import ConfigError, ForesightError
 from foresight.exchange.errors import RecordingError
 from foresight.places import started_in
 from handoff.child_signals import take_signals
+from handoff.commands.background import StartLate, StartRefused
+from handoff.commands.kept_releases import ReleaseUnnamed
 from handoff.errors import AnotherInCharge, HandoffError, NotRunning, OpenFilesLacking
 from handoff.exit_codes import ExitCode
 from handoff.open_files import permit
@@ -153,10 +155,12 @@ def main(arguments: list[str] | None = None) -> int:  # noqa: PLR0911 - one way 
 def exit_code_of(error: Exception) -> ExitCode:
     """Return the documented exit code of an error."""
     match error:
-        case ConfigError() | UnknownRef():
+        case ConfigError() | UnknownRef() | ReleaseUnnamed():
             return ExitCode.USAGE
-        case SourceRefused() | OpenFilesLacking():
+        case SourceRefused() | OpenFilesLacking() | StartRefused():
             return ExitCode.REFUSED
+        case StartLate():
+            return ExitCode.TIMED_OUT
         case NotRunning():
             return ExitCode.NOT_RUNNING
         case AnotherInCharge():

@@ -9,9 +9,9 @@ import msgspec
 
 from foresight.book import SCHEMA, Book
 from foresight.cli.installation import Installation, pass_installation
-from foresight.cli.log_lines import LogLines
 from foresight.cli.moments import pause
 from foresight.cli.output import emit_json, emit_table, emit_text, is_heard, json_option
+from handoff.commands.log_lines import LogLines
 from handoff.exit_codes import ExitCode
 
 FOLLOW_POLL_S = 0.3

@@ -9,10 +9,11 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from deploy.verification import Unanswered, ask
+from deploy.verification import ask
 from foresight.cli.moments import now_ns
 from foresight.cli.output import detail, progress
 from handoff.errors import ReleaseUnusable
+from handoff.replay.journal import Unanswered
 from handoff.replay.repair import Repaired, header_in, repaired_as
 from state.errors import RecordBehind, RecordDamaged, RecordMissing
 from state.local_store import LocalStore, read_only_snapshot

@@ -25,7 +25,6 @@ from foresight.cli.exchange_asked import origin_ns_of
 from foresight.cli.first_release import ask_for_another, release_to_start
 from foresight.cli.hooks import put_back, watcher_of
 from foresight.cli.installation import Installation, pass_installation
-from foresight.cli.log_lines import LogLines
 from foresight.cli.moments import now_ns, pause
 from foresight.cli.output import complain, detail, emit_text, progress
 from foresight.cli.overriding import refuse_contradictions, refuse_unknown, say_changes
@@ -38,7 +37,9 @@ from foresight.overrides import EXCHANGE_URL, gathered
 from foresight.table_files import check_tables
 from foresight.venues.keys import key_file_of
 from handoff import open_files
-from handoff.errors import HandoffError, NotRunning, OpenFilesLacking
+from handoff.commands import background
+from handoff.commands.log_lines import LogLines
+from handoff.errors import NotRunning, OpenFilesLacking
 from handoff.exit_codes import ExitCode
 from handoff.launcher import process as launcher_process
 from handoff.launcher.account_lock import require_directory
@@ -50,7 +51,6 @@ from handoff.launcher.engine_config import (
     write_engine_config,
 )
 from handoff.launcher.self_replacement import left_to
-from handoff.limits import DRAIN_TIMEOUT_S, FIRST_START_S_MAX
 from handoff.logs import open_log
 from handoff.plain import launcher_lock_free, prepare_home, vouched_in
 from handoff.rollout.launcher_client import LauncherClient
@@ -67,10 +67,8 @@ if TYPE_CHECKING:
 
 EXCHANGE = "exchange"
 PAGE = "dashboard"
-READY_S_MAX = FIRST_START_S_MAX + 2 * DRAIN_TIMEOUT_S  # the launcher says itself why it gives up
 DOWN_S_MAX = 90.0
 POLL_S = 0.2
-WORDS_MAX = 500  # of a launcher that ended without an error of its own
 BALANCE_USDC = 1_000_000  # of the local exchange: a fair market costs about 250 a market day
 
 
@@ -152,7 +150,7 @@ def down(installation: Installation) -> int:
     """Drain at the end of the cycle and stop."""
     home = installation.home
     lines = LogLines()
-    lines.skip(_log(home))
+    lines.skip(background.log_of(home))
     with LauncherClient(home) as client:
         client.ask(Kind.STOP)
     deadline_s = time.monotonic() + DOWN_S_MAX
@@ -335,7 +333,7 @@ def _become_launcher(home: Path, places: Mapping[str, Bound]) -> None:
     """Replace this process by the launcher: it is what an init system watches."""
     listeners = _listeners(places)
     detail(f"becomes {shlex.join(_launcher_argv(home))}")
-    log = open_log(_log(home))
+    log = open_log(background.log_of(home))
     sys.stdout.flush()
     os.dup2(log, 2)
     for listener in listeners.values():
@@ -346,7 +344,7 @@ def _become_launcher(home: Path, places: Mapping[str, Bound]) -> None:
 
 def _start_launcher(home: Path, places: Mapping[str, Bound]) -> int:
     listeners = _listeners(places)
-    with os.fdopen(open_log(_log(home)), "ab") as log:
+    with os.fdopen(open_log(background.log_of(home)), "ab") as log:
         child = subprocess.Popen(  # noqa: S603, TID251 - detached: it outlives this command
             _launcher_argv(home),
             stdin=subprocess.DEVNULL,
@@ -363,25 +361,12 @@ def _start_launcher(home: Path, places: Mapping[str, Bound]) -> int:
 
 def _run_detached(home: Path, places: Mapping[str, Bound]) -> int:
     """Start the launcher, and return once somebody owns."""
-    lines = LogLines()
-    lines.skip(_log(home))
-    said_before = _log(home).stat().st_size if _log(home).exists() else 0
-    pid = _start_launcher(home, places)
-    deadline_s = time.monotonic() + READY_S_MAX
-    while time.monotonic() < deadline_s:
-        _tell(lines, home)
-        ended, status = os.waitpid(pid, os.WNOHANG)
-        if ended:
-            return _tell_why(home, os.waitstatus_to_exitcode(status), said_before)
-        if _has_owner(home):
-            emit_text(f"page http://{places[PAGE].address}")
-            progress(f"running; home {home}")
-            _say_what_a_logout_ends()
-            return ExitCode.DONE
-        pause(POLL_S)
-    what = f"no worker owns after {READY_S_MAX:g} s; it goes on trying"
-    complain(what, "`foresight logs` says what it waits for, `foresight down` stops it")
-    return ExitCode.TIMED_OUT
+    start = background.Start(home, detail)
+    start.await_owner(_start_launcher(home, places))
+    emit_text(f"page http://{places[PAGE].address}")
+    progress(f"running; home {home}")
+    _say_what_a_logout_ends()
+    return ExitCode.DONE
 
 
 def _say_what_a_logout_ends() -> None:
@@ -391,37 +376,7 @@ def _say_what_a_logout_ends() -> None:
         progress(f"a logout ends it: {why}; {remedy(session)}")
 
 
-def _tell_why(home: Path, status: int, said_before: int) -> int:
-    """Say why the launcher ended, in its own words; return the exit code.
-
-    Args:
-        home: The state directory.
-        status: Its exit status.
-        said_before: How long its log was before it was started, bytes.
-    """
-    said = _log(home).read_bytes()[said_before:].decode("utf-8", "replace")
-    _, error, words = said.rpartition("\nerror: ")
-    what, _, hint = words.strip().partition("\nhint: ")
-    if status == ExitCode.REFUSED and error:
-        complain(what, hint)
-        return ExitCode.REFUSED
-    reason = f"the launcher ended: {said.strip()[-WORDS_MAX:]}"
-    raise HandoffError(reason)
-
-
-def _log(home: Path) -> Path:
-    return home / "logs" / "launcher.log"
-
-
 def _tell(lines: LogLines, home: Path) -> None:
     """Pass on what the launcher wrote since the last look."""
-    for line in lines.new(_log(home)):
+    for line in lines.new(background.log_of(home)):
         detail(line)
-
-
-def _has_owner(home: Path) -> bool:
-    try:
-        with LauncherClient(home) as client:
-            return any(child["owner"] for child in client.ask(Kind.STATUS)["children"])
-    except HandoffError:
-        return False

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from deploy.verification import ReplayedJournal, Unanswered, knowledge_of, replay_journal
+from deploy.verification import ask, knowledge_of
 from foresight.cli import repairing
-from foresight.cli.cycle_faults import faults_of
 from foresight.cli.installation import Installation, pass_installation
 from foresight.cli.moments import now_ns
 from foresight.cli.output import (
@@ -25,17 +24,19 @@ from foresight.cli.output import (
     emit_json,
     emit_text,
     json_option,
-    plain,
     progress,
 )
+from handoff.commands import proof
 from handoff.errors import AnotherInCharge, ReleaseUnusable
 from handoff.exit_codes import ExitCode
 from handoff.launcher.locks import take_home
 from handoff.plain import note_restored, prepare_home
+from handoff.replay.journal import Unanswered
+from handoff.replay.verify import Verified
 from handoff.worker.hosts import LocalHosts
 from state.archive import StateNewer, export_state, restore_state
 from state.errors import RecordDamaged, RecordMissing, StateUnusable
-from state.journal_reader import segments, verify_chain, verify_cycles
+from state.journal_reader import segments
 from state.premises import narrow
 from state.record import Record, header_of
 from state.record_file import PREVIOUS, RECORD, read_generation
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
 
     from handoff.replay.verify import Knowledge
     from state.commit import Generation
-    from state.cycle_audit import CycleReport
 
 
 @click.group()
@@ -79,24 +79,19 @@ def show(installation: Installation, *, with_body: bool, as_json: bool) -> int:
 def verify(installation: Installation, *, since: int | None, as_json: bool) -> int:
     """Prove the state: digests, chain, cycles, and every recorded decision once more."""
     home = installation.home
-    found = read_generation(home / "state" / RECORD)
-    faults, report, replayed = _proof(home, found, since)
+
+    def answered(release: str, told: bytes) -> Verified | Unanswered:
+        return ask(home, release, "verify", Verified, told=told, detail=detail)
+
+    found = proof.prove(home, since, ask=answered, progress=progress)
     if as_json:
-        emit_json(
-            {
-                "ok": not faults,
-                "faults": faults,
-                "digest": found.digest,
-                "cycles": plain(report),
-                "recomputed": plain(replayed),
-            }
-        )
+        emit_json(proof.as_json(found))
     else:
-        for line in _proof_lines(found, report, replayed):
+        for line in proof.lines_of(found):
             emit_text(line)
-    for fault in faults:
+    for fault in found.faults:
         complain(fault)
-    return ExitCode.FAILED if faults else ExitCode.DONE
+    return ExitCode.FAILED if found.faults else ExitCode.DONE
 
 
 @state.command()
@@ -231,34 +226,6 @@ def lines_of(summary: dict[str, Any]) -> list[str]:
         f"journal   {sizes['journal']} bytes in {summary['segments']} segments",
         f"home      {summary['home']}",
     ]
-
-
-def _proof(
-    home: Path, found: Generation, since: int | None
-) -> tuple[list[str], CycleReport, ReplayedJournal]:
-    record, journal = found.record, home / "journal"
-    verify_chain(journal, digest=found.digest, cycle=record.progress.cycle)
-    report = verify_cycles(journal)
-    replayed = replay_journal(home, since, progress=progress, detail=detail)
-    # A cycle that was missed by policy is accounted for: nothing is wrong with the state.
-    faults = faults_of(msgspec.structs.replace(report, missed=()))
-    for each in replayed.deviations:
-        faults.append(f"cycle {each.cycle} comes out otherwise: {each.reason}")
-    return faults, report, replayed
-
-
-def _proof_lines(
-    found: Generation, report: CycleReport, replayed: ReplayedJournal
-) -> Iterator[str]:
-    yield f"record    digest {found.digest[:16]} holds, cycle {found.record.progress.cycle}"
-    yield "journal   the chain holds and leads to the record"
-    yield f"cycles    {report.decided} decided, {len(report.missed)} missed"
-    yield (
-        f"decisions {replayed.checked} decided again alike, "
-        f"{len(replayed.deviations)} otherwise, {replayed.skipped} not decided again"
-    )
-    for each in replayed.unanswered:
-        yield f"          {each.release} could not be asked: {each.reason}"
 
 
 @contextlib.contextmanager

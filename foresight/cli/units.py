@@ -16,12 +16,12 @@ import click
 import deploy
 from deploy.commands import run as run_command
 from deploy.unit_file import Credential, Service, unit_text
-from foresight.account import name_of, user_directory
 from foresight.cli.installation import Installation, pass_installation
 from foresight.cli.output import emit_text, progress
 from foresight.cli.overriding import refuse_contradictions
 from foresight.errors import ConfigError, ForesightError
 from foresight.overrides import FIXED, KEY_FILE, key_of
+from handoff.account import name_of, user_directory
 from handoff.clean_text import without_passwords
 from handoff.exit_codes import ExitCode
 from handoff.proxies import PROXY_VARIABLES

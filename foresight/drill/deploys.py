@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Final
 
 from deploy import history, jobs, requests
 from deploy.errors import RequestMissing
-from foresight.account import asker
 from foresight.drill.faults import BAKE
 from foresight.evidence.git import run_git
 from foresight.evidence.waiting import now_ns, wait_for
 from foresight.project import ENTRY
+from handoff.account import asker
 from handoff.rollout.launcher_client import LauncherClient
 from handoff.wire import Kind
 from handoff.wish import Wish

@@ -1,6 +1,6 @@
 """What the launcher is told about an installation: `run/engine.json`.
 
-Owns the shape of that file. Whoever starts the launcher writes it (`python -m handoff run`,
+Owns the shape of that file. Whoever starts the launcher writes it (`handoff run`,
 or an application's own command); the launcher reads it at start and on HUP. Standard
 library only. It holds no secret.
 """
@@ -23,7 +23,7 @@ ENGINE_FORMAT: Final = 1
 class EngineConfigInvalid(HandoffError):
     """The engine's configuration cannot be read."""
 
-    hint = "start again with `up` (or `python -m handoff run`), which writes it"
+    hint = "start again with `up` (or `handoff run`), which writes it"
 
 
 class Companion(NamedTuple):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _PROGRAM: Final = (
-    "import sys; sys.path.insert(0, sys.argv[1]); "
+    "import sys; sys.path.append(sys.argv[1]); "
     "from handoff.launcher_process import main; raise SystemExit(main())"
 )
 _SUBREAPER_MARK: Final = "FORESIGHT_LAUNCHER_SUBREAPER"  # as in `subreaper`
@@ -33,7 +33,8 @@ _ANOTHER: Final = 7
 def command(home: Path) -> list[str]:
     """Return the command that starts the launcher of a home directory; absolute."""
     engine = LightPath(__file__).parent.parent.parent
-    # Nothing but the standard library and this package can be reached, whatever is installed.
+    # The standard library, and behind it where this package is: installed, that holds others too,
+    # and none of them may stand in for a module of the standard library.
     alone = ["-I", "-S"]
     return [sys.executable, *alone, "-c", _PROGRAM, str(engine), "launcher", str(home)]
 

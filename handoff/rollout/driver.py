@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from handoff.gate_verdict import GateName, failed, from_message, passed
 from handoff.limits import OBSERVE_PERIODS, OBSERVE_S_MAX, READY_TIMEOUT_S, SHADOW_S_MAX
+from handoff.logs import last_words
 from handoff.rollout import table as rollout
 from handoff.rollout.events import (
     AbortAsked,
@@ -56,7 +57,6 @@ _POLL_S = 0.25
 LAST_WORDS_S = 3.0  # a worker that leaves needs as long to close its connections
 ASK_BACK_S = 2.0  # who is to take back may have to be started first, and hears it once it is up
 _LINES_MAX = 256  # of the journal, back to the newest change of owner
-TAIL_CHARS = 200  # of a dead candidate's last line, in the reason
 
 
 def why_returned(home: Path) -> str:
@@ -324,11 +324,11 @@ class Driver:
         reason = message.get("reason") or message["how"]
         self.output = str(message.get("tail", ""))
         if self._deploy.phase is not Phase.BAKING and not message.get("reason"):
-            # The last line of a traceback says what happened; the history keeps the rest.
-            last = self.output.strip().rpartition("\n")[2]
+            # What a traceback ends with says what happened; the history keeps the rest.
+            last = last_words(self.output.encode("utf-8", "replace"))
             # A line of its log does not: it is of a time when all was well.
             if last and not last.startswith("{"):
-                reason = f"{reason}: {last[-TAIL_CHARS:]}"
+                reason = f"{reason}: {last}"
         if self._deploy.phase is Phase.STARTING:
             return GateFailed(failed(GateName.BOOT, reason, seconds=self._phase_s()))
         if self._deploy.phase in (Phase.READY, Phase.STOPPING):

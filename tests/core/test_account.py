@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from deploy.commands import Account
 from deploy.git_tree import child_environment
-from foresight.account import asker, name_of, user_directory
+from handoff.account import asker, name_of, user_directory
 
 if TYPE_CHECKING:
     import pytest

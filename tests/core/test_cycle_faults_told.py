@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from foresight.cli.cycle_faults import faults_of, overdue_faults
+from handoff.commands.cycle_faults import faults_of, overdue_faults
 from state.cycle_audit import CycleRange, CycleReport
 from state.record import Missed
 

@@ -25,3 +25,26 @@ def test_a_long_line_and_bytes_that_are_no_text_still_fit_into_a_reason() -> Non
     """A program that fails may write anything; the reason goes into files and tables."""
     assert len(last_words(b"x" * 10_000)) == WORDS_MAX
     assert last_words(b"error: \xff broke") == "� broke"
+
+
+def test_of_a_traceback_the_line_of_the_release_is_named() -> None:
+    """ "invalid syntax" alone sends its reader through every file that changed."""
+    said = b"""Traceback (most recent call last):
+  File "/usr/lib/python3.11/runpy.py", line 88, in run
+  File "/var/lib/bot/releases/r1/tree/pack/strategy.py", line 12, in decide
+    return json.loads("")
+  File "/usr/lib/python3.11/json/decoder.py", line 355, in raw_decode
+ValueError: Expecting value
+"""
+    assert last_words(said) == "ValueError: Expecting value (pack/strategy.py, line 12)"
+
+
+def test_a_syntax_error_is_named_with_its_file() -> None:
+    said = b"""Traceback (most recent call last):
+  File "<string>", line 1, in <module>
+  File "/var/lib/bot/releases/r1/tree/strategy.py", line 3
+    def (
+        ^
+SyntaxError: invalid syntax
+"""
+    assert last_words(said) == "SyntaxError: invalid syntax (strategy.py, line 3)"

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from foresight.cli.running import WORDS_MAX
+from handoff.commands.background import WORDS_MAX
 from handoff.processes import KILL, identity_of, watch
 from state.local_store import read_only_snapshot
 from tests.process.cli_project import Project

@@ -1,0 +1,197 @@
+"""A look at an installation: what its launcher says, what its record says.
+
+Owns the reading of both, and what a program's own status adds nothing to. It works where nothing
+runs, and where nothing ever ran.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from handoff.cadence import Cadence, Schedule
+from handoff.commands.standing import Standing, sentence
+from handoff.errors import NotRunning
+from handoff.limits import MS, NS
+from handoff.plurals import counted
+from handoff.rollout.launcher_client import LauncherClient
+from handoff.wire import Kind
+from handoff.worker.hosts import LocalHosts
+from state.errors import RecordMissing
+from state.heard import counting, newest_heard
+from state.local_store import read_only_snapshot
+from state.record import Phase
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from handoff.wire import Message
+    from state.record import Record
+
+HEALTH_LINES = 16  # of the journal: the newest decision is among them
+
+
+class View(NamedTuple):
+    """What one look found.
+
+    Attributes:
+        home: The state directory.
+        launcher: What the launcher says; empty where none answers.
+        record: The record, or None where there is none.
+        now_ns: Wall-clock time of the look, nanoseconds UTC.
+    """
+
+    home: Path
+    launcher: Message
+    record: Record | None
+    now_ns: int
+
+
+def look(home: Path, now_ns: int) -> View:
+    """Look at an installation.
+
+    Raises:
+        StateError: Its record cannot be read.
+        HandoffError: The launcher is there and makes no sense.
+    """
+    return View(home, _launcher(home), _record(home), now_ns)
+
+
+def _launcher(home: Path) -> Message:
+    try:
+        with LauncherClient(home) as client:
+            return client.ask(Kind.STATUS)
+    except NotRunning:
+        return {}
+
+
+def _record(home: Path) -> Record | None:
+    try:
+        return read_only_snapshot(home / "state")
+    except RecordMissing:
+        return None
+
+
+def standing_of(view: View) -> Standing:
+    """Return the facts of a look from which a sentence is made."""
+    record, launcher = view.record, view.launcher
+    if record is None:
+        return Standing(running=bool(launcher), stopping=bool(launcher.get("stopping")))
+    owner, rollout = record.ownership.owner, record.rollout
+    is_begun = record.ownership.newest is not None and bool(record.progress.release)
+    return Standing(
+        running=bool(launcher),
+        stopping=bool(launcher.get("stopping")),
+        started=True,
+        release=record.ownership.release,
+        worker=owner.pid if owner is not None else 0,
+        lives=owner is not None and not LocalHosts(view.home).judge(owner).is_dead,
+        cycle=record.progress.cycle if is_begun else None,
+        settled=record.progress.phase is Phase.SETTLED,
+        late_s=_late_s(record, view.now_ns),
+        clean=rollout.clean_cycles if rollout is not None else 0,
+        of=rollout.of if rollout is not None else 0,
+        paused=record.control.paused,
+        halted=record.control.halted,
+    )
+
+
+def next_boundary_ns(record: Record) -> int | None:
+    """Return when the next cycle begins, wall-clock; None where no owner has said it yet."""
+    if record.cadence is None:
+        return None
+    cadence = Cadence(period_ns=record.cadence.period_ns, offset_ns=record.cadence.offset_ns)
+    return Schedule(cadence, record.timeline).boundary_ns(record.progress.cycle + 1)
+
+
+def _late_s(record: Record, now_ns: int) -> float:
+    """Return how long ago the next cycle was overdue, as a standby counts it."""
+    held = record.cadence
+    if held is None:
+        return 0.0
+    cadence = Cadence(period_ns=held.period_ns, offset_ns=held.offset_ns)
+    schedule, following = Schedule(cadence, record.timeline), record.progress.cycle + 1
+    if now_ns < schedule.overdue_at_ns(following):
+        return 0.0
+    return (now_ns - schedule.boundary_ns(following)) / NS
+
+
+def summary_of(view: View) -> dict[str, Any]:
+    """Return a look as JSON builtins: what the launcher says, and what the record says."""
+    record = view.record
+    summary: dict[str, Any] = {
+        **{name: value for name, value in view.launcher.items() if name not in ("kind", "ok")},
+        "says": sentence(standing_of(view)),
+        "running": bool(view.launcher),
+        "home": str(view.home),
+    }
+    if record is None:
+        return summary
+    boundary_ns = next_boundary_ns(record)
+    owner = record.ownership.owner
+    return summary | {
+        "app": record.app,
+        "release": record.ownership.release,
+        "epoch": record.ownership.epoch,
+        "owner": None if owner is None else {"worker": owner.worker, "pid": owner.pid},
+        "cycle": record.progress.cycle,
+        "phase": record.progress.phase.value,
+        "next_boundary_ms": None if boundary_ns is None else boundary_ns // MS,
+        "paused": record.control.paused,
+        "halted": record.control.halted,
+        "bake": None if record.rollout is None else _bake_of(record),
+        "health": _health_of(view.home),
+        "effects_pending": len(record.outbox),
+    }
+
+
+def _bake_of(record: Record) -> dict[str, Any]:
+    assert record.rollout is not None, "asked for a bake that there is"
+    return {"clean_cycles": record.rollout.clean_cycles, "of": record.rollout.of}
+
+
+def _health_of(home: Path) -> dict[str, int] | None:
+    """Return how much the newest decided cycle got of what it asked for; None if none counted."""
+    for number, line in enumerate(counting(newest_heard(home / "journal"))):
+        if number >= HEALTH_LINES:
+            break
+        if line.kind == "decide" and line.health is not None:
+            asked: dict[str, int] = msgspec.to_builtins(line.health)
+            return {"cycle": line.cycle, **asked}
+    return None
+
+
+def lines_of(summary: dict[str, Any], now_ms: float) -> list[str]:
+    """Return a summary as text for people, the sentence first.
+
+    Args:
+        summary: As `summary_of` returns it.
+        now_ms: Wall-clock time, milliseconds UTC.
+    """
+    lines = [str(summary["says"])]
+    if "epoch" in summary:
+        owner = summary["owner"]
+        who = f"worker {owner['worker']}, pid {owner['pid']}" if owner else "nobody"
+        lines += [
+            f"owner    {who}, epoch {summary['epoch']}",
+            f"release  {summary['release'] or 'none yet'}",
+            f"cycle    {summary['cycle']} {summary['phase']}{_next(summary, now_ms)}",
+            f"health   {_health(summary['health'])}",
+            f"effects  {summary['effects_pending']} pending",
+        ]
+    return [*lines, f"home     {summary['home']}"]
+
+
+def _next(summary: dict[str, Any], now_ms: float) -> str:
+    boundary_ms = summary["next_boundary_ms"]
+    if not summary["running"] or boundary_ms is None or boundary_ms < now_ms:
+        return ""
+    return f", the next begins in {(boundary_ms - now_ms) / 1000:.1f} s"
+
+
+def _health(health: dict[str, int] | None) -> str:
+    if health is None:
+        return "no cycle has counted what it asked for"
+    asked = counted(health["asked"], "question")
+    return f"{health['answered']} of {asked} answered in cycle {health['cycle']}"

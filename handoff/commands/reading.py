@@ -1,0 +1,85 @@
+"""Reading the logs of a home: the newest lines of all of them, and what comes.
+
+Owns which files are read, and in which order lines of several of them are shown.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from handoff.commands.log_lines import LogLines
+from handoff.commands.log_words import Said, is_of, said_in
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+FOLLOW_POLL_S = 0.3
+
+
+class Wanted(NamedTuple):
+    """Which lines somebody wants.
+
+    Attributes:
+        lines: The newest so many; at least 1.
+        worker: Of this worker alone; empty for all.
+        since: Of this moment or later, RFC 3339 in UTC; empty for all.
+    """
+
+    lines: int
+    worker: str = ""
+    since: str = ""
+
+    def takes(self, said: Said) -> bool:
+        """Tell whether a line is wanted."""
+        return said.at >= self.since and (not self.worker or is_of(said, self.worker))
+
+
+class Logs:
+    """The logs of one home, each line read once.
+
+    Args:
+        home: The state directory.
+        wanted: Which lines are shown.
+    """
+
+    def __init__(self, home: Path, wanted: Wanted) -> None:
+        """Start before the first line."""
+        self._directory = home / "logs"
+        self._wanted = wanted
+        self._read = LogLines()
+        self._newest_at: dict[Path, str] = {}
+
+    def newest(self) -> list[Said]:
+        """Return the newest lines that are there, oldest first."""
+        found = [said for said in self._come() if self._wanted.takes(said)]
+        found.sort(
+            key=lambda said: said.at
+        )  # stable: what has no time stays behind what it follows
+        return found[-self._wanted.lines :]
+
+    def follow(self, show: Callable[[Said], None], is_heard: Callable[[], bool]) -> None:
+        """Show lines as they come, until nobody hears it."""
+        while is_heard():
+            time.sleep(FOLLOW_POLL_S)  # noqa: TID251 - a look at files; no boundary is waited for
+            for said in self._come():
+                if self._wanted.takes(said):
+                    show(said)
+
+    def _come(self) -> list[Said]:
+        """Return what came to every log since the last look."""
+        found: list[Said] = []
+        for path in sorted(self._directory.glob("*.log"), key=_changed_ns):
+            said = said_in(path.stem, self._read.new(path), self._newest_at.get(path, ""))
+            if said:
+                self._newest_at[path] = said[-1].at
+            found += said
+        return found
+
+
+def _changed_ns(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0  # one that was pruned just now

@@ -1,0 +1,103 @@
+"""How an installation stands, in one sentence that is true.
+
+Owns the facts that the sentence is made of, and its words. Nobody may conclude from it that
+something decides that does not: stopped, never started, baking and owned by nobody each have words
+of their own. No file, clock or process enters here.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from handoff.plurals import counted
+
+LATE_S_MIN = 5.0  # less is the time that a look takes
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known at one moment.
+
+    Attributes:
+        running: A launcher answers.
+        stopping: It was asked to stop.
+        started: There is a record.
+        release: The newest owner's release, or an empty string.
+        worker: Pid of the owner that the record names; 0 for none.
+        lives: That process is not proven dead.
+        cycle: The newest cycle; None where none was decided.
+        settled: Nothing of it is under way.
+        late_s: How long ago the next cycle should have begun, seconds; 0 where it is not due.
+        clean: Clean cycles of a bake so far.
+        of: How many it needs; 0 where nothing bakes.
+        paused: Nothing new is taken on.
+        halted: Nothing at all is sent.
+    """
+
+    running: bool = False
+    stopping: bool = False
+    started: bool = False
+    release: str = ""
+    worker: int = 0
+    lives: bool = False
+    cycle: int | None = None
+    settled: bool = True
+    late_s: float = 0.0
+    clean: int = 0
+    of: int = 0
+    paused: bool = False
+    halted: bool = False
+
+    @property
+    def is_owned(self) -> bool:
+        """Whether somebody may decide the next cycle, and lives."""
+        return self.worker != 0 and self.lives
+
+
+def sentence(standing: Standing) -> str:
+    """Return how it stands, as one sentence, and a second one where a wish holds."""
+    return " ".join(filter(None, (_first(standing), _wish(standing))))
+
+
+def _first(now: Standing) -> str:  # noqa: PLR0911 - one sentence for each way of standing
+    if not now.running:
+        return _without_launcher(now)
+    if not now.started or now.cycle is None:
+        return "It is starting: nobody has decided a cycle yet."
+    if not now.is_owned:
+        return f"Nobody owns: the launcher runs, and no worker decides. {_last(now)}"
+    if now.stopping:
+        return f"It is stopping: {now.release} finishes cycle {now.cycle}."
+    if now.late_s >= LATE_S_MIN:
+        late = f"cycle {now.cycle + 1} should have begun {now.late_s:.0f} s ago"
+        return f"{now.release} owns and is late: {late}."
+    if now.of:
+        bake = f"{now.clean} of {counted(now.of, 'clean cycle')}"
+        return f"{now.release} decides and bakes: {bake}, the way back is kept."
+    return f"{now.release} decides: cycle {now.cycle} is {_phase(now)}."
+
+
+def _without_launcher(now: Standing) -> str:
+    if not now.started:
+        return "It was never started: there is no record."
+    if now.is_owned:
+        who = f"{now.release} goes on without one as pid {now.worker}"
+        return f"No launcher runs; {who}, and nobody starts it again."
+    return f"It is stopped. {_last(now)}"
+
+
+def _last(now: Standing) -> str:
+    if now.cycle is None or not now.release:
+        return "No cycle was decided yet."
+    return f"Cycle {now.cycle}, {_phase(now)}, was the last, by {now.release}."
+
+
+def _phase(now: Standing) -> str:
+    return "settled" if now.settled else "under way"
+
+
+def _wish(now: Standing) -> str:
+    if not now.started:
+        return ""
+    if now.halted:
+        return "It is halted: nothing at all is sent."
+    return "It is paused: nothing new is taken on." if now.paused else ""

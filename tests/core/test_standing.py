@@ -1,0 +1,58 @@
+"""How an installation stands, in one sentence; whoever reads only that one must not be misled."""
+
+import pytest
+
+from handoff.commands.standing import Standing, sentence
+
+OWNED = Standing(
+    running=True, started=True, release="r2", worker=7, lives=True, cycle=41, settled=True
+)
+
+NOBODY = (
+    "Nobody owns: the launcher runs, and no worker decides. Cycle 41, settled, was the last, by r2."
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "wanted"),
+    [
+        ({}, "r2 decides: cycle 41 is settled."),
+        ({"settled": False}, "r2 decides: cycle 41 is under way."),
+        ({"clean": 1, "of": 5}, "r2 decides and bakes: 1 of 5 clean cycles, the way back is kept."),
+        ({"of": 1}, "r2 decides and bakes: 0 of 1 clean cycle, the way back is kept."),
+        ({"late_s": 40.0}, "r2 owns and is late: cycle 42 should have begun 40 s ago."),
+        ({"stopping": True}, "It is stopping: r2 finishes cycle 41."),
+        (
+            {"worker": 0},
+            NOBODY,
+        ),
+        (
+            {"lives": False, "clean": 1, "of": 5},
+            NOBODY,
+        ),
+        ({"cycle": None}, "It is starting: nobody has decided a cycle yet."),
+        (
+            {"running": False},
+            "No launcher runs; r2 goes on without one as pid 7, and nobody starts it again.",
+        ),
+        (
+            {"running": False, "lives": False, "settled": False},
+            "It is stopped. Cycle 41, under way, was the last, by r2.",
+        ),
+        ({"running": False, "started": False}, "It was never started: there is no record."),
+        (
+            {"paused": True},
+            "r2 decides: cycle 41 is settled. It is paused: nothing new is taken on.",
+        ),
+        (
+            {"paused": True, "halted": True},
+            "r2 decides: cycle 41 is settled. It is halted: nothing at all is sent.",
+        ),
+    ],
+)
+def test_each_way_of_standing_has_a_sentence_of_its_own(
+    changes: dict[str, object], wanted: str
+) -> None:
+    """A process that is dead decides nothing, whatever the record still says of it."""
+    facts = {name: getattr(OWNED, name) for name in OWNED.__struct_fields__}
+    assert sentence(Standing(**(facts | changes))) == wanted
