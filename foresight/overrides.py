@@ -24,6 +24,7 @@ HANDED: Final = (KEY_FILE, CREDENTIALS)  # other ones at each start: passed as t
 LIVE: Final = "FORESIGHT_LIVE"  # "1" where the command said --live
 EXCHANGE_URL: Final = "FORESIGHT_EXCHANGE_URL"  # where `up` has the local exchange
 REPLAYED: Final = "FORESIGHT_REPLAYED"  # "1" where the local exchange plays recorded candles
+RECORDING: Final = "FORESIGHT_RECORDING"  # folder of the candles that are played or judged
 SECRETS: Final = "FORESIGHT_SECRETS"  # [engine] secrets and trusted_group, as the installation
 TRUSTED_GROUP: Final = "FORESIGHT_TRUSTED_GROUP"  # has them and not as the release's file does
 PERIOD: Final = "FORESIGHT_ENGINE_PERIOD_S"
@@ -40,6 +41,7 @@ INSTEAD: Final[Mapping[str, str]] = {
     OVERRIDES: "say FORESIGHT_SECTION_KEY, one variable for each key",
     PROJECT: "say -C DIR",
     REPLAYED: "say --replay DIR",
+    RECORDING: "say --replay DIR, or backtest DIR",
     SECRETS: "say FORESIGHT_ENGINE_SECRETS",
     TRUSTED_GROUP: "say FORESIGHT_ENGINE_TRUSTED_GROUP",
 }

@@ -16,10 +16,11 @@ from typing import Final
 
 import msgspec
 
-from bench.fairness.fitting import Counts, count, fit
+from bench.fairness.fitting import count
 from bench.fairness.judging import Sums, Verdict, collect, judge
 from bench.fairness.moments import WARM_MINUTES, World, recorded_halves, synthetic_world
 from foresight.exchange.market.calibration import Table
+from foresight.exchange.market.fitting import Counts, fit
 from foresight.exchange.market.rules import Rule
 from foresight.exchange.market.table_files import TABLES, load_table
 from foresight.exchange.prices.synthetic import DEFAULT_ASSETS

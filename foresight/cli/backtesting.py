@@ -1,20 +1,30 @@
-"""`backtest`: what rules would have earned over recorded candles.
+"""`backtest`: what the trader, or rules alone, would have earned over recorded candles.
 
-Owns the command. Candles are read from a folder as the exchange replays them; the counting is
-`foresight.backtest`'s.
+Owns the command. Candles are read from a folder as the exchange replays them; what is tried on them
+and counted is `foresight.backtest`'s.
 """
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from foresight.backtest.candle_rows import stretches
 from foresight.backtest.signals import ROWS, Result, counted
+from foresight.cli.installation import Installation, pass_installation
 from foresight.cli.output import emit_json, emit_table, emit_text, json_option, progress
+from foresight.cli.trials import find_own, ground_of, show, terms_of, trial_options
 from foresight.exchange.prices.recordings import load_recordings
 from handoff.exit_codes import ExitCode
+from state.atomic_file import SystemFiles, replace_file
+
+if TYPE_CHECKING:
+    from foresight.backtest.results import BacktestResult
+    from foresight.backtest.trading import Trial
 
 COLUMNS = ("window", "minute", "rule", "signals", "hit rate", "bought", "a share", "95 % by day")
 _RECORDED_COLUMNS = 5  # of a recording: prices, then the volume
@@ -25,15 +35,72 @@ _RECORDED_COLUMNS = 5  # of a recording: prices, then the volume
     "folder", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="DIR"
 )
 @click.option("--signals", is_flag=True, help="Count single signals, all rules in one pass.")
+@trial_options
+@click.option(
+    "--save",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write everything, each trade included, as JSON.",
+)
 @json_option
-def backtest(folder: Path, *, signals: bool, as_json: bool) -> int:
-    """Count what rules would have earned over the candles in DIR.
+@pass_installation
+def backtest(
+    installation: Installation,
+    /,
+    *,
+    folder: Path,
+    signals: bool,
+    save: Path | None,
+    as_json: bool,
+    **terms: Any,  # noqa: ANN401 - the options of `trial_options`, by their names
+) -> int:
+    """Let the trader decide over the candles in DIR, and say what it would have earned.
 
-    The first half of the recording fits the price of a share, the second is judged by it.
+    It is the trader of the project here, with its strategies and its limits. Orders fill against
+    the book of a moment later, as the local exchange would quote it. The first half of the
+    recording fits the price of a share, the second is judged by it.
     """
-    if not signals:
-        message = "say --signals: single signals are all that is counted yet"
-        raise click.UsageError(message)
+    if signals:
+        return _count_signals(folder, as_json=as_json)
+    result = _tried(installation, folder, terms)
+    if save is not None:
+        replace_file(SystemFiles(), save, msgspec.json.encode(result) + b"\n")
+        progress(f"written: {save}")
+    if as_json:
+        # Thousands of trades on a line help nobody who reads it: `--save` has them.
+        emit_json(msgspec.structs.replace(result, trades=()))
+    else:
+        show(result)
+    return ExitCode.DONE
+
+
+def _tried(installation: Installation, folder: Path, terms: dict[str, Any]) -> BacktestResult:
+    from foresight.backtest.prepared import trial_of
+
+    config, tree = installation.config, installation.repository
+    find_own(tree)
+    ground = ground_of(folder, config, terms_of(**terms))
+    return _run(trial_of(config, tree, ground, name=installation.config_path.name))
+
+
+def _run(trial: Trial) -> BacktestResult:
+    from foresight.backtest.trading import run
+
+    if not sys.stderr.isatty():
+        return run(trial)
+    judged = trial.judged
+    with click.progressbar(
+        length=judged.end - judged.first, label="minutes", file=sys.stderr
+    ) as bar:
+
+        def heard(minute: int) -> None:
+            bar.update(minute - judged.first - bar.pos)
+
+        return run(trial, heard=heard)
+
+
+def _count_signals(folder: Path, *, as_json: bool) -> int:
+    """Count what rules would have earned; the first half fits the price of a share."""
     recordings = load_recordings(folder)
     progress(f"{len(recordings)} assets, {sum(len(each.minutes) for each in recordings)} candles")
     candles = [

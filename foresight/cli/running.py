@@ -269,7 +269,9 @@ def _told(
     """Return the variables of workers that are kept with the installation."""
     exchange = places[EXCHANGE].address if EXCHANGE in places else ""
     recorded = recorded_assets(replay) if replay is not None else ()
-    return kept_variables(installation, exchange=exchange, recorded=recorded, live=live)
+    return kept_variables(
+        installation, exchange=exchange, recorded=recorded, folder=replay, live=live
+    )
 
 
 def _companions(

@@ -14,6 +14,7 @@ from handoff.worker.settings import Settings, variables_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from foresight.cli.installation import Installation
 
@@ -21,7 +22,12 @@ PASSED = overrides.HANDED  # as `up` was started with them; never kept
 
 
 def kept_variables(
-    installation: Installation, *, exchange: str, recorded: Sequence[str], live: bool
+    installation: Installation,
+    *,
+    exchange: str,
+    recorded: Sequence[str],
+    folder: Path | None = None,
+    live: bool,
 ) -> tuple[tuple[str, str], ...]:
     """Return the variables that are kept and hold for every worker, job and replay.
 
@@ -29,6 +35,7 @@ def kept_variables(
         installation: Which one.
         exchange: Address of the exchange that runs beside it.
         recorded: The assets of the recordings that this exchange plays; empty for none.
+        folder: Where these recordings are.
         live: The command said that real money is meant.
 
     Raises:
@@ -45,6 +52,7 @@ def kept_variables(
         found[overrides.EXCHANGE_URL] = config.venue.url or f"http://{exchange}"
     if recorded:
         found[overrides.REPLAYED] = "1"
+        found[overrides.RECORDING] = str(folder.absolute()) if folder is not None else ""
         found |= _recorded(installation, recorded, told)
     if live:
         found[overrides.LIVE] = "1"

@@ -6,6 +6,7 @@ believes and what it would pay, `risk` says what is done about it.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 from math import erf, log, sqrt
 from typing import Annotated, ClassVar, Final
@@ -18,6 +19,7 @@ from foresight.market import Level
 
 SIGMA_MINUTES: Final = 60  # returns that a sigma is measured on, as the local exchange does
 AVERAGE_MINUTES: Final = 1 / 3  # a minute's average moves as far as the price does in a third of it
+SIGMAS_KEPT: Final = 64  # computed ones: of the newest minutes of a board of assets
 SIGMA_FLOOR: Final = 0.5e-4  # half a basis point a minute: the calmest a market is taken to be
 
 Sigmas = Annotated[float, Meta(ge=0, le=20)]
@@ -156,10 +158,17 @@ def sigma_of(minutes: Sequence[int], prices: Sequence[float]) -> float:
         minutes: Rising minutes.
         prices: Their closes, > 0, as many.
     """
-    rows = list(zip(minutes, prices, strict=True))[-SIGMA_MINUTES - 1 :]
+    assert len(minutes) == len(prices)
+    kept = slice(-SIGMA_MINUTES - 1, None)
+    return _sigma(tuple(minutes[kept]), tuple(prices[kept]))
+
+
+@lru_cache(maxsize=SIGMAS_KEPT)
+def _sigma(minutes: tuple[int, ...], prices: tuple[float, ...]) -> float:
+    # Both timeframes of an asset ask for it, twice each, in every cycle.
     squares = [
         log(after / before) ** 2
-        for (minute, before), (next_minute, after) in pairwise(rows)
+        for (minute, before), (next_minute, after) in pairwise(zip(minutes, prices, strict=True))
         if next_minute == minute + 1
     ]
     return max(SIGMA_FLOOR, sqrt(sum(squares) / len(squares))) if squares else 10 * SIGMA_FLOOR

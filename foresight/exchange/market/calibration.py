@@ -1,7 +1,7 @@
 """Calibrated probabilities: a table of curves, one for each timeframe, rule, time left and kind.
 
 Owns the shape of a table file, what it was fitted on, its refusal of another price source, and the
-reading of a probability. Must never enter: the fitting (see `bench.fairness`), files, tapes.
+reading of a probability. Must never enter: the fitting (see `fitting`), files, tapes.
 """
 
 from bisect import bisect_right

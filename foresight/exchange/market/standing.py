@@ -134,9 +134,11 @@ def _signs(tape: Tape, asset: str, market_ns: int, deviation: float) -> tuple[fl
     # Trades at the open, and whether a minute has moved yet, say a little of where it goes: minutes
     # that have room on both sides move early and turn, the others leap late and go on.
     minute, within_ns = divmod(market_ns, NS_PER_MINUTE)
+    if not within_ns:
+        return 0.0, 0.0, 0.0
     running = tape.partial(asset, market_ns)
     before = tape.source.candle(asset, minute - 1)
-    if not within_ns or running is None or before is None:
+    if running is None or before is None:
         return 0.0, 0.0, 0.0
     earlier = _sign(before.close - before.open) * deviation
     if running.high > running.low:

@@ -1,0 +1,128 @@
+"""The table that prices a backtest's market: fitted on the part before what is judged.
+
+Owns which moments are counted for it (those at which a backtest asks for a price), how much there
+must be, and the refusal of a table that has seen what is judged. The curves are the exchange's.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from foresight.backtest.calibration import WINDOWS_MIN
+from foresight.errors import ConfigError
+from foresight.exchange.market.calibration import Table, curve_name
+from foresight.exchange.market.fitting import Counts, count_pulls, fit
+from foresight.exchange.market.standing import NS_PER_STEP, Kind, curve_of, settling_price, stand
+from foresight.exchange.market.windows import TIMEFRAME_SECONDS, Window
+from foresight.exchange.market_clock import NS_PER_MINUTE, NS_PER_SECOND
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+
+    from foresight.backtest.calibration import Span
+    from foresight.exchange.market.rules import Rule
+    from foresight.exchange.prices.tape import Tape
+
+LEAD_MINUTES: Final = 61  # before the first window: an hour's returns, and its price to beat
+ANOTHER: Final = "judge later days, or name another table (`--table`)"
+
+
+def fitted_table(
+    tape: Tape, rule: Rule, *, within: Span, offsets_ns: Collection[int], fitted_on: str
+) -> Table:
+    """Return a table of the curves that a backtest reads.
+
+    Args:
+        tape: Prices.
+        rule: What settles the windows.
+        within: Windows count that lie in it.
+        offsets_ns: When a backtest asks for prices, from a window's start.
+        fitted_on: Dates, for people.
+
+    Raises:
+        ConfigError: Too little lies before what is judged.
+    """
+    counts = Counts()
+    numbers = {timeframe: _moments(length_s, offsets_ns) for timeframe, length_s in _lengths()}
+    seen = dict.fromkeys(numbers, 0)
+    for asset in tape.source.assets:
+        if any(offset_ns % NS_PER_MINUTE // NS_PER_STEP for offset_ns in offsets_ns):
+            count_pulls(counts, tape, asset, (within.first + LEAD_MINUTES, within.end))
+        for timeframe, offsets in numbers.items():
+            windows = _windows(asset, timeframe, within)
+            seen[timeframe] += _count(counts, tape, rule, windows, offsets)
+    if min(seen.values()) < WINDOWS_MIN:
+        what = f"only {min(seen.values())} windows lie in {fitted_on}: no prices can be fitted"
+        raise ConfigError(what, "judge later days, take more assets, or name a table (`--table`)")
+    span = within.first, within.end
+    names = tuple(_names(rule, numbers))
+    return fit(counts, source="recorded", fitted_on=fitted_on, span=span, names=names)
+
+
+def refuse_overlap(what: str, fitted: Span, judged: Span) -> None:
+    """Refuse to judge by what a table was fitted on; a table of generated prices has no dates.
+
+    Args:
+        what: What to call the table.
+        fitted: The minutes that it was fitted on.
+        judged: The minutes that are judged.
+
+    Raises:
+        ConfigError: They have a minute in common.
+    """
+    if fitted.end and fitted.meets(judged):
+        told = f"{what} was fitted on {dates(fitted)}, which overlaps {dates(judged)}, the judged"
+        raise ConfigError(told, ANOTHER)
+
+
+def dates(span: Span) -> str:
+    """Return a stretch of time for people, UTC."""
+    return " to ".join(
+        f"{datetime.fromtimestamp(60 * minute, UTC):%Y-%m-%d %H:%M}" for minute in span
+    )
+
+
+def _lengths() -> Iterable[tuple[str, int]]:
+    return TIMEFRAME_SECONDS.items()
+
+
+def _moments(length_s: int, offsets_ns: Collection[int]) -> list[int]:
+    steps = {offset_ns // NS_PER_STEP * NS_PER_STEP for offset_ns in offsets_ns}
+    return sorted(step for step in steps if step < length_s * NS_PER_SECOND)
+
+
+def _count(
+    counts: Counts, tape: Tape, rule: Rule, windows: Iterable[Window], offsets: Iterable[int]
+) -> int:
+    """Count the moments of windows; return how many windows there were."""
+    found = 0
+    for window in windows:
+        reference = settling_price(tape, window.asset, rule, window.start_ns)
+        final = settling_price(tape, window.asset, rule, window.end_ns)
+        if reference is None or final is None:
+            continue
+        found += 1
+        for offset in offsets:
+            standing = stand(tape, window, rule, window.start_ns + offset)
+            assert standing is not None, "a price that was there at the start does not go"
+            name = curve_name(window.timeframe, rule, standing)
+            counts.add(name, standing, is_up=final >= reference)
+    return found
+
+
+def _windows(asset: str, timeframe: str, within: Span) -> Iterator[Window]:
+    minutes = TIMEFRAME_SECONDS[timeframe] // 60
+    first = -(-(within.first + LEAD_MINUTES) // minutes) * minutes
+    for start in range(first, within.end - minutes + 1, minutes):
+        yield Window(asset, timeframe, 60 * start)
+
+
+def _names(rule: Rule, numbers: dict[str, list[int]]) -> Iterator[str]:
+    for timeframe, offsets in numbers.items():
+        length_ns = TIMEFRAME_SECONDS[timeframe] * NS_PER_SECOND
+        curves = {curve_of((length_ns - offset) // NS_PER_STEP) for offset in offsets}
+        for number in sorted(curves):
+            for kind in Kind:
+                for tied in ("", "/tied"):
+                    yield f"{timeframe}/{rule.value}/{number}/{kind.value}{tied}"

@@ -1,0 +1,218 @@
+"""Fit a table of probabilities: isotonic curves over the distance from the price to beat.
+
+Owns the counting into narrow bins, the pooling of bins that do not rise (pool adjacent violators)
+and the thinning to few points. Must never enter: which moments are counted, judging, pricing.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from math import sqrt
+from typing import Final
+
+from foresight.exchange.market.calibration import Curve, Source, Table
+from foresight.exchange.market.rules import Rule
+from foresight.exchange.market.standing import NS_PER_STEP, Kind, Standing, stand
+from foresight.exchange.market.windows import window_at
+from foresight.exchange.market_clock import NS_PER_MINUTE
+from foresight.exchange.prices.tape import Tape
+
+_EDGES: Final = tuple(
+    [0.05 * step for step in range(20)]
+    + [1.0 + 0.1 * step for step in range(20)]
+    + [3.0 + 0.25 * step for step in range(12)]
+    + [6.0, 7.0, 8.0, 10.0, 12.0, 16.0, 24.0]
+)
+_COUNT_MIN: Final = 150  # of quotes in a bin: fewer are counted with their neighbour
+_CURVE_MIN: Final = 2_000  # of quotes in a curve: with fewer the ordinary kind's curve stands in
+_PULLED_STEP: Final = 3  # of the minute, at which the pulls are measured
+_THIN: Final = 0.002  # how far a curve may lie beside its bins after thinning
+
+Bins = list[list[float]]
+
+
+class Counts:
+    """Quotes by curve and bin: how many, the sum of their distances, how many kept their side."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self.bins: dict[str, Bins] = {}
+        self.pulls = [[0.0, 0.0] for _ in range(3)]  # weight and move, for each of `Table.pulls`
+
+    def add(self, name: str, standing: Standing, *, is_up: bool) -> None:
+        """Count one moment; away from a tie, a distance below zero is the mirror of one above."""
+        is_mirrored = standing.distance < 0 and not standing.is_tied
+        bins = self.bins.get(name)
+        if bins is None:
+            bins = self.bins[name] = [[0, 0.0, 0] for _ in _EDGES]
+        size = abs(standing.distance)
+        cell = bins[_place(size)]
+        cell[0] += 1
+        cell[1] += size
+        cell[2] += is_up is not is_mirrored
+
+    def merge(self, other: "Counts") -> None:
+        """Take in another count."""
+        self.pulls = [_added(*both) for both in zip(self.pulls, other.pulls, strict=True)]
+        for name, bins in other.bins.items():
+            mine = self.bins.setdefault(name, [[0, 0.0, 0] for _ in _EDGES])
+            for cell, more in zip(mine, bins, strict=True):
+                for index, number in enumerate(more):
+                    cell[index] += number
+
+
+def count_pulls(counts: Counts, tape: Tape, asset: str, minutes: tuple[int, int]) -> None:
+    """Measure what the beginning of minutes says of their end.
+
+    Args:
+        counts: Changed.
+        tape: Prices.
+        asset: Of which asset.
+        minutes: First minute and the first one after the last.
+    """
+    for minute in range(*minutes):
+        now_ns = minute * NS_PER_MINUTE + _PULLED_STEP * NS_PER_STEP
+        window = window_at(asset, "15m", now_ns)
+        standing = stand(tape, window, Rule.LAST, now_ns)
+        price = tape.price_at(asset, now_ns)
+        candle = tape.source.candle(asset, minute)
+        if standing is None or price is None or candle is None:
+            continue
+        went = (candle.close - price) / price / tape.sigma(asset, minute)
+        spread = sqrt((window.end_ns - now_ns) / NS_PER_MINUTE)
+        for pull, sign in zip(counts.pulls, standing.signs, strict=True):
+            pull[0] += (sign * spread) ** 2
+            pull[1] += sign * spread * went
+
+
+def fit(
+    counts: Counts,
+    *,
+    source: Source,
+    fitted_on: str,
+    span: tuple[int, int] = (0, 0),
+    names: Iterable[str] | None = None,
+) -> Table:
+    """Return the table of some counts.
+
+    Args:
+        counts: Of both rules and timeframes, or of what the names need.
+        source: What kind of prices they are from.
+        fitted_on: Dates or seeds, for people.
+        span: First minute and end of a recording.
+        names: Of the curves that are wanted; all that a table file must have without them.
+    """
+    wanted = _names() if names is None else names
+    curves = {name: _curve(counts, name) for name in wanted}
+    first, second, third = (
+        round(went / weight, 4) if weight else 0.0 for weight, went in counts.pulls
+    )
+    return Table(source, fitted_on, *span, (first, second, third), curves)
+
+
+def _names() -> Iterator[str]:
+    for timeframe, numbers in (("5m", 16), ("15m", 26)):
+        for rule in Rule:
+            for number in range(numbers + 1):
+                for kind in Kind:
+                    for tied in ("", "/tied"):
+                        yield f"{timeframe}/{rule.value}/{number}/{kind.value}{tied}"
+
+
+def _curve(counts: Counts, name: str) -> Curve:
+    bins = _stand_in(counts, name)
+    if name.endswith("/tied"):
+        return _thinned(_rising(bins, anchored=False))
+    return _thinned(_rising(bins, anchored=True))
+
+
+def _stand_in(counts: Counts, name: str) -> Bins:
+    # A curve with few quotes of its own: the same time left with any kind, then any timeframe.
+    timeframe, rule, number, _, *tied = name.split("/")
+    end = "/tied" if tied else ""
+    candidates = [
+        [name],
+        [f"{timeframe}/{rule}/{number}/{one.value}{end}" for one in Kind],
+        [f"{timeframe}/{rule}/{near}/{one.value}{end}" for one in Kind for near in _near(number)],
+        [known for known in counts.bins if known.endswith("/tied") == bool(tied)],
+    ]
+    found: list[Bins] = []
+    for names in candidates:
+        found = [counts.bins[one] for one in names if one in counts.bins]
+        if sum(cell[0] for bins in found for cell in bins) >= _CURVE_MIN:
+            return _summed(found)
+    return _summed(found)
+
+
+def _near(number: str) -> range:
+    return range(max(0, int(number) - 2), int(number) + 3)
+
+
+def _summed(found: Iterable[Bins]) -> Bins:
+    total: Bins = [[0, 0.0, 0] for _ in _EDGES]
+    for bins in found:
+        for cell, more in zip(total, bins, strict=True):
+            for index, numbers in enumerate(more):
+                cell[index] += numbers
+    return total
+
+
+def _place(size: float) -> int:
+    return bisect_right(_EDGES, size) - 1
+
+
+def _rising(bins: Bins, *, anchored: bool) -> list[tuple[float, float]]:
+    # Pool adjacent violators; an anchored curve passes one half at no distance.
+    pools: list[list[float]] = []
+    for group in _groups(bins):
+        pools.append(group)
+        while len(pools) > 1 and pools[-2][2] * pools[-1][0] > pools[-1][2] * pools[-2][0]:
+            last = pools.pop()
+            pools[-1] = _added(pools[-1], last)
+    points = [(pool[1] / pool[0], (pool[2] + 0.5) / (pool[0] + 1.0)) for pool in pools]
+    if anchored:
+        points = [(0.0, 0.5)] + [(at, max(chance, 0.5)) for at, chance in points if at > 0]
+    return points or [(0.0, 0.5)]
+
+
+def _groups(bins: Bins) -> list[list[float]]:
+    groups: list[list[float]] = []
+    group = [0.0, 0.0, 0.0]
+    for cell in bins:
+        group = _added(group, cell)
+        if group[0] >= _COUNT_MIN:
+            groups.append(group)
+            group = [0.0, 0.0, 0.0]
+    if group[0] and groups:
+        groups[-1] = _added(groups[-1], group)
+    elif group[0]:
+        groups.append(group)
+    return groups
+
+
+def _added(one: Sequence[float], other: Sequence[float]) -> list[float]:
+    return [a + b for a, b in zip(one, other, strict=True)]
+
+
+def _thinned(points: list[tuple[float, float]]) -> Curve:
+    # Ramer, Douglas and Peucker, in the chance alone.
+    kept = [points[index] for index in sorted(_needed(points, 0, len(points) - 1))]
+    rising: list[tuple[float, float]] = []
+    for at, chance in kept:
+        floor = rising[-1][1] if rising else 0.0
+        rising.append((round(at, 4), max(round(chance, 5), floor)))
+    return Curve(tuple(at for at, _ in rising), tuple(chance for _, chance in rising))
+
+
+def _needed(points: list[tuple[float, float]], first: int, last: int) -> set[int]:
+    (left, low), (right, high) = points[first], points[last]
+    worst, place = 0.0, first
+    for index in range(first + 1, last):
+        at, chance = points[index]
+        straight = low + (high - low) * (at - left) / (right - left)
+        # Near one and zero a small error is a large one.
+        allowed = _THIN * max(4.0 * chance * (1.0 - chance), 0.1)
+        if abs(chance - straight) / allowed > worst:
+            worst, place = abs(chance - straight) / allowed, index
+    if worst <= 1.0:
+        return {first, last}
+    return _needed(points, first, place) | _needed(points, place, last)
