@@ -29,13 +29,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from foresight.door.host_names import host_named
+from foresight.door.sparse_log import sparse_handler
+from foresight.door.token_file import token_of
 from foresight.exchange.control_api import describe
 from foresight.exchange.credentials import BINANCE_DEMO_KEY, BINANCE_DEMO_SECRET
-from foresight.exchange.door.control_token import NAME, token_of
-from foresight.exchange.door.guard import host_named
-from foresight.exchange.door.sparse_log import sparse_handler
 from foresight.exchange.errors import LocalExchangeError, OptionError
 from foresight.exchange.faults import parse_option
+from foresight.exchange.guard import TOKEN_FILE
 from foresight.exchange.introduction import addresses, cannot_work, told
 from foresight.exchange.log_file import LOOK_S, LogFile
 from foresight.exchange.market.amounts import MICRO, TICKS_MICRO
@@ -201,7 +202,7 @@ async def _run(venue: Venue, listener: socket.socket, hosts: Sequence[str]) -> N
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    token = token_of(venue.folder)
+    token = token_of(venue.folder / TOKEN_FILE)
     log = LogFile()
     if log:  # without one, a terminal that closes ends this program
         loop.add_signal_handler(signal.SIGHUP, log.look)
@@ -236,7 +237,7 @@ def _keys(folder: Path, token: str) -> dict[str, object]:
     spot = {"apiKey": BINANCE_DEMO_KEY, "secret": BINANCE_DEMO_SECRET}  # public, of a toy
     if _is_terminal():
         return {"spot": spot, "control": token}
-    shown = f"cat {shlex.quote(str(folder.absolute() / NAME))}"
+    shown = f"cat {shlex.quote(str(folder.absolute() / TOKEN_FILE))}"
     return {"spot": spot, "control_shown_by": shown}
 
 

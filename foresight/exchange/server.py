@@ -13,6 +13,9 @@ from typing import Any, Final
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
+from foresight.door import limits as door_limits
+from foresight.door.admission import Admission
+from foresight.door.limits import Limits
 from foresight.exchange.binance.access import IS_OTHERS, Gate
 from foresight.exchange.binance.account_api import BinanceAccountApi
 from foresight.exchange.binance.listings_api import BinanceListingsApi
@@ -20,12 +23,9 @@ from foresight.exchange.binance.market_api import BinanceMarketApi
 from foresight.exchange.binance.stream_events import StreamEvents
 from foresight.exchange.binance.streams_api import BinanceStreamsApi
 from foresight.exchange.control_api import control_routes
-from foresight.exchange.door import limits as door_limits
-from foresight.exchange.door.admission import Admission
-from foresight.exchange.door.guard import refusal_of
-from foresight.exchange.door.limits import Limits
 from foresight.exchange.error_answers import answered, in_words
 from foresight.exchange.fault_gate import FaultGate, Handler
+from foresight.exchange.guard import refusal_of
 from foresight.exchange.polymarket.access import PolymarketAccess
 from foresight.exchange.polymarket.clob_books_api import ClobBooksApi
 from foresight.exchange.polymarket.clob_markets_api import ClobMarketsApi

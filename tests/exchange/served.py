@@ -12,8 +12,9 @@ import ccxt.async_support
 import ccxt.prediction
 from typing_extensions import override
 
+from foresight.door.token_file import token_of
 from foresight.exchange.credentials import BINANCE_DEMO_KEY, BINANCE_DEMO_SECRET
-from foresight.exchange.door.control_token import token_of
+from foresight.exchange.guard import TOKEN_FILE
 from foresight.exchange.market.fair_market import FairMarket
 from foresight.exchange.market.table_files import load_table
 from foresight.exchange.market.windows import Side, Window, window_at
@@ -80,7 +81,7 @@ async def exchange(settings: Settings, clock: StandingClock) -> AsyncIterator[Ru
     """Serve an exchange and construct both clients on it."""
     venue = open_venue(settings, clock)
     try:
-        token = token_of(settings.folder)
+        token = token_of(settings.folder / TOKEN_FILE)
         async with serving(venue, loopback_socket(0), clock_ns=clock, token=token) as url:
             quick = {"enableRateLimit": False, "timeout": 2000}
             account = {"apiKey": BINANCE_DEMO_KEY, "secret": BINANCE_DEMO_SECRET}

@@ -10,10 +10,10 @@ import ccxt.async_support
 import pytest
 
 from examples.clients.ccxt_rest import KEYS, at
+from foresight.door.admission import Admission
+from foresight.door.limits import BODY_BYTES_MAX
 from foresight.exchange.binance.weights import WEIGHT_MAX
 from foresight.exchange.credentials import BINANCE_DEMO_KEY, BINANCE_DEMO_SECRET
-from foresight.exchange.door.admission import Admission
-from foresight.exchange.door.limits import BODY_BYTES_MAX
 from tests.exchange.served import Running
 
 pytestmark = pytest.mark.asyncio

@@ -15,13 +15,14 @@ import pytest
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
+from foresight.door.admission import Admission
+from foresight.door.host_names import host_named, is_known
+from foresight.door.limits import DEFAULT, Limits, fitted
+from foresight.door.sparse_log import LINES_MAX, WINDOW_S, sparse_handler
+from foresight.door.token_file import token_of
 from foresight.evidence import exchange_books
 from foresight.exchange.__main__ import EXIT_USAGE, main
-from foresight.exchange.door.admission import Admission
-from foresight.exchange.door.control_token import NAME, token_of
-from foresight.exchange.door.guard import host_named, is_known
-from foresight.exchange.door.limits import DEFAULT, Limits, fitted
-from foresight.exchange.door.sparse_log import LINES_MAX, WINDOW_S, sparse_handler
+from foresight.exchange.guard import TOKEN_FILE
 from foresight.exchange.server import loopback_socket
 from foresight.overrides import EXCHANGE_URL
 from handoff.launcher.engine_config import Companion, EngineConfig, write_engine_config
@@ -149,30 +150,30 @@ def test_the_token_is_a_file_that_only_its_owner_reads(tmp_path: Path, umask: in
     """Whatever the umask; it stays, so that who read it can go on asking."""
     before = os.umask(umask)
     try:
-        token = token_of(tmp_path)
+        token = token_of(tmp_path / TOKEN_FILE)
     finally:
         os.umask(before)
-    assert stat.S_IMODE((tmp_path / NAME).stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / TOKEN_FILE).stat().st_mode) == 0o600
     assert len(token) > 40
-    assert token_of(tmp_path) == token
+    assert token_of(tmp_path / TOKEN_FILE) == token
 
 
 def test_a_token_that_others_know_or_chose_is_replaced(tmp_path: Path) -> None:
     """A leftover with wide modes, a link, or half of one that a full disk left."""
-    token = token_of(tmp_path)
-    (tmp_path / NAME).chmod(0o640)
-    second = token_of(tmp_path)
+    token = token_of(tmp_path / TOKEN_FILE)
+    (tmp_path / TOKEN_FILE).chmod(0o640)
+    second = token_of(tmp_path / TOKEN_FILE)
     assert second != token
     theirs = tmp_path / "theirs"
     theirs.write_text(token, encoding="ascii")
     theirs.chmod(0o600)
-    (tmp_path / NAME).unlink()
-    (tmp_path / NAME).symlink_to(theirs)
-    assert token_of(tmp_path) not in {token, second}
+    (tmp_path / TOKEN_FILE).unlink()
+    (tmp_path / TOKEN_FILE).symlink_to(theirs)
+    assert token_of(tmp_path / TOKEN_FILE) not in {token, second}
     assert theirs.read_text(encoding="ascii") == token
-    (tmp_path / NAME).write_text("short", encoding="ascii")
-    assert len(token_of(tmp_path)) > 40
-    assert stat.S_IMODE((tmp_path / NAME).stat().st_mode) == 0o600
+    (tmp_path / TOKEN_FILE).write_text("short", encoding="ascii")
+    assert len(token_of(tmp_path / TOKEN_FILE)) > 40
+    assert stat.S_IMODE((tmp_path / TOKEN_FILE).stat().st_mode) == 0o600
 
 
 # --- our clients of the control page ------------------------------------------------------
@@ -203,11 +204,11 @@ async def test_our_clients_send_the_token_of_their_own_exchange(
     assert asked.token == ""
     with pytest.raises(OSError, match="401"):
         await asyncio.to_thread(exchange_books.ledger, asked)
-    (home / "exchange" / NAME).write_text(running.token + "\n", encoding="ascii")
+    (home / "exchange" / TOKEN_FILE).write_text(running.token + "\n", encoding="ascii")
     books = await asyncio.to_thread(exchange_books.ledger, exchange_books.exchange_of(home))
     assert books["requests_received"] == 0
     theirs = home_with(tmp_path / "other", running.url, is_ours=False)
-    (theirs / "exchange" / NAME).write_text("ours", encoding="ascii")
+    (theirs / "exchange" / TOKEN_FILE).write_text("ours", encoding="ascii")
     assert exchange_books.exchange_of(theirs).token == ""
 
 

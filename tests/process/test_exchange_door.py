@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from foresight.door.peers import users_of
+from foresight.door.sparse_log import LINES_MAX
 from foresight.evidence import exchange_books
-from foresight.exchange.door.control_token import NAME
-from foresight.exchange.door.peers import users_of
-from foresight.exchange.door.sparse_log import LINES_MAX
+from foresight.exchange.guard import TOKEN_FILE
 from tests.process.overriding import RunningProject
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def test_half_open_sockets_do_not_close_the_exchange_to_its_own_bot(tmp_path: Pa
 def test_a_token_is_not_written_where_a_file_or_a_pipe_reads(tmp_path: Path) -> None:
     """What is printed ends up in a log; the command that prints it does not matter there."""
     with started(tmp_path / "exchange") as (_, line):
-        token = (tmp_path / "exchange" / NAME).read_text(encoding="ascii").strip()
+        token = (tmp_path / "exchange" / TOKEN_FILE).read_text(encoding="ascii").strip()
         assert token not in json.dumps(line)
         shown = subprocess.run(
             ["/bin/sh", "-c", line["keys"]["control_shown_by"]], capture_output=True, check=True
@@ -112,7 +112,7 @@ def test_a_terminal_shows_the_token_itself(tmp_path: Path) -> None:
     keys = line["keys"]
     for shown in (*line["addresses"].values(), *keys["spot"].values()):
         assert any(shown in each for each in words), shown
-    assert keys["control"] == (tmp_path / "x" / NAME).read_text(encoding="ascii").strip()
+    assert keys["control"] == (tmp_path / "x" / TOKEN_FILE).read_text(encoding="ascii").strip()
 
 
 def test_a_configured_host_is_answered_by_the_exchange_of_up(tmp_path: Path) -> None:

@@ -18,8 +18,8 @@ from typing import Final
 
 from aiohttp import web
 
-from foresight.exchange.door.limits import Limits, fitted
-from foresight.exchange.door.peers import users_of
+from foresight.door.limits import Limits, fitted
+from foresight.door.peers import users_of
 
 _PAUSE_S: Final = 0.05
 _PAUSES_MAX: Final = 20  # of a newcomer of our own, while all of its kind are being answered

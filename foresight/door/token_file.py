@@ -1,29 +1,29 @@
-"""The token of the control page: a file that only its owner can read.
+"""A token: a file that only its owner can read.
 
-Owns that file. It outlives the exchange, so that who read it once can go on asking; removed, the
+Owns such files. One outlives its server, so that who read it once can go on asking; removed, the
 next start makes another. Must never enter: keys of a venue, printing it anywhere.
 """
 
+import hmac
 import os
 import secrets
 import stat
 from pathlib import Path
 from typing import Final
 
-NAME: Final = "control.token"
 _BYTES: Final = 32
 _BYTES_MAX: Final = 256  # of the file: what is longer is not ours
 _MODE: Final = 0o600
 _OTHERS: Final = 0o077
+_SCHEME: Final = "Bearer "
 
 
-def token_of(folder: Path) -> str:
-    """Return the token of an exchange's folder; made where there is none that is secret.
+def token_of(path: Path) -> str:
+    """Return the token that a file keeps; made where there is none that is secret.
 
     Raises:
         OSError: It can be neither read nor made.
     """
-    path = folder / NAME
     found = _kept(path)
     if found:
         return found
@@ -34,6 +34,11 @@ def token_of(folder: Path) -> str:
         os.fchmod(file.fileno(), _MODE)  # whatever the umask
         file.write(token + "\n")
     return token
+
+
+def bears(said: str, token: str) -> bool:
+    """Tell whether an Authorization header carries a token; how long it takes says nothing."""
+    return hmac.compare_digest(said.encode(errors="replace"), (_SCHEME + token).encode())
 
 
 def _kept(path: Path) -> str:

@@ -1,22 +1,14 @@
-"""What a request must bring before anything is done for it: a host name of ours, and the token.
+"""Host names: whether a request was meant for this server.
 
-Owns the check of the Host header, which keeps out web pages whose own name leads here, and of the
-token for the control page, which keeps out everybody who cannot read its file. Whether the exchange
-is there, and what it is, anybody may ask. Must never enter: the keys of the venues' own routes,
-which stay what they are for clients of others.
+Owns the reading of Host headers, which keeps out web pages whose own name leads here. Must never
+enter: requests, answers, tokens.
 """
 
-import hmac
 import ipaddress
 from collections.abc import Collection
 from typing import Final
 
-from aiohttp import web
-
-CONTROL: Final = "/_control/"
-HEALTH: Final = "/_control/health"
 LOCALHOST: Final = "localhost"
-_SCHEME: Final = "Bearer "
 
 
 def host_named(text: str) -> str:
@@ -53,25 +45,6 @@ def is_known(headers: Collection[str], hosts: Collection[str]) -> bool:
     )
 
 
-def refusal_of(request: web.Request, *, hosts: Collection[str], token: str) -> web.Response | None:
-    """Return why a request is turned away, or None.
-
-    Args:
-        request: With its headers; its body may be to come.
-        hosts: Configured names, beside those of the loopback.
-        token: What opens the control page.
-    """
-    if not is_known(request.headers.getall("Host", []), hosts):
-        text = "this host name is not of this exchange: [engine] exchange_hosts, or --host, adds it"
-        return web.json_response({"error": text}, status=421)
-    is_guarded = request.path.startswith(CONTROL) and request.path != HEALTH
-    if is_guarded and not _has_token(request, token):
-        text = "the control page needs `Authorization: Bearer TOKEN`, as control.token has it"
-        headers = {"WWW-Authenticate": "Bearer"}
-        return web.json_response({"error": text}, status=401, headers=headers)
-    return None
-
-
 def _is_port(text: str) -> bool:
     return not text or (text.isascii() and text.isdigit())
 
@@ -88,8 +61,3 @@ def _is_loopback(name: str) -> bool:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:
         return name == LOCALHOST
-
-
-def _has_token(request: web.Request, token: str) -> bool:
-    said = request.headers.get("Authorization", "")
-    return hmac.compare_digest(said.encode(errors="replace"), (_SCHEME + token).encode())

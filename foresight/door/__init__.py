@@ -1,0 +1,1 @@
+"""Who gets in to a server of ours: connections and their limits, host names, tokens."""
