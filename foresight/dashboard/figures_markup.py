@@ -102,15 +102,15 @@ def _scale(
     tick_words: str,
     words: str,
 ) -> str:
-    dot = "" if point is None else f'<i class="point" style="left:{point:.1f}%"></i>'
+    dot = "" if point is None else f'<i class="point" data-css="left:{point:.1f}%"></i>'
     mark = ""
     if tick is not None:
         side = " right" if tick > 70 else ""  # noqa: PLR2004 - there the words would leave the card
-        mark = f'<i class="tick{side}" style="left:{tick:.1f}%"><span>{tick_words}</span></i>'
+        mark = f'<i class="tick{side}" data-css="left:{tick:.1f}%"><span>{tick_words}</span></i>'
     return (
         f'<div class="scale"><p class="line"><span class="label">{escape(name)}</span>'
         f'<span class="value num">{value}</span></p>'
-        f'<div class="axis" aria-hidden="true">{mark}<i class="band" style="left:{low:.1f}%;'
+        f'<div class="axis" aria-hidden="true">{mark}<i class="band" data-css="left:{low:.1f}%;'
         f'width:{max(0.8, high - low):.1f}%"></i>{dot}</div>'
         f'<p class="quiet num">{escape(words)}</p></div>'
     )

@@ -196,7 +196,7 @@ def _run_html(run: Run) -> str:
     label = f'<span class="mono">{text(run.name)}</span> {"" if narrow else text(run.subject)}'
     classes = f"run r{run.colour}{' narrow' if narrow else ''}"
     return (
-        f'<div class="{classes}" style="flex-grow:{len(run.cells)}" '
+        f'<div class="{classes}" data-css="flex-grow:{len(run.cells)}" '
         f'data-key="{text(run.release)}-{run.cells[-1].epoch}">'
         f'<div class="cells">{cells}</div><p class="run-label">{label}</p></div>'
     )
@@ -243,8 +243,8 @@ def _deploying_html(view: View, deploying: Deploying) -> str:
         if is_now:
             fill = deploying.clean / deploying.of if deploying.of else 0.5
         steps.append(
-            f'<li class="{state}"{current}><span class="bar"><span style="width:{fill:.0%}"></span>'
-            f'</span><span aria-hidden="true">{symbol}</span> {text(words)}</li>'
+            f'<li class="{state}"{current}><span class="bar"><span data-css="width:{fill:.0%}">'
+            f'</span></span><span aria-hidden="true">{symbol}</span> {text(words)}</li>'
         )
     since = ""
     if deploying.since_ms is not None:

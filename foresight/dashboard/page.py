@@ -1,171 +1,151 @@
-"""The page on NiceGUI: regions of HTML, sent to each browser when they differ.
+"""What the page answers: itself and its files, the stream of events, the same as JSON, its health.
 
-Owns the layout of the regions and the one loop that looks for changes. Nothing is read or drawn
-while nobody looks.
+Owns the routes and what every answer says of itself: nothing is loaded from elsewhere, no script
+stands in the page, no foreign frame shows it.
 """
 
-import sys
-import traceback
-from pathlib import Path
-from typing import Final
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection
+from typing import TYPE_CHECKING, Final
 
 import msgspec
-from nicegui import Client, app, ui
+from aiohttp import web
 
-from foresight.dashboard.markup import REGIONS, title_of
+from foresight.dashboard.feed import Feed
+from foresight.dashboard.reader import Reader
+from foresight.dashboard.shell import shell
 from foresight.dashboard.source import Source
-from foresight.dashboard.view import Snapshot, Trouble, View, view_of
-from handoff.limits import MS
-from handoff.worker.boundary_clock import system_clock
+from foresight.door import limits as door_limits
+from foresight.door.host_names import is_known
 
-STATIC: Final = Path(__file__).parent / "static"
-ASSETS: Final = "/assets"
-POLL_S: Final = 0.2  # a look at five files' dates; a change shows within it
-REDRAW_NS: Final = 1_000_000_000  # what time alone changes: overdue, a window that ends
+if TYPE_CHECKING:
+    from pathlib import Path
 
-LABELS: Final = {
-    "banner": "What needs attention",
-    "version": "Running version",
-    "tempo": "Next boundary",
-    "crew": "Owner and standby",
-    "strip": "Recent cycles by release",
-    "deploy": "Deploys",
-    "board": "Slots of the board",
-    "numbers": "Results of the trades",
-    "footer": "About this page",
+    from foresight.door.admission import Admission
+
+BODY_BYTES_MAX: Final = 4096  # nothing that is asked here has more
+HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+    "Server": "foresight",  # and nothing of versions
 }
-HEADER: Final = ("version", "tempo", "crew")
-MAIN: Final = ("strip", "deploy")
-COLUMNS: Final = ("board", "numbers")
-TAGS: Final = {"footer": "footer"}
+KEPT: Final = "public, max-age=31536000, immutable"  # a file's address has its digest
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class Reader:
-    """One view of a home directory, made anew when the files or the time ask for it."""
+class Page:
+    """The page of one home directory.
 
-    def __init__(self, source: Source) -> None:
-        """Keep the source; nothing is read yet."""
-        self._source = source
-        self._clock = system_clock()
-        self._drawn_ns = 0
-        self._view: View | None = None
+    Args:
+        home: The state directory.
+        hosts: Host names that it answers to beside those of the loopback.
 
-    def now_ms(self) -> int:
-        """Return wall-clock milliseconds."""
-        return self._clock.now_ns() // MS
+    Attributes:
+        feed: What followers are told; its loop is run by whoever serves.
+        admission: Who is connected, once somebody serves.
+    """
 
-    def view(self) -> View:
-        """Return the view as it is now."""
-        changed = self._source.refresh()
-        now_ns = self._clock.now_ns()
-        if changed or self._view is None or not 0 <= now_ns - self._drawn_ns < REDRAW_NS:
-            self._view = self._make(now_ns // MS)
-            self._drawn_ns = now_ns
-        return self._view
+    def __init__(self, home: Path, hosts: Collection[str] = ()) -> None:
+        """Read the page's own files; nothing of the home is read yet."""
+        self._hosts = hosts
+        self._shell = shell()
+        self._reader = Reader(Source(home))
+        self.feed = Feed(self._reader, self._shell.digest)
+        self.admission: Admission | None = None
 
-    def _make(self, now_ms: int) -> View:
+    def application(self) -> web.Application:
+        """Return the routes."""
+
+        @web.middleware
+        async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+            return await self._guard(request, handler)
+
+        app = web.Application(middlewares=[guard], client_max_size=BODY_BYTES_MAX)
+        app.router.add_get("/", self._page)
+        app.router.add_get("/assets/{name}", self._asset)
+        app.router.add_get("/events", self._events)
+        app.router.add_get("/api/state", self._state)
+        app.router.add_get("/healthz", self._health)
+        return app
+
+    # --- before anything is done -----------------------------------------------------
+
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        assert self.admission is not None, "whoever serves set it"
+        self.admission.heard(request.protocol)
+        response = self._refusal(request)
+        if response is None:
+            with self.admission.answering(request.protocol):
+                response = await self._answer(request, handler)
+        if not response.prepared:
+            response.headers.update({**HEADERS, **response.headers})
+        return response
+
+    def _refusal(self, request: web.Request) -> web.StreamResponse | None:
+        if not is_known(request.headers.getall("Host", []), self._hosts):
+            return said(421, "this host name is not of this page: [engine] page_hosts adds it")
+        return None
+
+    @staticmethod
+    async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
-            return view_of(self._source.snapshot(), now_ms=now_ms)
-        except Exception as error:  # noqa: BLE001 - values nobody foresaw must not end the page
-            traceback.print_exc(file=sys.stderr)
-            text = f"What was read makes no sense to this page: {type(error).__name__}: {error}."
-            trouble = Trouble(level="stop", text=text, hint="see the log of the dashboard")
-            return view_of(Snapshot(troubles=(trouble,)), now_ms=now_ms)
+            async with asyncio.timeout(door_limits.DEFAULT.body_s):
+                await request.read()
+            return await handler(request)
+        except TimeoutError:
+            return said(408, "the body did not come")
+        except web.HTTPException as error:
+            return said(error.status, error.reason)
 
-    async def pause(self) -> None:
-        """Wait until it is worth looking again."""
-        await self._clock.pause(POLL_S)
+    # --- routes ----------------------------------------------------------------------
 
+    async def _page(self, _request: web.Request) -> web.Response:
+        return web.Response(body=self._shell.html, content_type="text/html", charset="utf-8")
 
-class Window:
-    """One browser window and what it shows."""
+    async def _asset(self, request: web.Request) -> web.Response:
+        asset = self._shell.assets.get(request.match_info["name"])
+        if asset is None:
+            raise web.HTTPNotFound
+        headers = {"Content-Type": asset.kind, "Cache-Control": KEPT}
+        return web.Response(body=asset.content, headers=headers)
 
-    def __init__(self, client: Client, shown: dict[str, str]) -> None:
-        """Keep the client and the regions it began with."""
-        self._client = client
-        self._shown = shown
-        self._is_new = True
+    async def _events(self, request: web.Request) -> web.StreamResponse:
+        is_compressed = "gzip" in request.headers.get("Accept-Encoding", "")
+        follower = self.feed.join(is_compressed=is_compressed)
+        if follower is None:
+            return said(503, "so many look already")
+        headers = {**HEADERS, "Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
+        if is_compressed:
+            headers["Content-Encoding"] = "gzip"
+        response = web.StreamResponse(headers=headers)
+        try:
+            await response.prepare(request)
+            while data := await follower.wait_next():
+                await response.write(data)
+        except ConnectionError:
+            pass  # whoever looked has gone
+        finally:
+            self.feed.leave(follower)
+        return response
 
-    def show(self, regions: dict[str, str], *, title: str, now_ms: int) -> None:
-        """Send the regions that differ."""
-        if not self._client.has_socket_connection:
-            return
-        changed = {name: html for name, html in regions.items() if self._shown.get(name) != html}
-        if not changed and not self._is_new:
-            return
-        self._is_new = False
-        self._shown |= changed
-        arguments = msgspec.json.encode([changed, title, now_ms]).decode()
-        self._client.run_javascript(f"foresight.show(...{arguments})")
+    async def _state(self, _request: web.Request) -> web.Response:
+        data = msgspec.json.encode(self._reader.view())
+        return web.Response(body=data, content_type="application/json")
 
-
-class Windows:
-    """All browser windows."""
-
-    def __init__(self, reader: Reader) -> None:
-        """Start with none."""
-        self._reader = reader
-        self._open: dict[str, Window] = {}
-
-    async def follow(self) -> None:
-        """Keep every window up to date, for as long as the server runs."""
-        seen: View | None = None
-        regions: dict[str, str] = {}
-        while True:
-            await self._reader.pause()
-            if not self._open:
-                continue
-            view = self._reader.view()
-            if view is not seen:
-                seen, regions = view, regions_of(view)
-            for window in tuple(self._open.values()):
-                window.show(regions, title=title_of(view), now_ms=self._reader.now_ms())
-
-    def build(self) -> None:
-        """Lay out a new window."""
-        client = ui.context.client
-        view = self._reader.view()
-        regions = regions_of(view)
-        ui.page_title(title_of(view))
-        ui.add_head_html(_HEAD)
-        with ui.element("div").classes("page"):
-            _region("banner", regions)
-            with ui.element("header").classes("top"):
-                for name in HEADER:
-                    _region(name, regions)
-            with ui.element("main"):
-                for name in MAIN:
-                    _region(name, regions)
-                with ui.element("div").classes("columns"):
-                    for name in COLUMNS:
-                        _region(name, regions)
-            _region("footer", regions)
-        self._open[client.id] = Window(client, regions)
-        client.on_delete(lambda: self._open.pop(client.id, None))
+    async def _health(self, _request: web.Request) -> web.Response:
+        troubles = self._reader.view().troubles
+        return web.json_response({"ok": all(trouble.level != "stop" for trouble in troubles)})
 
 
-def install(windows: Windows) -> None:
-    """Register the page, its files and its loop."""
-    app.add_static_files(ASSETS, STATIC)
-    app.on_startup(windows.follow)
-    ui.page("/", title="Foresight", dark=True, language="en-US")(windows.build)
-
-
-def regions_of(view: View) -> dict[str, str]:
-    """Return every region of the page as HTML."""
-    return {name: make(view) for name, make in REGIONS.items()}
-
-
-def _region(name: str, regions: dict[str, str]) -> None:
-    live = ' aria-live="polite"' if name == "version" else ""
-    # The markup escapes whatever comes from outside, so the browser need not clean it again.
-    region = ui.html(regions[name], sanitize=False, tag=TAGS.get(name, "section"))
-    region.classes(f"region {name}")
-    region.props(f'data-region={name} aria-label="{LABELS[name]}"{live}')
-
-
-_HEAD: Final = (
-    f'<link rel="stylesheet" href="{ASSETS}/dashboard.css">'
-    f'<script src="{ASSETS}/dashboard.js"></script>'
-    '<meta name="color-scheme" content="dark"><meta name="referrer" content="no-referrer">'
-)
+def said(status: int, text: str) -> web.Response:
+    """Return an answer that says why there is no other."""
+    return web.json_response({"error": text}, status=status)

@@ -1,43 +1,29 @@
 """The web server of the page: on a socket that it was given, for this machine alone.
 
-Owns what is served besides the page itself (`/api/state`, `/healthz`) and the limits on who may
-ask: a loopback socket, loopback host names, no foreign frame, nothing loaded from elsewhere.
+Owns its life: the socket, the process's place behind the owner, how it ends. What is answered is
+`page`'s matter, who gets in the door's.
 """
 
+import asyncio
 import ipaddress
+import logging
 import os
+import signal
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-import msgspec
-import uvicorn
-from fastapi import FastAPI, Request, Response
-from nicegui import ui
-from starlette.middleware.trustedhost import TrustedHostMiddleware
+from aiohttp import web
 
-from foresight.dashboard.page import Reader, Windows, install
-from foresight.dashboard.source import Source
+from foresight.dashboard.page import Page
+from foresight.door import limits as door_limits
+from foresight.door.admission import Admission
+from foresight.door.sparse_log import sparse_handler
 
 NICENESS: Final = 5  # the owner's cycle comes first
-HOSTS: Final = [
-    "127.0.0.1",
-    "localhost",
-    "[::1]",
-    "::1",
-]  # a foreign name that leads here is refused
-RECONNECT_S: Final = 10.0  # the launcher keeps the socket while this process is replaced
-HEADERS: Final = {
-    # Vue compiles templates in the browser, hence eval; nothing may come from another origin.
-    "Content-Security-Policy": (
-        "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
-        "style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; "
-        "connect-src 'self' ws: wss:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-}
+SHUTDOWN_S: Final = 1.0
 
 
 class NotLoopback(Exception):
@@ -61,66 +47,58 @@ def serve(home: Path, listener: socket.socket) -> None:
         message = f"the page would be served on {host}, which other machines reach"
         raise NotLoopback(message)
     os.nice(max(0, NICENESS - os.getpriority(os.PRIO_PROCESS, 0)))
-    config = uvicorn.Config(
-        application(home),
-        log_level="warning",
-        access_log=False,
-        use_colors=False if os.environ.get("NO_COLOR") else None,
-        server_header=False,
-        ws="websockets-sansio",
-        timeout_graceful_shutdown=1,
+    logging.basicConfig(level=logging.WARNING, handlers=[sparse_handler()])
+    asyncio.run(_serve(Page(home), listener))
+
+
+async def _serve(page: Page, listener: socket.socket) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with serving(page, listener) as tasks:
+        stopping = asyncio.create_task(stop.wait(), name="page stop")
+        # A page whose loop ended would look alive and be deaf: it ends, and is started again.
+        await asyncio.wait({stopping, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+
+
+@asynccontextmanager
+async def serving(page: Page, listener: socket.socket) -> AsyncIterator[set[asyncio.Task[None]]]:
+    """Serve a page while the block runs.
+
+    Args:
+        page: What is served.
+        listener: Bound and listening; closed by the caller.
+
+    Yields:
+        The tasks that do it; one that ends before the block does has failed.
+    """
+    runner = web.AppRunner(
+        page.application(),
+        access_log=None,
+        shutdown_timeout=SHUTDOWN_S,
+        keepalive_timeout=door_limits.DEFAULT.idle_s,
+        read_bufsize=door_limits.READ_BYTES_MAX,
+        max_headers=door_limits.HEADERS_MAX,
+        max_field_size=door_limits.HEADER_BYTES_MAX,
     )
-    uvicorn.Server(config).run(sockets=[listener])
-
-
-def application(home: Path) -> FastAPI:
-    """Return the web application of one home directory."""
-    reader = Reader(Source(home))
-    web = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
-    web.add_middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)
-    web.middleware("http")(_with_headers)
-
-    @web.get("/api/state")
-    async def state() -> Response:
-        return _json(reader.view())
-
-    @web.get("/healthz")
-    async def health() -> Response:
-        view = reader.view()
-        stops = [trouble.text for trouble in view.troubles if trouble.level == "stop"]
-        return _json({"ok": True, "cycle": view.tempo.cycle, "stops": stops})
-
-    install(Windows(reader))
-    ui.run_with(
-        web,
-        title="Foresight",
-        favicon=FAVICON,
-        dark=True,
-        language="en-US",
-        binding_refresh_interval=None,
-        reconnect_timeout=RECONNECT_S,
-        tailwind=False,
-        show_welcome_message=False,
-    )
-    return web
-
-
-def _json(value: object) -> Response:
-    return Response(msgspec.json.encode(value), media_type="application/json")
-
-
-async def _with_headers(
-    request: Request, call_next: Callable[[Request], Awaitable[Response]]
-) -> Response:
-    response = await call_next(request)
-    for name, words in HEADERS.items():
-        response.headers.setdefault(name, words)
-    return response
-
-
-FAVICON: Final = (
-    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" '
-    'rx="8" fill="#121821"/><path d="M5 20h9" stroke="#56b4e9" stroke-width="5" '
-    'stroke-linecap="round"/><path d="M18 12h9" stroke="#e69f00" stroke-width="5" '
-    'stroke-linecap="round"/></svg>'
-)
+    await runner.setup()
+    assert runner.server is not None, "it was set up"
+    page.admission = Admission(runner.server, listener, door_limits.DEFAULT)
+    tasks = {
+        asyncio.create_task(page.admission.run(), name="page door"),
+        asyncio.create_task(page.feed.run(), name="page feed"),
+    }
+    try:
+        yield tasks
+    finally:
+        page.feed.end()
+        for task in tasks:
+            task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        await runner.cleanup()
+        page.admission.close()
+    for result in results:
+        if isinstance(result, Exception):
+            raise result

@@ -228,8 +228,7 @@ def test_programs_get_the_same_as_json(served: Served) -> None:
     assert len(state["slots"]) == 16
     assert state["figures"]["recent"]["trades"] == 100
     health = json.loads(served.get("/healthz")[1])
-    assert health["ok"] is True
-    assert health["cycle"] == state["tempo"]["cycle"]
+    assert health == {"ok": True}
 
 
 def test_the_owner_comes_first(served: Served) -> None:
@@ -239,7 +238,7 @@ def test_the_owner_comes_first(served: Served) -> None:
 
 def test_a_foreign_name_for_this_machine_is_refused(served: Served) -> None:
     """Otherwise a page from elsewhere could read this one by pointing its name at us."""
-    assert served.get("/api/state", {"Host": "attacker.example"})[0] == 400
+    assert served.get("/api/state", {"Host": "attacker.example"})[0] == 421
 
 
 def test_a_socket_open_to_others_is_refused(tmp_path: Path) -> None:

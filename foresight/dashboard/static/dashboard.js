@@ -1,10 +1,13 @@
-// Keeps the page in step: takes regions of HTML from the server, changes only what differs, and
-// moves what moves with time (countdown, windows, ages). It asks nobody for anything.
+// Keeps the page in step: takes regions of HTML from its server's stream of events, changes only
+// what differs, and moves what moves with time (countdown, windows, ages). It judges by its own
+// clock how old all of that is. It asks nobody but its own server for anything.
 "use strict";
 
 window.foresight = (() => {
   const RING = 276.46; // circumference of the countdown's circle
   const PULSE_MS = 6000;
+  const OLD_MS = 2600; // the server beats once a second
+  const RETRY_MS = 500; // while the server itself says no; where it is away the browser retries
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   let skewMs = 0; // server clock minus ours
 
@@ -25,7 +28,7 @@ window.foresight = (() => {
       if (old.getAttribute(name) !== value) old.setAttribute(name, value);
     }
     for (const { name } of [...old.attributes]) {
-      if (!fresh.hasAttribute(name)) old.removeAttribute(name);
+      if (name !== "style" && !fresh.hasAttribute(name)) old.removeAttribute(name);
     }
     morphChildren(old, fresh);
   }
@@ -64,6 +67,17 @@ window.foresight = (() => {
     return key && [...fresh.children].some((child) => child.dataset.key === key);
   }
 
+  // No style stands in the page itself, so that none that came from outside is followed.
+  const dressed = new WeakMap();
+
+  function dress(region) {
+    for (const element of region.querySelectorAll("[data-css]")) {
+      const css = element.dataset.css;
+      if (dressed.get(element) !== css) element.style.cssText = css;
+      dressed.set(element, css);
+    }
+  }
+
   // --- what moves with time ------------------------------------------------------------------
 
   const animations = new WeakMap();
@@ -75,6 +89,17 @@ window.foresight = (() => {
     const animation = element.animate(frames, options);
     animation.currentTime = atMs;
     animations.set(element, { key, animation });
+  }
+
+  function restartMovements() {
+    for (const element of document.querySelectorAll(".hand, [data-from][data-until]")) {
+      animations.get(element)?.animation.cancel();
+      animations.delete(element);
+    }
+    for (const animation of document.getAnimations()) {
+      if (animation.playState === "paused") animation.play();
+    }
+    startMovements();
   }
 
   function startMovements() {
@@ -127,6 +152,7 @@ window.foresight = (() => {
   }
 
   function tick() {
+    if (judge()) return; // what moves would look alive
     const ms = now();
     for (const ring of document.querySelectorAll(".ring[data-boundary]")) {
       const period = Number(ring.dataset.period);
@@ -166,25 +192,104 @@ window.foresight = (() => {
     release = name.dataset.release;
   }
 
-  // --- what the server calls -------------------------------------------------------------------
+  // --- how old it is ---------------------------------------------------------------------------
 
-  function show(regions, title, serverMs) {
-    skewMs = serverMs - Date.now();
-    if (document.title !== title) document.title = title;
+  const silence = document.querySelector(".silence");
+  let heard = null; // when, by both clocks of this browser
+
+  // One clock stands still while the machine sleeps, the other one may be set.
+  const silentMs = () => Math.max(Date.now() - heard.wall, performance.now() - heard.steady);
+
+  function hear() {
+    heard = { wall: Date.now(), steady: performance.now() };
+    judge();
+  }
+
+  function judge() {
+    const isOld = heard !== null && silentMs() > OLD_MS;
+    const root = document.documentElement;
+    if (root.classList.contains("old") !== isOld) {
+      root.classList.toggle("old", isOld);
+      silence.hidden = !isOld;
+      for (const animation of document.getAnimations()) {
+        if (isOld) animation.pause();
+      }
+      if (!isOld) restartMovements();
+    }
+    if (isOld) {
+      write(
+        silence,
+        `No word from the page's server for ${length(silentMs())}. What stands here is as it was then.`,
+      );
+      document.title = "? " + title;
+    } else if (document.title !== title) document.title = title;
+    return isOld;
+  }
+
+  // --- what the server tells -------------------------------------------------------------------
+
+  let title = document.title;
+  let stream = null;
+  let again = 0;
+
+  function show({ regions, title: fresh }) {
+    title = fresh;
     for (const [name, html] of Object.entries(regions)) {
       const region = document.querySelector(`[data-region="${name}"]`);
       if (!region) continue;
-      const fresh = document.createElement("template");
-      fresh.innerHTML = html;
-      morphChildren(region, fresh.content);
+      const template = document.createElement("template");
+      template.innerHTML = html;
+      morphChildren(region, template.content);
+      dress(region);
     }
+    hear();
     noticeVersion();
     startMovements();
     tick();
   }
 
+  function beat({ now_ms }) {
+    skewMs = now_ms - Date.now();
+    hear();
+    tick();
+  }
+
+  // Regions of another version of the page need its scripts and styles.
+  function hello({ assets }) {
+    if (assets !== document.documentElement.dataset.assets) location.reload();
+  }
+
+  function follow() {
+    clearTimeout(again);
+    if (stream !== null || document.hidden) return; // six streams of one browser are all it has
+    stream = new EventSource("events");
+    for (const [name, take] of Object.entries({ hello, show, beat })) {
+      stream.addEventListener(name, (event) => take(JSON.parse(event.data)));
+    }
+    stream.addEventListener("error", () => {
+      if (stream.readyState !== EventSource.CLOSED) return;
+      leave();
+      again = setTimeout(follow, RETRY_MS);
+    });
+  }
+
+  function leave() {
+    stream?.close();
+    stream = null;
+  }
+
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) leave();
+    else {
+      tick();
+      follow();
+    }
+  });
+  addEventListener("pagehide", leave);
+  addEventListener("pageshow", follow);
   calm.addEventListener("change", startMovements);
   setInterval(tick, 100);
+  follow();
 
   return { show };
 })();

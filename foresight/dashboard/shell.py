@@ -1,0 +1,70 @@
+"""The page without its figures: where regions stand, and the files that it loads.
+
+Owns landmarks, names for those who listen, and the static files, read once. What a region holds is
+`markup`'s matter. Must never enter: anything of an installation, because whoever asks gets this.
+"""
+
+import hashlib
+import mimetypes
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import jinja2
+
+STATIC: Final = Path(__file__).parent / "static"
+TEMPLATES: Final = Path(__file__).parent / "templates"
+DIGEST_CHARS: Final = 16
+
+LABELS: Final = {
+    "banner": "What needs attention",
+    "version": "Running version",
+    "tempo": "Next boundary",
+    "crew": "Owner and standby",
+    "strip": "Recent cycles by release",
+    "deploy": "Deploys",
+    "board": "Slots of the board",
+    "numbers": "Results of the trades",
+    "footer": "About this page",
+}
+
+
+class Asset(NamedTuple):
+    """A static file."""
+
+    content: bytes
+    kind: str
+
+
+class Shell(NamedTuple):
+    """The page and its files.
+
+    Attributes:
+        html: The page.
+        assets: Static files by name.
+        digest: What tells these files from those of another version of the page.
+    """
+
+    html: bytes
+    assets: Mapping[str, Asset]
+    digest: str
+
+
+def shell() -> Shell:
+    """Return the page and its files."""
+    assets = {path.name: _asset(path) for path in sorted(STATIC.iterdir()) if path.is_file()}
+    summed = hashlib.sha256()
+    for asset in assets.values():
+        summed.update(asset.content)
+    digest = summed.hexdigest()[:DIGEST_CHARS]
+    templates = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    page = templates.get_template("page.html")
+    html = page.render(labels=LABELS, digest=digest).encode()
+    return Shell(html=html, assets=assets, digest=digest)
+
+
+def _asset(path: Path) -> Asset:
+    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    return Asset(path.read_bytes(), kind)
