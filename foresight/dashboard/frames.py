@@ -27,7 +27,7 @@ def shown(view: View, regions: Mapping[str, str]) -> bytes:
         view: What they were made of.
         regions: HTML by name: all of them, or those that differ from the frame before.
     """
-    return _event("show", {"regions": regions, "title": title_of(view)})
+    return _event("show", {"regions": regions, "title": title_of(view), "running": view.is_running})
 
 
 def beat(now_ms: int) -> bytes:

@@ -47,6 +47,16 @@ def moment(milliseconds: float, *, kind: str = "clock") -> str:
     return f'<time data-{kind}="{milliseconds:.0f}" datetime="{utc}" title="{utc}">{clock}</time>'
 
 
+def live(words: str, old: str) -> str:
+    """Return words that stand only while the page hears its server, and others for when not.
+
+    Args:
+        words: HTML.
+        old: Text.
+    """
+    return f'<span class="when-live">{words}</span><span class="when-old">{text(old)}</span>'
+
+
 def banner_html(view: View) -> str:
     """Return what the reader must know first; nothing if all is well."""
     parts: list[str] = []
@@ -66,8 +76,7 @@ def version_html(view: View) -> str:
     version = view.version
     if not version.release:
         return (
-            '<p class="label">Foresight runs</p><p class="name">—</p>'
-            '<p class="subject">nothing yet</p>'
+            '<p class="label">Foresight</p><p class="name">—</p><p class="subject">nothing yet</p>'
         )
     since = "since before the cycles shown"
     if version.since_ms is not None:
@@ -79,8 +88,9 @@ def version_html(view: View) -> str:
             f'<span data-since="{version.since_ms:.0f}">'
             f"{duration(view.now_ms - version.since_ms)}</span> ago"
         )
+    label = live("Foresight runs", "Foresight ran") if view.is_running else "Stopped; last ran"
     return (
-        '<p class="label">Foresight runs</p>'
+        f'<p class="label">{label}</p>'
         f'<p class="name r{version.colour}" data-release="{text(version.release)}" '
         f'data-changed="{version.since_ms or 0:.0f}">'
         f'<span class="swatch" aria-hidden="true"></span>{text(version.name)}</p>'
@@ -94,6 +104,11 @@ def tempo_html(view: View) -> str:
     tempo = view.tempo
     if tempo.cycle is None:
         return _ring("", "—") + '<div><p class="label">Next boundary</p><p>no cycle yet</p></div>'
+    if not view.is_running:
+        return (
+            _ring("", "—") + '<div><p class="label">Cycle</p>'
+            f'<p class="big num">{tempo.cycle:,}</p><p class="quiet">stopped: none is due</p></div>'
+        )
     if tempo.period_ms is None or tempo.boundary_ms is None:
         return (
             _ring("", "—") + '<div><p class="label">Cycle</p>'
@@ -103,12 +118,13 @@ def tempo_html(view: View) -> str:
     data = f'data-boundary="{tempo.boundary_ms:.3f}" data-period="{tempo.period_ms:.3f}"'
     speed = f" · market time &times;{tempo.speed}" if tempo.speed > 1 else ""
     word = "working on its effects" if tempo.phase == "decided" else "settled"
+    next_at = f'<span data-next="1">{moment(tempo.boundary_ms)}</span>'
+    following = f"{word} · next at {next_at}"
     every = f"{tempo.period_ms / 1000:g} s"
     return (
         _ring(data, "&ndash;") + '<div><p class="label">Cycle</p>'
         f'<p class="big num">{tempo.cycle:,}</p>'
-        f'<p class="quiet">{word} · next at <span data-next="1">'
-        f"{moment(tempo.boundary_ms)}</span></p>"
+        f'<p class="quiet">{live(following, "none known to be due")}</p>'
         f'<p class="quiet">one every {every}{speed}</p></div>'
     )
 
@@ -134,12 +150,15 @@ def crew_html(view: View) -> str:
     doubtful = f", {crew.doubtful} doubtful" if crew.doubtful else ""
     control = view.control
     state = "halted" if control.halted else "paused" if control.paused else "trading"
+    if not view.is_running:
+        owner, standby, state = "nobody", "none", "stopped"
+    worker = f'<span class="quiet mono">{text(crew.worker[:12])}</span>'
     rows = (
-        ("Owner", f'{text(owner)} <span class="quiet mono">{text(crew.worker[:12])}</span>'),
+        ("Owner", f"{live(text(owner), 'not known')} {worker}"),
         ("Epoch", f"{crew.epoch}"),
-        ("Way back" if crew.way_back else "Standby", text(standby)),
+        ("Way back" if crew.way_back else "Standby", live(text(standby), "not known")),
         ("Pending", f"{crew.outbox}{held}{doubtful}"),
-        ("Mode", state),
+        ("Mode", live(state, "not known")),
     )
     items = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in rows)
     return f'<dl class="facts">{items}</dl>'
@@ -284,12 +303,20 @@ def board_html(view: View) -> str:
     """Return the slots."""
     held = sum(1 for slot in view.slots if slot.holding is not None)
     header = f'<header><h2>Board</h2><p class="summary"><b>{held}</b> of {len(view.slots)} slots'
-    return f"{header} in play</p></header>{slots_html(view.slots)}"
+    return f"{header} in play{as_of(view)}</p></header>{slots_html(view.slots)}"
 
 
 def numbers_html(view: View) -> str:
     """Return the figures over the trades."""
-    return "<header><h2>Honest numbers</h2></header>" + figures_html(view.figures)
+    said = f'<p class="summary">{as_of(view).removeprefix(" · ")}</p>' if as_of(view) else ""
+    return f"<header><h2>Honest numbers</h2>{said}</header>" + figures_html(view.figures)
+
+
+def as_of(view: View) -> str:
+    """Return how old the figures of a stopped system are; nothing while it runs."""
+    if view.is_running or view.as_of_ms is None:
+        return ""
+    return f" · stopped, as of {moment(view.as_of_ms)}"
 
 
 def footer_html(view: View) -> str:

@@ -15,8 +15,10 @@ from foresight.book import SCHEMA, Book
 from foresight.dashboard.cycles import painted
 from foresight.dashboard.deploys import ReleaseName
 from foresight.dashboard.journal_tail import JournalTail
+from foresight.dashboard.signs import identity_in, sign_of
 from foresight.dashboard.view import Child, Snapshot, Trouble
 from handoff.errors import ReleaseUnusable
+from handoff.processes import Identity
 from handoff.release_files import read_manifest
 from state.errors import RecordMissing, SchemaMismatch, StateError
 from state.local_store import read_only_snapshot
@@ -56,6 +58,7 @@ class Source:
         self._deploys: tuple[Entry, ...] = ()
         self._current: Entry | None = None
         self._children: tuple[Child, ...] = ()
+        self._launcher: Identity | None = None
         self._names: dict[str, ReleaseName] = {}
         self._colours: dict[str, int] = {}
         self._troubles: dict[str, Trouble] = {}
@@ -76,8 +79,11 @@ class Source:
         return False
 
     def snapshot(self) -> Snapshot:
-        """Return what is known now."""
+        """Return what is known now; who is named in it is looked at."""
+        owner = self._record.ownership.owner if self._record is not None else None
         return Snapshot(
+            owner=sign_of(identity_in(owner)),
+            launcher=sign_of(self._launcher),
             record=self._record,
             book=self._book,
             lines=tuple(self._tail.lines),
@@ -168,8 +174,9 @@ class Source:
         try:
             plain = json.loads((self._home / "run" / LAUNCHER).read_bytes())
             self._children = tuple(_child(each) for each in plain["children"])
+            self._launcher = _launcher(plain)
         except (OSError, ValueError, KeyError, TypeError):
-            self._children = ()
+            self._children, self._launcher = (), None
 
     def _name_releases(self) -> None:
         seen = [line.release for line in self._tail.lines if line.release]
@@ -210,3 +217,11 @@ def _child(plain: dict[str, Any]) -> Child:
         pid=int(plain["pid"]),
         release=str(plain.get("release", "")),
     )
+
+
+def _launcher(plain: dict[str, Any]) -> Identity | None:
+    """Return the launcher that wrote its children down; None where it says not who it is."""
+    if "start_ticks" not in plain:
+        return None
+    told = int(plain["pid"]), int(plain["start_ticks"])
+    return Identity(*told, str(plain["boot_id"]), str(plain["pid_namespace"]))

@@ -4,6 +4,7 @@ Owns the way from a snapshot of the files to a view: what runs, since when, what
 wrong. It is a pure function of the snapshot and the time; nothing here reads a file or a clock.
 """
 
+import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -63,6 +64,15 @@ class Child:
     release: str = ""
 
 
+class Sign(enum.StrEnum):
+    """What a process shows of itself."""
+
+    UNKNOWN = "unknown"  # none is named, or it cannot be seen
+    RUNS = "runs"
+    STOPPED = "stopped"  # by a signal: it does nothing until it is continued
+    GONE = "gone"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """What was read.
@@ -78,6 +88,8 @@ class Snapshot:
         colours: Colour numbers by release id.
         chained: Journal lines whose place in the chain was checked.
         troubles: What could not be read, and why.
+        owner: What the owner's process shows of itself.
+        launcher: The same of the newest launcher.
     """
 
     record: Record | None = None
@@ -90,6 +102,8 @@ class Snapshot:
     colours: Mapping[str, int] = field(default_factory=dict)
     chained: int = 0
     troubles: Sequence[Trouble] = ()
+    owner: Sign = Sign.UNKNOWN
+    launcher: Sign = Sign.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,9 +192,17 @@ class Remark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """The whole page."""
+    """The whole page.
+
+    Attributes:
+        now_ms: When it was made.
+        is_running: Whether an owner does its work, as far as can be seen.
+        as_of_ms: When the newest journal line was written; None where there is none.
+    """
 
     now_ms: int
+    is_running: bool
+    as_of_ms: float | None
     app: str
     version: Version
     tempo: Tempo
@@ -214,6 +236,8 @@ def view_of(snapshot: Snapshot, *, now_ms: int) -> View:
     scores = scores_of(book) if book else None
     return View(
         now_ms=now_ms,
+        is_running=is_running(snapshot),
+        as_of_ms=lines[-1].at_ms if lines else None,
         app=record.app if record else "",
         version=_version(snapshot, lines, names),
         tempo=tempo,
@@ -226,8 +250,15 @@ def view_of(snapshot: Snapshot, *, now_ms: int) -> View:
         figures=figures_of(scores) if scores else None,
         remarks=_remarks(book, tempo.cycle),
         chained=snapshot.chained,
-        troubles=(*snapshot.troubles, *_troubles(record, tempo, crew)),
+        troubles=(*snapshot.troubles, *_troubles(snapshot, tempo, crew)),
     )
+
+
+def is_running(snapshot: Snapshot) -> bool:
+    """Tell whether an owner does its work, as far as can be seen."""
+    record = snapshot.record
+    is_owned = record is not None and record.ownership.owner is not None
+    return is_owned and snapshot.owner in {Sign.RUNS, Sign.UNKNOWN}
 
 
 def _past(snapshot: Snapshot, earned: Sequence[Earned]) -> tuple[PastDeploy, ...]:
@@ -345,10 +376,12 @@ def _remarks(book: Book | None, cycle: int | None) -> tuple[Remark, ...]:
     )
 
 
-def _troubles(record: Record | None, tempo: Tempo, crew: Crew) -> list[Trouble]:
+def _troubles(snapshot: Snapshot, tempo: Tempo, crew: Crew) -> list[Trouble]:
+    record = snapshot.record
     if record is None:
         return []
-    found: list[Trouble] = []
+    silent = _silent(snapshot, crew)
+    found = [*silent]
     control = record.control
     by = f" by {control.by}" if control.by else ""
     note = f": {control.note}" if control.note else ""
@@ -361,10 +394,40 @@ def _troubles(record: Record | None, tempo: Tempo, crew: Crew) -> list[Trouble]:
     if not crew.worker and record.ownership.last_owner is not None:
         text = "Nobody owns the cycles: the system is stopped."
         found.append(Trouble(level="stop", text=text, hint="foresight up"))
-    elif tempo.overdue_ms:
+    elif tempo.overdue_ms and not silent:
         text = f"Cycle {tempo.due} is overdue by {duration(tempo.overdue_ms)}."
         found.append(Trouble(level="stop", text=text, hint="foresight status"))
     if crew.doubtful:
         text = f"{crew.doubtful} order(s) with an unknown outcome; the venue is being asked."
         found.append(Trouble(level="warn", text=text))
+    return found
+
+
+def _silent(snapshot: Snapshot, crew: Crew) -> list[Trouble]:
+    """Return who does nothing although the record says that somebody works."""
+    if not crew.worker:
+        return []
+    restart = "foresight up"
+    found: list[Trouble] = []
+    match snapshot.owner, snapshot.launcher:
+        case Sign.GONE, Sign.GONE:
+            text = "Owner and launcher are gone: the system is stopped."
+            return [Trouble(level="stop", text=text, hint=restart)]
+        case Sign.GONE, _:
+            text = "The owner is gone; the launcher has another one take over."
+            found.append(Trouble(level="stop", text=text, hint="foresight status"))
+        case Sign.STOPPED, _:
+            text = f"The owner is stopped by a signal: pid {crew.pid} does nothing."
+            found.append(Trouble(level="stop", text=text, hint=f"kill -CONT {crew.pid}"))
+        case _:
+            pass
+    match snapshot.launcher:
+        case Sign.GONE:
+            text = "The launcher is gone: the owner goes on, and nobody would replace it."
+            found.append(Trouble(level="stop", text=text, hint=restart))
+        case Sign.STOPPED:
+            text = "The launcher is stopped by a signal: nobody would replace the owner."
+            found.append(Trouble(level="stop", text=text, hint="foresight status"))
+        case _:
+            pass
     return found

@@ -14,6 +14,7 @@ from foresight.dashboard.figures import Verdict, figures_of, verdict_on
 from foresight.dashboard.markup import REGIONS, crew_html, title_of
 from foresight.dashboard.view import (
     Child,
+    Sign,
     Snapshot,
     Trouble,
     duration,
@@ -211,6 +212,41 @@ def test_pause_and_halt_are_said_first(control: Control, level: str, word: str) 
     (trouble,) = seen(Snapshot(record=record(control=control))).troubles
     assert trouble.level == level
     assert trouble.text.startswith(word)
+
+
+@pytest.mark.parametrize(
+    ("owner", "launcher", "words"),
+    [
+        (Sign.GONE, Sign.GONE, "Owner and launcher are gone"),
+        (Sign.GONE, Sign.RUNS, "The owner is gone"),
+        (Sign.STOPPED, Sign.RUNS, "The owner is stopped by a signal"),
+        (Sign.RUNS, Sign.GONE, "The launcher is gone"),
+        (Sign.RUNS, Sign.STOPPED, "The launcher is stopped by a signal"),
+    ],
+)
+def test_a_record_that_says_who_owns_is_not_believed_alone(
+    owner: Sign, launcher: Sign, words: str
+) -> None:
+    """Whoever was killed wrote nothing down: the page showed `trading` for hours."""
+    view = seen(Snapshot(record=record(), lines=cycle_lines(5, 20), owner=owner, launcher=launcher))
+    assert view.troubles[0].text.startswith(words)
+    assert view.troubles[0].level == "stop"
+    assert view.is_running == (owner is Sign.RUNS)
+
+
+@pytest.mark.parametrize("owner", [Sign.GONE, Sign.STOPPED])
+def test_figures_of_a_stopped_system_say_so(owner: Sign) -> None:
+    """`runs`, `warm`, `trading` and a countdown stood there after `down`."""
+    lines = cycle_lines(5, 20)
+    view = seen(Snapshot(record=record(), lines=lines, owner=owner, book=book()))
+    words = {name: make(view) for name, make in REGIONS.items()}
+    assert "Stopped; last ran" in words["version"]
+    assert "stopped: none is due" in words["tempo"]
+    assert "data-boundary" not in words["tempo"]
+    assert "trading" not in words["crew"]
+    assert "nobody" in words["crew"]
+    for name in ("board", "numbers"):
+        assert "stopped, as of" in words[name]
 
 
 def test_a_system_that_nobody_owns_is_said_to_be_stopped() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +16,7 @@ from foresight.closes import Closes
 from foresight.config import ASSETS, TIMEFRAMES
 from foresight.trades import Decided, Position
 from foresight.trades import Entry as TradeEntry
+from handoff.processes import boot_id, identity_of, pid_namespace
 from handoff.release_files import Manifest, release_directory, write_manifest
 from state import transitions
 from state.local_store import LocalStore
@@ -59,6 +61,8 @@ class Home:
 
     Attributes:
         cycle: Newest cycle.
+        owner: The process that workers are said to be: this one, unless another is named.
+        launcher: The same of the launcher.
         now_ns: Wall-clock time of the system, nanoseconds UTC.
     """
 
@@ -79,6 +83,9 @@ class Home:
         self.record = self.store.create(Record(app=APP, progress=Progress(cycle=self.cycle)))
         self.book = first_book(self.random, self.now_ns // NS)
         (path / "run").mkdir(exist_ok=True)
+        found = identity_of(os.getpid())
+        assert found is not None, "this process lives"
+        self.owner = self.launcher = found
         for release, subject in SUBJECTS.items():
             _write_release(path, release, subject)
         self.workers = 0
@@ -88,10 +95,10 @@ class Home:
         return WorkerId(
             worker=f"w{self.workers:02d}-7fd3",
             host="host",
-            boot_id="boot",
-            pid_namespace="4026531836",
-            pid=41200 + 7 * self.workers,
-            start_ticks=self.workers,
+            boot_id=boot_id(),
+            pid_namespace=pid_namespace(),
+            pid=self.owner.pid,
+            start_ticks=self.owner.start_ticks,
             release=release,
         )
 
@@ -219,7 +226,8 @@ class Home:
             {"name": "standby-1", "role": "heir", "pid": owner.pid, "release": owner.release},
             {"name": "standby-2", "role": "heir", "pid": 99001, "release": owner.release},
         ]
-        data = msgspec.json.encode({"format": 1, "pid": 1, "children": children})
+        told = self.launcher._asdict() | {"format": 1, "children": children}
+        data = msgspec.json.encode(told)
         (self.path / "run" / "launcher.json").write_bytes(data)
 
     def _commit(self, change: Change, note: Note) -> None:

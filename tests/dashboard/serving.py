@@ -60,6 +60,10 @@ class Served:
         finally:
             connection.close()
 
+    def signal(self, number: int) -> None:
+        """Send the process a signal."""
+        self._process.send_signal(number)
+
     def niceness(self) -> int:
         """Return the process's niceness."""
         fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from foresight.board import NS
+from handoff.processes import identity_of
 from tests.dashboard.chromium import PROGRAM, Chromium
 from tests.dashboard.homes import FIRST, Home, busy_home
 from tests.dashboard.serving import ROOT, Served, wait_until
@@ -203,6 +205,49 @@ def test_a_new_process_on_the_same_socket_takes_the_windows_over(
         page.get("/healthz")
         home.pause(note="maintenance")
         browser.expect_that("document.body?.textContent.includes('maintenance')", limit_s=30)
+
+
+@needs_chromium
+def test_what_nobody_confirms_looks_old(browser: Chromium, home: Home, tmp_path: Path) -> None:
+    """A countdown ran on for 42 s after its server had stopped: only the browser can tell."""
+    old = "document.documentElement.classList.contains('old')"
+    with Served(home.path, log=tmp_path / "log") as page:
+        browser.screen(1440, 900)
+        browser.open(page.address)
+        assert browser.value(old) is False
+        page.signal(signal.SIGSTOP)
+        browser.expect_that(old, limit_s=4)
+        said = "document.querySelector('.silence')"
+        assert "No word from the page" in browser.value(f"{said}.textContent")
+        assert browser.value(f"{said}.checkVisibility()")
+        assert browser.value("document.title").startswith("? ")
+        shown = browser.value("document.querySelector('.page').innerText")
+        assert "Foresight ran" in shown
+        assert "Foresight runs" not in shown
+        assert "trading" not in shown
+        count = "getComputedStyle(document.querySelector('.ring .count')).visibility"
+        assert browser.value(count) == "hidden"
+        page.signal(signal.SIGCONT)
+        browser.expect_that(f"!({old}) && !{said}.checkVisibility()", limit_s=20)
+        assert "trading" in browser.value("document.querySelector('.page').innerText")
+
+
+@needs_chromium
+def test_a_launcher_that_is_gone_is_seen_at_once(browser: Chromium, tmp_path: Path) -> None:
+    """The page outlives it, and its beat says nothing about it."""
+    home = busy_home(tmp_path / "home", until_ns=time.time_ns())
+    with subprocess.Popen(["/bin/sleep", "60"]) as process:
+        identity = identity_of(process.pid)
+        assert identity is not None
+        home.launcher = identity
+        home.write_children()
+        with Served(home.path, log=tmp_path / "log") as page:
+            browser.open(page.address)
+            banner = "document.querySelector('.banner').textContent"
+            assert "launcher" not in browser.value(banner)
+            process.kill()
+            process.wait()
+            browser.expect_that(f"{banner}.includes('The launcher is gone')", limit_s=4)
 
 
 @needs_chromium

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from foresight.dashboard.cycles import Mark
+from foresight.dashboard.signs import sign_of
 from foresight.dashboard.source import Source
-from foresight.dashboard.view import View, view_of
+from foresight.dashboard.view import Sign, View, view_of
+from handoff.processes import identity_of
 from tests.dashboard.homes import FIRST, SECOND, THIRD, Home, busy_home
 
 if TYPE_CHECKING:
@@ -151,6 +156,25 @@ def test_the_launchers_notes_are_advice(home: Home, words: bytes) -> None:
     source = Source(home.path)
     assert "The deploy under way cannot be read" in troubles(source)
     assert seen(source).crew.standby == ()
+
+
+def test_processes_are_looked_at_where_they_are_named(home: Home) -> None:
+    """A killed owner writes nothing down, a stopped one neither."""
+    with subprocess.Popen(["/bin/sleep", "60"]) as process:
+        identity = identity_of(process.pid)
+        assert identity is not None
+        assert sign_of(identity) is Sign.RUNS
+        home.launcher = identity
+        home.write_children()
+        source = Source(home.path)
+        assert seen(source).troubles == ()
+        process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED)
+        assert "The launcher is stopped by a signal" in troubles(source)
+        process.kill()
+        process.wait()
+        assert "The launcher is gone" in troubles(source)
+        assert sign_of(None) is Sign.UNKNOWN
 
 
 def test_a_reading_costs_little(home: Home) -> None:

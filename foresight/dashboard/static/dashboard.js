@@ -232,8 +232,9 @@ window.foresight = (() => {
   let stream = null;
   let again = 0;
 
-  function show({ regions, title: fresh }) {
+  function show({ regions, title: fresh, running }) {
     title = fresh;
+    document.documentElement.classList.toggle("stopped", !running);
     for (const [name, html] of Object.entries(regions)) {
       const region = document.querySelector(`[data-region="${name}"]`);
       if (!region) continue;
