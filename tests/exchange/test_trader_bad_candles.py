@@ -7,6 +7,7 @@ import pytest
 
 from foresight.book import Book
 from foresight.exchange.market_clock import NS_PER_MINUTE
+from foresight.feeds.binance import BinanceCandles
 from foresight.market import Candles, Market
 from handoff.cadence import Schedule
 from handoff.workload import Cycle, Unavailable
@@ -92,7 +93,9 @@ async def test_one_candle_that_is_none_blinds_its_asset_for_two_cycles_at_most(
         while now_minute(world) % 15:
             await world.step()
         bad_ms = (now_minute(world) + place) * 60_000
-        client: Any = world.trader._feed._client  # noqa: SLF001 - its answers are to be wrong
+        feed = world.trader._feed  # noqa: SLF001 - its answers are to be wrong
+        assert isinstance(feed, BinanceCandles)
+        client: Any = feed._client  # noqa: SLF001 - as above
         ask = client.publicGetKlines
         spoilt: list[list[Any]] = []
 
