@@ -113,4 +113,5 @@ async def test_winnings_that_are_not_redeemed_yet_are_no_difference(opener: Open
             world.control = Control(paused=True)
             await world.run(30)
             await check_cash_is_as_it_was(world)
-            assert world.body.anomalies == []
+            # A listing that the machine was too busy for is no difference.
+            assert {one.kind for one in world.body.anomalies} <= {"holdings_unread"}
