@@ -13,6 +13,8 @@ from foresight.market import Ruling
 from foresight.orders import KIND
 from foresight.reconcile import strange_kind, take_kind
 from foresight.trader import create_with
+from handoff.deciding import decide_once
+from handoff.errors import WorkloadFaulty
 from handoff.worker.boundary_clock import SystemClock
 from handoff.workload import Context
 from state.record import Outcome, Receipt, SchemaId, Timeline
@@ -27,6 +29,7 @@ from tests.core.trading_values import (
     position,
     seen,
 )
+from tests.records import empty
 
 PAPER = msgspec.structs.replace(policy(), venue="paper")
 
@@ -99,3 +102,14 @@ def test_a_release_of_another_kind_is_refused_while_something_is_open() -> None:
     assert "'local' are open, and this release trades at 'paper'" in difference
     take_kind(book, "paper")
     assert book.venue == "local"
+
+
+def test_the_engine_commits_no_cycle_of_a_book_that_belongs_elsewhere() -> None:
+    """The refusal is the engine's, whoever decides: an owner, a candidate or a replay."""
+    book = holding(Book(venue="local"), position())
+    inputs = seen(NOW_S, offers={})
+    record = msgspec.structs.replace(empty(), body=SCHEMA.encode(book), schema=SCHEMA.schema_id)
+    decided_here = decide_once(trader("local"), record, cycle_at(NOW_S), inputs)
+    assert list(decided_here.body.positions) == list(book.positions)
+    with pytest.raises(WorkloadFaulty, match="invariant violated: 1 positions and 0 orders of the"):
+        decide_once(trader("paper"), record, cycle_at(NOW_S), inputs)
