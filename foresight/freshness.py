@@ -49,6 +49,8 @@ def deny_age(
         return Denial.PRICE_OLD
     if offer is None or offer.failure or not offer.is_accepting:
         return None
-    if not offer.book_s:
+    age_ms = now_ms - offer.book_s * _MS
+    # A time that has not come proves no age: another unit of time would make every book fresh.
+    if not offer.book_s or -age_ms > risk.book_stale_s * _MS:
         return Denial.BOOK_UNDATED
-    return Denial.BOOK_STALE if now_ms - offer.book_s * _MS > risk.book_stale_s * _MS else None
+    return Denial.BOOK_STALE if age_ms > risk.book_stale_s * _MS else None

@@ -183,6 +183,9 @@ def test_a_book_is_as_old_as_it_says() -> None:
     assert age(at, book=offer(book_s=NOW_S - 20)) is None
     assert age(at, book=offer(book_s=NOW_S - 21)) is Denial.BOOK_STALE
     assert age(at, book=offer(book_s=0)) is Denial.BOOK_UNDATED
+    assert age(at, book=offer(book_s=NOW_S + 40)) is None  # clocks differ a little
+    for later in (NOW_S + 41, NOW_S * 1000):  # another unit of time is as far off
+        assert age(at, book=offer(book_s=later)) is Denial.BOOK_UNDATED
     assert age(at, book=offer(book_s=0), edition=1) is None
     for unread in (None, offer(failure="no", book_s=0), offer(is_accepting=False, book_s=0)):
         assert age(at, book=unread) is None, "said elsewhere, and why"
