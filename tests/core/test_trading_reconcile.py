@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from foresight.board import Result, Side, Slot, Window
-from foresight.book import Book, violations_of
+from foresight.book import Book, Cash, violations_of
 from foresight.market import Holdings, Ruling, VenuePosition
 from foresight.reconcile import adopt, differences
 from foresight.settlement import settle
@@ -200,3 +200,11 @@ def test_what_adopted_shares_cost_is_a_whole_number() -> None:
     adopt(book, Holdings(positions=(row,)), now_s=NOW_S)
     (found,) = book.positions.values()
     assert (found.cost_micro, type(found.cost_micro)) == (3_333_330, int)
+
+
+def test_cash_keeps_no_worker_out() -> None:
+    """It differs for a moment after each order: a release must be able to come between two."""
+    book = book_with_position()
+    book.cash = Cash(held_micro=5)
+    for held_micro in (None, 0, 5, 10**12):
+        assert kinds(book, listed(), cash_micro=held_micro) == []
