@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from foresight.config import Config
     from foresight.exchange.market.calibration import Table
     from foresight.exchange.prices.replay import Recording
+    from foresight.strategies.base import Strategy
 
 DAY_MINUTES: Final = 1440
 DELAY_S: Final = 1.0  # from a decision to the book: commit, signature and the way there
@@ -134,10 +135,7 @@ def trial_of(config: Config, tree: Path, ground: Ground, *, name: str) -> Trial:
     Raises:
         ConfigError: A strategy or a table cannot be used, or a table has seen what is judged.
     """
-    own = load_own(own_names(config))
-    prices = ground.table.source
-    files = read_files(table_names(config, own, prices), tree)
-    strategies = build(config, own, files, prices)
+    strategies, files = strategies_for(config, tree, ground.table.source)
     for timeframe, strategy in strategies.items():
         for table in strategy.tables if isinstance(strategy, Calibrated) else ():
             what = f"the strategy's table for {timeframe} by {table.rule}"
@@ -167,6 +165,24 @@ def trial_of(config: Config, tree: Path, ground: Ground, *, name: str) -> Trial:
         rule=ground.terms.rule.value,
         table=ground.table.fitted_on,
     )
+
+
+def strategies_for(
+    config: Config, tree: Path, prices: str
+) -> tuple[dict[str, Strategy], dict[str, bytes]]:
+    """Return the strategy of each timeframe, and the tables that they were made from.
+
+    Args:
+        config: The configuration.
+        tree: Where its own strategies and its tables are.
+        prices: Whose they are, `recorded` or `synthetic`.
+
+    Raises:
+        ConfigError: A strategy or a table cannot be used.
+    """
+    own = load_own(own_names(config))
+    files = read_files(table_names(config, own, prices), tree)
+    return build(config, own, files, prices), files
 
 
 def _end_in(table: Table, whole: Span) -> int:

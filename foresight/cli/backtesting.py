@@ -15,6 +15,7 @@ import msgspec
 
 from foresight.backtest.candle_rows import stretches
 from foresight.backtest.signals import ROWS, Result, counted
+from foresight.cli import future_check
 from foresight.cli.installation import Installation, pass_installation
 from foresight.cli.output import emit_json, emit_table, emit_text, json_option, progress
 from foresight.cli.trials import find_own, ground_of, show, terms_of, trial_options
@@ -37,6 +38,11 @@ _RECORDED_COLUMNS = 5  # of a recording: prices, then the volume
 @click.option("--signals", is_flag=True, help="Count single signals, all rules in one pass.")
 @trial_options
 @click.option(
+    "--check-future",
+    is_flag=True,
+    help="Does a strategy decide by later candles? Decide again on copies where they differ.",
+)
+@click.option(
     "--save",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
@@ -50,6 +56,7 @@ def backtest(
     *,
     folder: Path,
     signals: bool,
+    check_future: bool,
     save: Path | None,
     as_json: bool,
     **terms: Any,  # noqa: ANN401 - the options of `trial_options`, by their names
@@ -62,7 +69,12 @@ def backtest(
     """
     if signals:
         return _count_signals(folder, as_json=as_json)
-    result = _tried(installation, folder, terms)
+    trial, prices = _trial(installation, folder, terms)
+    if check_future:
+        return future_check.check_future(
+            trial, installation.config_path, folder, prices=prices, as_json=as_json
+        )
+    result = _run(trial)
     if save is not None:
         replace_file(SystemFiles(), save, msgspec.json.encode(result) + b"\n")
         progress(f"written: {save}")
@@ -74,13 +86,14 @@ def backtest(
     return ExitCode.DONE
 
 
-def _tried(installation: Installation, folder: Path, terms: dict[str, Any]) -> BacktestResult:
+def _trial(installation: Installation, folder: Path, terms: dict[str, Any]) -> tuple[Trial, str]:
     from foresight.backtest.prepared import trial_of
 
     config, tree = installation.config, installation.repository
     find_own(tree)
     ground = ground_of(folder, config, terms_of(**terms))
-    return _run(trial_of(config, tree, ground, name=installation.config_path.name))
+    trial = trial_of(config, tree, ground, name=installation.config_path.name)
+    return trial, ground.table.source
 
 
 def _run(trial: Trial) -> BacktestResult:

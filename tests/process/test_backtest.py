@@ -10,6 +10,7 @@ import pytest
 
 from foresight.backtest.results import BacktestResult
 from foresight.exchange.market.table_files import TABLES, load_table
+from tests.peeking import write_peeking
 from tests.process.cli_project import Project
 from tests.recordings import FIRST_MINUTE, write_recording
 
@@ -59,3 +60,25 @@ def test_a_table_of_the_judged_days_is_refused(project: Project) -> None:
     path.write_bytes(msgspec.json.encode(table))
     words = ["../recorded", "--table", str(path), "--judge-from", "2025-11-08T01:00"]
     project.assert_refused(2, "overlaps", "-q", "backtest", *words)
+
+
+def test_who_reads_the_next_minutes_close_is_named(project: Project) -> None:
+    """A backtest that knows the future earns what nobody ever will."""
+    write_peeking(project.tree)
+    words = ["../recorded", "--table", str(TABLES / "synthetic.json"), "--rule", "last"]
+    words += ["--judge-from", "2025-11-08T03:00", "--check-future"]
+    done = project.run("-c", "peeking.toml", "backtest", *words, "--json")
+    assert done.returncode == 3, done.stderr
+    found = {row["timeframe"]: row for row in map(json.loads, done.stdout.splitlines())}
+    assert (found["5m"]["strategy"], found["5m"]["unsteady"]) == ("peek", 0)
+    assert 0 < found["5m"]["otherwise"] <= found["5m"]["opinions"]
+    assert found["15m"]["otherwise"] == 0
+
+
+def test_who_does_not_read_it_is_not(project: Project) -> None:
+    write_peeking(project.tree)
+    words = ["../recorded", "--table", str(TABLES / "synthetic.json"), "--rule", "last"]
+    words += ["--judge-from", "2025-11-08T03:20", "--check-future"]
+    done = project.run("backtest", *words)
+    assert done.returncode == 0, done.stderr
+    assert "does not see the future" in done.stdout

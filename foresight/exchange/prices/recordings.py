@@ -25,7 +25,7 @@ def load_recordings(folder: Path) -> list[Recording]:
     Raises:
         RecordingError: There is no such file, two files name one asset, or one is damaged.
     """
-    return [_load(asset, path) for asset, path in _files_of(folder).items()]
+    return [_load(asset, path) for asset, path in files_of(folder).items()]
 
 
 def recorded_assets(folder: Path) -> list[str]:
@@ -34,10 +34,15 @@ def recorded_assets(folder: Path) -> list[str]:
     Raises:
         RecordingError: There is no such file, or two files name one asset.
     """
-    return list(_files_of(folder))
+    return list(files_of(folder))
 
 
-def _files_of(folder: Path) -> dict[str, Path]:
+def files_of(folder: Path) -> dict[str, Path]:
+    """Return the files of a folder's recordings by asset, in order of name.
+
+    Raises:
+        RecordingError: There is no such file, or two files name one asset.
+    """
     found: dict[str, Path] = {}
     for path in sorted(folder.glob("*.csv*")):
         match = _NAME.match(path.name)
