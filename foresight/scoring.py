@@ -201,12 +201,13 @@ def score_of(tally: Tally) -> Score:
     )
 
 
-def wilson(won: float, of: float) -> Interval:
-    """Return Wilson's 95 % interval of a share; nothing known is 0 to 1.
+def wilson(won: float, of: float, *, quantile: float = Z_95) -> Interval:
+    """Return Wilson's interval of a share, of 95 % by default; nothing known is 0 to 1.
 
     Args:
         won: How many won, >= 0.
         of: Of how many, >= won; both in independent trades, so not always whole.
+        quantile: Of the normal distribution, for both sides of the interval.
 
     Source: E. B. Wilson, Probable inference, the law of succession, and statistical
     inference, JASA 22 (1927).
@@ -214,9 +215,9 @@ def wilson(won: float, of: float) -> Interval:
     if of == 0:
         return Interval(0.0, 1.0)
     share = won / of
-    scale = 1.0 + Z_95**2 / of
-    middle = (share + Z_95**2 / (2 * of)) / scale
-    reach = Z_95 * sqrt(share * (1.0 - share) / of + Z_95**2 / (4 * of**2)) / scale
+    scale = 1.0 + quantile**2 / of
+    middle = (share + quantile**2 / (2 * of)) / scale
+    reach = quantile * sqrt(share * (1.0 - share) / of + quantile**2 / (4 * of**2)) / scale
     # Rounding must not put the share itself outside: at 0 and at 1 it is the bound.
     return Interval(max(0.0, min(share, middle - reach)), min(1.0, max(share, middle + reach)))
 

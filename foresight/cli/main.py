@@ -17,6 +17,7 @@ import click
 from deploy.errors import DeployError, SourceRefused, UnknownRef
 from foresight.cli.backtesting import backtest
 from foresight.cli.calibrating import calibrate
+from foresight.cli.comparing import compare
 from foresight.cli.controlling import halt, pause, resume
 from foresight.cli.cycles import cycles
 from foresight.cli.deploying import deploy, deploys, rollback
@@ -108,6 +109,7 @@ for _command in (
     doctor,
     drill,
     backtest,
+    compare,
     calibrate,
     download,
     uninstall,

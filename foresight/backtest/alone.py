@@ -1,0 +1,70 @@
+"""``python -m foresight.backtest.alone FILE``: try one release in a process of its own.
+
+Owns the reading of what is asked from stdin, and the result in a file. Two releases are compared
+by each one's own code: what runs here is the tree that this is started in.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import msgspec
+
+from foresight.backtest.calibration import Span
+from foresight.backtest.market import RecordedTape
+from foresight.backtest.prepared import Ground, Terms, trial_of
+from foresight.backtest.trading import run
+from foresight.config import load
+from foresight.errors import ForesightError
+from foresight.exchange.market.calibration import Table
+from foresight.exchange.market.rules import Rule
+from foresight.exchange.prices.recordings import load_recordings
+from foresight.overrides import RECORDING
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked: one configuration, and the market that it shares with the others.
+
+    Attributes:
+        name: What to call it.
+        config: Path of its configuration; its strategies and tables lie beside it.
+        folder: The recordings.
+        rule: What settles windows, `last` or `average`.
+        delay_s: How long after a decision its orders meet the book.
+        judged: First minute that is judged, and the first one after the last.
+        table: What prices shares.
+    """
+
+    name: str
+    config: str
+    folder: str
+    rule: str
+    delay_s: float
+    judged: tuple[int, int]
+    table: Table
+
+
+def main(target: Path) -> int:
+    """Write what the trader of a configuration comes to; exit code 2 where it cannot be tried."""
+    asked = msgspec.json.decode(sys.stdin.buffer.read(), type=Asked)
+    config_path = Path(asked.config)
+    sys.path.insert(0, str(config_path.parent))
+    os.environ[RECORDING] = asked.folder
+    recordings = load_recordings(Path(asked.folder))
+    terms = Terms(rule=Rule(asked.rule), delay_s=asked.delay_s, table=asked.table)
+    tape = RecordedTape(recordings)
+    ground = Ground(recordings, tape, Span(*asked.judged), asked.table, terms)
+    try:
+        config = load(str(config_path), os.environ)
+        result = run(trial_of(config, config_path.parent, ground, name=asked.name))
+    except ForesightError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    target.write_bytes(msgspec.json.encode(result) + b"\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
