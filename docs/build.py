@@ -1,4 +1,4 @@
-"""Draws the parts of the docs that come from the code: diagrams, rooms, the guide's example.
+"""Draws the parts of the docs that come from the code: diagrams, rooms, the guide's examples.
 
 Owns how they look. A deploy's phases are drawn from its table; ownership and progress from
 what the transitions really allow, by trying each of them on every kind of record that they
@@ -28,10 +28,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 DOCS: Final = Path(__file__).resolve().parent
-EXAMPLE: Final = DOCS.parent / "examples" / "news_watcher.py"
+EXAMPLES: Final = (  # pulled into the guide, each between its two marks
+    DOCS.parent / "examples" / "feed_to_chat.py",
+    DOCS.parent / "examples" / "news_watcher.py",
+)
 ROOMS_BEGIN: Final = "<!-- rooms: drawn from the imports by make docs -->\n"
 ROOMS_END: Final = "<!-- end of rooms -->"
-EXAMPLE_BEGIN: Final = "<!-- example: pulled from examples/news_watcher.py by make docs -->\n"
+EXAMPLE_BEGIN: Final = "<!-- example: pulled from examples/{name} by make docs -->\n"
 EXAMPLE_END: Final = "<!-- end of example -->"
 NOTE: Final = "Drawn by `make docs` from [{source}]({link}); changes belong there."
 BAKE: Final = 2  # clean cycles; two show both a clean cycle that ends a bake and one that does not
@@ -49,7 +52,7 @@ def generated() -> dict[Path, str]:
         DOCS / "diagrams" / "progress.md": progress_page(),
         DOCS / "rooms.md": rooms.page(),
         architecture: with_rooms(architecture.read_text(encoding="utf-8")),
-        guide: with_example(guide.read_text(encoding="utf-8")),
+        guide: with_examples(guide.read_text(encoding="utf-8")),
     }
 
 
@@ -248,7 +251,7 @@ def _worker(record: Record, release: str) -> WorkerId:
     )
 
 
-# --- the example -------------------------------------------------------------------
+# --- the examples ------------------------------------------------------------------
 
 
 def with_rooms(page: str) -> str:
@@ -256,10 +259,13 @@ def with_rooms(page: str) -> str:
     return _between_marks(page, ROOMS_BEGIN, rooms.drawing(), ROOMS_END)
 
 
-def with_example(guide: str) -> str:
-    """Return the guide with the example as it is now between its two marks."""
-    code = EXAMPLE.read_text(encoding="utf-8").rstrip()
-    return _between_marks(guide, EXAMPLE_BEGIN, f"```python\n{code}\n```\n", EXAMPLE_END)
+def with_examples(guide: str) -> str:
+    """Return the guide with the examples as they are now, each between its two marks."""
+    for example in EXAMPLES:
+        code = example.read_text(encoding="utf-8").rstrip()
+        begin = EXAMPLE_BEGIN.format(name=example.name)
+        guide = _between_marks(guide, begin, f"```python\n{code}\n```\n", EXAMPLE_END)
+    return guide
 
 
 def _between_marks(page: str, begin: str, text: str, end: str) -> str:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from docs import build
+from handoff import simulate
 from handoff.rollout.table import TRANSITIONS
 
 DOCS = Path(build.__file__).parent
 GUIDE = DOCS / "guide.md"
+README = DOCS.parent / "README.md"
 
 
 @pytest.mark.parametrize("path", sorted(build.generated()), ids=lambda path: str(path.name))
@@ -19,10 +23,11 @@ def test_what_is_committed_is_what_make_docs_writes(path: Path) -> None:
     assert path.read_text(encoding="utf-8") == build.generated()[path]
 
 
-def test_the_example_in_the_guide_is_the_example() -> None:
+@pytest.mark.parametrize("example", build.EXAMPLES, ids=lambda path: str(path.name))
+def test_an_example_in_the_guide_is_the_example(example: Path) -> None:
     """Twice: once by the generator's own way, once by looking."""
-    example = build.EXAMPLE.read_text(encoding="utf-8")
-    assert f"```python\n{example.rstrip()}\n```" in GUIDE.read_text(encoding="utf-8")
+    text = example.read_text(encoding="utf-8")
+    assert f"```python\n{text.rstrip()}\n```" in GUIDE.read_text(encoding="utf-8")
 
 
 def test_every_rule_of_a_deploy_is_drawn() -> None:
@@ -52,15 +57,34 @@ def test_with_a_cycle_in_hand_only_a_seize_changes_the_owner() -> None:
     }
 
 
+def blocks_of(page: Path) -> list[str]:
+    text = page.read_text(encoding="utf-8")
+    return re.findall(r"^```python\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def run_blocks(page: Path) -> dict[str, Any]:
+    """Run the blocks of a page one after another, as a reader would type them."""
+    names: dict[str, Any] = {"__name__": page.stem}
+    for block in blocks_of(page):
+        exec(compile(block, page.name, "exec"), names)  # noqa: S102 - our own pages
+    return names
+
+
 def test_every_block_of_python_in_the_guide_runs() -> None:
-    """One after another, as a reader would type them."""
-    text = GUIDE.read_text(encoding="utf-8")
-    blocks = re.findall(r"^```python\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 4
-    names: dict[str, object] = {"__name__": "guide"}
-    for block in blocks:
-        exec(compile(block, "guide.md", "exec"), names)  # noqa: S102 - our own guide
-    assert "WatcherSince" in names
+    assert len(blocks_of(GUIDE)) == 6
+    assert {"feed_to_chat", "news_since", "WatcherSince"} <= run_blocks(GUIDE).keys()
+
+
+def test_the_loop_in_the_readme_runs_and_tells_each_headline_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    names = run_blocks(README)
+    assert len(blocks_of(README)) == 1
+    pages = iter([b"a\nb", b"b\nc"])
+    names["urlopen"] = lambda _address, timeout: BytesIO(next(pages) if timeout else b"")
+    simulation = simulate(names["news"](), cycles=2)
+    assert capsys.readouterr().out.splitlines() == ["a", "b", "c"]
+    assert simulation.body.state == {"known": ["a", "b", "c"]}
 
 
 def test_every_link_of_the_guide_and_the_takeover_leads_somewhere() -> None:

@@ -1,0 +1,43 @@
+"""Writes one row a cycle into SQLite: a reading and its change, by a loop that is replaced."""
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from urllib.request import urlopen
+
+import msgspec
+
+from handoff import PlainLoopCycle, loop
+
+SENSOR = "http://127.0.0.1:8000/reading.json"
+ROWS = Path.home() / "readings.db"
+TABLE = "CREATE TABLE IF NOT EXISTS reading (minute INTEGER PRIMARY KEY, value REAL, change REAL)"
+
+
+class Last(msgspec.Struct):
+    """What survives a restart and a new version."""
+
+    value: float | None = None
+
+
+def measure() -> float:
+    """Return what the sensor shows now."""
+    with urlopen(SENSOR, timeout=10) as answer:
+        return float(json.load(answer)["value"])
+
+
+def save(row: list[float | None]) -> None:
+    """Write a row, once however often it is tried."""
+    with closing(sqlite3.connect(ROWS)) as database, database:
+        database.execute(TABLE)
+        database.execute("INSERT OR IGNORE INTO reading VALUES (?, ?, ?)", row)
+
+
+@loop(every=60, state=Last, acts=[save])
+def poller(cycle: PlainLoopCycle, state: Last) -> None:
+    """Measure once a minute, for ever."""
+    value = cycle.read(measure, default=None)
+    change = None if value is None or state.value is None else value - state.value
+    cycle.do(save, [cycle.number, value, change])
+    state.value = state.value if value is None else value
