@@ -149,6 +149,24 @@ def json_of(value: object, what: str) -> msgspec.Raw:
     return msgspec.Raw(data)
 
 
+def require_text_keys(state: object, path: str = "state") -> None:
+    """Refuse a dict that would be another one in the next cycle: JSON makes its keys text.
+
+    Raises:
+        LoopFaulty: A key in it is no text; the words name the place.
+    """
+    if isinstance(state, list | tuple):
+        for index, each in enumerate(state):
+            require_text_keys(each, f"{path}[{index}]")
+    if not isinstance(state, dict):
+        return
+    for key, each in state.items():
+        if not isinstance(key, str):
+            message = f"{path} has the key {key!r}, which is text from the next cycle on: use str()"
+            raise LoopFaulty(message)
+        require_text_keys(each, f"{path}.{key}")
+
+
 def _require_finite(plain: object, what: str) -> None:
     found = _place_not_finite(plain)
     if found is not None:

@@ -91,6 +91,8 @@ class LiveReads:
         asked = self.answers(calls, has_default=has_default)
         future = asyncio.run_coroutine_threadsafe(asked, self._loop)
         self._waited_for.add(future)
+        if self._over:  # it became so before this one could be seen
+            future.cancel()
         try:
             return future.result()
         except CancelledError:

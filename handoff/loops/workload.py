@@ -21,7 +21,7 @@ from handoff.errors import WorkloadFaulty
 from handoff.limits import NS
 from handoff.loops.cycle import LoopCycle, PlainLoopCycle
 from handoff.loops.errors import LoopFaulty, ReadFailed
-from handoff.loops.facts import READS, Envelope, Reads, done_of, json_of, kept
+from handoff.loops.facts import READS, Envelope, Reads, done_of, json_of, kept, require_text_keys
 from handoff.loops.functions import is_async
 from handoff.loops.guard import drive, install_hook
 from handoff.loops.live import CycleOver, LiveReads
@@ -146,6 +146,8 @@ class LoopWorkload(Workload["Envelope[Any]", Reads]):
             assert spare is not None, "a read that failed was recorded as such"
             before = self.body.decode(spare, self.body.schema_id)
             return Decision(body=kept(before, came))
+        if isinstance(body.state, dict):
+            require_text_keys(body.state)
         return Decision(
             body=Envelope(state=body.state, done=came, due=turn.due), effects=turn.effects
         )

@@ -114,6 +114,17 @@ def test_a_state_may_be_a_dict_or_left_out() -> None:
     assert simulate(counts(), cycles=3).body.state == {"n": 3}
 
 
+def test_a_key_of_a_dict_that_is_no_text_is_a_fault_that_names_the_place() -> None:
+    """Found by its number in this cycle, it would be missed in the next one."""
+
+    @loop(every=60)
+    def counts(_cycle: PlainLoopCycle, state: dict[str, Any]) -> None:
+        state["seen"] = [{"a": 1}, {7: 1}]
+
+    with pytest.raises(WorkloadFaulty, match=r"state\.seen\[1\] has the key 7"):
+        simulate(counts(), cycles=1)
+
+
 def test_a_state_is_not_shared_by_the_runs_of_a_cycle() -> None:
     """What observing changes is thrown away; only what is decided counts."""
     runs: list[int] = []
