@@ -23,7 +23,9 @@ import pytest
 from typing_extensions import override
 
 from bench.installation import Installation
-from deploy.verification import replay_journal
+from deploy.verification import ask
+from handoff.replay.journal import replay_journal
+from handoff.replay.verify import Verified
 from state.cycle_audit import audit_cycles, effective
 from state.journal_reader import read_lines
 
@@ -209,7 +211,12 @@ def verify_proof(name: str, running: Installation) -> range:
     lines = list(effective(read_lines(running.home / "journal")))
     audit = audit_cycles(lines)
     replayed = replay_journal(
-        running.home, None, progress=lambda words: say(f"{name}: {words}"), detail=lambda _: None
+        running.home / "journal",
+        None,
+        ask=lambda release, told: ask(
+            running.home, release, "verify", Verified, told=told, detail=lambda _: None
+        ),
+        progress=lambda words: say(f"{name}: {words}"),
     )
     decided = [line.cycle for line in lines if line.kind == "decide"]
     say(f"{name}: {replayed.checked} of {len(decided)} cycles decided again alike")
