@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -11,8 +11,12 @@ from foresight.closes import CLOSES_KEPT
 from foresight.feeds.received import Received
 from foresight.feeds.streamed import StreamedCandles
 from foresight.market import Candles, Detail
+from foresight.venues.candle_stream import CandleStream
 from foresight.venues.ccxt_calls import Requests
 from handoff.virtual_time import run_virtual
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
 
 DOWN = "VenueUnreachable: no answer"
 NS = 1_000_000_000
@@ -99,6 +103,37 @@ def test_a_minute_is_waited_for_while_it_may_still_be_told() -> None:
         return [await waited(*each) for each in words]
 
     assert run_virtual(all_of_them()) == pytest.approx([2.0, 2.0, 0.5, 0.5, 0.5])
+
+
+class Client:
+    """What ccxt says of a connection that an exchange refused."""
+
+    def __init__(self, wait_ms: int) -> None:
+        self.ws_dial_backoff = {"wss://somewhere": {"attempts": 1, "until": 1000 + wait_ms}}
+
+    def milliseconds(self) -> int:
+        return 1000
+
+
+@pytest.mark.parametrize(
+    ("attempts", "wait_ms", "pause_s"),
+    [(1, 0, 0.25), (2, 0, 0.5), (4, 0, 2.0), (500, 0, 30.0), (1, 90_000, 90.0), (500, 90, 30.0)],
+)
+def test_each_connection_is_waited_for_longer_and_as_long_as_the_exchange_says(
+    attempts: int, wait_ms: int, pause_s: float
+) -> None:
+    """What ccxt would wait itself is taken from it: nothing could end that wait."""
+    client = Client(wait_ms)
+    stream = CandleStream(
+        {},
+        requests=Requests(1, timeout_s=2.0),
+        silent_s=30.0,
+        heard=lambda *_: True,
+        lost=lambda *_: None,
+    )
+    stream._client, stream._attempts = client, attempts  # noqa: SLF001 - after so many of them
+    assert stream._pause_s(cast("RetryCallState", None)) == pytest.approx(pause_s)  # noqa: SLF001 - as above
+    assert client.ws_dial_backoff == {}
 
 
 class Pages:
