@@ -77,6 +77,8 @@ assets = ["BTC", "ETH", "SOL", "XRP"]
 [venue]
 kind = "paper"
 url = "{remote.exchange.url}"
+stream = true
+stream_stale_s = 5.0
 [risk]
 edge_min_cents = -4.0
 stake_floor_usdc = 8.0
@@ -100,17 +102,26 @@ def book_of(running: RunningProject) -> Book:
     return book
 
 
-def seen_offers(running: RunningProject) -> dict[str, Offer]:
-    """Return the newest offer with a book of every window that the journal shows, by slug."""
-    found: dict[str, Offer] = {}
-    for line in read_lines(running.project.home / "journal"):
-        if line.kind == "decide" and not line.unavailable:
-            schema = SchemaId(
-                name=MARKET.schema_id.name, version=line.inputs_schema, fingerprint=""
-            )
-            inputs: Market = MARKET.decode(line.inputs, schema)
-            found |= {offer.slug: offer for offer in inputs.offers.values() if offer.asks}
-    return found
+def seen(running: RunningProject) -> list[Market]:
+    """Return what each cycle of the journal saw."""
+    decided = [
+        line for line in read_lines(running.project.home / "journal") if line.kind == "decide"
+    ]
+    return [
+        MARKET.decode(
+            line.inputs,
+            SchemaId(name=MARKET.schema_id.name, version=line.inputs_schema, fingerprint=""),
+        )
+        for line in decided
+        if not line.unavailable
+    ]
+
+
+def offers_of(markets: list[Market]) -> dict[str, Offer]:
+    """Return the newest offer with a book of every window, by slug."""
+    return {
+        offer.slug: offer for market in markets for offer in market.offers.values() if offer.asks
+    }
 
 
 def paid_by(remote: Remote, slug: str, side: Side) -> Fraction:
@@ -140,7 +151,10 @@ def test_paper_trades_over_a_restart_on_what_it_sees_and_sends_nothing(
     wanted = len(before.decided) + 2
     paper.wait(lambda: len(book_of(paper).decided) >= wanted, "more of them after the restart")
     paper.down()
-    book, books, offers = book_of(paper), ledger(remote.exchange), seen_offers(paper)
+    markets = seen(paper)
+    book, books, offers = book_of(paper), ledger(remote.exchange), offers_of(markets)
+    late = [candles for market in markets[-20:] for candles in market.candles.values()]
+    assert [each for each in late if not each.stream], "its stream was heard to the end"
     assert nothing_was_sent(books)
     assert not [each for each in books["accounts"].values() if each.get("positions")]
     assert book.venue == "paper"
