@@ -147,7 +147,8 @@ class CandleStream:
 
     async def _hang_up(self) -> None:
         for connection in list(self._client.clients.values()):
-            with suppress(TimeoutError):
+            # An error here would end the task; what is not closed in time ends with its session.
+            with suppress(OSError, RuntimeError):
                 async with asyncio.timeout(CLOSE_S):
                     await connection.close()
         self._client.clients.clear()
