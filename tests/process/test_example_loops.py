@@ -12,9 +12,11 @@ import sqlite3
 import sys
 import threading
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,16 +25,20 @@ import pytest
 from typing_extensions import override
 
 from bench.installation import Installation
-from deploy.verification import ask
-from handoff.replay.journal import replay_journal
-from handoff.replay.verify import Verified
+from handoff import Context
+from handoff.cadence import Schedule
+from handoff.deciding import replay_with
+from handoff.release_files import read_manifest
 from state.cycle_audit import audit_cycles, effective
 from state.journal_reader import read_lines
+from state.replay import replay_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from state.journal_frames import Line
     from state.record import Record
+    from state.replay import ReplayedLines
 
 pytestmark = pytest.mark.timeout(180)
 EXAMPLES: Final = Path(__file__).resolve().parents[2] / "examples"
@@ -202,29 +208,39 @@ def wait_cycles(running: Installation, number: int) -> None:
     running.wait(lambda: settled(running).progress.cycle >= target, f"cycle {target}")
 
 
-def say(words: str) -> None:
-    sys.stdout.write(f"{words}\n")
+def replayed(name: str, running: Installation, lines: list[Line]) -> ReplayedLines:
+    """Decide each cycle again with the code of the release that decided it."""
+    timeline = settled(running).timeline
+    deciding: dict[str, Callable[[Record, Line], Record]] = {}
+    for release in {line.release for line in lines if line.kind == "decide"}:
+        tree = read_manifest(running.home, release).tree
+        spec = spec_from_file_location(f"{name}_{release}", Path(tree, f"{name}.py"))
+        assert spec is not None
+        assert spec.loader is not None
+        module = module_from_spec(spec)
+        spec.loader.exec_module(module)
+        context = Context(
+            app=name, release=release, tree=tree, home=str(running.home), timeline=timeline
+        )
+        workload = getattr(module, name)(context)
+        schedule = Schedule(workload.cadence, timeline)
+        deciding[release] = replay_with(workload, schedule, effects_too=True)
+    return replay_lines(lines, lambda before, line: deciding[line.release](before, line))
 
 
 def verify_proof(name: str, running: Installation) -> range:
     """Print the proof and check it; return the cycles that were decided."""
     lines = list(effective(read_lines(running.home / "journal")))
-    audit = audit_cycles(lines)
-    replayed = replay_journal(
-        running.home / "journal",
-        None,
-        ask=lambda release, told: ask(
-            running.home, release, "verify", Verified, told=told, detail=lambda _: None
-        ),
-        progress=lambda words: say(f"{name}: {words}"),
-    )
+    audit, again = audit_cycles(lines), replayed(name, running, lines)
     decided = [line.cycle for line in lines if line.kind == "decide"]
-    say(f"{name}: {replayed.checked} of {len(decided)} cycles decided again alike")
+    by_release = Counter(line.release for line in lines if line.kind == "decide")
+    words = ", ".join(f"{count} by {release}" for release, count in by_release.items())
+    sys.stdout.write(f"{name}: {again.checked} of {len(decided)} cycles again alike: {words}\n")
     assert audit.is_complete, audit
     assert audit.missed == ()
-    assert (replayed.deviations, replayed.unanswered, replayed.skipped) == ((), (), 0)
-    assert replayed.checked == len(decided)
-    assert len({line.release for line in lines if line.kind == "decide"}) == 3
+    assert (list(again.deviations), again.skipped) == ([], 0)
+    assert again.checked == len(decided)
+    assert len(by_release) == 3
     assert [line.kind for line in lines].count("take") == 2
     assert "dead" in {line.evidence.get("proof") for line in lines if line.kind == "seize"}
     assert decided == list(range(decided[0], decided[-1] + 1)), "each cycle once"
