@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from handoff import LoopCycle, loop, simulate
 from handoff.errors import WorkloadFaulty
 from handoff.loops.facts import DONE_MAX, Done, Envelope, kept
 from handoff.loops.workload import RESULT_BYTES_MAX
+from handoff.workload import Pending
 from state import Delivery, Outcome
 
 if TYPE_CHECKING:
@@ -275,7 +277,10 @@ def test_an_act_that_this_version_has_not_stays_until_one_comes_that_has() -> No
     with_it, other = doing(save, "a")(), without()
     with_it.perform = other.perform  # type: ignore[method-assign] # it dies before it acts
     simulation = simulate(with_it, cycles=1).deploy(other, bake=0).run(2)
-    assert [each.kind for each in simulation.record.outbox] == ["save"]
+    [left] = simulation.record.outbox
+    assert left.kind == "save"
+    words = "this version of the loop has no act save"
+    assert asyncio.run(other.perform(left)) == Pending(words), "no fault: a bake must not end by it"
     simulation.deploy(doing(save, "b")(), bake=0).run(2)
     assert sorted(told) == ["a", "b", "b"]
     assert simulation.record.outbox == ()

@@ -19,10 +19,12 @@ import pytest
 from handoff import loop, simulate
 from handoff.cadence import Schedule
 from handoff.errors import WorkloadFaulty
+from handoff.loops.facts import NULL, Envelope, Read, Reads
+from handoff.loops.functions import digest_of_arguments, name_of
 from handoff.loops.guard import drive, install_hook
 from handoff.replay.comparison import compare, origin_of, recorded_cycles, refusal_of, words_of
 from handoff.simulation import START_NS
-from handoff.workload import Context
+from handoff.workload import Context, Cycle
 from state.record import Timeline
 
 if TYPE_CHECKING:
@@ -263,6 +265,13 @@ def test_a_version_that_does_not_catch_what_was_caught_has_no_inputs_there() -> 
     found = compared(reading(default=5), reading())
     assert (found.differ, found.raised, found.incomparable) == (25, 0, 0)
     assert "is not wanted" in found.differing[0].words
+    failed = Read(
+        name=name_of(down), arguments=digest_of_arguments(down, ()), value=NULL, error="E"
+    )
+    decided = reading()(context("r2")).decide(
+        Cycle(number=1, now_ns=0, seed=0), Envelope(state={}), Reads(reads=(failed,)), ()
+    )
+    assert decided.body.state == {}, "what it changed before it read is not kept"
 
 
 def test_number_moment_and_chance_are_those_of_the_cycle_in_both_runs() -> None:
