@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from handoff.errors import NotComparable
 from handoff.wire import Kind
 from handoff.wish import Wish
 from handoff.worker.life import Leaving
@@ -99,6 +100,28 @@ def test_what_it_decides_otherwise_counts(*, differ_max: float, passes: bool) ->
         assert bool(b.told(Kind.READY)) is passes
         if not passes:
             assert await b.left() is Leaving.REFUSED
+
+    world = told(story)
+    assert set(world.deciders().values()) == {"a"}
+
+
+def test_cycles_that_cannot_be_compared_are_counted_apart_and_refuse_nobody() -> None:
+    """A version that reads more than the owner could never be deployed with a shadow run."""
+
+    async def story(world: World) -> None:
+        world.start("a", app=planning())
+        await world.settled(NEXT)
+        lacking = planning()
+
+        def lack(_cycle: Cycle, _body: Any) -> None:  # noqa: ANN401 - the application's body
+            message = "it reads more"
+            raise NotComparable(message)
+
+        lacking.deciding = lack
+        b = shadow(world, lacking, cycles=2, differ_max=0.0)
+        await world.until(lambda: b.gone or bool(b.told(Kind.READY)))
+        assert verdict(b)["passed"] is True
+        assert verdict(b)["reason"].startswith("0 cycles, 0 differ, 2 not comparable")
 
     world = told(story)
     assert set(world.deciders().values()) == {"a"}
