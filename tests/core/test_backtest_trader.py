@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -23,8 +25,6 @@ from foresight.exchange.prices.tape import Tape
 from tests.recordings import FIRST_MINUTE, write_recording
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from foresight.backtest.results import BacktestResult
 
 HOURS = 5
@@ -236,3 +236,27 @@ def test_no_window_is_bought_that_ends_after_what_is_judged(
     found = tried(recordings, tmp_path, judge_until=until)
     assert max(trade.end_s for trade in found.trades) == 60 * (until - 2)
     assert found.undecided == 0
+
+
+MARKET = Path(os.environ.get("CANDLES_RECORDED", Path(__file__).parents[3] / "shared" / "market"))
+SIX_HOURS = 6 * 60
+
+
+@pytest.mark.skipif(not MARKET.is_dir(), reason=f"market history is absent: {MARKET}")
+def test_recorded_hours_come_to_the_same_trades(tmp_path: Path) -> None:
+    """Of two assets; how long a month takes is the bench's matter."""
+    for name in ("BTCUSDT-1m.csv.gz", "ETHUSDT-1m.csv.gz"):
+        (tmp_path / name).symlink_to(MARKET / name)
+    recordings = [_newest(each, 2 * SIX_HOURS) for each in load_recordings(tmp_path)]
+    end = whole_span(recordings).end
+    terms = Terms(table=load_table("recorded"), judge_from=end - SIX_HOURS, rule=Rule.LAST)
+    ground = prepare_ground(recordings, terms, period_s=60.0)
+    found = run(trial_of(eager(), tmp_path, ground, name="r1"))
+    assert (found.signals, len(found.trades), found.score.won) == (158, 134, 117)
+    assert round(found.score.profit, 2) == 16.74
+
+
+def _newest(recording: Recording, minutes: int) -> Recording:
+    return Recording(
+        recording.asset, recording.minutes[-minutes:], recording.values[-5 * minutes :]
+    )
