@@ -22,10 +22,13 @@ from foresight.errors import ConfigError
 from foresight.login_session import remedy, this_session, why_ended
 from foresight.overrides import gathered
 from foresight.project import LOCK, shadowing
+from foresight.sound_config import refuse_unsound
+from foresight.table_files import check_strategies
 from foresight.venues.keys import key_file_of
 from handoff import open_files
 from handoff.errors import HandoffError, OpenFilesLacking
 from handoff.launcher.engine_config import EngineConfigInvalid, read_engine_config
+from handoff.plurals import counted
 from handoff.release_files import read_manifest
 from handoff.rollout.launcher_client import LauncherClient
 from handoff.wire import Kind
@@ -37,11 +40,12 @@ from state.premises import refuse_shared
 from state.record_file import RECORD, read_generation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from foresight.config import Config
 
+CONFIGURATION: Final = "configuration"
 KERNEL_MIN: Final = (5, 4)  # pidfd_open and waitid on a pidfd
 CLOCK_STEP_MS_MAX: Final = 50.0  # wall against monotonic clock over the check's own moment
 CLOCK_WATCH_S: Final = 0.25
@@ -71,6 +75,7 @@ class Finding(NamedTuple):
 
 def examine(config: Config, home: Path, tree: Path) -> Iterator[Finding]:
     """Yield what each check finds."""
+    yield _configuration(config, tree)
     yield _platform()
     yield _interpreter()
     yield _clock()
@@ -89,6 +94,22 @@ def examine(config: Config, home: Path, tree: Path) -> Iterator[Finding]:
     yield _programs(home)
     yield _logout()
     yield _journal(home)
+
+
+def is_misconfigured(findings: Iterable[Finding]) -> bool:
+    """Tell whether the configuration is what has to be mended: `up` would refuse it likewise."""
+    return any(each.is_bad for each in findings if each.check == CONFIGURATION)
+
+
+def _configuration(config: Config, tree: Path) -> Finding:
+    """Whether a worker would take it, as far as that can be told without one."""
+    try:
+        refuse_unsound(config, {})
+        check_strategies(config, tree, replayed=False)
+    except ConfigError as error:
+        return Finding(CONFIGURATION, Verdict.BAD, str(error), error.hint)
+    slots = len(config.board.assets) * len(config.board.timeframes)
+    return _good(CONFIGURATION, counted(slots, "slot"))
 
 
 def _good(check: str, found: str) -> Finding:

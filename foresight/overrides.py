@@ -23,6 +23,7 @@ CREDENTIALS: Final = "CREDENTIALS_DIRECTORY"
 HANDED: Final = (KEY_FILE, CREDENTIALS)  # other ones at each start: passed as they are, never kept
 LIVE: Final = "FORESIGHT_LIVE"  # "1" where the command said --live
 EXCHANGE_URL: Final = "FORESIGHT_EXCHANGE_URL"  # where `up` has the local exchange
+EXCHANGE_ASSETS: Final = "FORESIGHT_EXCHANGE_ASSETS"  # what that exchange has, with commas
 REPLAYED: Final = "FORESIGHT_REPLAYED"  # "1" where the local exchange plays recorded candles
 RECORDING: Final = "FORESIGHT_RECORDING"  # folder of the candles that are played or judged
 SECRETS: Final = "FORESIGHT_SECRETS"  # [engine] secrets and trusted_group, as the installation
@@ -38,6 +39,7 @@ _STAY: Final = (*FIXED, "venue.key_file")
 INSTEAD: Final[Mapping[str, str]] = {
     LIVE: "say --live",
     EXCHANGE_URL: "say FORESIGHT_VENUE_URL",
+    EXCHANGE_ASSETS: "say FORESIGHT_BOARD_ASSETS",
     OVERRIDES: "say FORESIGHT_SECTION_KEY, one variable for each key",
     PROJECT: "say -C DIR",
     REPLAYED: "say --replay DIR",

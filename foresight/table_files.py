@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from foresight.errors import ConfigError
 from foresight.overrides import REPLAYED
-from foresight.strategies.registry import build, prices_of, refuse_tables, table_names
+from foresight.strategies.registry import build, prices_of, refuse_misfits, table_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,8 +57,8 @@ def strategies_of(
     return build(config, own, files, prices), files
 
 
-def check_tables(config: Config, tree: Path, *, replayed: bool) -> None:
-    """Refuse tables that no worker would take, before anything is started.
+def check_strategies(config: Config, tree: Path, *, replayed: bool) -> None:
+    """Refuse strategies and tables that no worker would take, before anything is started.
 
     Args:
         config: The configuration.
@@ -66,10 +66,10 @@ def check_tables(config: Config, tree: Path, *, replayed: bool) -> None:
         replayed: The local exchange plays recorded candles.
 
     Raises:
-        ConfigError: As `registry.refuse_tables` and `read_files`.
+        ConfigError: As `registry.refuse_misfits` and `read_files`.
     """
     prices = prices_of(config.venue.kind, replayed=replayed)
-    refuse_tables(config, read_files(table_names(config, None, prices), tree), prices)
+    refuse_misfits(config, read_files(table_names(config, None, prices), tree), prices)
 
 
 def _read(name: str, tree: Path) -> bytes:

@@ -51,6 +51,7 @@ from foresight.orders import KIND, PAYLOAD, Bought, Buy
 from foresight.overridden import load_release
 from foresight.own_strategies import load_own
 from foresight.places import project_of
+from foresight.sound_config import refuse_unsound
 from foresight.strategies.registry import own_names
 from foresight.table_files import strategies_of
 from foresight.venues.base import Missing, NotBought, Venue, Waiting
@@ -397,6 +398,7 @@ def create_with(
     Raises:
         ConfigError: The configuration says something impossible.
     """
+    refuse_unsound(config, environment)
     own = load_own(own_names(config))
     strategies, files = strategies_of(config, own, Path(context.tree), environment)
     policy = decision.Policy(

@@ -19,7 +19,7 @@ from deploy import frozen_directory, hook_files
 from deploy.commands import run as run_command
 from deploy.errors import NotARepository
 from deploy.git_tree import GitTree, child_environment
-from foresight.checkup import examine
+from foresight.checkup import examine, is_misconfigured
 from foresight.cli import units
 from foresight.cli.installation import Installation, pass_installation
 from foresight.cli.output import (
@@ -140,6 +140,8 @@ def doctor(installation: Installation, *, as_json: bool) -> int:
     else:
         rows = ((each.verdict.value, each.check, each.found, each.remedy) for each in findings)
         emit_table(("", "check", "found", "remedy"), rows)
+    if is_misconfigured(findings):
+        return ExitCode.USAGE
     return ExitCode.FAILED if any(each.is_bad for each in findings) else ExitCode.DONE
 
 

@@ -33,8 +33,9 @@ from foresight.cli.worker_environment import PASSED, kept_variables
 from foresight.errors import ConfigError
 from foresight.exchange.prices.recordings import recorded_assets
 from foresight.login_session import remedy, this_session, why_ended
-from foresight.overrides import EXCHANGE_URL, gathered
-from foresight.table_files import check_tables
+from foresight.overrides import EXCHANGE_URL, REPLAYED, gathered
+from foresight.sound_config import refuse_unsound
+from foresight.table_files import check_strategies
 from foresight.venues.keys import key_file_of
 from handoff import open_files
 from handoff.commands import background
@@ -102,7 +103,8 @@ def up(
     home, config = installation.home, installation.config
     say_changes(home)
     _check_live(config, live=live)
-    check_tables(config, installation.repository, replayed=replay is not None)
+    refuse_unsound(config, {REPLAYED: "1"} if replay is not None else {})
+    check_strategies(config, installation.repository, replayed=replay is not None)
     if config.venue.kind == "live":  # what every worker would refuse is refused now
         key_file_of(config, gathered(os.environ), installation.repository).check()
     _make_home(home, config)

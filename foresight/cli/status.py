@@ -18,14 +18,16 @@ from foresight.book import SCHEMA, Book
 from foresight.cli import overriding
 from foresight.cli.installation import Installation, pass_installation
 from foresight.cli.locking import shown_of
-from foresight.cli.moments import now_s, pause
+from foresight.cli.moments import now_ns, now_s, pause
 from foresight.cli.output import emit_json, emit_text, json_option, plain
 from foresight.overridden import Seen
 from foresight.scoring import scores_of
 from foresight.settlement import awaited
-from handoff.errors import NotRunning
+from handoff.commands.looking import look, standing_of
+from handoff.commands.standing import sentence
 from handoff.exit_codes import ExitCode
 from handoff.limits import MS
+from handoff.plurals import counted
 from handoff.release_files import read_manifest
 from state.cycle_audit import audit_cycles
 from state.heard import counting, newest_heard
@@ -62,14 +64,18 @@ def status(installation: Installation, *, watch: bool, as_json: bool) -> int:
 
 def summary_of(installation: Installation) -> dict[str, Any]:
     """Return everything that `status` shows as JSON builtins."""
-    record = installation.record()
-    launcher = _launcher(installation)
+    view = look(installation.home, now_ns())
+    launcher, record = view.launcher, view.record
+    says = sentence(standing_of(view))
+    if record is None:  # never started, or about to decide for the first time
+        return {"says": says, "running": bool(launcher), "home": str(installation.home)}
     release = record.ownership.release
     manifest = read_manifest(installation.home, release) if release else None
     current = history.read_current(installation.home)
     book: Book = SCHEMA.decode(record.body, record.schema)
     children = launcher.get("children", [])
     return {
+        "says": says,
         "running": bool(launcher),
         "home": str(installation.home),
         "app": record.app,
@@ -118,13 +124,6 @@ def _inputs(installation: Installation) -> dict[str, Any]:
     }
 
 
-def _launcher(installation: Installation) -> dict[str, Any]:
-    try:
-        return installation.launcher_status()
-    except NotRunning:
-        return {}
-
-
 def _next_boundary_ms(installation: Installation, record: Record) -> int:
     return installation.schedule(record).boundary_ns(record.progress.cycle + 1) // MS
 
@@ -150,6 +149,12 @@ def health_of(newest_first: Iterable[Heard]) -> HealthSeen:
             health = line.health
             return HealthSeen(cycle=line.cycle, asked=health.asked, answered=health.answered)
     return HealthSeen()
+
+
+def _next(summary: dict[str, Any]) -> str:
+    """Return when the next cycle begins; nothing where nobody would decide it."""
+    left_s = summary["next_boundary_ms"] / 1000 - now_s()
+    return f", next in {left_s:.1f} s" if summary["running"] and left_s > 0 else ""
 
 
 def _money_lines(summary: dict[str, Any]) -> list[str]:
@@ -178,22 +183,21 @@ def _money_lines(summary: dict[str, Any]) -> list[str]:
 
 
 def lines_of(summary: dict[str, Any]) -> list[str]:
-    """Return the summary as lines of text."""
+    """Return the summary as lines of text, how it stands first."""
+    if "release" not in summary:
+        return [summary["says"], f"home      {summary['home']}"]
     owner = summary["owner"]
     who = f"worker {owner['worker']} pid {owner['pid']}" if owner else "nobody"
-    left_s = summary["next_boundary_ms"] / 1000 - now_s()
-    control = summary["control"]
-    trading = "halted" if control["halted"] else "paused" if control["paused"] else "trading"
     recent = summary["scores"]["recent"]
     low, high = recent["win_rate_interval"]["low"], recent["win_rate_interval"]["high"]
     rate = f"{recent['win_rate']:.0%} of {recent['trades']} (95 %: {low:.0%} to {high:.0%})"
     worth = f"expectation {recent['expectation']:+.4f} a share, profit {recent['profit']:+.2f}"
     lines = [
-        f"state     {'running' if summary['running'] else 'not running'}, {trading}",
+        summary["says"],
         f"release   {summary['release']} {summary['subject']}",
         f"owner     {who}, epoch {summary['epoch']}, standby {summary['standby']}",
-        f"cycle     {summary['cycle']} {summary['phase']}, next in {max(left_s, 0):.1f} s",
-        f"positions {summary['positions']} open, {summary['outbox']} effects pending",
+        f"cycle     {summary['cycle']} {summary['phase']}{_next(summary)}",
+        f"positions {summary['positions']} open, {counted(summary['outbox'], 'effect')} pending",
         f"win rate  {rate}, mean price {recent['mean_price']:.3f}",
         f"          {worth}",
         *_money_lines(summary),
@@ -217,5 +221,7 @@ def lines_of(summary: dict[str, Any]) -> list[str]:
         lines.append(f"deploy    {summary['deploy']['deploy']} {summary['deploy']['phase']}")
     elif summary["rollout"]:
         rollout = summary["rollout"]
-        lines.append(f"bake      {rollout['clean_cycles']} of {rollout['of']} clean cycles")
+        lines.append(
+            f"bake      {rollout['clean_cycles']} of {counted(rollout['of'], 'clean cycle')}"
+        )
     return [*lines, f"home      {summary['home']}"]

@@ -50,6 +50,8 @@ def kept_variables(
         found[overrides.PERIOD] = os.environ[overrides.PERIOD]
     if config.venue.kind == "local":
         found[overrides.EXCHANGE_URL] = config.venue.url or f"http://{exchange}"
+        if not config.venue.url:
+            found[overrides.EXCHANGE_ASSETS] = ",".join(recorded or config.board.assets)
     if recorded:
         found[overrides.REPLAYED] = "1"
         found[overrides.RECORDING] = str(folder.absolute()) if folder is not None else ""

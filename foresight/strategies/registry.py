@@ -19,12 +19,13 @@ from foresight.strategies.calibrated import Calibrated
 from foresight.strategies.fade import Fade
 from foresight.strategies.late_entry import LateEntry
 from foresight.strategies.stand_aside import StandAside
-from foresight.strategies.table import Table, parse_table
+from foresight.strategies.table import MINUTES_OF, Table, parse_table
 
 STRATEGIES: Final[Mapping[str, type[Strategy]]] = {
     kind.name: kind for kind in (LateEntry, Fade, StandAside)
 }
 FAULTY: Final = "strategy faulty"
+_MINUTES: Final = ("minute", "minute_last")
 TABLES: Final = "tables"
 REPLAY_TABLES: Final = "replay_tables"  # read in their place where recorded candles are played
 _OTHER_TABLE: Final = (
@@ -84,8 +85,10 @@ def table_names(
     )
 
 
-def refuse_tables(config: Config, files: Mapping[str, bytes], prices: str) -> None:
-    """Refuse tables that strategies of ours cannot read; of others nothing is known here.
+def refuse_misfits(config: Config, files: Mapping[str, bytes], prices: str) -> None:
+    """Refuse strategies, parameters and tables of ours that no worker would take.
+
+    Of a project's own strategies nothing is known here: their code is a release's to run.
 
     Args:
         config: The configuration.
@@ -93,10 +96,15 @@ def refuse_tables(config: Config, files: Mapping[str, bytes], prices: str) -> No
         prices: As for `build`.
 
     Raises:
-        ConfigError: A file is no table, or one for other windows or prices.
+        ConfigError: A name or a parameter is unknown or out of range, or a file is no table, or
+            one for other windows or prices.
     """
     for timeframe in TIMEFRAMES:
-        _tables(_names(config, timeframe, STRATEGIES, prices), timeframe, files, prices)
+        section = config.strategy.get(timeframe, {"name": StandAside.name})
+        if ":" not in str(section.get("name", "")):
+            names = _names(config, timeframe, STRATEGIES, prices)
+            tables = _tables(names, timeframe, files, prices)
+            _built(timeframe, section, STRATEGIES, tables)
 
 
 def prices_of(kind: str, *, replayed: bool) -> str:
@@ -206,10 +214,14 @@ def _built(
         raise ConfigError(what, nearest(str(name), known))
     kind = known[name]
     parameters = {key: value for key, value in section.items() if key != "name"}
-    for key in parameters:
+    for key, value in parameters.items():
         if key not in _parameters_of(kind):
             what = f"{place}: {name} has no parameter {key}"
             raise ConfigError(what, nearest(key, _parameters_of(kind)))
+        minutes = MINUTES_OF[timeframe]
+        if key in _MINUTES and isinstance(value, int) and value >= minutes:
+            what = f"{place}: {key} = {value}, and a window of {timeframe} has {minutes} minutes"
+            raise ConfigError(what, f"0 to {minutes - 1} are whole minutes since its start")
     if issubclass(kind, Calibrated):
         parameters.pop(REPLAY_TABLES, None)
         parameters[TABLES] = list(tables)

@@ -15,7 +15,7 @@ from foresight.strategies.calibrated import Calibrated
 from foresight.strategies.late_entry import LateEntry
 from foresight.strategies.registry import parameters_unknown, prices_of, table_names
 from foresight.strategies.table import MINUTES_OF, Table, parse_table
-from foresight.table_files import SIZE_MAX, check_tables, read_files, strategies_of
+from foresight.table_files import SIZE_MAX, check_strategies, read_files, strategies_of
 from tests.core.trading_values import RULES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -170,8 +170,8 @@ def test_a_replay_takes_the_tables_that_are_named_for_it(tmp_path: Path) -> None
     with pytest.raises(ConfigError, match="fitted on synthetic prices, here they are recorded"):
         strategies_of(without, {}, tmp_path, {REPLAYED: "1"})
     with pytest.raises(ConfigError, match="fitted on synthetic prices, here they are recorded"):
-        check_tables(without, tmp_path, replayed=True)
-    check_tables(config, tmp_path, replayed=True)
+        check_strategies(without, tmp_path, replayed=True)
+    check_strategies(config, tmp_path, replayed=True)
 
 
 def test_what_a_table_holds_is_part_of_the_configurations_hash() -> None:

@@ -128,7 +128,7 @@ def test_home_is_found_outside_the_tree() -> None:
         ("name = 'late_entri'", "unknown strategy 'late_entri'"),
         ("minute = 3", "unknown strategy ''"),
         ("name = 'late_entry'\nminutes = 3", "late_entry has no parameter minutes"),
-        ("name = 'late_entry'\nminute = 30", "$.minute"),
+        ("name = 'late_entry'\nminute = 30", "minute = 30, and a window of 5m has 5"),
         ("name = 'late_entry'\nminute = 4\nminute_last = 3", "is before minute 4"),
         ("name = 'fade'\nminute = 4\nminute_last = 3", "is before minute 4"),
         ("name = 'late_entry'\ncalibration = [[1.0, 0.5], [1.0, 0.6]]", "must rise"),

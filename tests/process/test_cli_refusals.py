@@ -45,6 +45,32 @@ def test_an_unknown_key_is_refused_with_the_nearest_known_one(project: Project) 
     assert "did you mean stake_window_usdc?" in project.run("up").stderr
 
 
+@pytest.mark.parametrize(
+    ("text", "about"),
+    [
+        ('[board]\nassets = ["ETHH"]\n', "a local venue has no market for ETHH"),
+        ('[strategy.5m]\nname = "late_entri"\n', "unknown strategy 'late_entri'"),
+    ],
+)
+def test_a_damaged_configuration_is_found_by_up_and_by_doctor(
+    project: Project, text: str, about: str
+) -> None:
+    """Before anything runs, in the same words and with the same exit code."""
+    with (project.tree / "foresight.toml").open("a", encoding="utf-8") as file:
+        file.write(text)
+    project.assert_refused(2, about, "up", "-d")
+    found = project.run("doctor", "--json")
+    assert found.returncode == 2, found.stderr
+    (line,) = [each for each in found.stdout.splitlines() if '"configuration"' in each]
+    assert about in json.loads(line)["found"]
+
+
+def test_a_project_that_was_never_started_says_so(project: Project) -> None:
+    done = project.run("status")
+    assert done.returncode == 6, done.stderr
+    assert done.stdout.startswith("It was never started: there is no record.\n")
+
+
 def test_a_real_market_refuses_a_table_of_generated_prices(project: Project) -> None:
     """Said before anything starts: a worker that refuses it would be started again and again."""
     shutil.copy(TABLES / "synthetic-5m-last.json", project.tree)
