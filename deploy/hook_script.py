@@ -1,7 +1,7 @@
 """The text of our git hooks, and how one of ours is told from a stranger's.
 
-Owns what the shell does inside a merge: call the hook that was there before, start one
-detached process, leave with status 0. Everything else is that process's matter.
+Owns what the shell does inside a merge: call the hook that was there before, say in a line what
+is asked for, start one detached process, leave with status 0. All else is that process's matter.
 """
 
 from __future__ import annotations
@@ -51,6 +51,18 @@ case "$said" in
 esac
 """
 
+# One line for whoever merged, and only where this hook would act.
+_SAY: Final = """\
+if [ -d {logs} ] && [ -x {python} ]{condition}; then
+  git --no-pager log -1 --format={words} {ref} >&2 2>/dev/null
+fi
+"""
+_ON_BRANCH: Final = ' && [ "$(git symbolic-ref --quiet HEAD)" = {ref} ]'
+WORDS: Final = (
+    "foresight: %h %s is asked to go live; watch it with `foresight status --watch`, and "
+    "`foresight deploys` says how it ended"
+)
+
 # With nothing of ours open, and behind everybody in the queue: merge and terminal go on.
 _START: Final = """\
 {{
@@ -90,6 +102,13 @@ def script(name: str, settings: Settings) -> bytes:
     ref = shlex.quote(f"refs/heads/{settings.branch}")
     text = _HEADER.format(mark=MARK, settings=msgspec.json.encode(settings).decode(), suffix=KEPT)
     text += _CALL_RECEIVE.format(ref=ref) if receives else _CALL
+    text += _SAY.format(
+        logs=shlex.quote(f"{settings.home}/logs"),
+        python=shlex.quote(settings.python),
+        condition="" if receives else _ON_BRANCH.format(ref=ref),
+        words=shlex.quote(WORDS),
+        ref=ref,
+    )
     text += _START.format(
         home=shlex.quote(settings.home),
         logs=shlex.quote(f"{settings.home}/logs"),
