@@ -216,3 +216,15 @@ def test_whatever_is_installed_is_a_wheel_with_its_hash(makefile: str) -> None:
     lines = [line for line in text.splitlines() if re.search(r"\bpip install\b", line)]
     assert lines
     assert [line for line in lines if "$(WHEELS)" not in line and "--editable ." not in line] == []
+
+
+@pytest.mark.parametrize("target", ["run", "deploy", "rollback", "status"])
+def test_a_new_projects_makefile_takes_what_ours_takes(target: str) -> None:
+    """A pipeline is written once: docs/ci.md names targets and variables of both."""
+    found = []
+    for place in ("Makefile", "foresight/template/Makefile"):
+        text = (ROOT / place).read_text(encoding="utf-8")
+        recipe = re.search(rf"^{target}:.*\n\t@\S+ (.*)$", text, re.MULTILINE)
+        assert recipe is not None, place
+        found.append(recipe.group(1))
+    assert found[0] == found[1]

@@ -26,10 +26,13 @@ from foresight.cli.output import (
     emit_text,
     json_option,
     progress,
+    shortened,
 )
 from foresight.cli.planning import show_plan
 from foresight.project import ENTRY
 from handoff.account import asker
+from handoff.commands.kept_releases import kept_releases, named
+from handoff.commands.looking import look
 from handoff.exit_codes import ExitCode
 from handoff.limits import NS, SHADOW_S_MAX
 from handoff.plain_text import storable
@@ -37,6 +40,7 @@ from handoff.release_files import read_manifest
 from handoff.rollout.launcher_client import LauncherClient
 from handoff.wire import Kind
 from handoff.wish import BAKE_NONE, Wish
+from state.moments import rfc3339
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -141,7 +145,9 @@ def rollback(
     """Put the previous release, or another that is kept, in charge again."""
     home = installation.home
     _require_launcher(home)
-    wanted = release or _previous_release(installation)
+    record = installation.record()
+    kept = [each.manifest for each in kept_releases(home, record)]
+    wanted = named(kept, release).release if release else _previous_release(installation)
     for line in overriding.lines_of(overriding.shown(installation, wanted)):
         progress(line)
     request = requests.Request(
@@ -170,6 +176,30 @@ def deploys(installation: Installation, *, last: int, as_json: bool) -> int:
         return ExitCode.DONE
     columns = ("deploy", "requested", "by", "release", "from", "boundary", "outcome", "reason")
     emit_table(columns, (_cells(entry) for entry in entries))
+    return ExitCode.DONE
+
+
+@click.command()
+@json_option
+@pass_installation
+def releases(installation: Installation, *, as_json: bool) -> int:
+    """List the releases that are kept, the newest first: `rollback` takes each of them."""
+    view = look(installation.home, now_ns())
+    for each in kept_releases(installation.home, view.record):
+        manifest, when = each.manifest, rfc3339(round(each.made_s * NS))
+        row = {
+            "release": manifest.release,
+            "commit": manifest.commit,
+            "subject": manifest.subject,
+            "at": when,
+            "part": each.part,
+        }
+        if as_json:
+            emit_json(row)
+        else:
+            part = f" ({each.part})" if each.part else ""
+            text = f"{when[:16].replace('T', ' ')}  {manifest.release}{part}  {manifest.subject}"
+            emit_text(shortened(text))
     return ExitCode.DONE
 
 

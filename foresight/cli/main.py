@@ -20,7 +20,7 @@ from foresight.cli.calibrating import calibrate
 from foresight.cli.comparing import compare
 from foresight.cli.controlling import halt, pause, resume
 from foresight.cli.cycles import cycles
-from foresight.cli.deploying import deploy, deploys, rollback
+from foresight.cli.deploying import deploy, deploys, releases, rollback
 from foresight.cli.downloading import download
 from foresight.cli.drilling import drill
 from foresight.cli.hooks import hook
@@ -89,6 +89,7 @@ for _command in (
     deploy,
     rollback,
     deploys,
+    releases,
     status,
     state,
     cycles,

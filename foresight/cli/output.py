@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -86,6 +87,19 @@ def emit_table(
     with console.capture() as captured:
         console.print(table)
     _print(captured.get().removesuffix("\n"))
+
+
+def columns() -> int:
+    """Return how many letters fit into a line of stdout; a pipe has no width."""
+    if not sys.stdout.isatty():
+        return PIPE_COLUMNS
+    return shutil.get_terminal_size().columns
+
+
+def shortened(text: str) -> str:
+    """Return text as it fits into one line of stdout."""
+    most = columns()
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def speak(loudness: int) -> None:

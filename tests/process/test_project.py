@@ -5,16 +5,15 @@ Somebody who never saw this repository makes a project, trades, changes the stra
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tests.process.own_project import Project
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -92,3 +91,28 @@ def test_what_takes_long_is_quiet_or_verbose_as_asked(tmp_path: Path) -> None:
         stopped = project.run("-v", "down")
     assert stopped.returncode == 0
     assert '"event": "launcher_stopped"' in stopped.stderr
+
+
+def test_its_makefile_plans_the_ref_that_it_is_told(tmp_path: Path) -> None:
+    """A pipeline that says REF and gets HEAD deploys what nobody looked at."""
+    project = Project(tmp_path)
+    project.run("init", str(project.tree))
+    project.git("checkout", "-q", "-b", "other")
+    (project.tree / "notes.txt").write_text("1", encoding="utf-8")
+    project.git("add", "notes.txt")
+    project.commit("Another one")
+    project.git("checkout", "-q", "-")
+    variables = os.environ | {"XDG_STATE_HOME": str(project.state)}
+    command = ["make", "-s", "deploy", "REF=other", "ARGS=--plan --json"]
+    command += [f"FORESIGHT={Path(sys.executable).parent / 'foresight'}"]
+    done = subprocess.run(
+        command,
+        check=False,
+        cwd=project.tree,
+        env=variables,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["subject"] == "Another one"
