@@ -271,7 +271,7 @@ def _releases(arguments: argparse.Namespace) -> int:
 
 
 def _logs(arguments: argparse.Namespace) -> int:
-    from handoff.commands.log_words import since_of, words_of  # noqa: PLC0415 - as above
+    from handoff.commands.log_words import json_of, since_of, words_of  # noqa: PLC0415 - as above
     from handoff.commands.reading import Logs, Wanted  # noqa: PLC0415 - as above
 
     try:
@@ -283,7 +283,7 @@ def _logs(arguments: argparse.Namespace) -> int:
     heard = [True]
 
     def show(said: Said) -> None:
-        heard[0] = _show(said.text if arguments.as_json else words_of(said))
+        heard[0] = _show(json.dumps(json_of(said)) if arguments.as_json else words_of(said))
 
     wanted = Wanted(lines=arguments.lines, worker=arguments.worker, since=since)
     logs = Logs(_home(arguments), wanted)

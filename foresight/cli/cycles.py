@@ -14,10 +14,19 @@ import msgspec
 
 from foresight.cli.installation import Installation, pass_installation
 from foresight.cli.moments import now_ns
-from foresight.cli.output import complain, emit_json, emit_table, emit_text, json_option
+from foresight.cli.output import (
+    complain,
+    emit_json,
+    emit_table,
+    emit_text,
+    json_option,
+    last_type,
+)
+from foresight.cli.tables import CYCLE_COLUMNS, cycle_cells
 from handoff.commands.cycle_faults import faults_of, overdue_faults
 from handoff.exit_codes import ExitCode
 from handoff.limits import MS, NS, OVERDUE_GRACE_NS_MIN
+from handoff.plurals import counted
 from state.cycle_audit import CycleRange, CycleReport, effective, is_over_budget
 from state.errors import JournalBroken
 from state.journal_reader import read_lines, verify_chain, verify_cycles
@@ -55,7 +64,7 @@ class Row(msgspec.Struct, kw_only=True):
 
 @click.command()
 @click.option("--since", default="", help="First cycle wanted: its number or a UTC time.")
-@click.option("--last", type=int, default=None, help="Only so many newest cycles.")
+@click.option("--last", type=last_type, default=None, help="Only so many newest cycles.")
 @click.option("--check", is_flag=True, help="Prove that none is missing or doubled.")
 @json_option
 @pass_installation
@@ -73,8 +82,7 @@ def cycles(
         for row in rows:
             emit_json(row)
         return ExitCode.DONE
-    columns = ("cycle", "release", "epoch", "worker", "late ms", "effects", "answered", "")
-    emit_table(columns, (_cells(row) for row in rows))
+    emit_table(CYCLE_COLUMNS, map(cycle_cells, rows), folded=("",))
     return ExitCode.DONE
 
 
@@ -134,19 +142,6 @@ def _row(line: Line, *, stopped: bool) -> Row:
     )
 
 
-def _cells(row: Row) -> tuple[object, ...]:
-    answered = "" if row.asked is None else f"{row.answered} of {row.asked}"
-    who = (row.cycle, row.release, row.epoch, row.worker)
-    return (*who, row.late_ms, row.effects, answered, _note(row))
-
-
-def _note(row: Row) -> str:
-    if row.stopped or row.missed:
-        return "stopped" if row.stopped else row.missed
-    without = f"no inputs: {row.unavailable}" if row.unavailable else ""
-    return "; ".join(filter(None, (without, "" if row.settled else "in hand")))
-
-
 def _check(installation: Installation, *, since: int | None, as_json: bool) -> int:
     journal = installation.home / "journal"
     found = read_generation(installation.home / "state" / RECORD)
@@ -186,7 +181,7 @@ def _summary(report: CycleReport, overdue: CycleRange, stopped: CycleRange) -> s
     """Return the count in a line; what is zero as a rule is said where it is not."""
     due = 0 if report.first is None or report.last is None else report.last - report.first + 1
     parts = [
-        f"{due + overdue.count + stopped.count} cycles due",
+        f"{counted(due + overdue.count + stopped.count, 'cycle')} due",
         f"{report.decided} run",
         f"{len(report.missed)} missed",
         f"{sum(each.count for each in report.missing)} lost",

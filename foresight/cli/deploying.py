@@ -22,13 +22,14 @@ from foresight.cli.moments import now_ns
 from foresight.cli.output import (
     complain,
     emit_json,
-    emit_table,
     emit_text,
     json_option,
+    last_type,
     progress,
     shortened,
 )
 from foresight.cli.planning import show_plan
+from foresight.cli.tables import deploy_lines
 from foresight.project import ENTRY
 from handoff.account import asker
 from handoff.commands.kept_releases import kept_releases, named
@@ -36,6 +37,7 @@ from handoff.commands.looking import look
 from handoff.exit_codes import ExitCode
 from handoff.limits import NS, SHADOW_S_MAX
 from handoff.plain_text import storable
+from handoff.plurals import counted
 from handoff.release_files import read_manifest
 from handoff.rollout.launcher_client import LauncherClient
 from handoff.wire import Kind
@@ -161,7 +163,7 @@ def rollback(
 
 
 @click.command()
-@click.option("--last", default=20, show_default=True, help="How many.")
+@click.option("--last", type=last_type, default=20, show_default=True, help="How many.")
 @json_option
 @pass_installation
 def deploys(installation: Installation, *, last: int, as_json: bool) -> int:
@@ -169,13 +171,13 @@ def deploys(installation: Installation, *, last: int, as_json: bool) -> int:
     found = history.read_history(installation.home)
     entries = found.entries[-last:]
     if found.unreadable:
-        progress(f"{found.unreadable} lines of the history cannot be read")
+        progress(f"{counted(found.unreadable, 'line')} of the history cannot be read")
     if as_json:
         for entry in entries:
             emit_json(entry)
         return ExitCode.DONE
-    columns = ("deploy", "requested", "by", "release", "from", "boundary", "outcome", "reason")
-    emit_table(columns, (_cells(entry) for entry in entries))
+    for line in deploy_lines(entries):
+        emit_text(line)
     return ExitCode.DONE
 
 
@@ -201,19 +203,6 @@ def releases(installation: Installation, *, as_json: bool) -> int:
             text = f"{when[:16].replace('T', ' ')}  {manifest.release}{part}  {manifest.subject}"
             emit_text(shortened(text))
     return ExitCode.DONE
-
-
-def _cells(entry: history.Entry) -> tuple[object, ...]:
-    return (
-        entry.deploy,
-        entry.requested_at[:19],
-        entry.by,
-        entry.release,
-        entry.from_release,
-        entry.boundary[11:19],
-        entry.outcome,
-        entry.reason.partition("\n")[0][:70],
-    )
 
 
 def _deploy_id() -> str:

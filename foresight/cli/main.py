@@ -26,7 +26,8 @@ from foresight.cli.drilling import drill
 from foresight.cli.hooks import hook
 from foresight.cli.installation import Installation
 from foresight.cli.locking import lock, locks, unlock
-from foresight.cli.output import NORMAL, complain, detail, explain, speak
+from foresight.cli.neighbours import ps
+from foresight.cli.output import NORMAL, complain, detail, emit_text, explain, speak
 from foresight.cli.projects import doctor, init, uninstall
 from foresight.cli.reading import anomalies, logs
 from foresight.cli.running import down, up
@@ -51,7 +52,7 @@ DISTRIBUTION = "foresight-engine"
 VERSION = importlib.metadata.version(DISTRIBUTION)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
 @click.option(
     "-c",
     "--config",
@@ -76,6 +77,9 @@ def cli(
     context: click.Context, *, config_path: Path, directory: Path | None, verbose: bool, quiet: bool
 ) -> None:
     """Trade prediction-market windows around the clock; deploy while it runs."""
+    if context.invoked_subcommand is None:
+        emit_text(context.get_help())
+        context.exit()
     speak(verbose - quiet)
     if directory is not None:
         os.chdir(directory)
@@ -104,6 +108,7 @@ for _command in (
     unlock,
     exchange,
     dashboard,
+    ps,
     hook,
     unit,
     init,

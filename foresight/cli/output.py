@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from rich.console import OverflowMethod
 
+# What moves a terminal: to its corner, and clearing what is behind the cursor.
+_HOME, _TO_LINE_END, _TO_END = "\x1b[H", "\x1b[K", "\x1b[J"
 PIPE_COLUMNS = 1000
 CAUSES_MAX = 10  # a chain of errors may lead back to itself
 NORMAL = 0
@@ -102,6 +104,19 @@ def shortened(text: str) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
+def repaint(lines: Sequence[str]) -> None:
+    """Print lines in the place of those before; one that is too wide is cut, so that they stay so.
+
+    What is no terminal gets them one after another.
+    """
+    if not sys.stdout.isatty():
+        _print("\n".join(map(cleaned, lines)))
+        return
+    rows = shutil.get_terminal_size().lines - 1
+    shown = [f"{shortened(cleaned(line))}{_TO_LINE_END}" for line in lines[:rows]]
+    _print(f"{_HOME}" + "\n".join(shown) + _TO_END)
+
+
 def speak(loudness: int) -> None:
     """Choose what is said from now on: below 0 errors only, 0 notes as well, above it details."""
     _LOUDNESS.set(loudness)
@@ -150,4 +165,5 @@ def plain(value: Any) -> Any:  # noqa: ANN401 - JSON builtins have no narrower t
     return msgspec.json.decode(msgspec.json.encode(value))
 
 
+last_type = click.IntRange(min=1)  # of how many: none at all is nothing that anybody wants to see
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

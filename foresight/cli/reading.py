@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 import click
 import msgspec
 
 from foresight.book import SCHEMA, Book
 from foresight.cli.installation import Installation, pass_installation
-from foresight.cli.moments import pause
-from foresight.cli.output import emit_json, emit_table, emit_text, is_heard, json_option
-from handoff.commands.log_lines import LogLines
+from foresight.cli.moments import now_ns
+from foresight.cli.output import emit_json, emit_table, emit_text, is_heard, json_option, last_type
+from handoff.commands.log_words import Said, json_of, since_of, words_of
+from handoff.commands.reading import Logs, Wanted
 from handoff.exit_codes import ExitCode
-
-FOLLOW_POLL_S = 0.3
 
 
 @click.command()
@@ -37,25 +34,37 @@ def anomalies(installation: Installation, *, as_json: bool) -> int:
 
 @click.command()
 @click.option("-f", "--follow", is_flag=True, help="Go on as lines come.")
-@click.option("-n", "--lines", default=50, show_default=True, help="Newest lines shown.")
+@click.option(
+    "-n", "--lines", type=last_type, default=50, show_default=True, help="Newest lines shown."
+)
+@click.option(
+    "--worker", default="", metavar="NAME", help="Of one worker or companion: name or pid."
+)
+@click.option("--since", default="", metavar="T", help="A UTC time, or so long ago: 10m, 2h.")
+@json_option
 @pass_installation
-def logs(installation: Installation, *, follow: bool, lines: int) -> int:
+def logs(
+    installation: Installation,
+    *,
+    follow: bool,
+    lines: int,
+    worker: str,
+    since: str,
+    as_json: bool,
+) -> int:
     """Show what launcher, workers and companions said."""
-    directory = installation.home / "logs"
-    newest: deque[str] = deque(maxlen=lines)
-    read = LogLines()
-    for path in sorted(directory.glob("*.log"), key=lambda each: each.stat().st_mtime):
-        newest.extend(read.new(path))
-    for line in sorted(newest, key=_moment):
-        emit_text(line)
-    while follow and is_heard():
-        pause(FOLLOW_POLL_S)
-        for path in directory.glob("*.log"):
-            for line in read.new(path):
-                emit_text(line)
+    try:
+        moment = since_of(since, now_ns()) if since else ""
+    except ValueError as error:
+        what = f"--since {since} is neither a time nor so long ago: 10m, 2026-11-22T18:00:00Z"
+        raise click.UsageError(what) from error
+
+    def show(said: Said) -> None:
+        emit_json(json_of(said)) if as_json else emit_text(words_of(said))
+
+    read = Logs(installation.home, Wanted(lines=lines, worker=worker, since=moment))
+    for said in read.newest():
+        show(said)
+    if follow:
+        read.follow(show, is_heard)
     return ExitCode.DONE
-
-
-def _moment(line: str) -> str:
-    # JSON lines begin with their time; whatever else a child printed keeps its place.
-    return line if line.startswith('{"at"') else "~"

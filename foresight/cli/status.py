@@ -19,11 +19,11 @@ from foresight.cli import overriding
 from foresight.cli.installation import Installation, pass_installation
 from foresight.cli.locking import shown_of
 from foresight.cli.moments import now_ns, now_s, pause
-from foresight.cli.output import emit_json, emit_text, json_option, plain
+from foresight.cli.output import emit_json, emit_text, is_heard, json_option, plain, repaint
 from foresight.overridden import Seen
 from foresight.scoring import scores_of
 from foresight.settlement import awaited
-from handoff.commands.looking import look, standing_of
+from handoff.commands.looking import children_of, look, standing_of
 from handoff.commands.standing import sentence
 from handoff.exit_codes import ExitCode
 from handoff.limits import MS
@@ -45,7 +45,7 @@ HEALTH_LINES = 16  # of the journal: the newest decision is among them
 
 
 @click.command()
-@click.option("--watch", is_flag=True, help="Show it again every second.")
+@click.option("--watch", is_flag=True, help="Show it anew every second, in its place.")
 @json_option
 @pass_installation
 def status(installation: Installation, *, watch: bool, as_json: bool) -> int:
@@ -54,10 +54,12 @@ def status(installation: Installation, *, watch: bool, as_json: bool) -> int:
         summary = summary_of(installation)
         if as_json:
             emit_json(summary)
+        elif watch:
+            repaint(lines_of(summary))
         else:
             for line in lines_of(summary):
                 emit_text(line)
-        if not watch:
+        if not (watch and is_heard()):
             return ExitCode.DONE if summary["running"] else ExitCode.NOT_RUNNING
         pause(REPAINT_S)
 
@@ -92,7 +94,7 @@ def summary_of(installation: Installation) -> dict[str, Any]:
         "standby": sum(
             child["role"] == "heir" and child["warm"] and not child["owner"] for child in children
         ),
-        "children": children,
+        "children": children_of(view),
         "deploy": plain(current) if current is not None else None,
         "rollout": plain(record.rollout),
         "inputs": _inputs(installation),

@@ -16,16 +16,19 @@ from deploy import history
 from foresight.board import MICRO
 from foresight.book import SCHEMA, Book
 from foresight.cli.installation import Installation, pass_installation
-from foresight.cli.output import emit_json, emit_table, emit_text, json_option
+from foresight.cli.output import emit_json, emit_table, emit_text, json_option, last_type
+from foresight.cli.tables import TRADE_COLUMNS, trade_cells, trade_totals
 from foresight.scoring import Earned, earned_by, evidence_in, said_of_none
 from handoff.exit_codes import ExitCode
+from handoff.limits import NS
+from state.moments import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from foresight.trades import Decided, Entry, Position
 
-COLUMNS: Final[tuple[str, ...]] = (
+CSV_COLUMNS: Final[tuple[str, ...]] = (
     "window",
     "side",
     "shares",
@@ -33,9 +36,8 @@ COLUMNS: Final[tuple[str, ...]] = (
     "fee",
     "result",
     "profit",
-    "release",
-    "cycle",
 )
+"""The head of a file without a row."""
 EARNED_COLUMNS: Final[tuple[str, ...]] = (
     "release",
     "venue",
@@ -50,7 +52,9 @@ Row = dict[str, Any]
 
 
 @click.command()
-@click.option("--last", default=20, show_default=True, help="How many decided trades.")
+@click.option(
+    "--last", type=last_type, default=20, show_default=True, help="How many decided trades."
+)
 @click.option("--csv", "as_csv", is_flag=True, help="All trades that are kept, with every fee.")
 @click.option("--by-release", is_flag=True, help="What each release earned, with its interval.")
 @json_option
@@ -69,9 +73,13 @@ def trades(
         columns = EARNED_COLUMNS
         rows = earned_rows(book, [*deployed, record.ownership.release])
     else:
-        columns = COLUMNS
+        columns = CSV_COLUMNS
         rows = _rows(book, len(book.decided) if as_csv else last)
-    _emit(rows, columns, as_csv=as_csv, as_json=as_json)
+    if by_release or as_csv or as_json:
+        _emit(rows, columns, as_csv=as_csv, as_json=as_json)
+    else:
+        emit_table(TRADE_COLUMNS, map(trade_cells, rows))
+        emit_text(trade_totals(rows))
     return ExitCode.DONE
 
 
@@ -148,6 +156,8 @@ def _decided_row(trade: Decided) -> Row:
 
 def _row(entry: Entry, held: Position | Decided) -> Row:
     return {
+        "ends": rfc3339(entry.end_s * NS),
+        "slot": entry.slot,
         "window": entry.slug,
         "side": entry.side.value,
         "shares": held.shares_micro / MICRO,

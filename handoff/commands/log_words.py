@@ -71,6 +71,12 @@ def words_of(said: Said) -> str:
     return f"{clock} {said.source}  {_what(said)}"
 
 
+def json_of(said: Said) -> dict[str, Any]:
+    """Return a line as a JSON object: its own members, or its text, and whose it is."""
+    own = said.members or {"text": said.text, "at": said.at}
+    return {"source": said.source, **own}
+
+
 def _what(said: Said) -> str:
     members = said.members
     if not members:

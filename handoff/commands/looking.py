@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from handoff.wire import Message
     from state.record import Record
 
+_SAID = frozenset({"pid", "app", "stopping", "listening"})  # of what a launcher says of itself
+_OF_CHILD = ("name", "role", "release", "pid", "warm", "owner")
 HEALTH_LINES = 16  # of the journal: the newest decision is among them
 
 
@@ -121,7 +123,8 @@ def summary_of(view: View) -> dict[str, Any]:
     """Return a look as JSON builtins: what the launcher says, and what the record says."""
     record = view.record
     summary: dict[str, Any] = {
-        **{name: value for name, value in view.launcher.items() if name not in ("kind", "ok")},
+        **{name: value for name, value in view.launcher.items() if name in _SAID},
+        "children": children_of(view),
         "says": sentence(standing_of(view)),
         "running": bool(view.launcher),
         "home": str(view.home),
@@ -144,6 +147,12 @@ def summary_of(view: View) -> dict[str, Any]:
         "health": _health_of(view.home),
         "effects_pending": len(record.outbox),
     }
+
+
+def children_of(view: View) -> list[dict[str, Any]]:
+    """Return what runs for an installation, as far as it concerns anybody but the launcher."""
+    children = view.launcher.get("children", [])
+    return [{name: child[name] for name in _OF_CHILD if name in child} for child in children]
 
 
 def _bake_of(record: Record) -> dict[str, Any]:

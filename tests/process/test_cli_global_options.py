@@ -34,6 +34,8 @@ COMMANDS = {
     "deploy": ["deploy", "--plan"],
     "rollback": ["rollback"],
     "deploys": ["deploys"],
+    "releases": ["releases"],
+    "ps": ["ps"],
     "status": ["status"],
     "state show": ["state", "show"],
     "state verify": ["state", "verify"],
@@ -165,7 +167,7 @@ def test_on_a_terminal_headings_stand_out(tmp_path: Path) -> None:
     """Otherwise the test above would pass whatever is printed."""
     project = Project(tmp_path)
     project.record(record_of())
-    assert "\x1b[1m" in on_a_terminal(project, ["deploys"])
+    assert "\x1b[1m" in on_a_terminal(project, ["cycles"])
 
 
 def on_a_terminal(project: Project, words: list[str], **environment: str) -> str:

@@ -73,8 +73,15 @@ def test_what_each_release_earned_is_shown_with_its_interval(project: Project) -
 def test_the_newest_trades_alone_are_listed(project: Project) -> None:
     shown = project.run("trades", "--json", "--last", "2").stdout.splitlines()
     assert [json.loads(line)["release"] for line in shown] == ["", "b", "b"]
-    (held,) = project.run("trades", "--json", "--last", "0").stdout.splitlines()
-    assert json.loads(held)["result"] == "open"
+    project.assert_refused(2, "0 is not in the range", "trades", "--last", "0")
+
+
+def test_a_person_sees_time_side_price_result_and_totals(project: Project) -> None:
+    heading, held, newest, *_, totals = project.run("trades", "--last", "5").stdout.splitlines()
+    assert heading.split() == ["ends", "slot", "side", "shares", "price", "result", "profit"]
+    assert "open" in held
+    assert newest.split()[-3:] == ["0.800", "won", "+1.90"], newest
+    assert totals == "5 trades decided, 5 won, profit +9.50 after fees of 0.50; 1 position open"
 
 
 def test_two_forms_at_once_are_a_usage_error(project: Project) -> None:

@@ -1,0 +1,60 @@
+"""`ps`: all bots of this user on this machine.
+
+Owns what is said of each. They are found among the processes: what is not shown does not run.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from foresight.cli.moments import now_ns
+from foresight.cli.output import emit_json, emit_text, json_option, progress
+from foresight.cli.running import PAGE
+from handoff.commands.launchers import launchers
+from handoff.commands.looking import look, summary_of
+from handoff.errors import HandoffError
+from handoff.exit_codes import ExitCode
+from state.errors import StateError
+
+if TYPE_CHECKING:
+    from handoff.commands.launchers import Launcher
+
+
+@click.command()
+@json_option
+def ps(*, as_json: bool) -> int:
+    """List all bots of this user that run here, with their pages."""
+    found = launchers()
+    for launcher in found:
+        row = row_of(launcher)
+        if as_json:
+            emit_json(row)
+        else:
+            emit_text("\n".join(lines_of(row)))
+    if not found:
+        progress("nothing of this user runs here")
+    return ExitCode.DONE
+
+
+def row_of(launcher: Launcher) -> dict[str, Any]:
+    """Return what is known of a bot; one that does not answer is named all the same."""
+    row: dict[str, Any] = {"app": "", "pid": launcher.pid, "home": str(launcher.home), "page": ""}
+    try:
+        summary = summary_of(look(launcher.home, now_ns()))
+    except (HandoffError, StateError, OSError) as error:
+        return row | {"says": f"It runs, and cannot be asked: {error}."}
+    address = summary.get("listening", {}).get(PAGE, "")
+    return row | {
+        "app": summary.get("app", ""),
+        "says": summary["says"],
+        "release": summary.get("release", ""),
+        "page": f"http://{address}" if address else "",
+    }
+
+
+def lines_of(row: dict[str, Any]) -> list[str]:
+    """Return a bot as text: name and page, how it stands, where it is."""
+    name = f"{row['app'] or '?'}  pid {row['pid']}  {row['page']}".rstrip()
+    return [name, f"    {row['says']}", f"    {row['home']}"]
