@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from state.etcd_store import EtcdStore
     from state.journal_reader import read_lines, verify_chain, verify_cycles
     from state.local_store import LocalStore, read_only_snapshot
     from state.memory_store import MemoryStore
@@ -31,6 +32,7 @@ __all__ = [
     "Change",
     "Delivery",
     "Effect",
+    "EtcdStore",
     "Evidence",
     "LocalStore",
     "MemoryStore",
@@ -53,6 +55,7 @@ _HOME: Final = {
     "Change": "state.store",
     "Delivery": "state.record",
     "Effect": "state.record",
+    "EtcdStore": "state.etcd_store",
     "Evidence": "state.record",
     "LocalStore": "state.local_store",
     "MemoryStore": "state.memory_store",

@@ -203,6 +203,33 @@ class DiskFull(WriteFailed):
     hint = "free disk space; the bot goes on by itself with the next cycle"
 
 
+class OutOfReach(WriteFailed):
+    """No member of the etcd answered in time; nothing changed."""
+
+    hint = "look whether a majority of the etcd's members runs and can be reached from here"
+
+
+class EtcdOlder(StateUnusable):
+    """The etcd knows less than this program has seen: it was put back from a copy."""
+
+    hint = "stop all launchers of this application before anything else writes there"
+
+    def __init__(self, where: str, fact: str) -> None:
+        """Keep which etcd and what gives it away."""
+        super().__init__(f"{where} was put back to an earlier state: {fact}")
+        self.fact = fact
+
+
+class EtcdRefuses(StateUnusable):
+    """Etcd does not let us do what a store needs."""
+
+    hint = "check the user in the credentials and its role in etcd"
+
+
+class LeaseGone(StateError):
+    """The lease that a key was to go with is gone; nothing changed."""
+
+
 class OutcomeUnknown(StateError):
     """The write may have landed: read the record and compare the attempt id."""
 

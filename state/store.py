@@ -63,7 +63,8 @@ class Store(Protocol):
         """Apply `change` to the newest record as one atomic, durable, journalled step.
 
         Args:
-            change: The transition; it is called once, under the store's fence.
+            change: The transition, applied under the store's fence. Where another writer may come
+                between, it is applied anew to what that one wrote: it has no effects of its own.
             note: What the journal line says besides.
 
         Returns:
@@ -71,7 +72,7 @@ class Store(Protocol):
 
         Raises:
             Refused: The transition said no; nothing changed.
-            WriteFailed: The medium said no; nothing changed.
+            WriteFailed: The medium said no, or could not be reached; nothing changed.
             OutcomeUnknown: The write may have landed; read and compare the attempt.
             LockTimeout: The fence was not free within the bound; nothing changed.
         """

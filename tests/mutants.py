@@ -27,6 +27,9 @@ COPIED = (
     *("tests/put_back.py", "tests/engine_world.py", "tests/owner_world.py"),
     *("tests/worker_world.py", "tests/exchange/test_desk.py"),
     *("tests/process/test_release_commands.py", "tests/crash/conftest.py"),
+    *("tests/etcd_model.py", "tests/process/etcd_proxy.py", "tests/process/etcd_server.py"),
+    *("tests/process/test_etcd_access.py", "tests/process/test_etcd_lease.py"),
+    *("tests/process/test_etcd_store.py", "tests/process/conftest.py"),
     *("tests/crash/test_power_cut.py", "tests/crash/test_record_put_back.py"),
 )
 JOBS = 2
@@ -259,6 +262,7 @@ def all_mutants() -> tuple[Mutant, ...]:
     """Return those of the rules, of everything around them, and of what is mixed up."""
     from tests.bound_mutants import BOUND_MUTANTS  # noqa: PLC0415 - it needs `Mutant` from here
     from tests.effect_mutants import EFFECT_MUTANTS  # noqa: PLC0415 - as above
+    from tests.etcd_mutants import ETCD_MUTANTS  # noqa: PLC0415 - as above
     from tests.host_mutants import HOST_MUTANTS  # noqa: PLC0415 - as above
     from tests.kind_mutants import KIND_MUTANTS  # noqa: PLC0415 - as above
     from tests.shell_mutants import SHELL_MUTANTS  # noqa: PLC0415 - as above
@@ -271,6 +275,7 @@ def all_mutants() -> tuple[Mutant, ...]:
         *CORE_MUTANTS,
         *BOUND_MUTANTS,
         *EFFECT_MUTANTS,
+        *ETCD_MUTANTS,
         *HOST_MUTANTS,
         *KIND_MUTANTS,
         *SHELL_MUTANTS,

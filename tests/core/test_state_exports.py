@@ -16,6 +16,7 @@ PUBLIC = [
     "Change",
     "Delivery",
     "Effect",
+    "EtcdStore",
     "Evidence",
     "LocalStore",
     "MemoryStore",

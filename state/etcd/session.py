@@ -1,0 +1,170 @@
+"""Transactions until they are answered: sent again, to the next member, within a time.
+
+Owns what follows from each kind of answer, and the refusal of an etcd that was put back. Whoever
+sends a transaction that writes has made sure that it happens once however often it is delivered:
+see `keys`.
+"""
+
+from __future__ import annotations
+
+import errno
+import time
+from typing import TYPE_CHECKING, Final
+
+from state.errors import (
+    DiskFull,
+    EtcdOlder,
+    EtcdRefuses,
+    LeaseGone,
+    OutcomeUnknown,
+    OutOfReach,
+    WriteFailed,
+)
+from state.etcd import wire
+from state.etcd.client import Client, EtcdError, NotSent, Rejected, Unclear
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from state.etcd.address import Cluster
+
+TAKE_S_MAX: Final = 0.8  # a change of leader may cost a take, never a cycle
+SETTLE_S_MAX: Final = 3.0  # a killed leader was replaced after 0.98 s at most
+TRIES_MAX: Final = 200  # of one transaction, within its time
+_PAUSE_S: Final = 0.02  # between two tries where nothing answers at once
+
+
+class Session:
+    """One store's conversation with its etcd.
+
+    Args:
+        cluster: Where it is.
+    """
+
+    def __init__(self, cluster: Cluster) -> None:
+        """Keep the parts; nothing is connected yet."""
+        self.where = f"etcd at {cluster.words()}"
+        self._client = Client(cluster)
+        self._highest = 0  # revision of any answer
+
+    def settle(
+        self, transaction: wire.Transaction, limit_s: float, *, attempt: str | None = None
+    ) -> wire.TransactionAnswer:
+        """Send a transaction until it is answered.
+
+        Args:
+            transaction: What is sent, perhaps twice.
+            limit_s: How long it is tried, seconds.
+            attempt: Id of the write; None where an outcome that nobody knows does no harm.
+
+        Raises:
+            OutcomeUnknown: It was sent, and no answer came.
+            OutOfReach: It was not sent.
+            DiskFull: Etcd has no room.
+            WriteFailed: Etcd refused it.
+            LeaseGone: A lease that it speaks of is gone.
+            EtcdRefuses: Etcd lets nobody do that with these credentials.
+            EtcdOlder: It was put back.
+        """
+        deadline = time.monotonic() + limit_s
+        is_unclear, last = False, ""
+        for _ in range(TRIES_MAX):
+            try:
+                return self._answer(transaction)
+            except Unclear as error:
+                is_unclear, last = True, str(error)
+            except NotSent as error:
+                last = str(error)
+            except Rejected as refusal:
+                unknown = attempt if is_unclear else None
+                last = self._after(refusal, unknown=unknown)
+            if time.monotonic() + _PAUSE_S > deadline:
+                break
+            time.sleep(_PAUSE_S)  # noqa: TID251 - a store blocks; no loop waits here
+        if is_unclear and attempt is not None:
+            raise OutcomeUnknown(attempt)
+        raise self.failed(errno.ETIMEDOUT, last)
+
+    def read(self, *steps: wire.Operation) -> Mapping[bytes, wire.KeyValue]:
+        """Return what some reads find together, as of now: no member answers from the past.
+
+        Raises:
+            OutOfReach: No majority answered.
+        """
+        return self.settle(wire.Transaction(success=steps), SETTLE_S_MAX).found()
+
+    def put_chunk(self, key: bytes, part: bytes, *, lease: int) -> None:
+        """Write a chunk, with the lease that it goes with until a commit takes it.
+
+        Raises:
+            OutOfReach: Nobody knows whether it is there.
+        """
+        step = wire.put(key, part, lease=lease)
+        transaction = wire.Transaction(success=(step,))
+        self.settle(transaction, SETTLE_S_MAX)
+
+    def chunk(self, key: bytes) -> bytes | None:
+        """Return a chunk, or None where it is gone.
+
+        Raises:
+            OutOfReach: No majority answered.
+        """
+        found = self.read(wire.get(key)).get(key)
+        return None if found is None else found.value
+
+    def grant(self, ttl_s: int) -> int:
+        """Return a new lease of so many seconds, which nobody renews.
+
+        Raises:
+            OutOfReach: None was given.
+        """
+        try:
+            data = self._client.call(wire.GRANT, {"TTL": ttl_s})
+        except EtcdError as error:
+            raise self.failed(errno.ETIMEDOUT, str(error)) from error
+        return wire.decode(data, wire.LeaseAnswer).ID
+
+    def failed(self, number: int, reason: str) -> WriteFailed:
+        """Return the error of a write that did not happen, with the system's number for it."""
+        kind = OutOfReach if number == errno.ETIMEDOUT else WriteFailed
+        return kind(self.where, OSError(number, reason))
+
+    def older(self, fact: str) -> EtcdOlder:
+        """Return the error of an etcd that was put back, with what gives it away."""
+        return EtcdOlder(self.where, fact)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
+    def _answer(self, transaction: wire.Transaction) -> wire.TransactionAnswer:
+        data = self._client.call(wire.TXN, transaction)
+        answer = wire.decode(data, wire.TransactionAnswer)
+        revision = answer.header.revision
+        if revision < self._highest:
+            fact = f"it is at revision {revision}, and {self._highest} was seen"
+            raise self.older(fact)
+        self._highest = revision
+        return answer
+
+    def _after(self, refusal: Rejected, *, unknown: str | None) -> str:
+        """Return why it is tried again; raise what trying again cannot change.
+
+        Args:
+            refusal: What etcd said.
+            unknown: Id of a write of which an earlier try may yet happen.
+        """
+        reason = refusal.reason
+        if refusal.code == wire.NOT_FOUND:
+            message = f"{self.where}: {reason}"
+            raise LeaseGone(message) from refusal
+        if "key not found" in reason:
+            raise self.failed(errno.ESTALE, "chunks of it are gone") from refusal
+        if refusal.code == wire.EXHAUSTED and "space" not in reason:
+            return reason  # too many requests at a time
+        if unknown is not None:
+            raise OutcomeUnknown(unknown) from refusal
+        if refusal.code == wire.EXHAUSTED:
+            raise DiskFull(self.where, OSError(errno.ENOSPC, reason)) from refusal
+        message = f"{self.where}: {reason}"
+        raise EtcdRefuses(message) from refusal

@@ -1,0 +1,337 @@
+"""The record in etcd: the same port as on a disk, a commit by compare-and-swap.
+
+Owns when a change is applied again, and whose a commit was. One that was refused because somebody
+wrote is applied to the newer record. One without an answer is sent again as it is: its comparisons
+let it happen once, and the line at its number tells whose commit won. So an unknown outcome leaves
+here only where etcd is out of reach. What a transaction says is in `etcd.keys`, how long it is
+tried in `etcd.session`.
+
+An etcd that knows less than this store has seen was put back from a copy: nothing is read from it
+and nothing written.
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING, Final
+
+from state.commit import Generation, plan_commit, plan_genesis
+from state.errors import LeaseGone, LockTimeout, RecordMissing, Refusal, Refused, StateError
+from state.etcd import keys as plans
+from state.etcd import wire
+from state.etcd.client import Client, EtcdError
+from state.etcd.keeper import Keeper, boot_clock_ns
+from state.etcd.session import SETTLE_S_MAX, TAKE_S_MAX, Session
+from state.etcd.watch import SILENCE_S_MAX, Watch
+from state.record import check_identity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from state.etcd.address import Cluster
+    from state.etcd.lease import Standing
+    from state.journal_frames import Line
+    from state.record import Record, Timeline
+    from state.store import Change, Note
+
+RERUNS_MAX: Final = 64  # losses in a row; of two who write without a pause one lost 16
+READINGS_MAX: Final = 4  # of a record whose chunks went while they were read
+CHUNK_LEASE_S: Final = 600  # what nothing points to goes after so long
+
+
+class EtcdStore:
+    """A `Store` in etcd.
+
+    Args:
+        cluster: Where it is.
+        app: Name of the application; another one's record is refused.
+        timeline: Likewise.
+        now_ns: Reads the wall clock, nanoseconds UTC; for the lines' times only.
+        lease_s: How long ownership outlasts the last renewal, seconds; 0 for who never owns.
+        boot_ns: Reads nanoseconds since boot.
+        silence_s: A watch that is silent for so long is opened anew, seconds.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        *,
+        app: str,
+        timeline: Timeline,
+        now_ns: Callable[[], int],
+        lease_s: int = 0,
+        boot_ns: Callable[[], int] = boot_clock_ns,
+        silence_s: float = SILENCE_S_MAX,
+    ) -> None:
+        """Keep the parts; nothing is connected yet."""
+        self._cluster = cluster
+        self._app = app
+        self._timeline = timeline
+        self._now_ns = now_ns
+        self._silence_s = silence_s
+        self._keys = plans.Keys(cluster.prefix)
+        self._session = Session(cluster)
+        self._watch: Watch | None = None
+        self._keeper: Keeper | None = None
+        if lease_s:
+            ours, asking = Client(cluster), Client(cluster)
+            self._keeper = Keeper(ours, asking, ttl_s=lease_s, boot_ns=boot_ns)
+        self._seen: plans.Seen | None = None  # the newest that this store knows
+
+    def read(self) -> Record:
+        """See `Store.read`."""
+        return self._look().record
+
+    def create(self, record: Record) -> Record:
+        """See `Store.create`."""
+        try:
+            return self.read()
+        except RecordMissing:
+            self._check(record)
+        commit = plan_genesis(record, now_ns=self._now_ns())
+        new = plans.written(self._keys, commit, number=1)
+        self._send_ahead(new)
+        transaction = plans.genesis_transaction(self._keys, new)
+        answer = self._session.settle(transaction, SETTLE_S_MAX, attempt=record.attempt)
+        return record if answer.succeeded else self.read()
+
+    def transact(self, change: Change, note: Note) -> Record:
+        """See `Store.transact`; `change` may be applied several times."""
+        seen = self._seen or self._look()
+        record = _applied(change, seen)
+        if record is None:  # it says no, perhaps only to what is old by now
+            seen = self._look()
+            record = change(seen.record)
+        was_unbound = False
+        for _ in range(RERUNS_MAX):
+            if record is seen.record:
+                return record
+            if was_unbound and seen.is_owner_bound:
+                _require_same_epoch(seen.record, record)
+            newer = self._commit(seen, record, note)
+            if newer is None:
+                return record
+            _require_another_try(note)
+            was_unbound = not seen.is_owner_bound
+            seen, record = newer, change(newer.record)
+        raise LockTimeout  # others write between every reading and its commit
+
+    def token(self) -> int | None:
+        """Return at which revision the record was last written, as far as etcd has told."""
+        if self._watch is None:
+            client = Client(self._cluster, first=1)
+            self._watch = Watch(client, self._keys.record, silence_s=self._silence_s)
+        return self._watch.revision
+
+    def close(self) -> None:
+        """See `Store.close`; a lease is given back."""
+        for each in (self._watch, self._keeper, self._session):
+            if each is not None:
+                each.close()
+        self._watch, self._seen = None, None
+
+    def hold_lease(self) -> Standing:
+        """Get a lease where none is held; return it.
+
+        Raises:
+            OutOfReach: Etcd gave none.
+        """
+        assert self._keeper is not None, "who may own says how long its lease is"
+        held = self._keeper.standing()
+        if held.is_held:
+            return held
+        try:
+            return self._keeper.grant()
+        except EtcdError as error:
+            raise self._session.failed(errno.ETIMEDOUT, str(error)) from error
+
+    def standing(self) -> Standing:
+        """Return the lease as it is known now; nothing is asked."""
+        assert self._keeper is not None, "who may own says how long its lease is"
+        return self._keeper.standing()
+
+    def bind_anew(self, *, epoch: int) -> bool:
+        """Bind the key of an owner whose lease is gone to a new lease of this store.
+
+        The caller is the owner. Epoch and effects stay, for nobody seized; until this says that it
+        is done the owner sends nothing.
+
+        Args:
+            epoch: The caller's.
+
+        Returns:
+            Whether it is bound; False where somebody wrote or bound it first: look again.
+
+        Raises:
+            OutOfReach: Etcd did not answer.
+        """
+        assert self._keeper is not None, "who may own says how long its lease is"
+        seen = self._look()
+        ownership = seen.record.ownership
+        if ownership.owner is None or ownership.epoch != epoch or seen.is_owner_bound:
+            return False
+        lease = self.hold_lease().lease
+        owner = plans.Owner(epoch=epoch, worker=ownership.owner.worker)
+        transaction = plans.binding_transaction(self._keys, seen, owner, lease=lease)
+        try:
+            answer = self._session.settle(transaction, SETTLE_S_MAX)
+        except LeaseGone:
+            self._keeper.lost(lease)
+            return False
+        bound = answer.found().get(self._keys.owner)
+        # Sent twice, the second finds what the first has bound.
+        return answer.succeeded or (bound is not None and bound.lease == lease)
+
+    def is_owner_bound(self) -> bool:
+        """Tell whether the owner's key is there: its lease has not ended."""
+        return self._look().is_owner_bound
+
+    def newest_line(self) -> int:
+        """Return the number of the newest line."""
+        return self._look().number
+
+    def line(self, number: int) -> Line:
+        """Return a journal line by its number.
+
+        Raises:
+            RecordMissing: There is none, or none any more.
+        """
+        key = self._keys.line(number)
+        for _ in range(READINGS_MAX):
+            stored = self._session.read(wire.get(key)).get(key)
+            if stored is None:
+                raise RecordMissing(key.decode())
+            data = self._assembled(stored.value)
+            if data is not None:
+                return plans.line_of(data)
+        raise LockTimeout  # it goes while it is read
+
+    def _look(self) -> plans.Seen:
+        known = () if self._seen is None else (self._seen.number,)
+        for _ in range(READINGS_MAX):
+            seen = self._seen_in(self._session.read(*self._keys.reading(*known)))
+            if seen is not None:
+                return seen
+        raise LockTimeout  # others write faster than it can be read
+
+    def _seen_in(self, found: Mapping[bytes, wire.KeyValue]) -> plans.Seen | None:
+        """Return what was read; None where its chunks are gone: it is old by now."""
+        self._require_history(found)
+        stored = found.get(self._keys.record)
+        data = None if stored is None else self._assembled(stored.value)
+        if stored is not None and data is None:
+            return None
+        seen = plans.seen_of(self._keys, found, data)
+        self._check(seen.record)
+        self._seen = seen
+        return seen
+
+    def _assembled(self, value: bytes) -> bytes | None:
+        chunks = plans.chunks_of(self._keys, value)
+        parts: list[bytes] = []
+        for key in chunks:
+            part = self._session.chunk(key)
+            if part is None:
+                return None
+            parts.append(part)
+        return b"".join(parts) if chunks else value
+
+    def _commit(self, seen: plans.Seen, record: Record, note: Note) -> plans.Seen | None:
+        """Commit; return None if it happened, otherwise what there is instead."""
+        before = Generation(seen.record, seen.digest)
+        commit = plan_commit(before, record, note, now_ns=self._now_ns())
+        new = plans.written(self._keys, commit, number=seen.number + 1)
+        self._send_ahead(new)
+        binding, answer = self._sent(seen, new, note)
+        if answer.succeeded:
+            self._seen = plans.landed(seen, new, binding, revision=answer.header.revision)
+            return None
+        found = answer.found()
+        if plans.is_commit(found.get(self._keys.line(new.number)), new):
+            return None  # an earlier delivery of it; somebody may have written on top
+        return self._seen_in(found) or self._look()
+
+    def _sent(
+        self, seen: plans.Seen, new: plans.Written, note: Note
+    ) -> tuple[plans.Binding | None, wire.TransactionAnswer]:
+        """Send a commit; where its lease turns out to be gone, once more with another one."""
+        record = new.commit.generation.record
+        limit_s = TAKE_S_MAX if note.kind == "take" else SETTLE_S_MAX
+        spare = self._session.grant(CHUNK_LEASE_S) if seen.chunks else 0
+        binding = self._binding(seen.record, record)
+        try:
+            return binding, self._settle(seen, new, binding, spare, limit_s)
+        except LeaseGone:
+            if binding is None or self._keeper is None:
+                raise
+            self._keeper.lost(binding.lease)
+        binding = self._binding(seen.record, record)
+        return binding, self._settle(seen, new, binding, spare, limit_s)
+
+    def _settle(
+        self,
+        seen: plans.Seen,
+        new: plans.Written,
+        binding: plans.Binding | None,
+        spare: int,
+        limit_s: float,
+    ) -> wire.TransactionAnswer:
+        transaction = plans.commit_transaction(self._keys, seen, new, binding=binding, lease=spare)
+        attempt = new.commit.generation.record.attempt
+        return self._session.settle(transaction, limit_s, attempt=attempt)
+
+    def _binding(self, before: Record, after: Record) -> plans.Binding | None:
+        owner = after.ownership.owner
+        if (before.ownership.epoch, before.ownership.owner) == (after.ownership.epoch, owner):
+            return None
+        if owner is None or self._keeper is None:
+            return plans.Binding()
+        named = plans.Owner(epoch=after.ownership.epoch, worker=owner.worker)
+        return plans.Binding(lease=self.hold_lease().lease, owner=named)
+
+    def _send_ahead(self, new: plans.Written) -> None:
+        chunks = new.chunks
+        if len(chunks) > plans.CHUNKS_MAX:
+            reason = f"record and line have {len(chunks)} MiB, {plans.CHUNKS_MAX} at most"
+            raise self._session.failed(errno.EFBIG, reason)
+        lease = self._session.grant(CHUNK_LEASE_S) if chunks else 0
+        for key, part in chunks.items():
+            self._session.put_chunk(key, part, lease=lease)
+
+    def _require_history(self, found: Mapping[bytes, wire.KeyValue]) -> None:
+        """Refuse an etcd in which a line that was read says something else, or is gone.
+
+        Revisions alone do not tell: once others have written to it, they are as high as before.
+        """
+        seen, counter = self._seen, found.get(self._keys.counter)
+        newest = int(counter.value) if counter is not None else 0
+        if seen is None or newest - seen.number >= plans.LINES_KEPT:
+            return  # nothing was read, or it went with the old ones
+        stored = found.get(self._keys.line(seen.number))
+        if stored is None or plans.mark_of(stored.value).result != seen.digest:
+            fact = f"line {seen.number} is not the one that was read there"
+            raise self._session.older(fact)
+
+    def _check(self, record: Record) -> None:
+        check_identity(record, app=self._app, timeline=self._timeline)
+
+
+def _applied(change: Change, seen: plans.Seen) -> Record | None:
+    """Return what a change makes of a record; None where it refuses, or leaves it as it is."""
+    try:
+        record = change(seen.record)
+    except StateError:
+        return None
+    return None if record is seen.record else record
+
+
+def _require_another_try(note: Note) -> None:
+    """Refuse to try a take again: its margin is for one try, and the boundary comes."""
+    if note.kind == "take":
+        raise Refused(Refusal.EVIDENCE_STALE, "somebody wrote while the take was under way")
+
+
+def _require_same_epoch(before: Record, after: Record) -> None:
+    """Refuse to seize where the owner's key came back: its absence may have been the evidence."""
+    if before.ownership.epoch != after.ownership.epoch:
+        raise Refused(Refusal.EVIDENCE_STALE, "the owner holds a lease again")

@@ -1,0 +1,172 @@
+"""The broken rules of a store in etcd: each comparison of a transaction, and what answers mean."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.mutants import Mutant
+
+ETCD = "state/etcd"
+
+
+def _mutant(name: str, target: str, source: str, replacement: str, test: str) -> Mutant:
+    file, _, test_name = test.partition("::")
+    return Mutant(name, source, replacement, test_name, Path(target), f"tests/{file}")
+
+
+def _key(name: str, source: str, replacement: str, test: str) -> Mutant:
+    test = f"core/test_etcd_keys.py::{test}"
+    return _mutant(name, f"{ETCD}/keys.py", source, replacement, test)
+
+
+ETCD_MUTANTS = (
+    _key(
+        "a commit in etcd does not compare the head",
+        "    compare = [wire.at_revision(keys.record, seen.revision), "
+        "wire.of_value(keys.head, seen.head)]",
+        "    compare = [wire.at_revision(keys.record, seen.revision)]",
+        "test_a_commit_from_before_a_snapshot_was_put_back_is_refused_at_an_equal_revision",
+    ),
+    _key(
+        "a commit in etcd does not compare the revision",
+        "    compare = [wire.at_revision(keys.record, seen.revision), "
+        "wire.of_value(keys.head, seen.head)]",
+        "    compare = [wire.of_value(keys.head, seen.head)]",
+        "test_a_commit_is_refused_once_its_record_was_written_although_the_head_is_the_same",
+    ),
+    _key(
+        "who seizes does not compare that the owner is unbound",
+        "        if not seen.is_owner_bound:\n",
+        "        if seen is None:\n",
+        "test_who_saw_no_key_of_the_owner_is_refused_once_there_is_one",
+    ),
+    _key(
+        "a first record in etcd replaces another one",
+        "for key in (keys.record, keys.head))",
+        "for key in ())",
+        "test_of_two_first_records_one_stays",
+    ),
+    _key(
+        "a binding does not compare the head",
+        "    compare = (wire.of_value(keys.head, seen.head), wire.at_revision(keys.owner, 0))",
+        "    compare = (wire.at_revision(keys.owner, 0),)",
+        "test_an_owner_binds_its_key_anew_only_where_nobody_wrote_or_bound",
+    ),
+    _key(
+        "a binding does not compare that the key is absent",
+        "    compare = (wire.of_value(keys.head, seen.head), wire.at_revision(keys.owner, 0))",
+        "    compare = (wire.of_value(keys.head, seen.head),)",
+        "test_an_owner_binds_its_key_anew_only_where_nobody_wrote_or_bound",
+    ),
+    _key(
+        "a commit leaves its chunks their lease",
+        "    steps += [wire.releasing(key) for key in new.chunks]\n",
+        "",
+        "test_chunks_stay_once_a_commit_took_them_and_go_once_another_one_did",
+    ),
+    _key(
+        "old chunks stay for ever",
+        "    steps += [wire.releasing(key, lease=lease) for key in seen.chunks]\n",
+        "",
+        "test_chunks_stay_once_a_commit_took_them_and_go_once_another_one_did",
+    ),
+    _key(
+        "a line is taken for one's own whoever wrote it",
+        "    return (mark.attempt, mark.result) == (generation.record.attempt, generation.digest)",
+        "    return bool(mark.attempt) or not generation.digest",
+        "test_of_two_commits_from_one_record_the_second_is_refused_and_reads_the_first",
+    ),
+    _mutant(
+        "a lease is counted from when its renewal was answered",
+        f"{ETCD}/keeper.py",
+        "        sent_ns = self._boot_ns()\n"
+        '        data = self._client.call(wire.KEEP_ALIVE, {"ID": lease})\n',
+        '        data = self._client.call(wire.KEEP_ALIVE, {"ID": lease})\n'
+        "        sent_ns = self._boot_ns() + self._ttl_s * NS\n",
+        "process/test_etcd_lease.py::"
+        "test_a_lease_that_nobody_renews_is_over_for_its_holder_before_it_is_for_others",
+    ),
+    _mutant(
+        "a renewal without a time to live counts",
+        f"{ETCD}/lease.py",
+        "    if ttl_s <= 0:\n",
+        "    if ttl_s < 0:\n",
+        "core/test_lease.py::test_a_renewal_without_time_ends_a_lease_for_good",
+    ),
+    _mutant(
+        "a cycle is begun as long as the lease lasts",
+        f"{ETCD}/lease.py",
+        "<= standing.ttl_ns // PARTS",
+        "<= standing.ttl_ns",
+        "core/test_lease.py::"
+        "test_a_cycle_is_begun_only_within_a_third_of_the_lease_after_a_renewal",
+    ),
+    _mutant(
+        "a commit without an answer is not sent again",
+        f"{ETCD}/session.py",
+        "                is_unclear, last = True, str(error)\n",
+        "                is_unclear, last = True, str(error)\n                break\n",
+        "process/test_etcd_store.py::"
+        "test_a_commit_whose_delivery_goes_wrong_happens_once_and_is_known[Fault.ANSWER_LOST]",
+    ),
+    _mutant(
+        "an etcd at a lower revision is believed",
+        f"{ETCD}/session.py",
+        "        if revision < self._highest:\n",
+        "        if revision < 0:\n",
+        "process/test_etcd_store.py::"
+        "test_an_etcd_that_was_put_back_is_refused_by_who_saw_more_of_it",
+    ),
+    _mutant(
+        "an etcd that contradicts what was read there is believed",
+        "state/etcd_store.py",
+        "        if stored is None or plans.mark_of(stored.value).result != seen.digest:\n",
+        "        if stored is None:\n",
+        "process/test_etcd_store.py::"
+        "test_a_commit_from_before_an_etcd_was_put_back_finds_no_place_at_an_equal_revision",
+    ),
+    _mutant(
+        "nobody asks whose a line is",
+        "state/etcd_store.py",
+        "        if plans.is_commit(found.get(self._keys.line(new.number)), new):\n",
+        "        if found is None:\n",
+        "process/test_etcd_store.py::"
+        "test_a_commit_whose_delivery_goes_wrong_happens_once_and_is_known[Fault.ANSWER_LOST]",
+    ),
+    _mutant(
+        "a take is tried again",
+        "state/etcd_store.py",
+        '    if note.kind == "take":\n        raise',
+        '    if note.kind == "":\n        raise',
+        "process/test_etcd_store.py::test_a_take_is_tried_once",
+    ),
+    _mutant(
+        "a refusal of an old record is a refusal",
+        "state/etcd_store.py",
+        "    except StateError:\n        return None\n",
+        "    except StateError:\n        raise\n",
+        "process/test_etcd_store.py::test_what_a_known_record_refuses_is_asked_of_the_newest",
+    ),
+    _mutant(
+        "a token that is worth nothing is shown again",
+        f"{ETCD}/client.py",
+        '            self._token = ""  # it expired, or the user was changed\n',
+        "",
+        "process/test_etcd_access.py::"
+        "test_a_store_logs_in_and_does_so_again_when_its_token_is_worth_nothing",
+    ),
+    _mutant(
+        "the member that does not answer is asked again",
+        f"{ETCD}/client.py",
+        "        self._turn += 1\n",
+        "        self._turn += 0\n",
+        "process/test_etcd_store.py::test_another_member_is_asked_where_one_does_not_answer",
+    ),
+    _mutant(
+        "a watch that is silent is waited for",
+        f"{ETCD}/watch.py",
+        "silence_s=self._silence_s)",
+        "silence_s=60 + self._silence_s)",
+        "process/test_etcd_store.py::test_a_watch_that_says_nothing_is_opened_anew",
+    ),
+)
