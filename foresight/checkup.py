@@ -6,19 +6,21 @@ moment. What a running installation guarantees is proven elsewhere (`cycles --ch
 
 from __future__ import annotations
 
-import enum
 import os
 import platform
 import stat
 import sys
 import time
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from deploy import gates, hook_files, host, interpreters
 from deploy.errors import DeployError
 from deploy.git_tree import GitTree
 from foresight import home_disk
+from foresight.cluster import configured_cluster
+from foresight.cluster_check import examine_cluster
 from foresight.errors import ConfigError
+from foresight.finding import Finding, Verdict
 from foresight.login_session import remedy, this_session, why_ended
 from foresight.overrides import gathered
 from foresight.project import LOCK, shadowing
@@ -51,28 +53,6 @@ CLOCK_STEP_MS_MAX: Final = 50.0  # wall against monotonic clock over the check's
 CLOCK_WATCH_S: Final = 0.25
 
 
-class Verdict(enum.Enum):
-    """What a check says."""
-
-    GOOD = "good"
-    ODD = "odd"  # works, but somebody should know
-    BAD = "bad"  # does not work, or is not safe
-
-
-class Finding(NamedTuple):
-    """One check: what was looked at, what was found, what to do about it."""
-
-    check: str
-    verdict: Verdict
-    found: str
-    remedy: str = ""
-
-    @property
-    def is_bad(self) -> bool:
-        """Whether it has to be mended."""
-        return self.verdict is Verdict.BAD
-
-
 def examine(config: Config, home: Path, tree: Path) -> Iterator[Finding]:
     """Yield what each check finds."""
     yield _configuration(config, tree)
@@ -94,6 +74,7 @@ def examine(config: Config, home: Path, tree: Path) -> Iterator[Finding]:
     yield _programs(home)
     yield _logout()
     yield _journal(home)
+    yield from _etcd(config, tree)
 
 
 def is_misconfigured(findings: Iterable[Finding]) -> bool:
@@ -326,3 +307,14 @@ def _journal(home: Path) -> Finding:
     except StateError as error:
         return Finding("journal", Verdict.BAD, str(error), error.hint)
     return _good("journal", "the chain leads to the record")
+
+
+def _etcd(config: Config, tree: Path) -> Iterator[Finding]:
+    """What is wrong with the etcd that is named; nothing where none is."""
+    try:
+        cluster = configured_cluster(config, gathered(os.environ), tree)
+    except ConfigError as error:
+        yield Finding("etcd", Verdict.BAD, str(error), error.hint or "see [engine] state")
+        return
+    if cluster is not None:
+        yield from examine_cluster(cluster)

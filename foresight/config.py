@@ -77,6 +77,10 @@ class Engine(_Section, frozen=True, kw_only=True):
             empty means that only root and this account may.
         secrets: Directories made for secrets, absolute: a key that others may read is taken from
             them, as from `/run/credentials` and `/run/secrets`.
+        state: `etcd://h1,h2,h3/app` names the etcd in which the state of several hosts is; empty
+            means the home. So far `doctor` alone looks at it: no bot can be run on one yet.
+        cluster_credentials: File of mode 0600, TOML: `ca`, `certificate` and `key`, paths that
+            begin at its directory, and `user` and `password` where the etcd wants them.
         notify: File of mode 0600 with the addresses that are told of deploys and of trouble.
     """
 
@@ -104,6 +108,8 @@ class Engine(_Section, frozen=True, kw_only=True):
     trusted_group: GroupName | int = ""
     secrets: tuple[str, ...] = ()
     volume: Literal["", "exclusive"] = ""
+    state: str = ""
+    cluster_credentials: str = ""
 
     @property
     def wish(self) -> Wish:

@@ -30,6 +30,7 @@ from foresight.cli.output import complain, detail, emit_text, progress
 from foresight.cli.overriding import refuse_contradictions, refuse_unknown, say_changes
 from foresight.cli.repairing import counted_header, owning_release, repair_for_start
 from foresight.cli.worker_environment import PASSED, kept_variables
+from foresight.cluster import refuse_cluster
 from foresight.errors import ConfigError
 from foresight.exchange.prices.recordings import recorded_assets
 from foresight.login_session import remedy, this_session, why_ended
@@ -101,6 +102,7 @@ def up(
     refuse_contradictions(installation)
     _require_open_files(installation.home)
     home, config = installation.home, installation.config
+    refuse_cluster(config)
     say_changes(home)
     _check_live(config, live=live)
     refuse_unsound(config, {REPLAYED: "1"} if replay is not None else {})

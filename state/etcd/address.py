@@ -92,7 +92,7 @@ class Cluster(NamedTuple):
     @property
     def is_encrypted(self) -> bool:
         """Whether it is spoken to by TLS."""
-        return self.credentials.has_certificate
+        return bool(self.credentials.ca)
 
     def words(self) -> str:
         """Return the endpoints as people write them."""
@@ -125,7 +125,7 @@ def cluster_of(state: str, credentials: Credentials | None = None) -> Cluster:
         raise ClusterInvalid(message, hint)
     cluster = Cluster(endpoints, app, credentials or Credentials())
     outside = [each.words() for each in endpoints if not each.is_loopback]
-    if outside and not cluster.is_encrypted:
+    if outside and not cluster.credentials.has_certificate:
         message = f"etcd at {', '.join(outside)} would be spoken to without client certificates"
         raise ClusterInvalid(
             message, "name ca, certificate and key in the file of [engine] cluster_credentials"

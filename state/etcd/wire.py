@@ -12,6 +12,8 @@ from typing import Final, TypeVar
 import msgspec
 
 TXN: Final = "/v3/kv/txn"
+RANGE: Final = "/v3/kv/range"
+COMPACT: Final = "/v3/kv/compaction"
 WATCH: Final = "/v3/watch"
 GRANT: Final = "/v3/lease/grant"
 KEEP_ALIVE: Final = "/v3/lease/keepalive"

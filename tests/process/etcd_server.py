@@ -24,8 +24,13 @@ PROGRAM: Final = shutil.which("etcd") or shutil.which("etcd", path=os.defpath)
 ABSENT: Final = "etcd is not installed"
 START_S_MAX: Final = 15.0
 STOP_S_MAX: Final = 10.0
-PATIENCE_S: Final = 15.0  # a busy machine stops a server for seconds
-_QUICK: Final = ("--heartbeat-interval=10", "--election-timeout=100", "--unsafe-no-fsync")
+PATIENCE_S: Final = 10.0  # a busy machine stops a server for seconds
+_QUICK: Final = (
+    "--heartbeat-interval=10",
+    "--election-timeout=100",
+    "--unsafe-no-fsync",
+    "--bcrypt-cost=4",
+)
 
 
 def free_port() -> int:

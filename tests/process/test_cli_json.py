@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from foresight.checkup import Finding, Verdict
+from foresight.finding import Finding, Verdict
 from tests.process.cli_project import Project, record_of
 
 if TYPE_CHECKING:

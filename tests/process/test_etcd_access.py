@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import ipaddress
-from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from state.errors import EtcdRefuses
 from state.etcd import wire
 from state.etcd.address import Cluster, Credentials
 from state.etcd.client import Client, NotSent, Unclear
+from tests.process.etcd_door import (
+    PASSWORD,
+    USER,
+    certificates,
+    with_certificates,
+    with_users,
+)
 from tests.process.etcd_server import Server, etcd_store, tell
 from tests.process.test_etcd_store import wait_until
 from tests.records import note, run_cycles, settle, started
@@ -27,22 +28,6 @@ if TYPE_CHECKING:
     from state.etcd_store import EtcdStore
 
 pytestmark = pytest.mark.usefixtures("patient")
-USER, PASSWORD = "bot", "secret"
-DAY = dt.timedelta(days=1)
-
-
-def with_users(server: Server) -> None:
-    """Let only those in who have a name: root, one that may use its keys, one that may nothing."""
-    asked = partial(tell, server.cluster())
-    for name in ("root", USER, "guest"):
-        asked("/v3/auth/user/add", {"name": name, "password": PASSWORD})
-    for role in ("root", "bots"):
-        asked("/v3/auth/role/add", {"name": role})
-    permission = {"permType": 2, "key": b"x/", "range_end": b"x0"}
-    asked("/v3/auth/role/grant", {"name": "bots", "perm": permission})
-    asked("/v3/auth/user/grant", {"user": "root", "role": "root"})
-    asked("/v3/auth/user/grant", {"user": USER, "role": "bots"})
-    asked("/v3/auth/enable", {})
 
 
 def known(cluster: Cluster, user: str) -> Cluster:
@@ -81,62 +66,6 @@ def raw_watch(store: EtcdStore) -> Watch:
     return watch
 
 
-def certificates(folder: Path) -> Credentials:
-    """Make an authority, and one certificate for 127.0.0.1 that serves both sides."""
-    authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-    now = dt.datetime.now(dt.UTC)
-
-    def certificate(
-        name: str, public: ec.EllipticCurvePublicKey, *, is_authority: bool
-    ) -> x509.Certificate:
-        issuer = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "authority")])
-        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-        place = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
-        usage = x509.KeyUsage(
-            digital_signature=True,
-            key_cert_sign=is_authority,
-            crl_sign=is_authority,
-            content_commitment=False,
-            key_encipherment=False,
-            data_encipherment=False,
-            key_agreement=False,
-            encipher_only=False,
-            decipher_only=False,
-        )
-        return (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(issuer)
-            .public_key(public)
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - DAY)
-            .not_valid_after(now + DAY)
-            .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
-            .add_extension(x509.SubjectAlternativeName([place]), critical=False)
-            .add_extension(usage, critical=True)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()),
-                critical=False,
-            )
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
-            .sign(authority_key, hashes.SHA256())
-        )
-
-    pem = serialization.Encoding.PEM
-    made = {
-        "ca": certificate("authority", authority_key.public_key(), is_authority=True).public_bytes(
-            pem
-        ),
-        "certificate": certificate("bot", key.public_key(), is_authority=False).public_bytes(pem),
-        "key": key.private_bytes(
-            pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        ),
-    }
-    for name, data in made.items():
-        (folder / name).write_bytes(data)
-    return Credentials(**{name: str(folder / name) for name in made})
-
-
 def test_certificates_are_shown_and_those_of_the_server_are_checked(
     own_etcd: Server, tmp_path: Path
 ) -> None:
@@ -145,13 +74,7 @@ def test_certificates_are_shown_and_those_of_the_server_are_checked(
         folder.mkdir()
     ours, theirs = certificates(mine), certificates(other)
     server = own_etcd
-    server.tls = ours
-    server.options = (
-        "--client-cert-auth",
-        f"--trusted-ca-file={ours.ca}",
-        f"--cert-file={ours.certificate}",
-        f"--key-file={ours.key}",
-    )
+    with_certificates(server, ours)
     server.start()
     store = etcd_store(server.cluster())
     assert run_cycles(started(store), 1).progress.cycle == 11

@@ -1,0 +1,103 @@
+"""What `foresight doctor` looks at in an etcd: reach, version, size, alarms, and who is let in.
+
+Owns what follows from what the etcd says. It is asked, never changed.
+"""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING, Final
+
+from foresight.finding import Finding, Verdict
+from state.etcd.survey import REVISIONS_KEPT_MAX, Survey, survey
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from state.etcd.address import Cluster
+
+VERSION_MIN: Final = (3, 4)  # the gateway's paths are those of `/v3` since then
+SIZE_BYTES_MAX: Final = 1 << 30  # etcd refuses writes at 2 GiB, unless it was told otherwise
+_MIB: Final = 1 << 20
+
+
+def examine_cluster(cluster: Cluster) -> Iterator[Finding]:
+    """Yield what each check of an etcd finds."""
+    try:
+        found = survey(cluster)
+    except (OSError, ssl.SSLError) as error:  # of the files with the certificates
+        yield Finding("etcd", Verdict.BAD, str(error), "see [engine] cluster_credentials")
+        return
+    yield _reach(found)
+    yield _strangers(found, is_loopback=all(each.is_loopback for each in cluster.endpoints))
+    if found.has_majority:
+        yield _versions(found)
+        yield _size(found)
+        yield _alarms(found)
+        yield _compaction(found)
+
+
+def _reach(found: Survey) -> Finding:
+    silent = [f"{each.endpoint}: {each.why}" for each in found.members if each.status is None]
+    if not found.has_majority:
+        remedy = "start its members; without a majority nothing is decided"
+        said = "; ".join(silent) or "no member knows a leader"
+        return Finding("etcd", Verdict.BAD, said, remedy)
+    if silent:
+        return Finding("etcd", Verdict.ODD, "; ".join(silent), "it has no member to lose now")
+    return Finding("etcd", Verdict.GOOD, f"{len(found.members)} members answer")
+
+
+def _strangers(found: Survey, *, is_loopback: bool) -> Finding:
+    check = "etcd's door"
+    opened = [
+        f"{each.endpoint} lets anybody {' and '.join(each.open_for)}"
+        for each in found.members
+        if each.open_for
+    ]
+    if not opened:
+        return Finding(check, Verdict.GOOD, "shut for whoever shows no certificate or password")
+    verdict = Verdict.ODD if is_loopback else Verdict.BAD
+    return Finding(check, verdict, "; ".join(opened), "run it with --client-cert-auth")
+
+
+def _versions(found: Survey) -> Finding:
+    versions = sorted({each.status.version for each in found.members if each.status is not None})
+    words = ", ".join(versions)
+    old = [version for version in versions if _numbers(version) < VERSION_MIN]
+    if old:
+        return Finding("etcd's version", Verdict.BAD, words, "use 3.4 or newer")
+    return Finding("etcd's version", Verdict.GOOD, words)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+
+
+def _size(found: Survey) -> Finding:
+    size = max(each.status.dbSize for each in found.members if each.status is not None)
+    words = f"{size / _MIB:.1f} MiB"
+    if size > SIZE_BYTES_MAX:
+        remedy = "compact and defragment it; at its quota it refuses every write"
+        return Finding("etcd's size", Verdict.ODD, words, remedy)
+    return Finding("etcd's size", Verdict.GOOD, words)
+
+
+def _alarms(found: Survey) -> Finding:
+    if found.alarms:
+        remedy = "`etcdctl alarm list`; a full one refuses every write until it is disarmed"
+        return Finding("etcd's alarms", Verdict.BAD, ", ".join(found.alarms), remedy)
+    return Finding("etcd's alarms", Verdict.GOOD, "none")
+
+
+def _compaction(found: Survey) -> Finding:
+    check = "etcd's history"
+    words = f"revision {found.revision}"
+    if found.is_compacted:
+        return Finding(check, Verdict.GOOD, f"{words}, compacted")
+    remedy = "run it with --auto-compaction-retention; a bot compacts nothing"
+    if found.is_compacted is None:
+        return Finding(check, Verdict.ODD, f"{words}; whether it is compacted is not told", remedy)
+    if found.revision > REVISIONS_KEPT_MAX:
+        return Finding(check, Verdict.BAD, f"{words}, never compacted", remedy)
+    return Finding(check, Verdict.ODD, f"{words}, not compacted so far", remedy)

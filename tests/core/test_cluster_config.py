@@ -1,0 +1,84 @@
+"""Which etcd a configuration names: a secret file is read as one, and nothing of it is told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from msgspec.structs import replace
+
+from foresight.cluster import configured_cluster, refuse_cluster
+from foresight.config import Config, Engine
+from foresight.errors import ConfigError
+from state.etcd.address import Credentials
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def config(**engine: str) -> Config:
+    return replace(Config(), engine=Engine(**engine))  # type: ignore[arg-type]
+
+
+def written(folder: Path, text: str, mode: int = 0o600) -> str:
+    file = folder / "cluster.toml"
+    file.write_text(text)
+    file.chmod(mode)
+    return str(file)
+
+
+def test_a_configuration_without_an_etcd_names_none_and_starts(tmp_path: Path) -> None:
+    assert configured_cluster(config(), {}, tmp_path) is None
+    refuse_cluster(config())
+    with pytest.raises(ConfigError, match="without"):
+        configured_cluster(config(cluster_credentials="x"), {}, tmp_path)
+
+
+def test_a_bot_is_not_started_on_an_etcd_yet() -> None:
+    """What it would run on is the home, and an operator would believe otherwise."""
+    with pytest.raises(ConfigError, match="cannot be run on one yet"):
+        refuse_cluster(config(state="etcd://127.0.0.1/app"))
+
+
+def test_credentials_are_read_and_their_paths_begin_at_their_file(tmp_path: Path) -> None:
+    text = 'ca = "ca.pem"\ncertificate = "/etc/me.pem"\nkey = "me.key"\nuser = "u"\npassword = "p"'
+    named = written(tmp_path, text)
+    cluster = configured_cluster(
+        config(state="etcd://h1,h2/app", cluster_credentials=named), {}, tmp_path
+    )
+    assert cluster is not None
+    assert cluster.credentials == Credentials(
+        ca=str(tmp_path / "ca.pem"),
+        certificate="/etc/me.pem",
+        key=str(tmp_path / "me.key"),
+        user="u",
+        password="p",  # noqa: S106
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "words"),
+    [
+        ('user = "u"', 0o600, "belong together"),
+        ('password = "hunter2', 0o600, "is no TOML"),
+        ('user = "u"\npassword = "hunter2"', 0o644, "cluster_credentials"),
+    ],
+)
+def test_credentials_that_cannot_be_used_are_refused_and_not_told(
+    tmp_path: Path, text: str, mode: int, words: str
+) -> None:
+    tmp_path.chmod(0o700)
+    named = written(tmp_path, text, mode)
+    with pytest.raises(ConfigError, match=words) as refused:
+        configured_cluster(
+            config(state="etcd://127.0.0.1/app", cluster_credentials=named), {}, tmp_path
+        )
+    assert "hunter2" not in f"{refused.value} {refused.value.hint}"
+
+
+def test_a_file_that_is_not_there_and_an_address_that_is_none_are_said(tmp_path: Path) -> None:
+    absent = config(state="etcd://127.0.0.1/app", cluster_credentials="absent.toml")
+    with pytest.raises(ConfigError, match=r"absent\.toml"):
+        configured_cluster(absent, {}, tmp_path)
+    with pytest.raises(ConfigError, match="names no application"):
+        configured_cluster(config(state="etcd://127.0.0.1"), {}, tmp_path)
