@@ -115,7 +115,7 @@ ETCD_MUTANTS = (
         "        if revision < self._highest:\n",
         "        if revision < 0:\n",
         "process/test_etcd_store.py::"
-        "test_an_etcd_that_was_put_back_is_refused_by_who_saw_more_of_it",
+        "test_an_etcd_that_was_put_back_is_refused_by_who_saw_more_of_it[folder]",
     ),
     _mutant(
         "an etcd that contradicts what was read there is believed",
@@ -123,7 +123,7 @@ ETCD_MUTANTS = (
         "        if stored is None or plans.mark_of(stored.value).result != seen.digest:\n",
         "        if stored is None:\n",
         "process/test_etcd_store.py::"
-        "test_a_commit_from_before_an_etcd_was_put_back_finds_no_place_at_an_equal_revision",
+        "test_a_commit_from_before_an_etcd_was_put_back_finds_no_place_at_an_equal_revision[folder]",
     ),
     _mutant(
         "nobody asks whose a line is",

@@ -31,7 +31,15 @@ from state.etcd import keys as plans
 from state.etcd import wire
 from state.record import Phase
 from tests.process.etcd_proxy import Fault, Proxy
-from tests.process.etcd_server import Server, etcd_store, free_port, raw, tell
+from tests.process.etcd_server import (
+    CTL,
+    CTL_ABSENT,
+    Server,
+    etcd_store,
+    free_port,
+    raw,
+    tell,
+)
 from tests.records import (
     B,
     decide,
@@ -369,18 +377,37 @@ def test_old_lines_go_with_their_commits(between: Between, monkeypatch: pytest.M
     assert between.other.read().progress.cycle == 13
 
 
-def put_back(server: Server, copy: Path) -> None:
-    server.stop()
-    shutil.rmtree(server.data)
-    shutil.copytree(copy, server.data)
-    server.start()
+class Copy:
+    """What an etcd held at one time, kept in one of two ways, and put back."""
+
+    def __init__(self, way: str, server: Server, folder: Path) -> None:
+        self._way = way
+        self._server = server
+        self._kept = folder / "copy"
+
+    def keep(self) -> None:
+        if self._way == "snapshot":
+            self._server.snapshot(self._kept)
+            return
+        self._server.stop()
+        shutil.copytree(self._server.data, self._kept)
+        self._server.start()
+
+    def put_back(self) -> None:
+        self._server.stop()
+        if self._way == "snapshot":
+            self._server.restore(self._kept)
+        else:
+            shutil.rmtree(self._server.data)
+            shutil.copytree(self._kept, self._server.data)
+        self._server.start()
 
 
-def copy_of(server: Server, folder: Path) -> Path:
-    server.stop()
-    shutil.copytree(server.data, folder)
-    server.start()
-    return folder
+@pytest.fixture(params=["folder", "snapshot"])
+def copy(request: pytest.FixtureRequest, own: Server, tmp_path: Path) -> Copy:
+    if request.param == "snapshot" and CTL is None:
+        pytest.skip(CTL_ABSENT)
+    return Copy(request.param, own, tmp_path)
 
 
 @pytest.fixture
@@ -391,14 +418,14 @@ def own(own_etcd: Server) -> Server:
 
 
 def test_an_etcd_that_was_put_back_is_refused_by_who_saw_more_of_it(
-    own: Server, tmp_path: Path
+    own: Server, copy: Copy
 ) -> None:
     """Its owner went on to later cycles: what it would decide now was decided already."""
     store = etcd_store(own.cluster())
     run_cycles(started(store), 1)
-    copy = copy_of(own, tmp_path / "copy")
+    copy.keep()
     run_cycles(store, 3)
-    put_back(own, copy)
+    copy.put_back()
     with pytest.raises(EtcdOlder, match="it is at revision"):
         store.transact(deciding(), note("decide"))
     with pytest.raises(EtcdOlder):
@@ -407,16 +434,16 @@ def test_an_etcd_that_was_put_back_is_refused_by_who_saw_more_of_it(
 
 
 def test_a_commit_from_before_an_etcd_was_put_back_finds_no_place_at_an_equal_revision(
-    own: Server, tmp_path: Path
+    own: Server, copy: Copy
 ) -> None:
     """Numbers come again. What was under way then is told apart by the attempt alone."""
     cluster = own.cluster()
     store = etcd_store(cluster)
     run_cycles(started(store), 1)
-    copy = copy_of(own, tmp_path / "copy")
+    copy.keep()
     store.transact(deciding(), note("decide"))
     under_way, seen = commit_under_way(store)
-    put_back(own, copy)
+    copy.put_back()
     other = etcd_store(cluster)
     other.transact(halted, note("command"))
     assert other._look().revision == seen.revision  # noqa: SLF001 - or nothing is shown here
