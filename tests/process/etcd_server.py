@@ -45,34 +45,40 @@ def free_port() -> int:
 class Server:
     """One etcd; it can be stopped, put back and started again at the same port."""
 
-    def __init__(self, folder: Path, *options: str, tls: Credentials | None = None) -> None:
+    def __init__(self, folder: Path, *options: str, name: str = "default") -> None:
         self.data = folder / "data"
         self.log = folder / "etcd.log"
         self.port = free_port()
         self.peer_port = free_port()
+        self.name = name
+        self.members = f"{name}=http://127.0.0.1:{self.peer_port}"
         self.options = options
-        self.tls = tls
+        self.tls: Credentials | None = None
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
+        self.begin()
+        self.wait_answers()
+
+    def begin(self) -> None:
         assert PROGRAM is not None, ABSENT
         scheme = "http" if self.tls is None else "https"
         client, peer = f"{scheme}://127.0.0.1:{self.port}", f"http://127.0.0.1:{self.peer_port}"
         words = [
+            f"--name={self.name}",
             f"--data-dir={self.data}",
             f"--listen-client-urls={client}",
             f"--advertise-client-urls={client}",
             f"--listen-peer-urls={peer}",
             f"--initial-advertise-peer-urls={peer}",
-            f"--initial-cluster=default={peer}",
+            f"--initial-cluster={self.members}",
         ]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [PROGRAM, *words, *_QUICK, *self.options], stdout=log, stderr=log
             )
-        self._wait_answers()
 
-    def _wait_answers(self) -> None:
+    def wait_answers(self) -> None:
         deadline = time.monotonic() + START_S_MAX
         while time.monotonic() < deadline:
             assert self.process is not None
