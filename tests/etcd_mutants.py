@@ -169,4 +169,29 @@ ETCD_MUTANTS = (
         "silence_s=60 + self._silence_s)",
         "process/test_etcd_store.py::test_a_watch_that_says_nothing_is_opened_anew",
     ),
+    _mutant(
+        "a commit in etcd compares nothing",
+        f"{ETCD}/keys.py",
+        "    return wire.Transaction(compare=tuple(compare), success=tuple(steps), "
+        "failure=failure)",
+        "    return wire.Transaction(success=tuple(steps), failure=failure)",
+        "core/test_etcd_faults.py::"
+        "test_whatever_becomes_of_requests_and_answers_everybody_knows_what_happened",
+    ),
+    _mutant(
+        "a commit that landed is done again",
+        "state/etcd_store.py",
+        "            return None  # an earlier delivery of it; somebody may have written on top\n",
+        "            pass\n",
+        "core/test_etcd_faults.py::"
+        "test_whatever_becomes_of_requests_and_answers_everybody_knows_what_happened",
+    ),
+    _mutant(
+        "an outcome that nobody knows passes for none",
+        f"{ETCD}/session.py",
+        "        if is_unclear and attempt is not None:\n",
+        "        if is_unclear and attempt is None:\n",
+        "core/test_etcd_faults.py::"
+        "test_whatever_becomes_of_requests_and_answers_everybody_knows_what_happened",
+    ),
 )
