@@ -1,6 +1,6 @@
-"""At which revision the record was last written, told by etcd and never asked for.
+"""At which revision a key was last written, told by etcd and never asked for.
 
-Owns one thread that watches the record's key. A watch that says nothing for `SILENCE_S_MAX` is
+Owns one thread that watches a key. A watch that says nothing for `SILENCE_S_MAX` is
 opened anew from where it was, for a dead connection says nothing either: so whoever asks here sees
 a change that much later at most. What is told is a reason to read, never to act.
 """

@@ -15,10 +15,12 @@ import pytest
 from msgspec import Raw
 from msgspec.structs import replace
 
+from foresight.cluster_check import examine_cluster
 from state import etcd_store as store_module
 from state import transitions
 from state.commit import Generation, plan_commit
 from state.errors import (
+    DiskFull,
     EtcdOlder,
     OutcomeUnknown,
     OutOfReach,
@@ -365,6 +367,26 @@ def test_what_etcd_cannot_hold_is_refused_before_it_is_sent(
     with pytest.raises(WriteFailed, match="4 MiB, 2 at most"):
         between.store.transact(large, note("decide"))
     assert between.store.read().progress.cycle == 10
+
+
+def fill(store: EtcdStore) -> None:
+    for _ in range(40):
+        store.transact(partial(large, size=20_000), note("decide"))
+        store.transact(settle, note("settle"))
+
+
+def test_an_etcd_that_is_full_refuses_and_changes_nothing(own_etcd: Server) -> None:
+    """Whoever took it for an unknown outcome would wait for what never comes."""
+    own_etcd.options = ("--quota-backend-bytes=150000",)
+    own_etcd.start()
+    store = etcd_store(own_etcd.cluster())
+    started(store)
+    with pytest.raises(DiskFull):
+        fill(store)
+    found = {each.check: each for each in examine_cluster(own_etcd.cluster())}
+    assert found["etcd's alarms"].found == "NOSPACE"
+    assert store.read().progress.cycle >= 10
+    store.close()
 
 
 def test_old_lines_go_with_their_commits(between: Between, monkeypatch: pytest.MonkeyPatch) -> None:
