@@ -315,8 +315,11 @@ def test_any_other_exception_of_a_read_is_a_fault_of_the_release(caught: bool) -
             if not caught:
                 raise
 
-    with pytest.raises(WorkloadFaulty, match=r"fetch raised KeyError: 'price' .*outside=\(KeyErr"):
+    with pytest.raises(
+        WorkloadFaulty, match=r"fetch raised KeyError: 'price' .*outside=\(KeyErr"
+    ) as told:
         simulate(asked(), cycles=1)
+    assert "observe" not in told.value.reason, "one remedy, in the words of a loop"
 
 
 def test_an_exception_of_the_loop_itself_is_a_fault_even_where_it_looks_like_weather() -> None:

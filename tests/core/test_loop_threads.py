@@ -6,6 +6,8 @@ import asyncio
 import threading
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from handoff import loop, simulate
 from handoff.loops.threads import THREADS_MAX, Calls, DaemonThreads
 from handoff.workload import Context, Cycle, Unavailable
@@ -98,12 +100,15 @@ def test_where_every_thread_is_held_by_earlier_cycles_a_read_does_not_wait_for_o
     assert asyncio.run(ask()) == "all 2 threads are still busy with reads of earlier cycles"
 
 
-def test_a_plain_loop_that_hangs_is_ended_with_its_cycle() -> None:
-    """It waits in a thread for a read; nobody would ever wake it."""
+@pytest.mark.parametrize("waits_already", [False, True])
+def test_a_plain_loop_that_hangs_is_ended_with_its_cycle(waits_already: bool) -> None:  # noqa: FBT001
+    """It waits in a thread for a read, or is about to; nobody would ever wake it."""
     reached, ended = asyncio.Event(), threading.Event()
     raised: list[str] = []
 
     async def slow() -> None:
+        if waits_already:
+            await asyncio.to_thread(ended.wait, 0.05)  # meanwhile the loop's thread waits
         reached.set()
         await asyncio.sleep(15)  # noqa: TID251 - cut off long before
 
@@ -123,7 +128,7 @@ def test_a_plain_loop_that_hangs_is_ended_with_its_cycle() -> None:
         await reached.wait()
         observing.cancel()
         await asyncio.wait([observing])
-        await asyncio.to_thread(ended.wait, 5)
+        assert await asyncio.to_thread(ended.wait, 5), "while the worker goes on"
 
     asyncio.run(cut_off())
     assert raised == ["CycleOver"]
