@@ -20,6 +20,7 @@ from foresight.download.fetching import MINUTES_MAX, Fetched, fetch
 from foresight.download.recording import Recording, Source, alone_in
 from foresight.errors import ConfigError
 from handoff.exit_codes import ExitCode
+from handoff.plurals import counted
 
 if TYPE_CHECKING:
     from foresight.download.candle_lines import Gap
@@ -189,11 +190,14 @@ def _gap(gap: Gap) -> dict[str, Any]:
 
 
 def _words(gap: Gap) -> str:
-    return f"{text_of(gap.first_minute)} to {text_of(gap.end_minute)} ({gap.minutes} minutes)"
+    length = counted(gap.minutes, "minute")
+    return f"{text_of(gap.first_minute)} to {text_of(gap.end_minute)} ({length})"
 
 
 def _summary(found: dict[str, Fetched]) -> str:
     candles = sum(each.candles for each in found.values())
     gaps = [gap for each in found.values() for gap in each.gaps]
-    missing = f"{len(gaps)} gaps of {sum(gap.minutes for gap in gaps)} minutes"
-    return f"{len(found)} assets, {candles} candles, {missing if gaps else 'no gaps'}"
+    minutes = counted(sum(gap.minutes for gap in gaps), "minute")
+    missing = f"{counted(len(gaps), 'gap')} of {minutes}"
+    have = f"{counted(len(found), 'asset')}, {counted(candles, 'candle')}"
+    return f"{have}, {missing if gaps else 'no gaps'}"

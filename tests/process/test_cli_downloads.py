@@ -71,7 +71,7 @@ def test_a_killed_download_goes_on_and_nothing_is_left_half_written(tmp_path: Pa
     assert [gap["minutes"] for gap in row["gaps"]] == [len(GAP)]
     named = f"BTC: no candle in {row['gaps'][0]['from']} to {row['gaps'][0]['to']} (7 minutes)"
     assert named in again.stdout
-    assert again.stdout.splitlines()[-1].endswith("candles, 1 gaps of 7 minutes")
+    assert again.stdout.splitlines()[-1].endswith("candles, 1 gap of 7 minutes")
     assert 1 < len(kept.splitlines()) <= row["candles"]
     counted = project.run("backtest", "--signals", str(into), "--json")
     assert counted.returncode == 0, counted.stderr
