@@ -7,6 +7,7 @@ remarks on stderr. What a command does is the room's that it calls.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import importlib
 import json
 import os
@@ -321,6 +322,10 @@ def _try(arguments: argparse.Namespace) -> int:
     tree, entry = trial.program_of(arguments.program, arguments.tree)
     home, now_ns = _home(arguments), time.time_ns()
     record = looking.look(home, now_ns).record
+    entry, loop = trial.found_in(tree, entry)
+    if loop is not None and record is None and not arguments.as_json:
+        _show(asyncio.run(_room("loops.trial").try_once(loop, now_ns)))
+        return ExitCode.DONE
     tried = trial.try_once(tree, entry, home=home, app=arguments.app, record=record, now_ns=now_ns)
     if arguments.as_json:
         _show_json(tried)

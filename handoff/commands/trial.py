@@ -7,6 +7,7 @@ no record and no release is needed. Where a home is named, it decides upon the b
 from __future__ import annotations
 
 import asyncio
+import importlib
 import sys
 import traceback
 from pathlib import Path
@@ -19,6 +20,8 @@ from handoff.cadence import Schedule
 from handoff.deciding import cycle_of, decide_once, encode_bodies, inputs_of
 from handoff.errors import HandoffError, WorkloadFaulty
 from handoff.logs import last_words
+from handoff.loops.decorator import Loop
+from handoff.loops.trial import loop_in
 from handoff.release_files import Manifest
 from handoff.tree_snapshot import engine_paths
 from handoff.worker.observing import observe_once
@@ -29,6 +32,7 @@ from state.store import Note
 if TYPE_CHECKING:
     from handoff.workload import Decision, Workload
 
+CREATE = "create"  # the factory of a module where none is said
 TRIED = "tried"  # the release's name: it is none
 
 
@@ -62,15 +66,37 @@ def program_of(named: str, tree: Path | None) -> tuple[Path, str]:
     """Return the tree and the entry of a program that is named by a file or by its entry.
 
     Args:
-        named: `module:factory`, or the path of a module, perhaps with `:factory` behind it; the
-            factory is `create` where none is said.
+        named: `module:factory`, or the path of a module, perhaps with `:factory` behind it; no
+            factory is the module's `create`, or its one loop.
         tree: The directory with the modules; by default the one of the file, or this one.
     """
     place, _, factory = named.partition(":")
     if not place.endswith(".py"):
-        return tree or Path.cwd(), named if factory else f"{named}:create"
+        return tree or Path.cwd(), f"{place}:{factory}"
     path = Path(place).absolute()
-    return tree or path.parent, f"{path.stem}:{factory or 'create'}"
+    return tree or path.parent, f"{path.stem}:{factory}"
+
+
+def found_in(tree: Path, entry: str) -> tuple[str, Loop | None]:
+    """Import a program; return its entry, whole, and the plain loop that it is, if it is one.
+
+    Args:
+        tree: The directory with its modules.
+        entry: `module:factory`, the factory perhaps empty.
+
+    Raises:
+        ProgramBroken: It cannot be loaded.
+        LoopMisused: Nothing says which of its loops is meant.
+    """
+    module_name, _, factory = entry.partition(":")
+    sys.path.insert(0, str(tree))
+    try:
+        module = importlib.import_module(module_name)
+    except BaseException as error:
+        raise _broken(entry, tree, error) from error
+    factory = factory or (CREATE if hasattr(module, CREATE) else loop_in(module))
+    found = getattr(module, factory, None)
+    return f"{module_name}:{factory}", found if isinstance(found, Loop) else None
 
 
 def try_once(
@@ -111,11 +137,14 @@ def _loaded(tree: Path, entry: str, home: Path, record: Record) -> Workload[Any,
     except HandoffError:
         raise
     except BaseException as error:
-        if isinstance(error, KeyboardInterrupt):
-            raise
-        words = last_words(traceback.format_exc().encode("utf-8", "replace"))
-        message = f"{entry} cannot be loaded from {tree}: {words}"
-        raise ProgramBroken(message) from error
+        raise _broken(entry, tree, error) from error
+
+
+def _broken(entry: str, tree: Path, error: BaseException) -> ProgramBroken:
+    if isinstance(error, KeyboardInterrupt):
+        raise error
+    words = last_words("".join(traceback.format_exception(error)).encode("utf-8", "replace"))
+    return ProgramBroken(f"{entry.removesuffix(':')} cannot be loaded from {tree}: {words}")
 
 
 async def _tried(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from handoff.commands.trial import ProgramBroken, Tried, lines_of, program_of, try_once
+from handoff.commands.trial import ProgramBroken, Tried, found_in, lines_of, program_of, try_once
 from handoff.errors import WorkloadFaulty
 
 NOW_NS = 1_795_000_000 * 10**9
@@ -53,6 +53,8 @@ def _as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def tried(place: Path, name: str, text: str) -> Tried:
     (place / f"{name}.py").write_text(text, encoding="utf-8")
     tree, entry = program_of(str(place / f"{name}.py"), None)
+    entry, loop = found_in(tree, entry)
+    assert loop is None, "a workload of its own"
     return try_once(tree, entry, home=place / "home", app="app", record=None, now_ns=NOW_NS)
 
 
@@ -86,3 +88,11 @@ def test_a_decision_that_comes_out_otherwise_is_a_fault(tmp_path: Path) -> None:
 def test_a_program_that_cannot_be_loaded_says_in_which_line(tmp_path: Path) -> None:
     with pytest.raises(ProgramBroken, match=r"SyntaxError: .*tried_broken\.py, line 2\)"):
         tried(tmp_path, "tried_broken", "import os\ndef (\n")
+
+
+def test_a_file_with_one_loop_names_it(tmp_path: Path) -> None:
+    """Who writes a loop knows of no factory: its file is enough."""
+    text = "from handoff import loop\n\n@loop(every=60)\ndef look(cycle, state):\n    pass\n"
+    (tmp_path / "tried_loop.py").write_text(text, encoding="utf-8")
+    entry, loop = found_in(*program_of(str(tmp_path / "tried_loop.py"), None))
+    assert (entry, loop is not None) == ("tried_loop:look", True)
