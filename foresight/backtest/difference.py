@@ -132,45 +132,26 @@ def _says(pairs: Sequence[Pair], interval: Interval, first: str, second: str) ->
     return f"{second} earns less than {first}" if interval.high < 0 else NO_EVIDENCE
 
 
-def _interval(pairs: Sequence[Pair], windows: int, mean: float, level: float) -> Interval:
-    """Return the wider of two intervals on each side: each is too narrow somewhere.
+class _Stratum(NamedTuple):
+    """Shares whose payment moves the difference alike.
 
-    The spread of quarter hours knows whatever correlates, and not what has not happened yet: of
-    twenty shares bought at 95 c and won it says that none is ever lost. Wilson's interval knows
-    that, and not what correlates between the two.
+    Attributes:
+        weight: How much the difference rises where one of them pays: 2 for a share of the other
+            side, which pays where the first one's does not.
+        trades: They.
     """
-    quantile = NormalDist().inv_cdf((1.0 + level) / 2.0)
-    spread = _spread_interval(pairs, windows, mean, quantile)
-    chances = _chance_interval(pairs, windows, mean, quantile)
-    return Interval(min(spread.low, chances.low), max(spread.high, chances.high))
+
+    weight: float
+    trades: Sequence[Trade]
+
+    @property
+    def mean(self) -> float:
+        """Share of them that paid."""
+        return sum(map(_paid, self.trades)) / len(self.trades)
 
 
-def _spread_interval(pairs: Sequence[Pair], windows: int, mean: float, quantile: float) -> Interval:
-    # Windows in which both do the same are zeros that are known: they carry no spread.
-    by_quarter: dict[int, float] = {}
-    own = sum(each.difference for each in pairs) / len(pairs)
-    for each in pairs:
-        quarter = each.end_s // QUARTER_S
-        by_quarter[quarter] = by_quarter.get(quarter, 0.0) + each.difference - own
-    count = len(by_quarter)
-    if count < _QUARTERS_MIN:
-        return _WORST
-    together = sum(each * each for each in by_quarter.values()) * count / (count - 1)
-    alone = EFFECT_MIN * sum((each.difference - own) ** 2 for each in pairs)
-    # Student's quantile from the normal one, to the first order of its expansion.
-    student = quantile * (1.0 + (quantile**2 + 1.0) / (4.0 * (count - 1)))
-    reach = student * sqrt(max(together, alone)) / windows
-    return Interval(mean - reach, mean + reach)
-
-
-def _chance_interval(pairs: Sequence[Pair], windows: int, mean: float, quantile: float) -> Interval:
-    """Return the interval that Wilson's ones of the parts give together.
-
-    What was paid is known; only what pays is left to chance. Shares of the same side pay alike.
-
-    Source: G. Y. Zou and A. Donner, Construction of confidence limits about effect measures,
-    Statistics in Medicine 27 (2008).
-    """
+def _strata(pairs: Sequence[Pair]) -> list[_Stratum]:
+    """Return what is left to chance; two shares of the same side pay alike, whatever they cost."""
     only_first = [each.first for each in pairs if each.first and not each.second]
     only_second = [each.second for each in pairs if each.second and not each.first]
     opposite = [
@@ -178,26 +159,69 @@ def _chance_interval(pairs: Sequence[Pair], windows: int, mean: float, quantile:
         for each in pairs
         if each.first and each.second and each.first.side != each.second.side
     ]
+    found = (_Stratum(-1.0, only_first), _Stratum(1.0, only_second), _Stratum(2.0, opposite))
+    return [each for each in found if each.trades]
+
+
+def _interval(pairs: Sequence[Pair], windows: int, mean: float, level: float) -> Interval:
+    """Return the wider of two intervals on each side: each is too narrow somewhere.
+
+    What was paid is known; only what pays is left to chance. The spread of quarter hours knows
+    whatever correlates, and not what has not happened yet: of twenty shares bought at 95 c and won
+    it says that none is ever lost. Wilson's interval knows that, and not what correlates between
+    the two.
+    """
+    if len({each.end_s // QUARTER_S for each in pairs}) < _QUARTERS_MIN:
+        return _WORST
+    quantile = NormalDist().inv_cdf((1.0 + level) / 2.0)
+    strata = _strata(pairs)
+    reach = _spread(strata, quantile)
+    below, above = _chances(strata, quantile)
+    return Interval(mean - max(reach, below) / windows, mean + max(reach, above) / windows)
+
+
+def _spread(strata: Sequence[_Stratum], quantile: float) -> float:
+    """Return how far the sum of differences may lie off, by what quarter hours came to."""
+    by_quarter: dict[int, float] = {}
+    alone = 0.0
+    for weight, trades in strata:
+        mean = _Stratum(weight, trades).mean
+        for trade in trades:
+            off = weight * (_paid(trade) - mean)
+            quarter = trade.end_s // QUARTER_S
+            by_quarter[quarter] = by_quarter.get(quarter, 0.0) + off
+            alone += EFFECT_MIN * off * off
+    free = max(1, len(by_quarter) - 1)
+    together = sum(each * each for each in by_quarter.values()) * (free + 1) / free
+    # Student's quantile from the normal one, to the first order of its expansion.
+    student = quantile * (1.0 + (quantile**2 + 1.0) / (4.0 * free))
+    return student * sqrt(max(together, alone))
+
+
+def _chances(strata: Sequence[_Stratum], quantile: float) -> tuple[float, float]:
+    """Return how far the sum of differences may lie below and above, by Wilson's intervals.
+
+    Source: G. Y. Zou and A. Donner, Construction of confidence limits about effect measures,
+    Statistics in Medicine 27 (2008).
+    """
     below = above = 0.0
-    # A share of the other side pays where this one does not: such a window moves twice as far.
-    for trades, weight in ((only_first, -1.0), (only_second, 1.0), (opposite, 2.0)):
-        down, up = _reach(trades, quantile)
-        down, up = (down, up) if weight > 0 else (up, down)
+    for weight, trades in strata:
+        fewer, more = _reach(trades, quantile)
+        down, up = (fewer, more) if weight > 0 else (more, fewer)
         below += (weight * down) ** 2
         above += (weight * up) ** 2
-    return Interval(mean - sqrt(below) / windows, mean + sqrt(above) / windows)
+    return sqrt(below), sqrt(above)
 
 
 def _reach(trades: Sequence[Trade], quantile: float) -> tuple[float, float]:
     """Return how many fewer, and how many more, of some shares might have paid."""
-    if not trades:
-        return 0.0, 0.0
     sums = Quarters()
-    paid = 0.0
     for trade in sorted(trades, key=lambda each: each.end_s):
-        is_won = trade.result == trade.side
-        paid += 0.5 if trade.result == "void" else float(is_won)
-        sums = with_trade(sums, end_s=trade.end_s, is_won=is_won)
-    effect, count = design_effect(sums), len(trades)
+        sums = with_trade(sums, end_s=trade.end_s, is_won=trade.result == trade.side)
+    effect, count, paid = design_effect(sums), len(trades), sum(map(_paid, trades))
     share = wilson(paid / effect, count / effect, quantile=quantile)
     return paid - count * share.low, count * share.high - paid
+
+
+def _paid(trade: Trade) -> float:
+    return 0.5 if trade.result == "void" else float(trade.result == trade.side)

@@ -147,6 +147,21 @@ def test_who_knows_more_is_told_apart() -> None:
     assert compared(knows, guesses).says == "b earns less than a"
 
 
+def test_what_was_paid_is_known_and_adds_no_doubt() -> None:
+    """In two hours, who buys every winner at whatever price is told apart from who guesses."""
+    rng = random.Random(5)  # noqa: S311 - the same trades each time
+    guesses, knows = [], []
+    for number in range(64):
+        price = rng.uniform(0.5, 0.97)
+        won = rng.random() < price
+        guesses.append(trade(number, won=won, price=price))
+        side, paid = ("up", price) if won else ("down", 1 - price)
+        knows.append(trade(number, won=True, side=side, price=paid))
+    found = compared(guesses, knows)
+    assert found.alike > 30
+    assert found.says == "b earns more than a"
+
+
 def test_the_other_side_of_the_same_window_counts_twice() -> None:
     """Where one wins the other loses: the difference moves twice as far as either."""
     ups = [trade(number, won=number % 10 > 0) for number in range(80)]
