@@ -162,6 +162,15 @@ def test_what_was_paid_is_known_and_adds_no_doubt() -> None:
     assert found.says == "b earns more than a"
 
 
+def test_what_the_second_wins_while_the_first_loses_leaves_more_to_chance() -> None:
+    """Alone both are as sure; only quarter hours know that the two move against each other."""
+    ones = [trade(n, won=n // 8 % 2 == 0, price=0.5) for n in range(96) if n % 2]
+    along = [trade(n, won=n // 8 % 2 == 0, price=0.5) for n in range(96) if not n % 2]
+    against = [trade(n, won=n // 8 % 2 == 1, price=0.5) for n in range(96) if not n % 2]
+    together, opposed = compared(ones, along).interval, compared(ones, against).interval
+    assert opposed.high - opposed.low > 1.2 * (together.high - together.low)
+
+
 def test_the_other_side_of_the_same_window_counts_twice() -> None:
     """Where one wins the other loses: the difference moves twice as far as either."""
     ups = [trade(number, won=number % 10 > 0) for number in range(80)]
