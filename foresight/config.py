@@ -60,8 +60,10 @@ class Engine(_Section, frozen=True, kw_only=True):
             directory of the account database. Containers name a volume that they share.
         exchange_hosts: Host names that the local exchange answers to beside those of the loopback,
             as a proxy or a tunnel in front of it sends them; ports do not matter.
-        page: Address of the dashboard, host:port, on this host only: it knows no passwords.
-            Port 0 takes a free one. From elsewhere, use a tunnel or a proxy with a login.
+        page: Address of the dashboard, host:port, on this host only. Port 0 takes a free one, and
+            where the wished one is taken another is said. From elsewhere, use a tunnel or a proxy.
+        page_hosts: Host names that the page answers to beside those of the loopback, and that
+            requests may come from, as a proxy in front of it is called; ports do not matter.
         branch: The branch whose merges go live by themselves, once `foresight hook install` was
             said; empty means the one that is checked out then.
         watch: Whether a companion looks for merges that the hook missed; not given, it does
@@ -99,6 +101,7 @@ class Engine(_Section, frozen=True, kw_only=True):
     accounts: str = ""
     exchange_hosts: tuple[HostName, ...] = ()
     page: Loopback = "127.0.0.1:8642"
+    page_hosts: tuple[HostName, ...] = ()
     branch: str = ""
     watch: bool | None = None
     watch_s: Annotated[float, Meta(ge=0.1, le=3600)] = 15.0

@@ -42,7 +42,9 @@ class Bound(NamedTuple):
     listener: socket.socket | None = None
 
 
-def bound_for(home: Path, name: str, wanted: str, *, stays: bool = False) -> Bound:
+def bound_for(
+    home: Path, name: str, wanted: str, *, stays: bool = False, elsewhere: bool = False
+) -> Bound:
     """Bind the address of a companion.
 
     Args:
@@ -50,6 +52,7 @@ def bound_for(home: Path, name: str, wanted: str, *, stays: bool = False) -> Bou
         name: The companion's name.
         wanted: `host:port`; port 0 takes a free one, unless one that lives listens already.
         stays: With port 0, take the port of the start before this one.
+        elsewhere: Take another port where somebody else has the wished one: nobody was told it.
     """
     host, _, port = wanted.rpartition(":")
     before = earlier(home, name) if port == ANY_PORT else wanted
@@ -60,10 +63,24 @@ def bound_for(home: Path, name: str, wanted: str, *, stays: bool = False) -> Bou
     try:
         listener = bind(kept)
     except OSError as error:
+        if elsewhere and port != ANY_PORT:
+            return _another(name, wanted, error)
         otherwise = ", or takes another port while no worker lives" if stays else ""
         progress(f"{kept}, for the {name}: {error.strerror}; the launcher tries on{otherwise}")
         return Bound(kept)
     return Bound(address_of(listener), listener)
+
+
+def _another(name: str, wanted: str, error: OSError) -> Bound:
+    host = wanted.rpartition(":")[0]
+    try:
+        listener = bind(f"{host}:{ANY_PORT}")
+    except OSError:
+        progress(f"{wanted}, for the {name}: {error.strerror}; the launcher tries on")
+        return Bound(wanted)
+    found = address_of(listener)
+    progress(f"{wanted}, for the {name}: {error.strerror}; it is at {found} instead")
+    return Bound(found, listener)
 
 
 def earlier(home: Path, name: str) -> str:

@@ -35,6 +35,7 @@ from foresight.errors import ConfigError
 from foresight.exchange.prices.recordings import recorded_assets
 from foresight.login_session import remedy, this_session, why_ended
 from foresight.overrides import EXCHANGE_URL, REPLAYED, gathered
+from foresight.page_link import COMMAND, address_for_people, is_terminal, page_token
 from foresight.sound_config import refuse_unsound
 from foresight.table_files import check_strategies
 from foresight.venues.keys import key_file_of
@@ -140,9 +141,10 @@ def up(
         jobs=jobs.jobs_to_resume(home, sys.executable),
     )
     _narrow(home)
+    page_token(home)  # the page's first request would race with whoever prints its link
     write_engine_config(home, engine)
     if not detach:
-        emit_text(f"page http://{places[PAGE].address}")
+        _say_page(home, places)
         progress(f"home {home}; Ctrl-C drains and stops; `foresight status` in another terminal")
         _become_launcher(home, places)
     return _run_detached(home, places)
@@ -253,7 +255,7 @@ def _origin_ns(installation: Installation, speed: int) -> int:
 
 def _places(home: Path, config: Config) -> dict[str, Bound]:
     """Bind where companions listen, before anybody is told; return it by companion."""
-    places = {PAGE: bound_for(home, PAGE, config.engine.page)}
+    places = {PAGE: bound_for(home, PAGE, config.engine.page, elsewhere=True)}
     if _has_exchange(config):
         places[EXCHANGE] = bound_for(home, EXCHANGE, "127.0.0.1:0", stays=True)
     return places
@@ -287,6 +289,8 @@ def _companions(
 ) -> tuple[Companion, ...]:
     home, config = installation.home, installation.config
     shown = [sys.executable, "-I", "-m", "foresight.dashboard", "--home", str(home), "--fd", "{fd}"]
+    shown += ["--app", config.engine.app]
+    shown += [word for host in config.engine.page_hosts for word in ("--host", host)]
     found = [Companion(PAGE, tuple(shown), listen=places[PAGE].address)]
     if _has_exchange(config):
         words = exchange_words(home, config, timeline, replay)
@@ -369,10 +373,16 @@ def _run_detached(home: Path, places: Mapping[str, Bound]) -> int:
     """Start the launcher, and return once somebody owns."""
     start = background.Start(home, detail)
     start.await_owner(_start_launcher(home, places))
-    emit_text(f"page http://{places[PAGE].address}")
+    _say_page(home, places)
     progress(f"running; home {home}")
     _say_what_a_logout_ends()
     return ExitCode.DONE
+
+
+def _say_page(home: Path, places: Mapping[str, Bound]) -> None:
+    emit_text(f"page {address_for_people(home, f'http://{places[PAGE].address}')}")
+    if not is_terminal():
+        progress(f"`{COMMAND}` at a terminal prints the link that opens it")
 
 
 def _say_what_a_logout_ends() -> None:

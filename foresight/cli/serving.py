@@ -1,6 +1,6 @@
-"""`exchange` and `dashboard`: a companion by itself, in the foreground.
+"""`exchange` and `dashboard`: a companion by itself in the foreground, or the way to one that runs.
 
-Owns nothing but the way to them; their options are their own.
+Owns nothing but the way to them; the exchange's options are its own.
 """
 
 from __future__ import annotations
@@ -8,11 +8,29 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
+from foresight.cli.addresses import earlier
 from foresight.cli.installation import Installation, pass_installation
-from foresight.cli.output import detail
+from foresight.cli.output import detail, emit_text, progress
+from foresight.page_link import (
+    COMMAND,
+    TOKEN_FILE,
+    address_for_people,
+    is_terminal,
+    new_page_token,
+)
+from handoff.errors import NotRunning
+from handoff.exit_codes import ExitCode
+from state.errors import HomeUnsuitable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PAGE = "dashboard"
+PORT = 8642
 
 _PASS_ON = {"ignore_unknown_options": True, "help_option_names": []}
 
@@ -25,11 +43,44 @@ def exchange(arguments: tuple[str, ...]) -> None:
 
 
 @click.command()
-@click.option("--port", default=8642, show_default=True, help="Port on the local host.")
+@click.option("--port", type=click.IntRange(0, 65_535), help="Run it by itself, on this port.")
+@click.option("--new-token", is_flag=True, help="End every way in so far; print the new one.")
 @pass_installation
-def dashboard(installation: Installation, *, port: int) -> None:
-    """Run the page by itself, for a home whose launcher does not."""
-    _become("foresight.dashboard", ("--home", str(installation.home), "--port", str(port)))
+def dashboard(installation: Installation, *, port: int | None, new_token: bool) -> int:
+    """Print the link that opens the page; where nothing runs, run the page by itself."""
+    home = installation.home
+    if new_token:
+        _make_token(home)
+    running = _running_page(installation)
+    if running and port is None:
+        emit_text(address_for_people(home, f"http://{running}"))
+        if not is_terminal():
+            progress(f"`{COMMAND}` at a terminal prints the link; programs send {TOKEN_FILE}")
+        return ExitCode.DONE
+    if new_token:
+        return ExitCode.DONE
+    engine = installation.config.engine
+    words = ["--home", str(home), "--app", engine.app, "--port", str(port or PORT)]
+    words += [word for host in engine.page_hosts for word in ("--host", host)]
+    _become("foresight.dashboard", tuple(words))
+    return ExitCode.FAILED  # not reached: this process is the page now
+
+
+def _make_token(home: Path) -> None:
+    try:
+        new_page_token(home)
+    except OSError as error:
+        raise HomeUnsuitable(str(home), error.strerror or str(error), "`up` makes it") from error
+    progress("the token is another one now: whoever was let in needs the new link")
+
+
+def _running_page(installation: Installation) -> str:
+    """Return where the page of a running installation listens, or an empty string."""
+    try:
+        installation.launcher_status()
+    except NotRunning:
+        return ""
+    return earlier(installation.home, PAGE)
 
 
 def _become(module: str, arguments: tuple[str, ...]) -> None:

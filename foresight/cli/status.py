@@ -16,6 +16,7 @@ from deploy import history
 from foresight.board import MICRO
 from foresight.book import SCHEMA, Book
 from foresight.cli import overriding
+from foresight.cli.addresses import earlier
 from foresight.cli.installation import Installation, pass_installation
 from foresight.cli.locking import shown_of
 from foresight.cli.moments import now_ns, now_s, pause
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from state.heard import Heard
     from state.record import Record
 
+PAGE = "dashboard"
 REPAINT_S = 1.0
 INPUTS_LINES = 120  # of the journal: an hour at a minute a cycle, two lines each
 HEALTH_LINES = 16  # of the journal: the newest decision is among them
@@ -80,6 +82,7 @@ def summary_of(installation: Installation) -> dict[str, Any]:
         "says": says,
         "running": bool(launcher),
         "home": str(installation.home),
+        "page": page_of(installation) if launcher else "",
         "app": record.app,
         "release": release,
         "commit": manifest.commit if manifest else "",
@@ -111,6 +114,12 @@ def summary_of(installation: Installation) -> dict[str, Any]:
         "slots": {slot: plain(memory) for slot, memory in book.slots.items()},
         "scores": plain(scores_of(book)),
     }
+
+
+def page_of(installation: Installation) -> str:
+    """Return where the page of a running installation is, without what opens it."""
+    address = earlier(installation.home, PAGE)
+    return f"http://{address}" if address else ""
 
 
 def _inputs(installation: Installation) -> dict[str, Any]:
@@ -226,4 +235,6 @@ def lines_of(summary: dict[str, Any]) -> list[str]:
         lines.append(
             f"bake      {rollout['clean_cycles']} of {counted(rollout['of'], 'clean cycle')}"
         )
+    if summary["page"]:
+        lines.append(f"page      {summary['page']}")
     return [*lines, f"home      {summary['home']}"]

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from foresight.page_link import address_for_people
 from handoff.log_watch import watch_own_log
 from handoff.standard_streams import print_line
 
@@ -25,16 +26,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     watch_own_log()
     # Imported late, so that --help is instant and works without the extra.
     try:
+        from foresight.dashboard.page import Page  # noqa: PLC0415 - as said above
         from foresight.dashboard.server import NotLoopback, serve  # noqa: PLC0415 - as said above
     except ModuleNotFoundError as error:
         hint = "install the extra `dashboard` (make setup installs all)"
         sys.stderr.write(f"error: {error.name} is not installed\nhint: {hint}\n")
         return 1
+    home = options.home.absolute()
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)  # the token is kept there
+        page = Page(home, options.app, options.host)
+    except OSError as error:
+        hint = "choose a home that this account can write to"
+        sys.stderr.write(f"error: the page's token: {error}\nhint: {hint}\n")
+        return 1
     try:
         with _listener(options.fd, options.port) as listener:
             if options.fd is None:
-                print_line(sys.stdout, f"http://127.0.0.1:{listener.getsockname()[1]}/")
-            serve(options.home.absolute(), listener)
+                address = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+                print_line(sys.stdout, address_for_people(home, address))
+            serve(page, listener)
     except NotLoopback as error:
         sys.stderr.write(f"error: {error}\nhint: {error.hint}\n")
         return 3
@@ -51,6 +62,14 @@ def _parser() -> argparse.ArgumentParser:
         description="Serve a read-only page about a home directory, to this machine alone.",
     )
     parser.add_argument("--home", type=Path, required=True, help="the state directory")
+    parser.add_argument("--app", default="foresight", help="name of the application")
+    parser.add_argument(
+        "--host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="host name that it answers to beside those of the loopback; may be repeated",
+    )
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--fd", type=int, help="a listening socket that this process inherits")
     where.add_argument("--port", type=int, default=PORT, help="port on 127.0.0.1; 0 for any")

@@ -1,24 +1,27 @@
 """What the page answers: itself and its files, the stream of events, the same as JSON, its health.
 
 Owns the routes and what every answer says of itself: nothing is loaded from elsewhere, no script
-stands in the page, no foreign frame shows it.
+stands in the page, no foreign frame shows it. Figures are for whoever brings the token; the page
+around them, its files and whether it is well are for everybody whom the door lets in.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 from aiohttp import web
 
+from foresight.dashboard.access import Access
 from foresight.dashboard.feed import Feed
 from foresight.dashboard.reader import Reader
 from foresight.dashboard.shell import shell
 from foresight.dashboard.source import Source
 from foresight.door import limits as door_limits
 from foresight.door.host_names import is_known
+from foresight.page_link import COMMAND
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,6 +40,7 @@ HEADERS: Final = {
     "Cache-Control": "no-store",
     "Server": "foresight",  # and nothing of versions
 }
+CLOSED: Final = frozenset({"/events", "/api/state", "/session"})  # to whoever has no token
 KEPT: Final = "public, max-age=31536000, immutable"  # a file's address has its digest
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -46,17 +50,22 @@ class Page:
     """The page of one home directory.
 
     Args:
-        home: The state directory.
+        home: The state directory, which exists.
+        app: Name of the application.
         hosts: Host names that it answers to beside those of the loopback.
 
     Attributes:
         feed: What followers are told; its loop is run by whoever serves.
         admission: Who is connected, once somebody serves.
+
+    Raises:
+        OSError: There is no token, and none can be made.
     """
 
-    def __init__(self, home: Path, hosts: Collection[str] = ()) -> None:
-        """Read the page's own files; nothing of the home is read yet."""
+    def __init__(self, home: Path, app: str, hosts: Collection[str] = ()) -> None:
+        """Read the page's own files and its token; nothing else of the home is read yet."""
         self._hosts = hosts
+        self._access = Access(home, app, hosts)
         self._shell = shell()
         self._reader = Reader(Source(home))
         self.feed = Feed(self._reader, self._shell.digest)
@@ -75,6 +84,8 @@ class Page:
         app.router.add_get("/events", self._events)
         app.router.add_get("/api/state", self._state)
         app.router.add_get("/healthz", self._health)
+        app.router.add_post("/login", self._login)
+        app.router.add_get("/session", self._session)
         return app
 
     # --- before anything is done -----------------------------------------------------
@@ -93,6 +104,11 @@ class Page:
     def _refusal(self, request: web.Request) -> web.StreamResponse | None:
         if not is_known(request.headers.getall("Host", []), self._hosts):
             return said(421, "this host name is not of this page: [engine] page_hosts adds it")
+        if not self._access.is_from_here(request):
+            return said(403, "this origin is not of this page: [engine] page_hosts adds it")
+        if request.path in CLOSED and not self._access.allows(request):
+            text = f"figures need the token: open the link that `{COMMAND}` prints"
+            return said(401, text, headers={"WWW-Authenticate": "Bearer"})
         return None
 
     @staticmethod
@@ -129,7 +145,8 @@ class Page:
         response = web.StreamResponse(headers=headers)
         try:
             await response.prepare(request)
-            while data := await follower.wait_next():
+            # With a new token, whoever came in with the one before sees no more.
+            while (data := await follower.wait_next()) and self._access.allows(request):
                 await response.write(data)
         except ConnectionError:
             pass  # whoever looked has gone
@@ -141,11 +158,20 @@ class Page:
         data = msgspec.json.encode(self._reader.view())
         return web.Response(body=data, content_type="application/json")
 
+    async def _login(self, request: web.Request) -> web.Response:
+        response = web.Response(status=204)
+        if self._access.let_in(request, response):
+            return response
+        return said(401, "this is not the token of this page")
+
+    async def _session(self, _request: web.Request) -> web.Response:
+        return web.Response(status=204)
+
     async def _health(self, _request: web.Request) -> web.Response:
         troubles = self._reader.view().troubles
         return web.json_response({"ok": all(trouble.level != "stop" for trouble in troubles)})
 
 
-def said(status: int, text: str) -> web.Response:
+def said(status: int, text: str, *, headers: Mapping[str, str] | None = None) -> web.Response:
     """Return an answer that says why there is no other."""
-    return web.json_response({"error": text}, status=status)
+    return web.json_response({"error": text}, status=status, headers=headers)

@@ -12,7 +12,6 @@ import signal
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Final
 
 from aiohttp import web
@@ -32,11 +31,11 @@ class NotLoopback(Exception):
     hint = "set [engine] page to 127.0.0.1:PORT; from elsewhere use an SSH tunnel"
 
 
-def serve(home: Path, listener: socket.socket) -> None:
-    """Serve the page until a signal ends the process.
+def serve(page: Page, listener: socket.socket) -> None:
+    """Serve a page until a signal ends the process.
 
     Args:
-        home: The state directory.
+        page: What is served.
         listener: A listening socket of the loopback interface.
 
     Raises:
@@ -48,7 +47,7 @@ def serve(home: Path, listener: socket.socket) -> None:
         raise NotLoopback(message)
     os.nice(max(0, NICENESS - os.getpriority(os.PRIO_PROCESS, 0)))
     logging.basicConfig(level=logging.WARNING, handlers=[sparse_handler()])
-    asyncio.run(_serve(Page(home), listener))
+    asyncio.run(_serve(page, listener))
 
 
 async def _serve(page: Page, listener: socket.socket) -> None:

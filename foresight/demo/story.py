@@ -25,6 +25,7 @@ from foresight.evidence.processes import send
 from foresight.evidence.record_watch import RecordWatch, Sight
 from foresight.evidence.report import reports_in
 from foresight.evidence.witness import Witness
+from foresight.page_link import address_for_people
 from handoff.cadence import Schedule, every
 from handoff.exit_codes import ExitCode
 from handoff.processes import KILL, Identity
@@ -146,7 +147,7 @@ class Story:
         self._leaving.callback(self._watch.close)
         self._leaving.callback(self._down)
         page = self._command.up(speed=SPEED, replay=self._replay, force=self._force)
-        narrator.say(f"it runs; have a look: {page}")
+        narrator.say(f"it runs; have a look: {address_for_people(self.home, page)}")
         self._market_end_s = time.monotonic() + MARKET_S_MAX
         sight = self._wait("the first record", lambda _: True, SUCCESSOR_WAIT_S)
         caution = exchange_books.caution(exchange_books.exchange_of(self.home))

@@ -24,9 +24,15 @@ def token_of(path: Path) -> str:
     Raises:
         OSError: It can be neither read nor made.
     """
-    found = _kept(path)
-    if found:
-        return found
+    return _kept(path) or renewed(path)
+
+
+def renewed(path: Path) -> str:
+    """Return another token, kept from now on.
+
+    Raises:
+        OSError: It cannot be made.
+    """
     path.unlink(missing_ok=True)
     token = secrets.token_urlsafe(_BYTES)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC

@@ -95,7 +95,7 @@ def test_a_screen_shows_everything_at_once(browser: Chromium, served: Served) ->
     browser.asked.clear()
     browser.complaints.clear()
     browser.screen(1440, 900)
-    browser.open(served.address)
+    browser.open(served.link)
     assert browser.value("document.title") == "c07be31 · Foresight"
     assert browser.value("document.querySelectorAll('.slot').length") == 16
     assert browser.value("document.querySelectorAll('.cell').length") == 120
@@ -108,7 +108,7 @@ def test_a_screen_shows_everything_at_once(browser: Chromium, served: Served) ->
 def test_nothing_is_asked_of_another_machine(browser: Chromium, served: Served) -> None:
     """It has to work on a host without a way out, and to tell nobody that it is open."""
     browser.asked.clear()
-    browser.open(served.address)
+    browser.open(served.link)
     # Any port: a page that was open before may still be asking for its own parts.
     own = re.compile(r"(http|ws)://127\.0\.0\.1:\d+/|data:|blob:")
     assert browser.asked != []
@@ -119,7 +119,7 @@ def test_nothing_is_asked_of_another_machine(browser: Chromium, served: Served) 
 @pytest.mark.parametrize("width", [320, 390, 820, 1180])
 def test_no_screen_is_too_narrow(browser: Chromium, served: Served, width: int) -> None:
     browser.screen(width, 844)
-    browser.open(served.address)
+    browser.open(served.link)
     assert browser.value("document.documentElement.scrollWidth") == width
 
 
@@ -127,7 +127,7 @@ def test_no_screen_is_too_narrow(browser: Chromium, served: Served, width: int) 
 @pytest.mark.parametrize("width", [390, 1440])
 def test_every_text_can_be_read(browser: Chromium, served: Served, width: int) -> None:
     browser.screen(width, 900)
-    browser.open(served.address)
+    browser.open(served.link)
     found = browser.value(CONTRAST)
     assert found["texts"] > 150
     assert found["bad"] == []
@@ -137,7 +137,7 @@ def test_every_text_can_be_read(browser: Chromium, served: Served, width: int) -
 def test_landmarks_and_names_are_there_for_those_who_listen(
     browser: Chromium, served: Served
 ) -> None:
-    browser.open(served.address)
+    browser.open(served.link)
     for place in ("header", "main", "footer", "[role=timer][aria-label]", "h2"):
         assert browser.value(f"document.querySelector('.page {place}') !== null"), place
     assert browser.value("document.documentElement.lang") == "en-US"
@@ -155,10 +155,10 @@ def test_who_wants_calm_sees_no_movement(browser: Chromium, served: Served) -> N
         " || a.effect.getTiming().easing === 'linear').length"
     )
     browser.screen(1440, 900)
-    browser.open(served.address)
+    browser.open(served.link)
     browser.expect_that(f"{running} > 16")
     browser.screen(1440, 900, calm=True)
-    browser.open(served.address)
+    browser.open(served.link)
     browser.expect_that("document.getAnimations().length > 16")  # the same, in steps
     assert browser.value(running) == 0
     browser.screen(1440, 900)
@@ -166,7 +166,7 @@ def test_who_wants_calm_sees_no_movement(browser: Chromium, served: Served) -> N
 
 @needs_chromium
 def test_the_countdown_runs(browser: Chromium, served: Served) -> None:
-    browser.open(served.address)
+    browser.open(served.link)
     browser.expect_that("/^(\\d+|1:00)$/.test(document.querySelector('.count').textContent)")
     before = browser.value("document.querySelector('.count').textContent")
     browser.expect_that(f"document.querySelector('.count').textContent !== '{before}'", limit_s=3)
@@ -177,7 +177,7 @@ def test_a_deploy_shows_at_once_and_without_a_gap(browser: Chromium, tmp_path: P
     home = busy_home(tmp_path / "home", until_ns=time.time_ns(), period_ns=NS)
     with Served(home.path, log=tmp_path / "log") as page:
         browser.screen(1440, 900)
-        browser.open(page.address)
+        browser.open(page.link)
         browser.value("window.sameWindow = true")
         _run(home, 5)
         home.take(FIRST)
@@ -200,7 +200,7 @@ def test_a_new_process_on_the_same_socket_takes_the_windows_over(
 ) -> None:
     home = busy_home(tmp_path / "home", until_ns=time.time_ns())
     with Served(home.path, log=tmp_path / "log") as page:
-        browser.open(page.address)
+        browser.open(page.link)
         page.restart()
         page.get("/healthz")
         home.pause(note="maintenance")
@@ -213,7 +213,7 @@ def test_what_nobody_confirms_looks_old(browser: Chromium, home: Home, tmp_path:
     old = "document.documentElement.classList.contains('old')"
     with Served(home.path, log=tmp_path / "log") as page:
         browser.screen(1440, 900)
-        browser.open(page.address)
+        browser.open(page.link)
         assert browser.value(old) is False
         page.signal(signal.SIGSTOP)
         browser.expect_that(old, limit_s=4)
@@ -242,7 +242,7 @@ def test_a_launcher_that_is_gone_is_seen_at_once(browser: Chromium, tmp_path: Pa
         home.launcher = identity
         home.write_children()
         with Served(home.path, log=tmp_path / "log") as page:
-            browser.open(page.address)
+            browser.open(page.link)
             banner = "document.querySelector('.banner').textContent"
             assert "launcher" not in browser.value(banner)
             process.kill()
@@ -253,7 +253,7 @@ def test_a_launcher_that_is_gone_is_seen_at_once(browser: Chromium, tmp_path: Pa
 @needs_chromium
 def test_what_is_wrong_is_said_on_the_page(browser: Chromium, tmp_path: Path) -> None:
     with Served(tmp_path / "home", log=tmp_path / "log") as page:
-        browser.open(page.address)
+        browser.open(page.link)
         first = browser.value("document.querySelector('.banner').textContent")
         assert "There is no record here yet" in first
         home = busy_home(tmp_path / "home", until_ns=time.time_ns())

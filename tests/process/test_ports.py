@@ -122,6 +122,22 @@ def test_a_stranger_on_the_port_moves_it_before_a_first_worker_is_told(bot: Bot)
     assert [each["address"] for each in said(bot, "port_moved")] == [moved]
 
 
+def test_a_stranger_on_the_port_of_the_page_moves_it_and_that_is_said(
+    bot: Bot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`up` printed an address at which another bot's page was, and its own page had none."""
+    (bot.home / "run").mkdir(parents=True, exist_ok=True)
+    with bind("127.0.0.1:0") as stranger:
+        taken = address_of(stranger)
+        bound = bound_for(bot.home, "dashboard", taken, elsewhere=True)
+        assert bound.listener is not None
+        with bound.listener:
+            assert bound.address == address_of(bound.listener) != taken
+    said = capsys.readouterr().err
+    assert taken in said
+    assert f"it is at {bound.address} instead" in said
+
+
 def test_while_a_worker_lives_the_launcher_tries_on(bot: Bot) -> None:
     """A worker of the launcher before this one was told the address, and looks there."""
     first = bound_for(bot.home, "exchange", "127.0.0.1:0")

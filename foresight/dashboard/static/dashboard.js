@@ -7,6 +7,7 @@ window.foresight = (() => {
   const RING = 276.46; // circumference of the countdown's circle
   const PULSE_MS = 6000;
   const OLD_MS = 2600; // the server beats once a second
+  const CLOSED_MS = 2000; // another tab may let this browser in
   const RETRY_MS = 500; // while the server itself says no; where it is away the browser retries
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   let skewMs = 0; // server clock minus ours
@@ -257,6 +258,7 @@ window.foresight = (() => {
 
   // Regions of another version of the page need its scripts and styles.
   function hello({ assets }) {
+    close(false);
     if (assets !== document.documentElement.dataset.assets) location.reload();
   }
 
@@ -270,8 +272,47 @@ window.foresight = (() => {
     stream.addEventListener("error", () => {
       if (stream.readyState !== EventSource.CLOSED) return;
       leave();
-      again = setTimeout(follow, RETRY_MS);
+      askWhy();
     });
+  }
+
+  // A stream says not why it was refused.
+  async function askWhy() {
+    let isClosed = false;
+    try {
+      isClosed = (await fetch("session", { cache: "no-store" })).status === 401;
+    } catch {
+      // away for a moment: the next try tells
+    }
+    close(isClosed);
+    again = setTimeout(follow, isClosed ? CLOSED_MS : RETRY_MS);
+  }
+
+  // --- being let in ----------------------------------------------------------------------------
+
+  const closed = document.querySelector(".closed");
+
+  function close(isClosed) {
+    closed.hidden = !isClosed;
+    document.documentElement.classList.toggle("shut", isClosed);
+    if (!isClosed) return;
+    heard = null;
+    for (const region of document.querySelectorAll("[data-region]")) region.replaceChildren();
+  }
+
+  // The token stands behind the `#`, which no browser sends; it is changed into a cookie at once.
+  async function comeIn() {
+    const token = new URLSearchParams(location.hash.slice(1)).get("token");
+    if (token === null) return;
+    history.replaceState(null, "", location.pathname + location.search);
+    const headers = { Authorization: `Bearer ${token}` };
+    try {
+      await fetch("login", { method: "POST", headers, cache: "no-store" });
+    } catch {
+      // the stream tells whether somebody is there
+    }
+    leave();
+    follow();
   }
 
   function leave() {
@@ -286,11 +327,13 @@ window.foresight = (() => {
       follow();
     }
   });
+  addEventListener("hashchange", comeIn);
   addEventListener("pagehide", leave);
   addEventListener("pageshow", follow);
   calm.addEventListener("change", startMovements);
   setInterval(tick, 100);
-  follow();
+  if (location.hash) comeIn();
+  else follow();
 
   return { show };
 })();
