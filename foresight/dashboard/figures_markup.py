@@ -125,8 +125,8 @@ def _table(figures: Figures) -> str:
         ("Mean price paid", f"{recent.mean_price:.3f}" if recent.trades else "—", "USDC a share"),
         (
             "Profit after fees",
-            _usdc(recent.profit),
-            f"{_usdc(overall.profit)} over all {overall.trades:,}",
+            signed(recent.profit),
+            f"{signed(overall.profit)} over all {overall.trades:,}",
         ),
         ("Fees", f"{recent.fees:.2f}", f"of {recent.staked:,.0f} staked"),
         ("Brier, ours vs price", brier, knew if recent.trades else ""),
@@ -148,7 +148,8 @@ def _cents(usdc: float) -> str:
     return f"{sign}{abs(usdc) * 100:.2f} ¢"
 
 
-def _usdc(amount: float) -> str:
+def signed(amount: float) -> str:
+    """Return an amount with its sign, as text."""
     sign = "+" if amount >= 0 else "\N{MINUS SIGN}"
     return f"{sign}{abs(amount):,.2f}"
 

@@ -12,6 +12,8 @@ from typing import Final
 from foresight.dashboard.cycles import Cell, Mark, Run, Strip
 from foresight.dashboard.deploys import STAGES, Deploying, PastDeploy
 from foresight.dashboard.figures_markup import figures_html
+from foresight.dashboard.instant_markup import moment
+from foresight.dashboard.money_markup import earned_html, events_html, guards_html, money_html
 from foresight.dashboard.slots_markup import slots_html
 from foresight.dashboard.view import View, duration
 from state.moments import rfc3339
@@ -38,13 +40,6 @@ OUTCOMES: Final[Mapping[str, str]] = {
 def text(value: object) -> str:
     """Return anything as text that is safe inside an element or an attribute."""
     return escape(str(value), quote=True)
-
-
-def moment(milliseconds: float, *, kind: str = "clock") -> str:
-    """Return an instant; the browser shows it in local time."""
-    utc = rfc3339(round(milliseconds * 1e6))
-    clock = utc[11:19]
-    return f'<time data-{kind}="{milliseconds:.0f}" datetime="{utc}" title="{utc}">{clock}</time>'
 
 
 def live(words: str, old: str) -> str:
@@ -93,9 +88,20 @@ def version_html(view: View) -> str:
         f'<p class="label">{label}</p>'
         f'<p class="name r{version.colour}" data-release="{text(version.release)}" '
         f'data-changed="{version.since_ms or 0:.0f}">'
-        f'<span class="swatch" aria-hidden="true"></span>{text(version.name)}</p>'
+        f"{_health(view)}{text(version.name)}</p>"
         f'<p class="subject" title="{text(version.subject)}">{text(version.subject)}</p>'
         f'<p class="since">{since}</p>'
+    )
+
+
+def _health(view: View) -> str:
+    """Return the square beside the version: it means health alone."""
+    levels = {trouble.level for trouble in view.troubles}
+    level = "stop" if "stop" in levels else "warn" if "warn" in levels else "well"
+    words = {"stop": "something is wrong", "warn": "there is a warning", "well": "all is well"}
+    return (
+        f'<span class="health {level}" role="img" aria-label="{words[level]}" '
+        f'title="{words[level]}"></span>'
     )
 
 
@@ -321,17 +327,8 @@ def as_of(view: View) -> str:
 
 def footer_html(view: View) -> str:
     """Return what else there is to say."""
-    remarks = "".join(
-        f"<li><b>{text(remark.kind.replace('_', ' '))}</b> {text(remark.subject)}: "
-        f"{text(remark.detail)} <span>(&times;{remark.count})</span></li>"
-        for remark in view.remarks
-    )
-    remarks = f'<ul class="remarks" aria-label="Remarks of the trader">{remarks}</ul>'
     chained = f"journal chain checked over {view.chained:,} lines · " if view.chained else ""
-    return (
-        f"{remarks if view.remarks else ''}<p>{chained}this page only reads · "
-        '<a href="/api/state">as JSON</a></p>'
-    )
+    return f'<p>{chained}this page only reads · <a href="/api/state">as JSON</a></p>'
 
 
 REGIONS: Final[Mapping[str, Callable[[View], str]]] = {
@@ -339,10 +336,14 @@ REGIONS: Final[Mapping[str, Callable[[View], str]]] = {
     "version": version_html,
     "tempo": tempo_html,
     "crew": crew_html,
+    "money": lambda view: money_html(view.money),
     "strip": strip_html,
     "deploy": deploy_html,
+    "earned": lambda view: earned_html(view.earned),
     "board": board_html,
     "numbers": numbers_html,
+    "guards": lambda view: guards_html(view.locks),
+    "events": lambda view: events_html(view.events, view.remarks),
     "footer": footer_html,
 }
 

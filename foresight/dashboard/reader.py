@@ -7,8 +7,9 @@ import sys
 import traceback
 from typing import Final
 
+from foresight.dashboard.snapshot import Snapshot, Trouble
 from foresight.dashboard.source import Source
-from foresight.dashboard.view import Snapshot, Trouble, View, view_of
+from foresight.dashboard.view import View, view_of
 from handoff.limits import MS
 from handoff.worker.boundary_clock import system_clock
 

@@ -21,10 +21,14 @@ LABELS: Final = {
     "version": "Running version",
     "tempo": "Next boundary",
     "crew": "Owner and standby",
+    "money": "Money at this moment",
     "strip": "Recent cycles by release",
     "deploy": "Deploys",
+    "earned": "What each version earned",
     "board": "Slots of the board",
     "numbers": "Results of the trades",
+    "guards": "Guards and locks",
+    "events": "What happened lately",
     "footer": "About this page",
 }
 

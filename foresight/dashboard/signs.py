@@ -5,7 +5,7 @@ Owns the look at them. A record says who owned last, not whether that process st
 
 from typing import Final
 
-from foresight.dashboard.view import Sign
+from foresight.dashboard.snapshot import Sign
 from handoff.processes import Identity, pid_namespace, proven_dead, stat_fields
 from state.record import WorkerId
 

@@ -16,7 +16,7 @@ from foresight.dashboard.cycles import painted
 from foresight.dashboard.deploys import ReleaseName
 from foresight.dashboard.journal_tail import JournalTail
 from foresight.dashboard.signs import identity_in, sign_of
-from foresight.dashboard.view import Child, Snapshot, Trouble
+from foresight.dashboard.snapshot import Child, Snapshot, Trouble
 from handoff.errors import ReleaseUnusable
 from handoff.processes import Identity
 from handoff.release_files import read_manifest

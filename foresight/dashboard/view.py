@@ -4,12 +4,10 @@ Owns the way from a snapshot of the files to a view: what runs, since when, what
 wrong. It is a pure function of the snapshot and the time; nothing here reads a file or a clock.
 """
 
-import enum
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
-from deploy.history import Entry
 from foresight.book import Book
 from foresight.dashboard.cycles import (
     COLOURS,
@@ -29,81 +27,20 @@ from foresight.dashboard.deploys import (
     past_deploy,
     short_name,
 )
+from foresight.dashboard.earned import EarnedRow, earned_rows
 from foresight.dashboard.figures import Figures, figures_of
+from foresight.dashboard.happenings import Happening, happenings
+from foresight.dashboard.money import Money, money_of
 from foresight.dashboard.slots import SlotView, slot_views
+from foresight.dashboard.snapshot import Sign, Snapshot, Trouble
+from foresight.locks import locks_of
 from foresight.scoring import Earned, scores_of
-from handoff.limits import MS, bounds_for
+from handoff.cadence import wall_time_ns
+from handoff.limits import MS, NS, bounds_for
 from state.record import Control, Fate, Record, WorkerId
 
 DEPLOYS_SHOWN: Final = 4
 ANOMALIES_SHOWN: Final = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trouble:
-    """Something the reader must know first.
-
-    Attributes:
-        level: `stop` (nothing can be trusted or nothing goes on) or `warn`.
-        text: What is wrong.
-        hint: What to do, or an empty string.
-    """
-
-    level: str
-    text: str
-    hint: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Child:
-    """A process as the launcher wrote it down."""
-
-    name: str
-    role: str
-    pid: int
-    release: str = ""
-
-
-class Sign(enum.StrEnum):
-    """What a process shows of itself."""
-
-    UNKNOWN = "unknown"  # none is named, or it cannot be seen
-    RUNS = "runs"
-    STOPPED = "stopped"  # by a signal: it does nothing until it is continued
-    GONE = "gone"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
-    """What was read.
-
-    Attributes:
-        record: The record, or None if it could not be read.
-        book: Its body, likewise.
-        lines: Newest journal lines, oldest first.
-        names: Releases by id.
-        deploys: Finished deploys, oldest first.
-        current: The deploy under way, or None.
-        children: Processes of the launcher.
-        colours: Colour numbers by release id.
-        chained: Journal lines whose place in the chain was checked.
-        troubles: What could not be read, and why.
-        owner: What the owner's process shows of itself.
-        launcher: The same of the newest launcher.
-    """
-
-    record: Record | None = None
-    book: Book | None = None
-    lines: Sequence[CycleLine] = ()
-    names: Mapping[str, ReleaseName] = field(default_factory=dict)
-    deploys: Sequence[Entry] = ()
-    current: Entry | None = None
-    children: Sequence[Child] = ()
-    colours: Mapping[str, int] = field(default_factory=dict)
-    chained: int = 0
-    troubles: Sequence[Trouble] = ()
-    owner: Sign = Sign.UNKNOWN
-    launcher: Sign = Sign.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,6 +128,21 @@ class Remark:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Locked:
+    """Something that buys nothing for a while.
+
+    Attributes:
+        scope: A slot id, an asset, or `*` for the board.
+        reason: `operator`, or the guard's name.
+        until_ms: Until when, wall-clock milliseconds; None until somebody unlocks it.
+    """
+
+    scope: str
+    reason: str
+    until_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class View:
     """The whole page.
 
@@ -208,6 +160,10 @@ class View:
     tempo: Tempo
     crew: Crew
     control: Control
+    money: Money | None
+    earned: tuple[EarnedRow, ...]
+    locks: tuple[Locked, ...]
+    events: tuple[Happening, ...]
     strip: Strip
     deploying: Deploying | None
     deploys: tuple[PastDeploy, ...]
@@ -243,6 +199,16 @@ def view_of(snapshot: Snapshot, *, now_ms: int) -> View:
         tempo=tempo,
         crew=crew,
         control=record.control if record else Control(),
+        money=money_of(book, record.timeline) if book and record else None,
+        earned=earned_rows(
+            scores.releases if scores else (),
+            owner=record.ownership.release if record else "",
+            names=names,
+            subjects=subjects,
+            colours=snapshot.colours,
+        ),
+        locks=_locks(book, record) if book and record else (),
+        events=happenings(lines, snapshot.deploys, names),
         strip=strip,
         deploying=deploying_of(snapshot.current, record, snapshot.names),
         deploys=_past(snapshot, scores.releases if scores else ()),
@@ -365,6 +331,18 @@ def _crew(snapshot: Snapshot, names: Mapping[str, str], now_ms: int) -> Crew:
         outbox=len(record.outbox),
         held=waiting,
         doubtful=len(unproven) - waiting,
+    )
+
+
+def _locks(book: Book, record: Record) -> tuple[Locked, ...]:
+    timeline = record.timeline
+    return tuple(
+        Locked(
+            scope=lock.scope,
+            reason=lock.reason,
+            until_ms=wall_time_ns(timeline, lock.until_s * NS) // MS if lock.until_s else None,
+        )
+        for lock in locks_of(book, record.control.marks, timeline=timeline)
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
@@ -12,11 +12,7 @@ from foresight.closes import Closes
 from foresight.dashboard.cycles import (
     CycleLine,
 )
-from foresight.dashboard.view import (
-    Snapshot,
-    View,
-    view_of,
-)
+from foresight.dashboard.view import View, view_of
 from foresight.trades import Decided, Entry, Position
 from state.record import (
     Ownership,
@@ -25,6 +21,9 @@ from state.record import (
     Record,
     WorkerId,
 )
+
+if TYPE_CHECKING:
+    from foresight.dashboard.snapshot import Snapshot
 
 PERIOD_MS = 60_000.0
 START_S = 1_795_000_200  # a boundary of both timeframes

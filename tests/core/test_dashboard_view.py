@@ -12,13 +12,8 @@ from foresight.board import Result
 from foresight.dashboard.deploys import ReleaseName
 from foresight.dashboard.figures import Verdict, figures_of, verdict_on
 from foresight.dashboard.markup import REGIONS, crew_html, title_of
-from foresight.dashboard.view import (
-    Child,
-    Sign,
-    Snapshot,
-    Trouble,
-    duration,
-)
+from foresight.dashboard.snapshot import Child, Sign, Snapshot, Trouble
+from foresight.dashboard.view import duration
 from foresight.scoring import scores_of
 from handoff.gate_verdict import passed
 from state.record import (

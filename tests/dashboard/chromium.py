@@ -98,7 +98,7 @@ class Chromium:
                 result: dict[str, Any] = answer["result"]
                 return result
 
-    def screen(self, width: int, height: int, *, calm: bool = False) -> None:
+    def screen(self, width: int, height: int, *, calm: bool = False, scheme: str = "dark") -> None:
         """Pretend to be a screen of that size; below 600 pixels a phone."""
         self.call(
             "Emulation.setDeviceMetricsOverride",
@@ -107,11 +107,16 @@ class Chromium:
             deviceScaleFactor=2 if width < 600 else 1,
             mobile=width < 600,
         )
-        feature = {"name": "prefers-reduced-motion", "value": "reduce" if calm else ""}
-        self.call("Emulation.setEmulatedMedia", features=[feature])
+        wishes = {
+            "prefers-reduced-motion": "reduce" if calm else "",
+            "prefers-color-scheme": scheme,
+        }
+        features = [{"name": name, "value": value} for name, value in wishes.items()]
+        self.call("Emulation.setEmulatedMedia", features=features)
 
     def open(self, address: str) -> None:
         """Go to an address and wait until the page is connected."""
+        self.call("Page.navigate", url="about:blank")  # what follows a `#` alone loads nothing
         self.call("Page.navigate", url=address)
         self.expect_that("window.foresight && document.querySelector('[data-region=footer] a')")
 

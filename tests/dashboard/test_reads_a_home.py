@@ -12,8 +12,9 @@ import pytest
 
 from foresight.dashboard.cycles import Mark
 from foresight.dashboard.signs import sign_of
+from foresight.dashboard.snapshot import Sign
 from foresight.dashboard.source import Source
-from foresight.dashboard.view import Sign, View, view_of
+from foresight.dashboard.view import View, view_of
 from handoff.processes import identity_of
 from tests.dashboard.homes import FIRST, SECOND, THIRD, Home, busy_home
 
