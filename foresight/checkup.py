@@ -51,6 +51,7 @@ CONFIGURATION: Final = "configuration"
 KERNEL_MIN: Final = (5, 4)  # pidfd_open and waitid on a pidfd
 CLOCK_STEP_MS_MAX: Final = 50.0  # wall against monotonic clock over the check's own moment
 CLOCK_WATCH_S: Final = 0.25
+PAGE: Final = "dashboard"  # the companion's name
 
 
 def examine(config: Config, home: Path, tree: Path) -> Iterator[Finding]:
@@ -70,6 +71,7 @@ def examine(config: Config, home: Path, tree: Path) -> Iterator[Finding]:
     yield _lock_file(tree)
     yield _key(config, tree)
     yield _launcher(home)
+    yield _page(config, home)
     yield _release(home)
     yield _programs(home)
     yield _logout()
@@ -252,6 +254,20 @@ def _launcher(home: Path) -> Finding:
     if not owners:
         return Finding("launcher", Verdict.BAD, "it runs, but nobody owns", "`foresight logs`")
     return _good("launcher", f"pid {status['pid']}, owner pid {owners[0]['pid']}")
+
+
+def _page(config: Config, home: Path) -> Finding:
+    """Where the page is, or was: another port is taken where somebody has the wished one."""
+    wished = config.engine.page
+    try:
+        companions = read_engine_config(home).companions
+    except EngineConfigInvalid:
+        return _good("page", f"http://{wished}, from the first start on")
+    found = next((each.listen for each in companions if each.name == PAGE), "")
+    if not found or found == wished or wished.endswith(":0"):
+        return _good("page", f"http://{found or wished}")
+    what = f"http://{found}; {wished} was taken, or wished since"
+    return Finding("page", Verdict.ODD, what, "free the wished port, or name another; then `up`")
 
 
 def _release(home: Path) -> Finding:

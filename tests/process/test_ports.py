@@ -10,8 +10,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from foresight.checkup import examine
 from foresight.cli.addresses import Bound, bound_for, is_ours
-from handoff.launcher.engine_config import Companion, read_engine_config
+from foresight.config import Config
+from handoff.launcher.engine_config import (
+    Companion,
+    EngineConfig,
+    read_engine_config,
+    write_engine_config,
+)
 from handoff.launcher.listeners import address_of, bind
 from handoff.processes import HAS_PIDFD
 from tests.process.bot import Bot
@@ -136,6 +143,19 @@ def test_a_stranger_on_the_port_of_the_page_moves_it_and_that_is_said(
     said = capsys.readouterr().err
     assert taken in said
     assert f"it is at {bound.address} instead" in said
+
+
+def test_doctor_names_the_address_of_the_page(bot: Bot) -> None:
+    """Whoever wished another port finds the page where it is, not where it was wished."""
+    (bot.home / "run").mkdir(parents=True, exist_ok=True)
+    for listen, verdict in (("127.0.0.1:8642", "good"), ("127.0.0.1:4711", "odd")):
+        page = Companion("dashboard", ("page",), listen=listen)
+        engine = EngineConfig(app="bot", first_release="", companions=(page,))
+        write_engine_config(bot.home, engine)
+        findings = examine(Config(), bot.home, bot.home)
+        found = next(each for each in findings if each.check == "page")
+        assert found.verdict.value == verdict
+        assert found.found.startswith(f"http://{listen}")
 
 
 def test_while_a_worker_lives_the_launcher_tries_on(bot: Bot) -> None:
