@@ -114,7 +114,7 @@ ETCD_MUTANTS = (
         f"{ETCD}/session.py",
         "        if revision < self._highest:\n",
         "        if revision < 0:\n",
-        "process/test_etcd_store.py::"
+        "process/test_etcd_put_back.py::"
         "test_an_etcd_that_was_put_back_is_refused_by_who_saw_more_of_it[folder]",
     ),
     _mutant(
@@ -122,7 +122,7 @@ ETCD_MUTANTS = (
         "state/etcd_store.py",
         "        if stored is None or plans.mark_of(stored.value).result != seen.digest:\n",
         "        if stored is None:\n",
-        "process/test_etcd_store.py::"
+        "process/test_etcd_put_back.py::"
         "test_a_commit_from_before_an_etcd_was_put_back_finds_no_place_at_an_equal_revision[folder]",
     ),
     _mutant(

@@ -30,6 +30,7 @@ COPIED = (
     *("tests/etcd_model.py", "tests/process/etcd_proxy.py", "tests/process/etcd_server.py"),
     *("tests/process/test_etcd_access.py", "tests/process/test_etcd_lease.py"),
     *("tests/process/test_etcd_store.py", "tests/process/conftest.py"),
+    *("tests/process/etcd_door.py", "tests/process/test_etcd_put_back.py"),
     *("tests/crash/test_power_cut.py", "tests/crash/test_record_put_back.py"),
 )
 JOBS = 2

@@ -69,8 +69,8 @@ TRADING_MUTANTS = (
     _mutant(
         "a match without its trades is an order that nobody filled",
         "venues/polymarket.py",
-        'if answer.get("status") == "matched" and not is_whole:',
-        'if answer.get("status") == "matched" and not traded:',
+        "if not taken_micro or traded.listed_micro != taken_micro:",
+        "if not taken_micro:",
         "test_trading_venue.py::test_a_match_whose_trades_are_not_listed_yet_is_waited_for",
     ),
     _mutant(

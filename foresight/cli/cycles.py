@@ -1,17 +1,18 @@
 """`cycles`: every cycle as the journal tells it, and the proof that none is missing or doubled.
 
-Owns the rows and the verdict. `--check` exits 1 and names the cycle if one is missing,
+Owns the verdict. `--check` exits 1 and names the cycle if one is missing,
 doubled, missed by policy or overdue, or if a journal line was removed, repeated or changed.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 import msgspec
 
+from foresight.cli.cycle_rows import rows_of
 from foresight.cli.installation import Installation, pass_installation
 from foresight.cli.moments import now_ns
 from foresight.cli.output import (
@@ -27,39 +28,14 @@ from handoff.commands.cycle_faults import faults_of, overdue_faults
 from handoff.exit_codes import ExitCode
 from handoff.limits import MS, NS, OVERDUE_GRACE_NS_MIN
 from handoff.plurals import counted
-from state.cycle_audit import CycleRange, CycleReport, effective, is_over_budget
 from state.errors import JournalBroken
 from state.journal_reader import read_lines, verify_chain, verify_cycles
-from state.planned_stop import Stops
 from state.record_file import RECORD, read_generation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from state.journal_frames import Line
+    from state.cycle_audit import CycleRange, CycleReport
 
 FAULTS_SHOWN_MAX: Final = 20  # neighbours are one; a terminal has about so many lines
-
-
-class Row(msgspec.Struct, kw_only=True):
-    """One cycle; times are milliseconds since 1970 UTC."""
-
-    cycle: int
-    scheduled: float | None
-    started: float | None
-    decided: float | None = None
-    settled: float | None = None
-    missed: str = ""
-    stopped: bool = False
-    unavailable: str = ""
-    over_budget: bool = False
-    release: str = ""
-    epoch: int = 0
-    worker: str = ""
-    late_ms: float | None = None
-    effects: int = 0
-    asked: int | None = None
-    answered: int | None = None
 
 
 @click.command()
@@ -97,49 +73,6 @@ def _first_cycle(installation: Installation, since: str) -> int:
         raise click.UsageError(what) from error
     at = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     return installation.schedule(installation.record()).cycle_at(round(at.timestamp() * NS))
-
-
-def rows_of(lines: Iterable[Line]) -> Iterator[Row]:
-    """Yield one row per cycle from journal lines, oldest first."""
-    row: Row | None = None
-    stops = Stops()
-    for line in effective(lines):
-        stops.add(line)
-        if line.kind in ("decide", "miss"):
-            if row is not None:
-                yield row
-            row = _row(line, stopped=stops.has_stopped(line))
-        elif line.kind == "settle" and row is not None and row.cycle == line.cycle:
-            row.settled = line.committed_ms
-    if row is not None:
-        yield row
-
-
-def _row(line: Line, *, stopped: bool) -> Row:
-    late = (
-        round(line.started_ms - line.scheduled_ms, 3)
-        if line.started_ms is not None and line.scheduled_ms is not None
-        else None
-    )
-    header: dict[str, Any] = msgspec.json.decode(line.header)
-    planned = [each for each in header["outbox"] if each.get("cycle") == line.cycle]
-    return Row(
-        cycle=line.cycle,
-        scheduled=line.scheduled_ms,
-        started=line.started_ms,
-        decided=line.committed_ms if line.kind == "decide" else None,
-        unavailable=line.unavailable,
-        stopped=stopped,
-        over_budget=is_over_budget(line),
-        missed=str(line.evidence.get("reason", "missed")) if line.kind == "miss" else "",
-        release=line.release,
-        epoch=line.epoch,
-        worker=line.worker,
-        late_ms=late,
-        effects=len(planned) if line.kind == "decide" else 0,
-        asked=None if line.health is None else line.health.asked,
-        answered=None if line.health is None else line.health.answered,
-    )
 
 
 def _check(installation: Installation, *, since: int | None, as_json: bool) -> int:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from deploy.history import Entry
-    from foresight.cli.cycles import Row
+    from foresight.cli.cycle_rows import Row
 
 RELEASE_LETTERS: Final = 12  # of its name: as many as a short commit has
 SUBJECT_LETTERS: Final = 40

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from deploy import requests, way_back
-from foresight.cli.cycles import rows_of
+from foresight.cli.cycle_rows import rows_of
 from foresight.cli.status import health_of
 from foresight.config import parse
 from foresight.dashboard.cycles import CycleLine, cells_of

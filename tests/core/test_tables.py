@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from deploy.history import Entry
-from foresight.cli.cycles import Row
+from foresight.cli.cycle_rows import Row
 from foresight.cli.tables import cycle_cells, deploy_lines, trade_cells, trade_totals
 from handoff.commands.launchers import Launcher, home_in, launchers
 from handoff.launcher.process import command

@@ -65,6 +65,7 @@ COMMANDS = {
     "init": ["init", "{place}/new"],
     "doctor": ["doctor"],
     "backtest": ["backtest", "{place}"],
+    "compare": ["compare", "{place}/a.toml", "{place}/b.toml", "--candles", "{place}"],
     "calibrate": ["calibrate", "{place}", "--into", "{place}"],
     "download": [
         "download",

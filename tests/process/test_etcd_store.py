@@ -1,4 +1,4 @@
-"""A store in etcd whose answers are lost, late or doubled, and whose etcd is put back.
+"""A store in etcd whose answers are lost, late or doubled.
 
 The proxy does to one commit what a network does once in a while; what must come of it is always the
 same: it happened once or not at all, and whoever wrote it knows which.
@@ -6,7 +6,6 @@ same: it happened once or not at all, and whoever wrote it knows which.
 
 from __future__ import annotations
 
-import shutil
 import time
 from functools import partial
 from typing import TYPE_CHECKING
@@ -18,10 +17,8 @@ from msgspec.structs import replace
 from foresight.cluster_check import examine_cluster
 from state import etcd_store as store_module
 from state import transitions
-from state.commit import Generation, plan_commit
 from state.errors import (
     DiskFull,
-    EtcdOlder,
     OutcomeUnknown,
     OutOfReach,
     RecordMissing,
@@ -34,8 +31,6 @@ from state.etcd import wire
 from state.record import Phase
 from tests.process.etcd_proxy import Fault, Proxy
 from tests.process.etcd_server import (
-    CTL,
-    CTL_ABSENT,
     Server,
     etcd_store,
     free_port,
@@ -397,91 +392,3 @@ def test_old_lines_go_with_their_commits(between: Between, monkeypatch: pytest.M
     with pytest.raises(RecordMissing):
         between.store.line(newest - 4)
     assert between.other.read().progress.cycle == 13
-
-
-class Copy:
-    """What an etcd held at one time, kept in one of two ways, and put back."""
-
-    def __init__(self, way: str, server: Server, folder: Path) -> None:
-        self._way = way
-        self._server = server
-        self._kept = folder / "copy"
-
-    def keep(self) -> None:
-        if self._way == "snapshot":
-            self._server.snapshot(self._kept)
-            return
-        self._server.stop()
-        shutil.copytree(self._server.data, self._kept)
-        self._server.start()
-
-    def put_back(self) -> None:
-        self._server.stop()
-        if self._way == "snapshot":
-            self._server.restore(self._kept)
-        else:
-            shutil.rmtree(self._server.data)
-            shutil.copytree(self._kept, self._server.data)
-        self._server.start()
-
-
-@pytest.fixture(params=["folder", "snapshot"])
-def copy(request: pytest.FixtureRequest, own: Server, tmp_path: Path) -> Copy:
-    if request.param == "snapshot" and CTL is None:
-        pytest.skip(CTL_ABSENT)
-    return Copy(request.param, own, tmp_path)
-
-
-@pytest.fixture
-def own(own_etcd: Server) -> Server:
-    """An etcd that may be stopped."""
-    own_etcd.start()
-    return own_etcd
-
-
-def test_an_etcd_that_was_put_back_is_refused_by_who_saw_more_of_it(
-    own: Server, copy: Copy
-) -> None:
-    """Its owner went on to later cycles: what it would decide now was decided already."""
-    store = etcd_store(own.cluster())
-    run_cycles(started(store), 1)
-    copy.keep()
-    run_cycles(store, 3)
-    copy.put_back()
-    with pytest.raises(EtcdOlder, match="it is at revision"):
-        store.transact(deciding(), note("decide"))
-    with pytest.raises(EtcdOlder):
-        store.read()
-    store.close()
-
-
-def test_a_commit_from_before_an_etcd_was_put_back_finds_no_place_at_an_equal_revision(
-    own: Server, copy: Copy
-) -> None:
-    """Numbers come again. What was under way then is told apart by the attempt alone."""
-    cluster = own.cluster()
-    store = etcd_store(cluster)
-    run_cycles(started(store), 1)
-    copy.keep()
-    store.transact(deciding(), note("decide"))
-    under_way, seen = commit_under_way(store)
-    copy.put_back()
-    other = etcd_store(cluster)
-    other.transact(halted, note("command"))
-    assert other._look().revision == seen.revision  # noqa: SLF001 - or nothing is shown here
-    answer = wire.decode(tell(cluster, wire.TXN, under_way), wire.TransactionAnswer)
-    assert not answer.succeeded
-    assert other.read().control.halted
-    with pytest.raises(EtcdOlder, match="line 5"):
-        store.read()
-    for each in (store, other):
-        each.close()
-
-
-def commit_under_way(store: EtcdStore) -> tuple[wire.Transaction, plans.Seen]:
-    """Return the settle that the owner is about to send."""
-    seen, names = store._look(), store._keys  # noqa: SLF001 - what it would send
-    before = Generation(seen.record, seen.digest)
-    commit = plan_commit(before, settle(seen.record), note("settle"), now_ns=1)
-    new = plans.written(names, commit, number=seen.number + 1)
-    return plans.commit_transaction(names, seen, new), seen

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+import pytest
+
 from deploy import host
 from deploy.gates import MIB
 
@@ -25,7 +27,9 @@ def test_a_process_that_is_gone_has_no_size() -> None:
 
 def test_the_disk_is_asked_at_the_nearest_directory_that_exists(tmp_path: Path) -> None:
     """The home directory of a first start is not there yet."""
-    assert host.disk_free_bytes(tmp_path / "not" / "yet") == host.disk_free_bytes(tmp_path)
+    of_none = host.disk_free_bytes(tmp_path / "not" / "yet")
+    # Others write to the disk between the two questions.
+    assert of_none == pytest.approx(host.disk_free_bytes(tmp_path), rel=0.05)
 
 
 def test_every_limit_above_us_counts(tmp_path: Path) -> None:

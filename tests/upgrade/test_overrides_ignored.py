@@ -95,7 +95,7 @@ def test_a_release_that_could_not_be_asked_is_not_said_to_ignore_anything(
     shutil.copytree(engines.this, broken)
     (broken / "foresight" / "overridden.py").write_text("raise RuntimeError('no disk')\n")
     bot = Bot(tmp_path, broken)
-    reason = "RuntimeError: no disk"
+    reason = "RuntimeError: no disk (foresight/overridden.py, line 1)"
     said = [
         f"override  {key} = {TOLD[key]}; the release could not be asked: {reason}"
         for key in sorted(TOLD)
