@@ -9,7 +9,7 @@ from typing import Final
 
 from bench.fairness.moments import World, moments
 from foresight.exchange.market.calibration import curve_name
-from foresight.exchange.market.fitting import Counts, count_pulls
+from foresight.exchange.market.fitting import Counts
 from foresight.exchange.market.rules import Rule
 from foresight.exchange.market.standing import stand
 
@@ -20,7 +20,6 @@ def count(world: World, assets: Sequence[str]) -> Counts:
     """Return the counts of some assets of a world, both rules."""
     counts = Counts()
     for asset in assets:
-        count_pulls(counts, world.tape, asset, (world.first_minute, world.end_minute))
         for rule in Rule:
             for moment in moments(world, asset, rule, every=_EVERY, ahead=True):
                 standing = stand(world.tape, moment.window, rule, moment.market_ns)

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Final
 from foresight.backtest.calibration import WINDOWS_MIN
 from foresight.errors import ConfigError
 from foresight.exchange.market.calibration import Table, curve_name
-from foresight.exchange.market.fitting import Counts, count_pulls, fit
+from foresight.exchange.market.fitting import Counts, fit
 from foresight.exchange.market.standing import NS_PER_STEP, Kind, curve_of, settling_price, stand
 from foresight.exchange.market.windows import TIMEFRAME_SECONDS, Window
-from foresight.exchange.market_clock import NS_PER_MINUTE, NS_PER_SECOND
+from foresight.exchange.market_clock import NS_PER_SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -47,8 +47,6 @@ def fitted_table(
     numbers = {timeframe: _moments(length_s, offsets_ns) for timeframe, length_s in _lengths()}
     seen = dict.fromkeys(numbers, 0)
     for asset in tape.source.assets:
-        if any(offset_ns % NS_PER_MINUTE // NS_PER_STEP for offset_ns in offsets_ns):
-            count_pulls(counts, tape, asset, (within.first + LEAD_MINUTES, within.end))
         for timeframe, offsets in numbers.items():
             windows = _windows(asset, timeframe, within)
             seen[timeframe] += _count(counts, tape, rule, windows, offsets)

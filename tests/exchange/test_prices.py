@@ -1,7 +1,7 @@
 """The synthetic market is the same in every process and looks like a market."""
 
 from itertools import pairwise
-from math import log, sqrt
+from math import copysign, log, sqrt
 
 import pytest
 from hypothesis import given, settings
@@ -115,6 +115,7 @@ def test_the_path_inside_a_minute_neither_turns_back_nor_goes_on() -> None:
     """A bot that follows or fades the last seconds must find nothing: neighbours say nothing."""
     source = market(seed=7)
     together = alone = ahead = 0.0
+    sides: list[float] = []
     for asset in ("BTC", "DOGE"):
         for minute in range(FIRST, FIRST + 2 * 1440):
             candle = source.candle(asset, minute)
@@ -125,8 +126,13 @@ def test_the_path_inside_a_minute_neither_turns_back_nor_goes_on() -> None:
             together += sum(one * other for one, other in pairwise(steps))
             alone += sum(step * step for step in steps)
             ahead += sum(steps[:6]) * sum(steps[6:])
+            left = [candle.close - price for price in path[1:]]
+            sides += [copysign(1.0, a * b) for a, b in zip(steps, left, strict=True) if a and b]
     assert abs(together / alone) <= 0.02
     assert abs(ahead / alone) <= 0.05  # the first half minute does not tell the second
+    # Shares pay by the side alone: small gains that are likelier than large losses would do.
+    assert len(sides) > 1000
+    assert abs(sum(sides) / len(sides)) <= 0.06
 
 
 def test_a_finished_minute_is_the_sum_of_what_was_seen_of_it() -> None:

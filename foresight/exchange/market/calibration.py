@@ -45,9 +45,8 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         fitted_on: Dates or seeds, for people.
         first_minute: First minute of the recording it was fitted on; 0 for synthetic prices.
         end_minute: First minute after it; 0 for synthetic prices.
-        pulls: How far a minute goes, in its standard deviations: before it has moved, with the
-            step from the last close to its open, and with the minute before; after it has
-            moved, with the minute before, times the part of it that is left.
+        pulls: How far a price goes on in the direction of its last move, in standard deviations
+            of a minute: where that was in the last 5, 15 or 30 seconds.
         curves: By ``timeframe/rule/curve/kind``, with ``/tied`` where the price is the price to
             beat. The others are for distances >= 0: one below is the other side's.
     """

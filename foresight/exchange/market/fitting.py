@@ -6,15 +6,12 @@ and the thinning to few points. Must never enter: which moments are counted, jud
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from math import sqrt
+from math import exp, pi, sqrt
 from typing import Final
 
 from foresight.exchange.market.calibration import Curve, Source, Table
 from foresight.exchange.market.rules import Rule
-from foresight.exchange.market.standing import NS_PER_STEP, Kind, Standing, stand
-from foresight.exchange.market.windows import window_at
-from foresight.exchange.market_clock import NS_PER_MINUTE
-from foresight.exchange.prices.tape import Tape
+from foresight.exchange.market.standing import Kind, Standing
 
 _EDGES: Final = tuple(
     [0.05 * step for step in range(20)]
@@ -24,64 +21,50 @@ _EDGES: Final = tuple(
 )
 _COUNT_MIN: Final = 150  # of quotes in a bin: fewer are counted with their neighbour
 _CURVE_MIN: Final = 2_000  # of quotes in a curve: with fewer the ordinary kind's curve stands in
-_PULLED_STEP: Final = 3  # of the minute, at which the pulls are measured
+_SIGNS: Final = 3  # of a standing, each with a pull
+_CELL: Final = (0.0,) * (3 + 3 * _SIGNS)
 _THIN: Final = 0.002  # how far a curve may lie beside its bins after thinning
 
 Bins = list[list[float]]
 
 
 class Counts:
-    """Quotes by curve and bin: how many, the sum of their distances, how many kept their side."""
+    """Quotes by curve and bin.
+
+    Each bin holds how many there were, the sum of their distances and how many kept their side;
+    then for each sign its sum, its sum over those that kept their side, and its sum of squares.
+    """
 
     def __init__(self) -> None:
         """Start empty."""
         self.bins: dict[str, Bins] = {}
-        self.pulls = [[0.0, 0.0] for _ in range(3)]  # weight and move, for each of `Table.pulls`
 
     def add(self, name: str, standing: Standing, *, is_up: bool) -> None:
         """Count one moment; away from a tie, a distance below zero is the mirror of one above."""
         is_mirrored = standing.distance < 0 and not standing.is_tied
         bins = self.bins.get(name)
         if bins is None:
-            bins = self.bins[name] = [[0, 0.0, 0] for _ in _EDGES]
+            bins = self.bins[name] = [list(_CELL) for _ in _EDGES]
         size = abs(standing.distance)
+        is_kept = is_up is not is_mirrored
         cell = bins[_place(size)]
         cell[0] += 1
         cell[1] += size
-        cell[2] += is_up is not is_mirrored
+        cell[2] += is_kept
+        for place, sign in enumerate(standing.signs):
+            if sign:
+                seen = -sign if is_mirrored else sign
+                cell[3 + 3 * place] += seen
+                cell[4 + 3 * place] += seen * is_kept
+                cell[5 + 3 * place] += seen * seen
 
     def merge(self, other: "Counts") -> None:
         """Take in another count."""
-        self.pulls = [_added(*both) for both in zip(self.pulls, other.pulls, strict=True)]
         for name, bins in other.bins.items():
-            mine = self.bins.setdefault(name, [[0, 0.0, 0] for _ in _EDGES])
+            mine = self.bins.setdefault(name, [list(_CELL) for _ in _EDGES])
             for cell, more in zip(mine, bins, strict=True):
                 for index, number in enumerate(more):
                     cell[index] += number
-
-
-def count_pulls(counts: Counts, tape: Tape, asset: str, minutes: tuple[int, int]) -> None:
-    """Measure what the beginning of minutes says of their end.
-
-    Args:
-        counts: Changed.
-        tape: Prices.
-        asset: Of which asset.
-        minutes: First minute and the first one after the last.
-    """
-    for minute in range(*minutes):
-        now_ns = minute * NS_PER_MINUTE + _PULLED_STEP * NS_PER_STEP
-        window = window_at(asset, "15m", now_ns)
-        standing = stand(tape, window, Rule.LAST, now_ns)
-        price = tape.price_at(asset, now_ns)
-        candle = tape.source.candle(asset, minute)
-        if standing is None or price is None or candle is None:
-            continue
-        went = (candle.close - price) / price / tape.sigma(asset, minute)
-        spread = sqrt((window.end_ns - now_ns) / NS_PER_MINUTE)
-        for pull, sign in zip(counts.pulls, standing.signs, strict=True):
-            pull[0] += (sign * spread) ** 2
-            pull[1] += sign * spread * went
 
 
 def fit(
@@ -103,10 +86,22 @@ def fit(
     """
     wanted = _names() if names is None else names
     curves = {name: _curve(counts, name) for name in wanted}
-    first, second, third = (
-        round(went / weight, 4) if weight else 0.0 for weight, went in counts.pulls
-    )
+    first, second, third = (_pull(counts, curves, place) for place in range(_SIGNS))
     return Table(source, fitted_on, *span, (first, second, third), curves)
+
+
+def _pull(counts: Counts, curves: dict[str, Curve], place: int) -> float:
+    # Least squares of what the curves leave, along the slope of a normal distribution.
+    left = weight = 0.0
+    for name, bins in counts.bins.items():
+        for cell in bins:
+            signed, kept, squared = cell[3 + 3 * place : 6 + 3 * place]
+            if squared:
+                distance = cell[1] / cell[0]
+                slope = exp(-0.5 * distance * distance) / sqrt(2.0 * pi)
+                left += slope * (kept - curves[name].read(distance) * signed)
+                weight += slope * slope * squared
+    return round(left / weight, 4) if weight else 0.0
 
 
 def _names() -> Iterator[str]:
@@ -148,7 +143,7 @@ def _near(number: str) -> range:
 
 
 def _summed(found: Iterable[Bins]) -> Bins:
-    total: Bins = [[0, 0.0, 0] for _ in _EDGES]
+    total: Bins = [list(_CELL) for _ in _EDGES]
     for bins in found:
         for cell, more in zip(total, bins, strict=True):
             for index, numbers in enumerate(more):
@@ -178,7 +173,7 @@ def _groups(bins: Bins) -> list[list[float]]:
     groups: list[list[float]] = []
     group = [0.0, 0.0, 0.0]
     for cell in bins:
-        group = _added(group, cell)
+        group = _added(group, cell[:3])
         if group[0] >= _COUNT_MIN:
             groups.append(group)
             group = [0.0, 0.0, 0.0]

@@ -22,6 +22,8 @@ NS_PER_STEP: Final = KNOT_SECONDS * NS_PER_SECOND
 BEFORE: Final = 0
 """Number of the curve for the time before a window starts."""
 
+_LOOKBACKS: Final = (1, 3, 6)  # steps: 5, 15 and 30 seconds
+
 _AVERAGE_MINUTES: Final = 0.264
 """Variance of (O + H + L + C) / 4 of a Brownian minute in units of the minute's own variance."""
 
@@ -47,8 +49,8 @@ class Standing(NamedTuple):
         is_tied: Whether the price is exactly the price to beat.
         distance: From the price to beat in standard deviations of what is left, half a price
             step included: from that far below, rounding still ends in a tie, which is Up.
-        signs: What the running minute's beginning says of its end, in the order of `Table.pulls`:
-            directions times a minute's standard deviation in those of what is left.
+        signs: Where the price went last, in the order of `Table.pulls`: the direction times a
+            minute's standard deviation in those of what is left; zeros but for one of them.
     """
 
     curve: int
@@ -94,7 +96,7 @@ def stand(tape: Tape, window: Window, rule: Rule, market_ns: int) -> Standing | 
         kind_of(tape, window.asset, now_ns),
         price == reference and not is_ahead,
         (price - reference + grain) / reach,
-        _signs(tape, window.asset, now_ns, 1.0 / spread),
+        (0.0, 0.0, 0.0) if is_ahead else _signs(tape, window.asset, now_ns, 1.0 / spread),
     )
 
 
@@ -130,20 +132,17 @@ def kind_of(tape: Tape, asset: str, market_ns: int) -> Kind:
     return Kind.STILL if earlier is None or earlier.close == earlier.open else Kind.WAITING
 
 
-def _signs(tape: Tape, asset: str, market_ns: int, deviation: float) -> tuple[float, float, float]:
-    # Trades at the open, and whether a minute has moved yet, say a little of where it goes: minutes
-    # that have room on both sides move early and turn, the others leap late and go on.
-    minute, within_ns = divmod(market_ns, NS_PER_MINUTE)
-    if not within_ns:
-        return 0.0, 0.0, 0.0
-    running = tape.partial(asset, market_ns)
-    before = tape.source.candle(asset, minute - 1)
-    if running is None or before is None:
-        return 0.0, 0.0, 0.0
-    earlier = _sign(before.close - before.open) * deviation
-    if running.high > running.low:
-        return 0.0, 0.0, earlier * (1.0 - within_ns / NS_PER_MINUTE)
-    return _sign(running.open - before.close) * deviation, earlier, 0.0
+def _signs(tape: Tape, asset: str, now_ns: int, deviation: float) -> tuple[float, float, float]:
+    # Where the price went last, by how long ago that was: recorded minutes go on a little, and a
+    # minute that has just moved has another part still before it than one that moved earlier.
+    price = tape.price_at(asset, now_ns)
+    signs = [0.0, 0.0, 0.0]
+    for place, steps in enumerate(_LOOKBACKS):
+        before = tape.price_at(asset, now_ns - steps * NS_PER_STEP)
+        if price is not None and before is not None and price != before:
+            signs[place] = _sign(price - before) * deviation
+            break
+    return signs[0], signs[1], signs[2]
 
 
 def _sign(number: float) -> int:

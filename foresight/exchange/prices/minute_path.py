@@ -1,27 +1,28 @@
 """What lies inside a finished minute: last-trade prices every five seconds.
 
 Owns one construction. Whoever sees part of a minute must learn nothing about where it closes that
-its price does not say: the path is a martingale. It is a random walk that stops at plus or minus
-the minute's own move, seen on the condition that it stopped on the side where the candle closed
-(Doob's h-transform): given how far the minute goes, its side stays as open as the walk's
-distance to both says. The walk keeps inside the range by leaping over what the candle never
-traded. Extremes that it does not reach are touched between steps, at the end of the minute: shown
-earlier, the longer of two wicks would tell the side.
+its price does not say, neither how far it goes on the mean nor to which side. So the minute's move
+is taken in leaps at random times: one leap may become two, which go on as often as they turn back
+(equal sides), and their sizes are such that their product is zero on the mean (no drift); which of
+the two comes first is a toss. A walk that only has no drift is not enough: on the condition that
+it ends at plus or minus the minute's move, small gains are likely and large losses rare, and
+whoever follows the last seconds wins more often than the price says. Leaps keep inside the range.
+Extremes that they do not reach are touched between steps, at the end of the minute: shown earlier,
+the longer of two wicks would tell the side.
 
 Must never enter: where candles come from, windows, quotes, clocks.
 """
 
 from collections.abc import Sequence
-from math import copysign
+from math import sqrt
 from typing import Final
 
 from foresight.exchange.chance import uniforms
 from foresight.exchange.prices.candles import KNOTS, Candle
 
-_RUNGS: Final = 3  # levels between the open and the turning point of the walk
-_MOVES: Final = 9  # of the walk; how many must not depend on where it is
-_ROOM_MIN: Final = 0.1  # of the minute's move; in less room there is the leap alone
-_SHARE_MAX: Final = 0.95  # of the minute's variance that is the walk's
+_HALVINGS: Final = 2  # how often each leap may become two
+_LEAPS: Final = 2**_HALVINGS  # at most
+_DRAWS: Final = 3  # of one split
 
 
 def minute_path(candle: Candle, *, tick: float, key: int) -> tuple[float, ...]:
@@ -35,39 +36,49 @@ def minute_path(candle: Candle, *, tick: float, key: int) -> tuple[float, ...]:
     Returns:
         `KNOTS` last-trade prices, after 5, 10, .. 60 seconds; the last one is the close.
     """
-    draws = uniforms(2 * _MOVES + 1, "path", key, candle.minute)
-    move = candle.close - candle.open
-    reach = abs(move)
-    room = min(reach, candle.open - candle.low if move > 0 else candle.high - candle.open)
-    has_walk = reach > 0 and room >= _ROOM_MIN * reach
-    # Walk and leap share the minute as they share its variance: no part of it is busier.
-    share = (room / reach) ** 2 * min(1.0, _MOVES / _RUNGS**2) if has_walk else 0.0
-    end = draws[-1] ** (1.0 - min(share, _SHARE_MAX))
+    draws = uniforms(_DRAWS * (_LEAPS - 1) + _LEAPS, "path", key, candle.minute)
+    leaps = _leaps(candle, tick, draws[_LEAPS:])
     knots = [candle.open] * KNOTS
-    if has_walk:
-        moments = sorted(end * draw for draw in draws[_MOVES:-1])
-        for level, moment in zip(_walk(reach, room, draws[:_MOVES]), moments, strict=True):
-            first = int(moment * KNOTS)
-            price = candle.open + copysign(level, level * move)
-            price = min(max(round(round(price / tick) * tick, 8), candle.low), candle.high)
-            knots[first:] = [price] * (KNOTS - first)
-    last = int(end * KNOTS)
-    knots[last:] = [candle.close] * (KNOTS - last)
+    price = candle.open
+    for leap, moment in zip(leaps, sorted(draws[: len(leaps)]), strict=True):
+        price += leap
+        seen = min(max(round(round(price / tick) * tick, 8), candle.low), candle.high)
+        first = int(moment * KNOTS)
+        knots[first:] = [seen] * (KNOTS - first)
+    # The sum of the leaps is the close but for the dust of floating point.
+    first = int(max(draws[: len(leaps)]) * KNOTS)
+    knots[first:] = [candle.close] * (KNOTS - first)
     return tuple(knots)
 
 
-def _walk(reach: float, room: float, draws: Sequence[float]) -> list[float]:
-    # Distances from the open towards the close after each move; `end` leaps over what is left.
-    rung = room / _RUNGS
-    ends = reach / rung  # in rungs, as everything below
-    place: float = 0
-    levels: list[float] = []
-    for draw in draws:
-        if place == _RUNGS < ends:
-            leaps = 1.0 / (ends - _RUNGS + 1.0) * 2.0 * ends / (ends + _RUNGS)
-            place = ends if draw < leaps else place - 1
-        elif place < _RUNGS:
-            is_up = place == -_RUNGS or draw < 0.5 * (ends + place + 1) / (ends + place)
-            place += 1 if is_up else -1
-        levels.append(place * rung)
-    return levels
+def _leaps(candle: Candle, tick: float, draws: Sequence[float]) -> list[float]:
+    leaps = [candle.close - candle.open]
+    used = 0
+    for _ in range(_HALVINGS):
+        price = candle.open
+        parts: list[float] = []
+        for leap in leaps:
+            room = min(
+                min(price, price + leap) - candle.low, candle.high - max(price, price + leap)
+            )
+            parts += _split(leap, room, tick, draws[used : used + _DRAWS])
+            used += _DRAWS
+            price += leap
+        leaps = parts
+    return leaps
+
+
+def _split(leap: float, room: float, tick: float, draws: Sequence[float]) -> list[float]:
+    # Two parts that go on, `part` and the rest, or an excess there and back. The excess is chosen
+    # so that excess x (1 + excess) = part x (1 - part): each way as likely, the mean product is 0.
+    if not leap or room <= 0:
+        return [leap]
+    widest = room / abs(leap)
+    most = min(0.25, widest * (1.0 + widest))
+    part = draws[0] * (1.0 - sqrt(1.0 - 4.0 * most)) / 2.0
+    excess = (sqrt(1.0 + 4.0 * part * (1.0 - part)) - 1.0) / 2.0
+    if excess * abs(leap) < tick:
+        return [leap]  # rounding would leave what goes on and hide what turns back
+    small = part if draws[1] < 0.5 else -excess  # noqa: PLR2004 - a toss
+    parts = [small * leap, (1.0 - small) * leap]
+    return parts if draws[2] < 0.5 else parts[::-1]  # noqa: PLR2004 - a toss
