@@ -18,7 +18,7 @@ from handoff.cadence import wall_time_ns
 from handoff.workload import NotReady, Ready, Unavailable, payload_of
 from state.record import Control, Outcome
 from tests.exchange.served import Running, pinned
-from tests.exchange.traded import Driven, demo_config, driven
+from tests.exchange.traded import Driven, demo_config, driven, strange_to
 
 if TYPE_CHECKING:
     from foresight.trades import Decided, Position
@@ -80,7 +80,7 @@ async def test_forty_minutes_of_the_default_board(running: Running) -> None:
         scores = scores_of(world.body)
         assert scores.overall.trades == len(world.body.decided)
         assert scores.signals >= scores.unbought
-        assert world.body.anomalies == []
+        assert strange_to(world.body) == set()
         (account,) = ledger["accounts"].values()
         held = sum(one.stake_micro for one in world.body.positions.values())
         waiting = sum(

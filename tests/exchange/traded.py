@@ -160,6 +160,11 @@ def demo_config(**sections: dict[str, Any]) -> Config:
     return msgspec.structs.replace(config, **changes)
 
 
+def strange_to(body: Book) -> set[str]:
+    """Return the kinds of a book's anomalies, but for listings that a busy machine did not read."""
+    return {one.kind for one in body.anomalies} - {"holdings_unread", "trades_unread"}
+
+
 @asynccontextmanager
 async def driven(running: Running, config: Config | None = None) -> AsyncIterator[Driven]:
     """Open a trader on a served exchange, at the exchange's own time."""
