@@ -55,7 +55,8 @@ def _refuse_stakes(config: Config) -> None:
     risk = config.risk
     for name in ("stake_window_usdc", "stake_asset_usdc", "stake_board_usdc", "stake_day_usdc"):
         limit = getattr(risk, name)
-        if risk.stake_floor_usdc > limit:
+        # A limit of nothing is a word of its own: go on, and buy nothing.
+        if 0 < limit < risk.stake_floor_usdc:
             what = (
                 f"[risk] stake_floor_usdc = {risk.stake_floor_usdc:g} is above {name} = {limit:g}"
             )

@@ -17,7 +17,7 @@ from tests.exchange.test_trader_cycles import (
     check_settlements_equal,
 )
 from tests.exchange.test_trader_outcomes import first_order
-from tests.exchange.traded import driven, strange_to
+from tests.exchange.traded import driven
 
 HOLD_NS = 250 * NS_PER_MS
 
@@ -250,7 +250,7 @@ async def test_forty_minutes_of_held_orders(opener: Opener) -> None:
         assert held_slugs <= booked
         check_book_equals_ledger(world, ledger)
         check_settlements_equal(world, ledger)
-        assert strange_to(world.body) == set()
+        assert world.body.anomalies == []
 
 
 def test_a_resting_order_is_filled_though_takers_are_held() -> None:

@@ -14,7 +14,7 @@ from tests.exchange.test_trader_cycles import (
     check_one_order_per_window,
     micro,
 )
-from tests.exchange.traded import Driven, demo_config, driven, strange_to
+from tests.exchange.traded import Driven, demo_config, driven
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(60)]
 
@@ -113,4 +113,4 @@ async def test_winnings_that_are_not_redeemed_yet_are_no_difference(opener: Open
             world.control = Control(paused=True)
             await world.run(30)
             await check_cash_is_as_it_was(world)
-            assert strange_to(world.body) == set()
+            assert world.body.anomalies == []

@@ -24,6 +24,7 @@ from state.record import Control, Effect, Outcome, Receipt, Timeline
 from tests.exchange.served import Running, StandingClock
 
 APP = "foresight"
+PATIENCE_S = 2.0
 
 
 class TraderClock(SystemClock):
@@ -149,20 +150,14 @@ class Driven:
 def demo_config(**sections: dict[str, Any]) -> Config:
     """Return the repository's own configuration with some sections' keys replaced."""
     config = load("foresight.toml", {})
-    patient = {"timeout_s": 2.0} | sections.pop(
-        "venue", {}
-    )  # the clock stands, the machine may be busy
+    # The clock stands, the machine may be busy.
+    patient = {"timeout_s": PATIENCE_S} | sections.pop("venue", {})
     sections["venue"] = patient
     changes = {
         name: msgspec.structs.replace(getattr(config, name), **keys)
         for name, keys in sections.items()
     }
     return msgspec.structs.replace(config, **changes)
-
-
-def strange_to(body: Book) -> set[str]:
-    """Return the kinds of a book's anomalies, but for listings that a busy machine did not read."""
-    return {one.kind for one in body.anomalies} - {"holdings_unread", "trades_unread"}
 
 
 @asynccontextmanager
@@ -173,6 +168,7 @@ async def driven(running: Running, config: Config | None = None) -> AsyncIterato
     context = Context(app=APP, release="r1", tree=".", home=".", timeline=timeline)
     clock = TraderClock(running.clock)
     trader = create_with(config or demo_config(), context, {EXCHANGE_URL: running.url}, clock=clock)
+    trader._pages_s = PATIENCE_S  # noqa: SLF001 - of a second's cycle, which stands here
     schedule = Schedule(trader.cadence, timeline)
     cycle = schedule.cycle_at(running.clock.now_ns) + 1
     try:
