@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -34,6 +35,7 @@ from foresight.project import ENTRY
 from handoff.account import asker
 from handoff.commands.kept_releases import kept_releases, named
 from handoff.commands.looking import look
+from handoff.errors import ReleaseUnusable
 from handoff.exit_codes import ExitCode
 from handoff.limits import NS, SHADOW_S_MAX
 from handoff.plain_text import storable
@@ -147,9 +149,7 @@ def rollback(
     """Put the previous release, or another that is kept, in charge again."""
     home = installation.home
     _require_launcher(home)
-    record = installation.record()
-    kept = [each.manifest for each in kept_releases(home, record)]
-    wanted = named(kept, release).release if release else _previous_release(installation)
+    wanted = _wanted(installation, release) if release else _previous_release(installation)
     for line in overriding.lines_of(overriding.shown(installation, wanted)):
         progress(line)
     request = requests.Request(
@@ -160,6 +160,14 @@ def rollback(
         wish=Wish(bake=BAKE_NONE),
     )
     return _submit(home, request, detach=detach, wait_s=wait_s, as_json=as_json)
+
+
+def _wanted(installation: Installation, release: str) -> str:
+    with suppress(ReleaseUnusable):
+        # Its whole name: nobody has to know what else is kept.
+        return read_manifest(installation.home, release).release
+    kept = [each.manifest for each in kept_releases(installation.home, installation.record())]
+    return named(kept, release).release
 
 
 @click.command()
