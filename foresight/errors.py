@@ -36,6 +36,16 @@ class RepositoryUnmade(ForesightError):
         super().__init__(f"git could not make the first commit: {said}")
 
 
+class FileInTheWay(ForesightError):
+    """A file that would be replaced is there, and nobody said that it may be."""
+
+    hint = "say --force to replace it, or --out with another name"
+
+    def __init__(self, path: str) -> None:
+        """Keep its path."""
+        super().__init__(f"{path} is there already")
+
+
 class DeployUndriven(ForesightError):
     """A deploy has not ended, and nobody is left who could end it."""
 

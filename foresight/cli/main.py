@@ -30,13 +30,14 @@ from foresight.cli.neighbours import ps
 from foresight.cli.output import NORMAL, complain, detail, emit_text, explain, speak
 from foresight.cli.projects import doctor, init, uninstall
 from foresight.cli.reading import anomalies, logs
+from foresight.cli.reporting import report
 from foresight.cli.running import down, up
 from foresight.cli.serving import dashboard, exchange
 from foresight.cli.state import state
 from foresight.cli.status import status
 from foresight.cli.trading import trades
 from foresight.cli.units import unit
-from foresight.errors import ConfigError, ForesightError
+from foresight.errors import ConfigError, FileInTheWay, ForesightError
 from foresight.exchange.errors import RecordingError
 from foresight.places import started_in
 from handoff.child_signals import take_signals
@@ -116,6 +117,7 @@ for _command in (
     drill,
     backtest,
     compare,
+    report,
     calibrate,
     download,
     uninstall,
@@ -165,7 +167,7 @@ def exit_code_of(error: Exception) -> ExitCode:
     match error:
         case ConfigError() | UnknownRef() | ReleaseUnnamed():
             return ExitCode.USAGE
-        case SourceRefused() | OpenFilesLacking() | StartRefused():
+        case SourceRefused() | OpenFilesLacking() | StartRefused() | FileInTheWay():
             return ExitCode.REFUSED
         case StartLate():
             return ExitCode.TIMED_OUT
