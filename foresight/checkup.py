@@ -19,6 +19,7 @@ from deploy.git_tree import GitTree
 from foresight import home_disk
 from foresight.cluster import configured_cluster
 from foresight.cluster_check import examine_cluster
+from foresight.config import CONFIG_FILE
 from foresight.errors import ConfigError
 from foresight.finding import Finding, Verdict
 from foresight.login_session import remedy, this_session, why_ended
@@ -54,9 +55,16 @@ CLOCK_WATCH_S: Final = 0.25
 PAGE: Final = "dashboard"  # the companion's name
 
 
-def examine(config: Config, home: Path, tree: Path) -> Iterator[Finding]:
-    """Yield what each check finds."""
-    yield _configuration(config, tree)
+def examine(config: Config, home: Path, tree: Path, where: str = CONFIG_FILE) -> Iterator[Finding]:
+    """Yield what each check finds.
+
+    Args:
+        config: The configuration.
+        home: The state directory.
+        tree: The project.
+        where: What to call the configuration.
+    """
+    yield _configuration(config, tree, where)
     yield _platform()
     yield _interpreter()
     yield _clock()
@@ -84,11 +92,11 @@ def is_misconfigured(findings: Iterable[Finding]) -> bool:
     return any(each.is_bad for each in findings if each.check == CONFIGURATION)
 
 
-def _configuration(config: Config, tree: Path) -> Finding:
+def _configuration(config: Config, tree: Path, where: str) -> Finding:
     """Whether a worker would take it, as far as that can be told without one."""
     try:
         refuse_unsound(config, {})
-        check_strategies(config, tree, replayed=False)
+        check_strategies(config, tree, replayed=False, where=where)
     except ConfigError as error:
         return Finding(CONFIGURATION, Verdict.BAD, str(error), error.hint)
     slots = len(config.board.assets) * len(config.board.timeframes)

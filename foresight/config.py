@@ -8,6 +8,7 @@ argument; `load` alone reads the one file it is given.
 
 import difflib
 import hashlib
+import re
 import tomllib
 from collections.abc import Collection, Iterable, Mapping
 from typing import Annotated, Any, Final, Literal
@@ -21,6 +22,7 @@ from handoff.limits import BAKE_OUTSIDE_S, HEALTH_DROP
 from handoff.wish import BAKE, REPLAY_CYCLES, REPLAY_DIFFER_MAX, Wish
 
 TIMEFRAMES: Final = ("5m", "15m")
+CONFIG_FILE: Final = "foresight.toml"
 ASSETS: Final = ("BTC", "ETH", "SOL", "XRP", "DOGE", "BNB", "HYPE", "ZEC")
 
 Usdc = Annotated[float, Meta(ge=0, le=1e9)]
@@ -238,7 +240,11 @@ class Risk(_Section, frozen=True, kw_only=True):
 
 
 class Config(_Section, frozen=True, kw_only=True):
-    """The whole file. `strategy` maps a timeframe to its table: `name` and parameters."""
+    """The whole file.
+
+    `strategy` maps a timeframe, or a slot as `btc-5m`, to its table: `name` and parameters. A slot
+    without a table of its own has that of its timeframe.
+    """
 
     engine: Engine = Engine()
     board: Board = Board()
@@ -247,6 +253,7 @@ class Config(_Section, frozen=True, kw_only=True):
     strategy: dict[str, dict[str, Any]] = {}
 
 
+_SLOT: Final = re.compile(r"[a-z0-9]{1,8}-(?:5m|15m)")
 _SECTIONS: Final[Mapping[str, type[_Section]]] = {
     "engine": Engine,
     "board": Board,
@@ -294,12 +301,17 @@ def parse(text: str, environment: Mapping[str, str], *, where: str) -> Config:
         what = f"{where} is not TOML: {error}"
         raise ConfigError(what) from error
     _refuse_unknown(tables, where)
+    board = tables.get("board")
+    named = board.get("assets", ASSETS) if isinstance(board, dict) else ASSETS
     _override(tables, environment)
     try:
         config = msgspec.convert(tables, type=Config)
     except msgspec.ValidationError as error:
         what = f"{where}: {error}"
         raise ConfigError(what, "see foresight.toml for every key") from error
+    # Of a board that a variable makes smaller, the file's own slots are still no mistake.
+    assets = (*config.board.assets, *(named if isinstance(named, list) else ASSETS))
+    _check_strategies(config, assets, where)
     _check(config, where)
     return config
 
@@ -308,6 +320,16 @@ def nearest(name: str, known: Collection[str]) -> str:
     """Return a hint that names the nearest known name, or all of them."""
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return f"did you mean {close[0]}?" if close else "known: " + ", ".join(sorted(known))
+
+
+def is_strategy_key(key: str) -> bool:
+    """Tell whether `[strategy.KEY]` may be: a timeframe or a slot, on whichever board."""
+    return key in TIMEFRAMES or _SLOT.fullmatch(key) is not None
+
+
+def timeframe_of(key: str) -> str:
+    """Return the timeframe of a timeframe's or a slot's table, as `5m` of `btc-5m`."""
+    return key.rpartition("-")[2]
 
 
 def config_hash(config: Config, files: Mapping[str, bytes] | None = None) -> str:
@@ -378,7 +400,7 @@ def _is_known(key: str) -> bool:
     section, _, name = key.partition(".")
     if section == overrides.STRATEGY:
         timeframe, _, parameter = name.partition(".")
-        return timeframe in TIMEFRAMES and bool(parameter)
+        return is_strategy_key(timeframe) and bool(parameter)
     return section in _SECTIONS and name in _SECTIONS[section].__struct_fields__
 
 
@@ -395,12 +417,19 @@ def _override(tables: dict[str, Any], environment: Mapping[str, str]) -> None:
         overrides.put_into(tables, key, text)
 
 
+def _check_strategies(config: Config, assets: Iterable[str], where: str) -> None:
+    slots = [f"{asset.lower()}-{timeframe}" for asset in assets for timeframe in TIMEFRAMES]
+    known = dict.fromkeys((*TIMEFRAMES, *slots))
+    for key, table in config.strategy.items():
+        if key not in known:
+            what = f"{where}: unknown section [strategy.{key}]"
+            raise ConfigError(what, f"a timeframe or a slot of the board; {nearest(key, known)}")
+        if not isinstance(table.get("name", ""), str):
+            what = f"{where}: [strategy.{key}] name = {table['name']!r} is no name"
+            raise ConfigError(what, 'as name = "late_entry", or "module:class" of the project')
+
+
 def _check(config: Config, where: str) -> None:
-    for timeframe in config.strategy:
-        if timeframe not in TIMEFRAMES:
-            hint = nearest(timeframe, TIMEFRAMES)
-            what = f"{where}: unknown section [strategy.{timeframe}]"
-            raise ConfigError(what, hint)
     for name, values in (("assets", config.board.assets), ("timeframes", config.board.timeframes)):
         if len(set(values)) != len(values):
             what = f"{where}: [board] {name} names something twice"

@@ -52,7 +52,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
         venue: Kind of the venue that orders go to.
         timeline: How wall-clock time maps to application time.
         slots: The board.
-        strategies: By timeframe.
+        strategies: By timeframe; by slot id where a slot has one of its own.
         risk: The limits.
     """
 
@@ -134,8 +134,14 @@ def look(policy: Policy, slot: Slot, *, book: Book, inputs: Market, cycle: Cycle
         side_asked=None if offer is None else offer.side,
         asks=() if offer is None else offer.asks,
     )
-    verdict = judge(policy.strategies[slot.timeframe], view)
+    verdict = judge(strategy_for(policy, slot), view)
     return Look(window=window, verdict=verdict, reference=reference, price=view.price, sigma=sigma)
+
+
+def strategy_for(policy: Policy, slot: Slot) -> Strategy:
+    """Return what thinks of a slot: its own strategy, or else its timeframe's."""
+    own = policy.strategies.get(slot.slot_id)
+    return policy.strategies[slot.timeframe] if own is None else own
 
 
 def _read_for(window: Window, offer: Offer | None) -> Offer | None:

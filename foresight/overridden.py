@@ -15,7 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from foresight import overrides
-from foresight.config import Config, load, unknown
+from foresight.config import CONFIG_FILE, Config, load, unknown
 from foresight.errors import ConfigError
 from foresight.own_strategies import load_own
 from foresight.strategies.registry import own_names, parameters_unknown
@@ -23,7 +23,6 @@ from foresight.strategies.registry import own_names, parameters_unknown
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-CONFIG_FILE = "foresight.toml"
 MODULE = "foresight.overridden"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from foresight.config import CONFIG_FILE
 from foresight.errors import ConfigError
 from foresight.overrides import REPLAYED
 from foresight.strategies.registry import build, prices_of, refuse_misfits, table_names
@@ -41,7 +42,7 @@ def strategies_of(
     tree: Path,
     environment: Mapping[str, str],
 ) -> tuple[dict[str, Strategy], dict[str, bytes]]:
-    """Return the strategy of each timeframe, and the files that they were made from.
+    """Return the strategies by timeframe and slot, and the files that they were made from.
 
     Args:
         config: The configuration.
@@ -57,19 +58,22 @@ def strategies_of(
     return build(config, own, files, prices), files
 
 
-def check_strategies(config: Config, tree: Path, *, replayed: bool) -> None:
+def check_strategies(
+    config: Config, tree: Path, *, replayed: bool, where: str = CONFIG_FILE
+) -> None:
     """Refuse strategies and tables that no worker would take, before anything is started.
 
     Args:
         config: The configuration.
         tree: Where the files are.
         replayed: The local exchange plays recorded candles.
+        where: What to call the configuration in an error.
 
     Raises:
         ConfigError: As `registry.refuse_misfits` and `read_files`.
     """
     prices = prices_of(config.venue.kind, replayed=replayed)
-    refuse_misfits(config, read_files(table_names(config, None, prices), tree), prices)
+    refuse_misfits(config, read_files(table_names(config, None, prices), tree), prices, where)
 
 
 def _read(name: str, tree: Path) -> bytes:

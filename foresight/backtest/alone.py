@@ -58,7 +58,8 @@ def main(target: Path) -> int:
     ground = Ground(recordings, tape, Span(*asked.judged), asked.table, terms)
     try:
         config = load(str(config_path), os.environ)
-        result = run(trial_of(config, config_path.parent, ground, name=asked.name))
+        tree = config_path.parent
+        result = run(trial_of(config, tree, ground, name=asked.name, where=asked.config))
     except ForesightError as error:
         sys.stderr.write(f"{error}\n")
         return 2

@@ -14,7 +14,7 @@ from foresight.backtest.market import RecordedCandles, RecordedMarket, RecordedT
 from foresight.backtest.pricing import dates, fitted_table, refuse_overlap
 from foresight.backtest.trading import Trial
 from foresight.board import NS, slots_of
-from foresight.config import config_hash
+from foresight.config import CONFIG_FILE, config_hash
 from foresight.decision import Policy
 from foresight.errors import ConfigError
 from foresight.exchange.market.rules import Rule
@@ -123,7 +123,9 @@ def judged_span(whole: Span, terms: Terms) -> Span:
     return Span(first, end)
 
 
-def trial_of(config: Config, tree: Path, ground: Ground, *, name: str) -> Trial:
+def trial_of(
+    config: Config, tree: Path, ground: Ground, *, name: str, where: str = CONFIG_FILE
+) -> Trial:
     """Return a configuration's trader on a market.
 
     Args:
@@ -131,11 +133,12 @@ def trial_of(config: Config, tree: Path, ground: Ground, *, name: str) -> Trial:
         tree: Where its own strategies and its tables are.
         ground: The market.
         name: What to call it: the release that its trades carry.
+        where: What to call the configuration in an error.
 
     Raises:
         ConfigError: A strategy or a table cannot be used, or a table has seen what is judged.
     """
-    strategies, files = strategies_for(config, tree, ground.table.source)
+    strategies, files = strategies_for(config, tree, ground.table.source, where)
     for timeframe, strategy in strategies.items():
         for table in strategy.tables if isinstance(strategy, Calibrated) else ():
             what = f"the strategy's table for {timeframe} by {table.rule}"
@@ -168,21 +171,22 @@ def trial_of(config: Config, tree: Path, ground: Ground, *, name: str) -> Trial:
 
 
 def strategies_for(
-    config: Config, tree: Path, prices: str
+    config: Config, tree: Path, prices: str, where: str = CONFIG_FILE
 ) -> tuple[dict[str, Strategy], dict[str, bytes]]:
-    """Return the strategy of each timeframe, and the tables that they were made from.
+    """Return the strategies by timeframe and slot, and the tables that they were made from.
 
     Args:
         config: The configuration.
         tree: Where its own strategies and its tables are.
         prices: Whose they are, `recorded` or `synthetic`.
+        where: What to call the configuration in an error.
 
     Raises:
         ConfigError: A strategy or a table cannot be used.
     """
-    own = load_own(own_names(config))
+    own = load_own(own_names(config), where)
     files = read_files(table_names(config, own, prices), tree)
-    return build(config, own, files, prices), files
+    return build(config, own, files, prices, where), files
 
 
 def _end_in(table: Table, whole: Span) -> int:

@@ -82,7 +82,7 @@ class BacktestResult(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         name: What was tried, e.g. a release or a file.
         config: Hash of its configuration, as trades of a running system carry it.
-        strategies: Name of each timeframe's strategy.
+        strategies: Name of each timeframe's strategy, and of each slot's that has one of its own.
         rule: What settled windows, `last` or `average`.
         delay_s: How long after a decision its order met the book, seconds.
         table: What the prices of shares were fitted on.

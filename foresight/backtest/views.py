@@ -47,7 +47,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one timeframe's strategy.
 
     Attributes:
-        timeframe: As `5m`.
+        timeframe: As `5m`, or the slot that has a strategy of its own, as `btc-5m`.
         strategy: Its name.
         views: How many were decided again.
         opinions: In how many of them it spoke: silence alone proves nothing.

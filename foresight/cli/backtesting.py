@@ -92,7 +92,8 @@ def _trial(installation: Installation, folder: Path, terms: dict[str, Any]) -> t
     config, tree = installation.config, installation.repository
     find_own(tree)
     ground = ground_of(folder, config, terms_of(**terms))
-    trial = trial_of(config, tree, ground, name=installation.config_path.name)
+    path = installation.config_path
+    trial = trial_of(config, tree, ground, name=path.name, where=str(path))
     return trial, ground.table.source
 
 

@@ -23,8 +23,8 @@ from foresight import overrides
 from foresight.cli.installation import Installation, pass_installation
 from foresight.cli.output import emit_json, emit_table, emit_text, json_option, progress
 from foresight.cli.trials import ground_of, in_words, terms_of, trial_options
+from foresight.config import CONFIG_FILE
 from foresight.errors import ConfigError
-from foresight.overridden import CONFIG_FILE
 from handoff.exit_codes import ExitCode
 from handoff.logs import last_words
 

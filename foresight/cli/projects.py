@@ -133,7 +133,14 @@ def _git(place: Path, words: list[str], environment: dict[str, str]) -> None:
 @pass_installation
 def doctor(installation: Installation, *, as_json: bool) -> int:
     """Check host, disk, permissions, memory, repository and journal, each with its remedy."""
-    findings = list(examine(installation.config, installation.home, installation.repository))
+    findings = list(
+        examine(
+            installation.config,
+            installation.home,
+            installation.repository,
+            str(installation.config_path),
+        )
+    )
     if as_json:
         for finding in findings:
             emit_json(finding._asdict())

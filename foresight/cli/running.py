@@ -107,7 +107,8 @@ def up(
     say_changes(home)
     _check_live(config, live=live)
     refuse_unsound(config, {REPLAYED: "1"} if replay is not None else {})
-    check_strategies(config, installation.repository, replayed=replay is not None)
+    where = str(installation.config_path)
+    check_strategies(config, installation.repository, replayed=replay is not None, where=where)
     if config.venue.kind == "live":  # what every worker would refuse is refused now
         key_file_of(config, gathered(os.environ), installation.repository).check()
     _make_home(home, config)

@@ -11,7 +11,14 @@ from typing import Any, Final
 import msgspec
 
 from foresight.board import MICRO
-from foresight.config import TIMEFRAMES, Config, nearest
+from foresight.config import (
+    CONFIG_FILE,
+    TIMEFRAMES,
+    Config,
+    is_strategy_key,
+    nearest,
+    timeframe_of,
+)
 from foresight.errors import ConfigError
 from foresight.overrides import STRATEGY
 from foresight.strategies.base import Opinion, Silence, Strategy, WindowView
@@ -39,14 +46,18 @@ def build(
     own: Mapping[str, type[Strategy]] | None = None,
     files: Mapping[str, bytes] | None = None,
     prices: str = "",
+    where: str = CONFIG_FILE,
 ) -> dict[str, Strategy]:
-    """Return the strategy of each timeframe; one without a section stands aside.
+    """Return the strategy of each timeframe, and of each slot that has a section of its own.
+
+    A timeframe without a section stands aside.
 
     Args:
         config: The configuration.
         own: Strategies of the project itself, by `module:class`.
         files: What the table files hold that `table_names` found, by their names.
         prices: What a market's prices are known to be, `synthetic` or `recorded`; else empty.
+        where: What to call the configuration in an error.
 
     Raises:
         ConfigError: A name or a parameter is unknown or out of range, or a table is not for
@@ -54,13 +65,8 @@ def build(
     """
     known = {**STRATEGIES, **(own or {})}
     return {
-        timeframe: _built(
-            timeframe,
-            config.strategy.get(timeframe, {"name": StandAside.name}),
-            known,
-            _tables(_names(config, timeframe, known, prices), timeframe, files or {}, prices),
-        )
-        for timeframe in TIMEFRAMES
+        key: _made(config, key, known, files or {}, prices=prices, where=where)
+        for key in _keys(config)
     }
 
 
@@ -80,12 +86,14 @@ def table_names(
     known = {**STRATEGIES, **(own or {})}
     return tuple(
         dict.fromkeys(
-            name for timeframe in TIMEFRAMES for name in _names(config, timeframe, known, prices)
+            name for key in _keys(config) for name in _names(config, key, known, prices=prices)
         )
     )
 
 
-def refuse_misfits(config: Config, files: Mapping[str, bytes], prices: str) -> None:
+def refuse_misfits(
+    config: Config, files: Mapping[str, bytes], prices: str, where: str = CONFIG_FILE
+) -> None:
     """Refuse strategies, parameters and tables of ours that no worker would take.
 
     Of a project's own strategies nothing is known here: their code is a release's to run.
@@ -94,17 +102,15 @@ def refuse_misfits(config: Config, files: Mapping[str, bytes], prices: str) -> N
         config: The configuration.
         files: What the table files hold that `table_names` found, by their names.
         prices: As for `build`.
+        where: As for `build`.
 
     Raises:
         ConfigError: A name or a parameter is unknown or out of range, or a file is no table, or
             one for other windows or prices.
     """
-    for timeframe in TIMEFRAMES:
-        section = config.strategy.get(timeframe, {"name": StandAside.name})
-        if ":" not in str(section.get("name", "")):
-            names = _names(config, timeframe, STRATEGIES, prices)
-            tables = _tables(names, timeframe, files, prices)
-            _built(timeframe, section, STRATEGIES, tables)
+    for key in _keys(config):
+        if ":" not in str(_section(config, key).get("name", "")):
+            _made(config, key, STRATEGIES, files, prices=prices, where=where)
 
 
 def prices_of(kind: str, *, replayed: bool) -> str:
@@ -131,19 +137,23 @@ def parameters_unknown(
     found = []
     for key in told:
         section, _, place = key.partition(".")
-        timeframe, _, parameter = place.partition(".")
-        if section != STRATEGY or timeframe not in TIMEFRAMES or parameter == "name":
+        strategy, _, parameter = place.partition(".")
+        if section != STRATEGY or not is_strategy_key(strategy) or parameter == "name":
             continue
-        kind = known.get(config.strategy.get(timeframe, {}).get("name", StandAside.name))
+        kind = known.get(config.strategy.get(strategy, {}).get("name", StandAside.name))
         if kind is not None and parameter not in _parameters_of(kind):
             found.append(key)
     return tuple(found)
 
 
-def own_names(config: Config) -> list[str]:
-    """Return the strategies that the project brings along, as `module:class`."""
-    names = {str(table.get("name", "")) for table in config.strategy.values()}
-    return sorted(name for name in names if ":" in name)
+def own_names(config: Config) -> dict[str, str]:
+    """Return the strategies that the project brings along, as `module:class`, with a place of each.
+
+    Args:
+        config: The configuration.
+    """
+    names = {str(table.get("name", "")): key for key, table in config.strategy.items()}
+    return {name: f"[strategy.{names[name]}] name" for name in sorted(names) if ":" in name}
 
 
 def judge(strategy: Strategy, view: WindowView) -> Opinion | Silence:
@@ -167,34 +177,63 @@ def _parameters_of(kind: type[Strategy]) -> tuple[str, ...]:
     return (*kind.__struct_fields__, *more)
 
 
+def _keys(config: Config) -> tuple[str, ...]:
+    """Return what has a strategy: each timeframe, then the slots with a section of their own."""
+    return tuple(dict.fromkeys((*TIMEFRAMES, *config.strategy)))
+
+
+def _section(config: Config, key: str) -> Mapping[str, Any]:
+    return config.strategy.get(key, {"name": StandAside.name})
+
+
+def _made(
+    config: Config,
+    key: str,
+    known: Mapping[str, type[Strategy]],
+    files: Mapping[str, bytes],
+    *,
+    prices: str,
+    where: str,
+) -> Strategy:
+    place = f"{where}: [strategy.{key}]"
+    names = _names(config, key, known, prices=prices, where=where)
+    tables = _tables(names, timeframe_of(key), files, prices=prices, place=place)
+    return _built(timeframe_of(key), _section(config, key), known, tables, place=place)
+
+
 def _names(
-    config: Config, timeframe: str, known: Mapping[str, type[Strategy]], prices: str
+    config: Config,
+    key: str,
+    known: Mapping[str, type[Strategy]],
+    *,
+    prices: str,
+    where: str = CONFIG_FILE,
 ) -> list[str]:
-    section = config.strategy.get(timeframe, {})
+    section = config.strategy.get(key, {})
     kind = known.get(str(section.get("name", "")))
     if kind is None or not issubclass(kind, Calibrated):
         return []
-    for key in (TABLES, REPLAY_TABLES):
-        names = section.get(key, [])
+    for member in (TABLES, REPLAY_TABLES):
+        names = section.get(member, [])
         if not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
-            what = f"[strategy.{timeframe}]: {key} is no list of names"
-            raise ConfigError(what, f'write {key} = ["tables/recorded-{timeframe}-last.json"]')
+            what = f"{where}: [strategy.{key}]: {member} is no list of names"
+            example = f"tables/recorded-{timeframe_of(key)}-last.json"
+            raise ConfigError(what, f'write {member} = ["{example}"]')
     is_replay = prices == "recorded" and config.venue.kind == "local"
     names = (is_replay and section.get(REPLAY_TABLES)) or section.get(TABLES, [])
     return [str(name) for name in names]
 
 
 def _tables(
-    names: Iterable[str], timeframe: str, files: Mapping[str, bytes], prices: str
+    names: Iterable[str], timeframe: str, files: Mapping[str, bytes], *, prices: str, place: str
 ) -> list[Table]:
     found = []
     for name in names:
         table = parse_table(files[name], where=name)
         if table.timeframe != timeframe:
-            what = f"[strategy.{timeframe}]: {name} is a table for windows of {table.timeframe}"
+            what = f"{place}: {name} is a table for windows of {table.timeframe}"
             raise ConfigError(what)
         if prices and table.source != prices:
-            place = f"[strategy.{timeframe}]"
             what = f"{place}: {name} was fitted on {table.source} prices, here they are {prices}"
             raise ConfigError(what, _OTHER_TABLE)
         found.append(table)
@@ -206,11 +245,12 @@ def _built(
     section: Mapping[str, Any],
     known: Mapping[str, type[Strategy]],
     tables: Sequence[Table],
+    *,
+    place: str,
 ) -> Strategy:
-    place = f"[strategy.{timeframe}]"
     name = section.get("name", "")
     if name not in known:
-        what = f"{place}: unknown strategy {name!r}"
+        what = f"{place} name: unknown strategy {name!r}"
         raise ConfigError(what, nearest(str(name), known))
     kind = known[name]
     parameters = {key: value for key, value in section.items() if key != "name"}

@@ -146,8 +146,8 @@ def test_a_timeframe_without_a_section_stands_aside() -> None:
 
 def test_strategies_of_the_project_are_named_once_each() -> None:
     own = '[strategy.{0}]\nname = "strategy:Momentum"\n'
-    assert own_names(read(own.format("5m") + own.format("15m"))) == ["strategy:Momentum"]
-    assert own_names(read('[strategy.5m]\nname = "stand_aside"\n')) == []
+    assert [*own_names(read(own.format("5m") + own.format("15m")))] == ["strategy:Momentum"]
+    assert own_names(read('[strategy.5m]\nname = "stand_aside"\n')) == {}
 
 
 def test_hints_name_the_nearest_or_all() -> None:
