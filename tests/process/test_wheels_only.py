@@ -229,3 +229,25 @@ def test_the_source_distribution_of_these_tests_would_run(
     command += ["--target", str(tmp_path / "target"), "-r", str(tmp_path / "lock")]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=100)
     assert marker.exists(), done.stderr
+
+
+def test_a_dependency_is_added_to_the_lock_with_its_hash_and_stays_installed(
+    tmp_path: Path, index: Path
+) -> None:
+    """`make lock`, then `make setup`: what the README of a new project says."""
+    own = Own(tmp_path)
+    before = pin(wheel(index, "alpha", "1.0"))
+    added = pin(wheel(index, "beta", "2.0"))
+    (own.tree / "requirements.lock").write_bytes(before)
+    python = own.venv / "bin" / "python"
+    (own.venv / "bin" / "uv").symlink_to(Path(sys.executable).parent / "uv")
+    command = ["make", "lock", "ADD=beta==2.0", f"PYTHON={python}"]
+    done = subprocess.run(
+        command, cwd=own.tree, check=False, capture_output=True, text=True, timeout=100
+    )
+    assert done.returncode == 0, done.stderr
+    lock = (own.tree / "requirements.lock").read_bytes()
+    assert lock.split() == (before + added).split()
+    assert own.setup(lock).returncode == 0
+    found = subprocess.run([python, "-c", "import beta"], check=False, capture_output=True)
+    assert found.returncode == 0, found.stderr
