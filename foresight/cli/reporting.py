@@ -60,9 +60,15 @@ def report(
     codes: 0 written, 1 nothing to report on or not writable, 2 FILE is no result of a backtest, 3
     the file is there and --force was not said.
     """
-    from foresight.report.document import document_of
     from foresight.report.sentences import verdict_on
 
+    try:
+        from foresight.report.document import document_of
+    except ModuleNotFoundError as error:
+        what = f"a report needs {error.name}, which is not installed here"
+        raise ConfigError(
+            what, "`make setup`, or install Foresight with its extra dashboard"
+        ) from error
     if out.exists() and not force:
         raise FileInTheWay(str(out))
     facts = _of_home(installation) if result_path is None else _of_backtest(result_path)

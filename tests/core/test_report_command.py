@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -113,6 +114,17 @@ def test_what_is_no_result_is_refused_and_nothing_is_written(
     ):
         assert main(["report", "--backtest", name]) == ExitCode.USAGE
         assert about in capsys.readouterr().err
+    assert not (place / "report.html").exists()
+
+
+def test_without_the_extra_of_the_page_it_says_what_is_missing(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The trader alone can be installed; a traceback says nobody what to do then."""
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    monkeypatch.delitem(sys.modules, "foresight.report.document", raising=False)
+    assert main(["report"]) == ExitCode.USAGE
+    assert "a report needs jinja2" in capsys.readouterr().err
     assert not (place / "report.html").exists()
 
 
