@@ -315,15 +315,15 @@ async def test_a_pair_that_the_exchange_does_not_have_leaves_the_others_their_st
     opener: Opener,
 ) -> None:
     """ccxt refuses to listen to any of them if one is unknown to it."""
-    config = demo_config(board={"assets": ("BTC", "NONE")}, venue={"stream": True})
+    config = demo_config(board={"assets": ("BTC", "LTC")}, venue={"stream": True})
     async with opener(speed=60, seed=5) as running, driven(running, config) as world:
         received = received_of(world)
         await until(world, lambda: not received.trouble("BTC"))
         await world.run(2)
-        assert received.trouble("NONE") == "the exchange has no such pair"
+        assert received.trouble("LTC") == "the exchange has no such pair"
         candles = newest(world)
         assert candles["BTC"].minutes
-        assert "NONEUSDT" in candles["NONE"].failure
+        assert "LTCUSDT" in candles["LTC"].failure
 
 
 async def test_who_only_looks_on_asks_for_no_hole_beyond_its_half(opener: Opener) -> None:

@@ -130,6 +130,7 @@ async def test_a_market_of_a_finer_tick_takes_finer_prices_and_remembers_its_tic
     opener: Opener,
 ) -> None:
     async with opener(speed=60, seed=7, tick_micro=1_000) as running:
+        running.clock.forward(1.0)  # at a window's open all prices may be whole cents
         outcome = await running.outcome()
         book = await running.board.fetch_order_book(outcome)
         assert await tick_size(running, outcome) == ("0.001", 0.001)
