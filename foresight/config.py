@@ -439,10 +439,6 @@ def _check(config: Config, where: str) -> None:
         hint = 'live trading needs both kind = "live" and live = true'
         what = f"{where}: [venue] kind and live disagree"
         raise ConfigError(what, hint)
-    if venue.url and venue.kind == "live":
-        hint = 'leave it out, or use kind = "paper" there'
-        what = f"{where}: [venue] url is no address for real money"
-        raise ConfigError(what, hint)
     if engine.speed > 1 and venue.kind != "local" and not venue.url:
         hint = 'speed above 1 needs [venue] kind = "local", or a local exchange as its url'
         what = f"{where}: a real market cannot run {engine.speed} times faster"

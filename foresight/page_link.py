@@ -28,9 +28,9 @@ def page_token(home: Path) -> str:
     return token_of(home / TOKEN_FILE)
 
 
-def new_page_token(home: Path) -> None:
-    """Make another token: whoever came in with the one before is out."""
-    renewed(home / TOKEN_FILE)
+def new_page_token(home: Path) -> str:
+    """Make another token and return it: whoever came in with the one before is out."""
+    return renewed(home / TOKEN_FILE)
 
 
 def is_terminal() -> bool:

@@ -1,8 +1,10 @@
 """What no single key shows: whether a configuration can trade at all.
 
-Owns the refusal of a board with assets that the venue has no market for, and of stakes that no
-limit lets pass. Whoever starts something asks here before, and a worker when it is made: a release
-that asks for what is not there never owns. No file, clock or process enters here.
+Owns the refusal of a board with assets that the venue has no market for, of an address for real
+money, and of stakes that no limit lets pass. Whoever starts something asks here before, and a
+worker when it is made: a release that asks for what is not there never owns. Reading the file
+refuses none of these: what runs by another one can be halted. No file, clock or process enters
+here.
 """
 
 from collections.abc import Mapping
@@ -30,8 +32,12 @@ def refuse_unsound(config: Config, environment: Mapping[str, str]) -> None:
             anything is started.
 
     Raises:
-        ConfigError: An asset has no market, or a stake is above its limit.
+        ConfigError: An asset has no market, real money has an address, or a stake is above its
+            limit.
     """
+    if config.venue.url and config.venue.kind == "live":
+        what = "[venue] url is no address for real money"
+        raise ConfigError(what, 'leave it out, or use kind = "paper" there')
     _refuse_assets(config, environment)
     _refuse_stakes(config)
 

@@ -70,6 +70,7 @@ if TYPE_CHECKING:
 
 EXCHANGE = "exchange"
 PAGE = "dashboard"
+APP = "foresight"  # whom the page is about, where nobody says
 DOWN_S_MAX = 90.0
 POLL_S = 0.2
 BALANCE_USDC = 1_000_000  # of the local exchange: a fair market costs about 250 a market day
@@ -106,9 +107,7 @@ def up(
     refuse_cluster(config)
     say_changes(home)
     _check_live(config, live=live)
-    refuse_unsound(config, {REPLAYED: "1"} if replay is not None else {})
-    where = str(installation.config_path)
-    check_strategies(config, installation.repository, replayed=replay is not None, where=where)
+    _require_sound(installation, replayed=replay is not None)
     if config.venue.kind == "live":  # what every worker would refuse is refused now
         key_file_of(config, gathered(os.environ), installation.repository).check()
     _make_home(home, config)
@@ -182,6 +181,19 @@ def _require_open_files(home: Path) -> None:
         if not owning_release(home):
             raise
         complain(f"{error}; until then a deploy is refused", error.hint)
+
+
+def _require_sound(installation: Installation, *, replayed: bool) -> None:
+    """Refuse to begin with what cannot trade; what ran before comes up again by its own files."""
+    config = installation.config
+    try:
+        refuse_unsound(config, {REPLAYED: "1"} if replayed else {})
+        where = str(installation.config_path)
+        check_strategies(config, installation.repository, replayed=replayed, where=where)
+    except ConfigError as error:
+        if not owning_release(installation.home):
+            raise
+        complain(f"{error}; the release that owns goes by its own files", error.hint)
 
 
 def _check_live(config: Config, *, live: bool) -> None:
@@ -290,7 +302,8 @@ def _companions(
 ) -> tuple[Companion, ...]:
     home, config = installation.home, installation.config
     shown = [sys.executable, "-I", "-m", "foresight.dashboard", "--home", str(home), "--fd", "{fd}"]
-    shown += ["--app", config.engine.app]
+    if config.engine.app != APP:  # an engine before this one has no such option
+        shown += ["--app", config.engine.app]
     shown += [word for host in config.engine.page_hosts for word in ("--host", host)]
     found = [Companion(PAGE, tuple(shown), listen=places[PAGE].address)]
     if _has_exchange(config):

@@ -60,7 +60,8 @@ def dashboard(installation: Installation, *, port: int | None, new_token: bool) 
     if new_token:
         return ExitCode.DONE
     engine = installation.config.engine
-    words = ["--home", str(home), "--app", engine.app, "--port", str(port or PORT)]
+    chosen = PORT if port is None else port
+    words = ["--home", str(home), "--app", engine.app, "--port", str(chosen)]
     words += [word for host in engine.page_hosts for word in ("--host", host)]
     _become("foresight.dashboard", tuple(words))
     return ExitCode.FAILED  # not reached: this process is the page now

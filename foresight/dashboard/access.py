@@ -77,8 +77,8 @@ class Access:
     def _current(self) -> str:
         seen = token_of(self._home / TOKEN_FILE)
         if seen != self._seen or seen is None:
-            self._token = page_token(self._home)
-            self._seen = token_of(self._home / TOKEN_FILE)
+            # Seen before it is read: one that comes between is read at the next request.
+            self._token, self._seen = page_token(self._home), seen
         return self._token
 
 

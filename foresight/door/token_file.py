@@ -33,12 +33,17 @@ def renewed(path: Path) -> str:
     Raises:
         OSError: It cannot be made.
     """
-    path.unlink(missing_ok=True)
     token = secrets.token_urlsafe(_BYTES)
+    # Beside it and whole first: who reads an empty one, or none, would make another.
+    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    with os.fdopen(os.open(path, flags, _MODE), "w", encoding="ascii") as file:
-        os.fchmod(file.fileno(), _MODE)  # whatever the umask
-        file.write(token + "\n")
+    try:
+        with os.fdopen(os.open(fresh, flags, _MODE), "w", encoding="ascii") as file:
+            os.fchmod(file.fileno(), _MODE)  # whatever the umask
+            file.write(token + "\n")
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
     return token
 
 

@@ -21,12 +21,21 @@ PAPER = "[venue]\nkind = 'paper'\n"
             "stake_floor_usdc = 60 is above stake_window_usdc = 25",
             "no stake could pass both",
         ),
+        (
+            "[venue]\nkind = 'live'\nlive = true\nurl = 'http://127.0.0.1:1'",
+            "no address for real money",
+            "paper",
+        ),
     ],
 )
 def test_what_the_market_or_the_limits_forbid_is_refused(text: str, what: str, hint: str) -> None:
-    """A slot without a market is a ghost: it is shown, and nothing ever happens in it."""
+    """A slot without a market is a ghost: it is shown, and nothing ever happens in it.
+
+    The file itself is read all the same: a bot that runs by another one can be halted.
+    """
+    config = parse(text, {}, where="t")
     with pytest.raises(ConfigError, match=what) as caught:
-        refuse_unsound(parse(text, {}, where="t"), {})
+        refuse_unsound(config, {})
     assert hint in caught.value.hint
 
 

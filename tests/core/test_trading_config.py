@@ -62,11 +62,6 @@ def test_an_unreadable_file_is_named(tmp_path: Path) -> None:
         ("[board]\ntimeframes = ['5m', '5m']", "timeframes names something twice", ""),
         ("[venue]\nkind = 'live'", "kind and live disagree", "live = true"),
         ("[venue]\nkind = 'paper'\n[engine]\nspeed = 60", "60 times faster", "local"),
-        (
-            "[venue]\nkind = 'live'\nlive = true\nurl = 'http://127.0.0.1:1'",
-            "no address for real money",
-            "paper",
-        ),
         ("[engine]\nspeed = 'fast'", "Expected `int`", "every key"),
         ("[engine]\nperiod_s = 0", "$.engine.period_s", "every key"),
         ("risk = 3", "$.risk", "every key"),

@@ -12,13 +12,15 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from handoff.errors import AnotherInCharge
 from handoff.launcher.account_lock import take_account
 from state.open_struct import encode_open
-from state.record import FORMAT
+from state.record import FORMAT, Ownership
 from state.seal import seal
 from tests.process.cli_project import ROOT, Project, record_of
+from tests.records import worker
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,6 +84,19 @@ def test_a_real_market_refuses_a_table_of_generated_prices(project: Project) -> 
     project.assert_refused(2, about, "up")
     (project.tree / "synthetic-5m-last.json").unlink()
     project.assert_refused(2, "the table synthetic-5m-last.json cannot be read", "up")
+
+
+def test_what_the_files_here_forbid_does_not_keep_down_what_ran_before(project: Project) -> None:
+    """After a crash the release that owns comes up by its own files, whatever stands in these."""
+    owned = Ownership(epoch=1, last_owner=worker(release="0123456789ab-cdef01"))
+    project.record(replace(record_of(), ownership=owned))
+    with (project.tree / "foresight.toml").open("a", encoding="utf-8") as file:
+        file.write('[strategy.5m]\nname = "late_entry"\ntables = ["gone.json"]\n')
+    done = project.run("up")
+    assert "the table gone.json cannot be read" in done.stderr
+    # It went on to start that release, which this home does not have.
+    assert "release 0123456789ab-cdef01 is not in" in done.stderr, done.stderr
+    assert done.returncode == 1
 
 
 def test_an_unknown_command_is_a_usage_error(project: Project) -> None:

@@ -106,6 +106,7 @@ def test_a_program_lives_and_is_replaced_with_nothing_but_the_wheel(installed: I
     assert installed.run("handoff", "status").returncode == ExitCode.NOT_RUNNING
     assert installed.done("handoff", "try", "worker.py").startswith("Cycle ")
     installed.done("handoff", "up", "worker:create", "--tree", ".", "-d")
+    first = ""
     for _ in range(STATUS_TRIES_MAX):
         first, *_ = installed.done("handoff", "status").splitlines()
         if not first.startswith("It is starting"):
