@@ -270,7 +270,9 @@ def rollback(home: Path, named: str, say: Callable[[str], None]) -> Deploy:
     release = kept_release(kept, wanted).release
     previous = record.ownership.previous
     if record.rollout is not None and previous is not None and previous.release == release:
-        return _give_back(home, record.rollout.deploy_id, release, say)
+        ended = _give_back(home, record.rollout.deploy_id, release, say)
+        if ended is not None:
+            return ended
     return _drive(home, release, Wish(bake=BAKE_NONE), say)
 
 
@@ -293,17 +295,22 @@ def _drive(home: Path, release: str, wish: Wish, say: Callable[[str], None]) -> 
     return deploy
 
 
-def _give_back(home: Path, deploy_id: str, release: str, say: Callable[[str], None]) -> Deploy:
-    """End a bake by the return of the release before it, which is warm."""
+def _give_back(
+    home: Path, deploy_id: str, release: str, say: Callable[[str], None]
+) -> Deploy | None:
+    """End a bake by the return of the release before it, which is warm; None if it ended before."""
     say(f"{release} takes back: the release that bakes is left")
     deadline_s = time.monotonic() + GIVE_BACK_S_MAX
     while time.monotonic() < deadline_s:
         with LauncherClient(home) as client:
             client.ask(Kind.GIVE_BACK, deploy=deploy_id)
         time.sleep(ASK_BACK_S)  # noqa: TID251 - nothing tells when a release owns again
-        owner = read_only_snapshot(home / "state").ownership.owner
+        record = read_only_snapshot(home / "state")
+        owner = record.ownership.owner
         if owner is not None and owner.release == release:
             return Deploy(deploy_id, Phase.PERMANENT, release)
+        if record.rollout is None or record.rollout.deploy_id != deploy_id:
+            return None  # it was the last clean cycle: nobody gives back what is permanent
     reason = f"it did not own again within {GIVE_BACK_S_MAX:g} s"
     return Deploy(deploy_id, Phase.REFUSED, release, reason)
 
