@@ -7,6 +7,7 @@ is, mended where the host took something away beneath it, built, or asked for an
 from __future__ import annotations
 
 import contextlib
+import os
 import platform
 import secrets
 from typing import TYPE_CHECKING
@@ -14,10 +15,14 @@ from typing import TYPE_CHECKING
 from deploy import interpreters, jobs, releases_dir, requests, turn
 from deploy.errors import DeployError, InterpreterMissing, UnknownRef
 from deploy.git_tree import GitTree
+from foresight import config as configuration
+from foresight import overrides
 from foresight.cli.installation import as_text
 from foresight.cli.moments import now_ns
 from foresight.cli.output import progress
 from foresight.cli.repairing import owning_release
+from foresight.errors import ConfigError
+from foresight.overridden import CONFIG_FILE
 from foresight.project import ENTRY
 from handoff.account import asker
 from handoff.errors import HandoffError, ReleaseUnusable
@@ -63,6 +68,20 @@ def release_to_start(installation: Installation) -> str:
         message = f"the record is of release {held}; the same commit gives {made} here"
         raise ReleaseOtherwise(message)
     return made
+
+
+def assets_at_start(installation: Installation, release: str) -> tuple[str, ...]:
+    """Return the assets that a local exchange begins with: of the file here, and of a release.
+
+    A release whose assets are not all there does not start, and the one that owns must.
+    """
+    here = installation.config.board.assets
+    try:
+        file = f"{read_manifest(installation.home, release).tree}/{CONFIG_FILE}"
+        own = configuration.load(file, overrides.gathered(os.environ)).board.assets
+    except (ConfigError, ReleaseUnusable):
+        return here  # one that cannot be read here may still run there: it says so itself
+    return tuple(dict.fromkeys((*here, *own)))
 
 
 def ask_for_another(installation: Installation, release: str) -> None:

@@ -22,7 +22,11 @@ from deploy.notifications import read_addresses
 from foresight import home_disk
 from foresight.cli.addresses import Bound, bound_for
 from foresight.cli.exchange_asked import origin_ns_of
-from foresight.cli.first_release import ask_for_another, release_to_start
+from foresight.cli.first_release import (
+    ask_for_another,
+    assets_at_start,
+    release_to_start,
+)
 from foresight.cli.hooks import put_back, watcher_of
 from foresight.cli.installation import Installation, pass_installation
 from foresight.cli.moments import now_ns, pause
@@ -64,7 +68,7 @@ from state.record import Timeline, check_identity
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from foresight.config import Config
 
@@ -122,7 +126,8 @@ def up(
     first_release = release_to_start(installation)  # whose code a repair may need
     refuse_unknown(installation, first_release)
     places = _places(home, config)
-    told = _told(installation, places, replay, live=live)  # may refuse, so before a repair
+    traded = assets_at_start(installation, first_release)
+    told = _told(installation, places, traded, replay, live=live)  # may refuse: before a repair
     repair_for_start(home, config.engine.app)
     put_back(installation)
     ask_for_another(installation, first_release)
@@ -132,7 +137,7 @@ def up(
         origin_ns=timeline.origin_ns,
         speed=timeline.speed,
         standby=config.engine.standby,
-        companions=_companions(installation, timeline, places, replay=replay),
+        companions=_companions(installation, timeline, places, traded, replay=replay),
         environment=(*told, *vouched),
         passed=PASSED,
         force_filesystem=force_filesystem,
@@ -281,6 +286,7 @@ def _has_exchange(config: Config) -> bool:
 def _told(
     installation: Installation,
     places: Mapping[str, Bound],
+    traded: Sequence[str],
     replay: Path | None,
     *,
     live: bool,
@@ -289,7 +295,12 @@ def _told(
     exchange = places[EXCHANGE].address if EXCHANGE in places else ""
     recorded = recorded_assets(replay) if replay is not None else ()
     return kept_variables(
-        installation, exchange=exchange, recorded=recorded, folder=replay, live=live
+        installation,
+        exchange=exchange,
+        traded=traded,
+        recorded=recorded,
+        folder=replay,
+        live=live,
     )
 
 
@@ -297,6 +308,7 @@ def _companions(
     installation: Installation,
     timeline: Timeline,
     places: Mapping[str, Bound],
+    traded: Sequence[str],
     *,
     replay: Path | None,
 ) -> tuple[Companion, ...]:
@@ -307,7 +319,7 @@ def _companions(
     shown += [word for host in config.engine.page_hosts for word in ("--host", host)]
     found = [Companion(PAGE, tuple(shown), listen=places[PAGE].address)]
     if _has_exchange(config):
-        words = exchange_words(home, config, timeline, replay)
+        words = exchange_words(home, config, timeline, replay, traded)
         argv = (sys.executable, "-I", "-m", "foresight.exchange", "--fd", "{fd}", *words)
         address = places[EXCHANGE].address
         found.insert(0, Companion(EXCHANGE, argv, listen=address, told=EXCHANGE_URL))
@@ -316,10 +328,14 @@ def _companions(
 
 
 def exchange_words(
-    home: Path, config: Config, timeline: Timeline, replay: Path | None
+    home: Path,
+    config: Config,
+    timeline: Timeline,
+    replay: Path | None,
+    traded: Sequence[str],
 ) -> tuple[str, ...]:
     """Return what the local exchange of a home is told, beside where it listens."""
-    assets = recorded_assets(replay) if replay else config.board.assets
+    assets = recorded_assets(replay) if replay else traded
     words = ["--dir", str(home / "exchange"), "--assets", ",".join(assets)]
     words += ["--origin-ns", str(timeline.origin_ns), "--speed", str(timeline.speed)]
     words += ["--balance", str(BALANCE_USDC)]

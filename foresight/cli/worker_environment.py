@@ -25,6 +25,7 @@ def kept_variables(
     installation: Installation,
     *,
     exchange: str,
+    traded: Sequence[str],
     recorded: Sequence[str],
     folder: Path | None = None,
     live: bool,
@@ -34,6 +35,7 @@ def kept_variables(
     Args:
         installation: Which one.
         exchange: Address of the exchange that runs beside it.
+        traded: The assets that this exchange has, where it plays no recordings.
         recorded: The assets of the recordings that this exchange plays; empty for none.
         folder: Where these recordings are.
         live: The command said that real money is meant.
@@ -51,7 +53,7 @@ def kept_variables(
     if config.venue.kind == "local":
         found[overrides.EXCHANGE_URL] = config.venue.url or f"http://{exchange}"
         if not config.venue.url:
-            found[overrides.EXCHANGE_ASSETS] = ",".join(recorded or config.board.assets)
+            found[overrides.EXCHANGE_ASSETS] = ",".join(recorded or traded)
     if recorded:
         found[overrides.REPLAYED] = "1"
         found[overrides.RECORDING] = str(folder.absolute()) if folder is not None else ""

@@ -9,8 +9,11 @@ import pytest
 
 from deploy import history, requests
 from deploy.requests import MS_NS, Request
-from foresight.cli.first_release import ask_for_another
+from foresight.cli.first_release import ask_for_another, assets_at_start
 from foresight.cli.installation import Installation
+from foresight.config import load
+from foresight.overrides import EXCHANGE_ASSETS
+from foresight.sound_config import refuse_unsound
 from handoff.release_files import Manifest, release_directory, write_manifest
 
 if TYPE_CHECKING:
@@ -90,3 +93,18 @@ def test_what_was_overtaken_keeps_nothing_from_being_asked_for(installation: Ins
     assert asked_for(installation, OPEN) == [COMMIT]
     latest = requests.open_requests(installation.home)[-1]
     assert history.asked_ms(latest.requested_ns) > newer.requested_ms, "or it is overtaken itself"
+
+
+def test_an_exchange_begins_with_what_the_release_that_owns_trades(
+    installation: Installation,
+) -> None:
+    """Of an asset that the file here has no more it may hold positions, and it starts with all."""
+    board = '[board]\nassets = ["{}", "{}"]\n'
+    installation.config_path.write_text(board.format("BTC", "SOL"), encoding="utf-8")
+    tree = release_directory(installation.home, "owning") / "tree"
+    (tree / "foresight.toml").write_text(board.format("ETH", "BTC"), encoding="utf-8")
+    traded = assets_at_start(installation, "owning")
+    assert traded == ("BTC", "SOL", "ETH")
+    told = {EXCHANGE_ASSETS: ",".join(traded)}
+    refuse_unsound(load(str(tree / "foresight.toml"), {}), told)
+    assert assets_at_start(installation, "nowhere") == ("BTC", "SOL")

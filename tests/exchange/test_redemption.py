@@ -177,7 +177,7 @@ def test_a_market_that_pays_at_once_keeps_shares_while_it_is_told_to() -> None:
 def test_up_starts_an_account_that_a_year_of_a_fair_market_does_not_empty(tmp_path: Path) -> None:
     """An exchange that refuses for want of money looks like a trader that is broken."""
     timeline = Timeline(origin_ns=1_763_827_200 * NS_PER_SECOND, speed=60)
-    words = exchange_words(tmp_path, demo_config(), timeline, None)
+    words = exchange_words(tmp_path, demo_config(), timeline, None, ["BTC"])
     settings = settings_of(parser_of_options().parse_args(words))
     assert settings.balance == 1_000_000
     assert (settings.redeem_s, settings.hold_ms) == (None, None)  # as the ledger says, or shipped
