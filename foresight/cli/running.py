@@ -36,6 +36,7 @@ from foresight.cli.repairing import counted_header, owning_release, repair_for_s
 from foresight.cli.worker_environment import PASSED, kept_variables
 from foresight.cluster import refuse_cluster
 from foresight.errors import ConfigError
+from foresight.exchange.ledger.file import rule_of_ledger
 from foresight.exchange.prices.recordings import recorded_assets
 from foresight.login_session import remedy, this_session, why_ended
 from foresight.overrides import EXCHANGE_URL, REPLAYED, gathered
@@ -88,6 +89,11 @@ BALANCE_USDC = 1_000_000  # of the local exchange: a fair market costs about 250
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Recorded candles for the local exchange.",
 )
+@click.option(
+    "--rule",
+    type=click.Choice(["last", "average"]),
+    help="What settles the local exchange's windows; it stays so. By default average.",
+)
 @click.option("--live", is_flag=True, help="Real money, if the configuration says so too.")
 @click.option("--force-filesystem", is_flag=True, help="Accept a network or volatile disk.")
 @click.option(
@@ -100,6 +106,7 @@ def up(
     detach: bool,
     speed: int | None,
     replay: Path | None,
+    rule: str | None,
     live: bool,
     force_filesystem: bool,
     moved: bool,
@@ -109,6 +116,7 @@ def up(
     _require_open_files(installation.home)
     home, config = installation.home, installation.config
     refuse_cluster(config)
+    _refuse_other_rule(home, config, rule)
     say_changes(home)
     _check_live(config, live=live)
     _require_sound(installation, replayed=replay is not None)
@@ -137,7 +145,7 @@ def up(
         origin_ns=timeline.origin_ns,
         speed=timeline.speed,
         standby=config.engine.standby,
-        companions=_companions(installation, timeline, places, traded, replay=replay),
+        companions=_companions(installation, timeline, places, traded, replay=replay, rule=rule),
         environment=(*told, *vouched),
         passed=PASSED,
         force_filesystem=force_filesystem,
@@ -311,6 +319,7 @@ def _companions(
     traded: Sequence[str],
     *,
     replay: Path | None,
+    rule: str | None,
 ) -> tuple[Companion, ...]:
     home, config = installation.home, installation.config
     shown = [sys.executable, "-I", "-m", "foresight.dashboard", "--home", str(home), "--fd", "{fd}"]
@@ -319,7 +328,7 @@ def _companions(
     shown += [word for host in config.engine.page_hosts for word in ("--host", host)]
     found = [Companion(PAGE, tuple(shown), listen=places[PAGE].address)]
     if _has_exchange(config):
-        words = exchange_words(home, config, timeline, replay, traded)
+        words = exchange_words(home, config, timeline, replay, traded, rule=rule)
         argv = (sys.executable, "-I", "-m", "foresight.exchange", "--fd", "{fd}", *words)
         address = places[EXCHANGE].address
         found.insert(0, Companion(EXCHANGE, argv, listen=address, told=EXCHANGE_URL))
@@ -333,6 +342,8 @@ def exchange_words(
     timeline: Timeline,
     replay: Path | None,
     traded: Sequence[str],
+    *,
+    rule: str | None = None,
 ) -> tuple[str, ...]:
     """Return what the local exchange of a home is told, beside where it listens."""
     assets = recorded_assets(replay) if replay else traded
@@ -340,8 +351,22 @@ def exchange_words(
     words += ["--origin-ns", str(timeline.origin_ns), "--speed", str(timeline.speed)]
     words += ["--balance", str(BALANCE_USDC)]
     words += ["--replay", str(replay.absolute())] if replay else []
+    words += ["--rule", rule] if rule else []  # without one, its ledger's
     words += [word for host in config.engine.exchange_hosts for word in ("--host", host)]
     return tuple(words)
+
+
+def _refuse_other_rule(home: Path, config: Config, rule: str | None) -> None:
+    """Refuse a rule that the exchange of this home cannot go on with."""
+    if rule is None:
+        return
+    if not _has_exchange(config):
+        what = "--rule is said to the local exchange, and none is started here"
+        raise ConfigError(what, "leave it out: a venue says itself what settles its windows")
+    kept = rule_of_ledger(home / EXCHANGE)
+    if kept not in (None, rule):
+        what = f"the exchange of this home settles by {kept}, not by {rule}"
+        raise ConfigError(what, "leave --rule out, or begin a new home")
 
 
 def _notifier(installation: Installation) -> Companion | None:

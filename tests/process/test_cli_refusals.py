@@ -11,15 +11,17 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
+from foresight.exchange.ledger.file import Identity
 from handoff.errors import AnotherInCharge
 from handoff.launcher.account_lock import take_account
 from state.open_struct import encode_open
 from state.record import FORMAT, Ownership
 from state.seal import seal
-from tests.process.cli_project import ROOT, Project, record_of
+from tests.process.cli_project import ORIGIN_NS, ROOT, Project, record_of
 from tests.records import worker
 
 if TYPE_CHECKING:
@@ -45,6 +47,15 @@ def test_an_unknown_key_is_refused_with_the_nearest_known_one(project: Project) 
     path.write_text(path.read_text() + "\n[risk]\nstake_windw_usdc = 5\n", encoding="utf-8")
     project.assert_refused(2, "stake_windw_usdc", "up")
     assert "did you mean stake_window_usdc?" in project.run("up").stderr
+
+
+def test_an_exchange_that_settles_by_one_rule_is_not_started_by_another(project: Project) -> None:
+    """What was bought under one rule would be settled by the other."""
+    ledger = project.home / "exchange" / "ledger.jsonl"
+    ledger.parent.mkdir(parents=True)
+    identity = Identity(1, ORIGIN_NS, 60, ("BTC",), "synthetic", rule="average")
+    ledger.write_bytes(msgspec.json.encode(identity) + b"\n")
+    project.assert_refused(2, "settles by average, not by last", "up", "--rule", "last")
 
 
 @pytest.mark.parametrize(

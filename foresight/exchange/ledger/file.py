@@ -167,6 +167,18 @@ def open_ledger(folder: Path) -> LedgerFile:
     return LedgerFile(descriptor, folder)
 
 
+def rule_of_ledger(folder: Path) -> str | None:
+    """Return by which rule a directory's ledger settles windows; None where none was begun.
+
+    Whoever has it open may go on. A damaged one says nothing here: who opens it says what is wrong.
+    """
+    try:
+        with (folder / _NAME).open("rb") as lines:
+            return _decode_identity(lines.readline()).rule
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
 def agree(kept: Identity, asked: Identity) -> None:
     """Refuse to continue a ledger on another timeline.
 
