@@ -14,13 +14,13 @@ from typing import Final
 
 import msgspec
 
+from foresight.dashboard.hues import hue_of
 from state.journal_frames import ABORTED, GENESIS, Health
 from state.record import Phase
 
 STRIP_CYCLES: Final = 120  # two hours at a minute a cycle; fits one row of a desktop screen
 LATE_MS_MAX: Final = 1000.0  # a loaded machine pauses a process for a second
 LATE_PART: Final = 0.1  # of the period, where that is less
-COLOURS: Final = 6  # releases that can be told apart at a glance
 
 
 class Mark(enum.StrEnum):
@@ -88,7 +88,7 @@ class Run:
         release: Its id.
         name: Its short name.
         subject: First line of its commit message.
-        colour: Number of its colour, below `COLOURS`.
+        hue: Of its colour, degrees.
         cells: The cycles, oldest first.
         follows: Whether a run of another release stands before it: it began here.
     """
@@ -96,7 +96,7 @@ class Run:
     release: str
     name: str
     subject: str
-    colour: int
+    hue: int
     cells: tuple[Cell, ...]
     follows: bool
 
@@ -180,7 +180,6 @@ def cells_of(lines: Iterable[CycleLine], period_ms: float | None) -> tuple[Cell,
 def strip_of(
     cells: Sequence[Cell],
     *,
-    colours: Mapping[str, int],
     names: Mapping[str, str],
     subjects: Mapping[str, str],
 ) -> Strip:
@@ -191,7 +190,7 @@ def strip_of(
             release=release,
             name=names.get(release, release),
             subject=subjects.get(release, ""),
-            colour=colours.get(release, 0),
+            hue=hue_of(release),
             cells=tuple(group),
             follows=bool(runs),
         )
@@ -234,20 +233,6 @@ def last_change(lines: Sequence[CycleLine]) -> Change | None:
             return _change(line, before.release)
     began_here = bool(owned) and lines[0].kind == GENESIS
     return _change(owned[0], "") if began_here else None
-
-
-def painted(releases: Iterable[str], known: Mapping[str, int]) -> dict[str, int]:
-    """Return a colour for each release; those that have one keep it.
-
-    Args:
-        releases: Ids in order of appearance.
-        known: Colours given earlier.
-    """
-    colours = dict(known)
-    for release in releases:
-        if release not in colours:
-            colours[release] = len(colours) % COLOURS
-    return colours
 
 
 def _change(line: CycleLine, previous: str) -> Change:

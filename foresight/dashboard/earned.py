@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from foresight.book import OLDER
-from foresight.dashboard.cycles import COLOURS
 from foresight.dashboard.figures import TRADES_MIN
+from foresight.dashboard.hues import hue_of
 from foresight.scoring import Earned, evidence_in
 
 ROWS_MAX: Final = 6  # the newest: the ones that a deploy is judged by
@@ -24,7 +24,7 @@ class EarnedRow:
         release: Its id, or `older`.
         name: Short name.
         subject: First line of its commit message.
-        colour: Number of its colour; None for the sum of older ones.
+        hue: Of its colour, degrees; None for the sum of older ones.
         is_owner: It decides now.
         venue: Kind of the venue.
         trades: Decided trades that it wanted.
@@ -38,7 +38,7 @@ class EarnedRow:
     release: str
     name: str
     subject: str
-    colour: int | None
+    hue: int | None
     is_owner: bool
     venue: str
     trades: int
@@ -55,13 +55,12 @@ def earned_rows(
     owner: str,
     names: Mapping[str, str],
     subjects: Mapping[str, str],
-    colours: Mapping[str, int],
 ) -> tuple[EarnedRow, ...]:
     """Return the rows, the release that decided last first; the mappings are by release id."""
     newest = [each for each in reversed(earned) if each.release != OLDER]
     older = [each for each in earned if each.release == OLDER]
     return tuple(
-        _row(each, owner=owner, names=names, subjects=subjects, colours=colours)
+        _row(each, owner=owner, names=names, subjects=subjects)
         for each in (*newest[:ROWS_MAX], *older)
     )
 
@@ -72,16 +71,14 @@ def _row(
     owner: str,
     names: Mapping[str, str],
     subjects: Mapping[str, str],
-    colours: Mapping[str, int],
 ) -> EarnedRow:
     score, interval = each.score, each.score.expectation_interval
     is_enough = score.trades >= TRADES_MIN
-    colour = colours.get(each.release)
     return EarnedRow(
         release=each.release,
         name="older ones" if each.release == OLDER else names.get(each.release, each.release[:12]),
         subject=subjects.get(each.release, ""),
-        colour=None if colour is None else colour % COLOURS,
+        hue=None if each.release == OLDER else hue_of(each.release),
         is_owner=bool(owner) and each.release == owner,
         venue=each.venue,
         trades=score.trades,

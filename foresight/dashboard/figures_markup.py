@@ -12,9 +12,9 @@ from foresight.scoring import Interval, Score
 SYMBOLS: Final = {
     Verdict.NOTHING: "\N{EN DASH}",
     Verdict.TOO_FEW: "…",
-    Verdict.LOSING: "▼",
+    Verdict.LOSING: "\N{MINUS SIGN}",
     Verdict.UNPROVEN: "≈",
-    Verdict.EARNING: "▲",
+    Verdict.EARNING: "+",
 }
 REACH_MIN: Final = 0.02  # of the expectation's scale: two cents to either side
 

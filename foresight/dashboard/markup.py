@@ -56,7 +56,7 @@ def banner_html(view: View) -> str:
     """Return what the reader must know first; nothing if all is well."""
     parts: list[str] = []
     for trouble in view.troubles:
-        symbol = "■" if trouble.level == "stop" else "▲"
+        symbol = "■" if trouble.level == "stop" else "!"
         hint = f'<span class="hint">{text(trouble.hint)}</span>' if trouble.hint else ""
         parts.append(
             f'<p class="trouble {text(trouble.level)}" role="alert">'
@@ -86,8 +86,8 @@ def version_html(view: View) -> str:
     label = live("Foresight runs", "Foresight ran") if view.is_running else "Stopped; last ran"
     return (
         f'<p class="label">{label}</p>'
-        f'<p class="name r{version.colour}" data-release="{text(version.release)}" '
-        f'data-changed="{version.since_ms or 0:.0f}">'
+        f'<p class="name hued" data-css="--hue:{version.hue}" '
+        f'data-release="{text(version.release)}" data-changed="{version.since_ms or 0:.0f}">'
         f"{_health(view)}{text(version.name)}</p>"
         f'<p class="subject" title="{text(version.subject)}">{text(version.subject)}</p>'
         f'<p class="since">{since}</p>'
@@ -180,7 +180,8 @@ def strip_html(view: View) -> str:
         )
     runs = "".join(_run_html(run) for run in strip.runs)
     legend = "".join(
-        f'<li class="r{run.colour}"><span class="swatch" aria-hidden="true"></span>'
+        f'<li class="hued" data-css="--hue:{run.hue}">'
+        '<span class="swatch" aria-hidden="true"></span>'
         f'<span class="mono">{text(run.name)}</span> {text(run.subject)}</li>'
         for run in strip.runs
     )
@@ -219,9 +220,9 @@ def _run_html(run: Run) -> str:
     cells = "".join(_cell_html(run, cell) for cell in run.cells)
     narrow = len(run.cells) < LABEL_CELLS
     label = f'<span class="mono">{text(run.name)}</span> {"" if narrow else text(run.subject)}'
-    classes = f"run r{run.colour}{' narrow' if narrow else ''}"
+    classes = f"run hued{' narrow' if narrow else ''}"
     return (
-        f'<div class="{classes}" data-css="flex-grow:{len(run.cells)}" '
+        f'<div class="{classes}" data-css="--hue:{run.hue};flex-grow:{len(run.cells)}" '
         f'data-key="{text(run.release)}-{run.cells[-1].epoch}">'
         f'<div class="cells">{cells}</div><p class="run-label">{label}</p></div>'
     )

@@ -74,13 +74,14 @@ def earned_html(rows: Sequence[EarnedRow]) -> str:
 
 
 def _earned(row: EarnedRow) -> str:
-    colour = "" if row.colour is None else f" r{row.colour}"
+    hue = "" if row.hue is None else f' data-css="--hue:{row.hue}"'
     owner = ' <span class="tag">decides now</span>' if row.is_owner else ""
     interval = f"{row.low * 100:+.2f} to {row.high * 100:+.2f} ¢" if row.is_enough else "—"
     way = "up" if row.profit > 0 else "down" if row.profit < 0 else ""
     return (
         f'<tr data-key="{escape(row.release)}-{escape(row.venue)}"><th scope="row" '
-        f'class="version{colour}"><span class="swatch" aria-hidden="true"></span>'
+        f'class="version{"" if row.hue is None else " hued"}"{hue}>'
+        '<span class="swatch" aria-hidden="true"></span>'
         f'<span class="mono">{escape(row.name)}</span> <span class="what">{escape(row.subject)}'
         f"</span>{owner}<small>{escape(VENUES.get(row.venue, row.venue))}</small></th>"
         f'<td class="num">{row.trades:,}</td><td class="num {way}">{usdc(row.profit)}</td>'

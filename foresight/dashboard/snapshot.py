@@ -60,7 +60,6 @@ class Snapshot:
         deploys: Finished deploys, oldest first.
         current: The deploy under way, or None.
         children: Processes of the launcher.
-        colours: Colour numbers by release id.
         chained: Journal lines whose place in the chain was checked.
         troubles: What could not be read, and why.
         owner: What the owner's process shows of itself.
@@ -74,7 +73,6 @@ class Snapshot:
     deploys: Sequence[Entry] = ()
     current: Entry | None = None
     children: Sequence[Child] = ()
-    colours: Mapping[str, int] = field(default_factory=dict)
     chained: int = 0
     troubles: Sequence[Trouble] = ()
     owner: Sign = Sign.UNKNOWN

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final
 from deploy.errors import HistoryUnreadable
 from deploy.history import CURRENT, HISTORY, Entry, read_current, read_history
 from foresight.book import SCHEMA, Book
-from foresight.dashboard.cycles import painted
 from foresight.dashboard.deploys import ReleaseName
 from foresight.dashboard.journal_tail import JournalTail
 from foresight.dashboard.signs import identity_in, sign_of
@@ -60,7 +59,6 @@ class Source:
         self._children: tuple[Child, ...] = ()
         self._launcher: Identity | None = None
         self._names: dict[str, ReleaseName] = {}
-        self._colours: dict[str, int] = {}
         self._troubles: dict[str, Trouble] = {}
 
     def refresh(self) -> bool:
@@ -91,7 +89,6 @@ class Source:
             deploys=self._deploys,
             current=self._current,
             children=self._children,
-            colours=dict(self._colours),
             chained=self._tail.chained,
             troubles=tuple(self._troubles.values()),
         )
@@ -184,7 +181,6 @@ class Source:
             held = self._record.ownership
             workers = (held.previous, held.last_owner, held.owner)
             seen += [worker.release for worker in workers if worker is not None]
-        self._colours = painted(seen, self._colours)
         for release in dict.fromkeys(seen):
             if release not in self._names:
                 self._names[release] = self._name(release)

@@ -10,7 +10,6 @@ from typing import Final
 
 from foresight.book import Book
 from foresight.dashboard.cycles import (
-    COLOURS,
     CycleLine,
     Strip,
     cells_of,
@@ -30,6 +29,7 @@ from foresight.dashboard.deploys import (
 from foresight.dashboard.earned import EarnedRow, earned_rows
 from foresight.dashboard.figures import Figures, figures_of
 from foresight.dashboard.happenings import Happening, happenings
+from foresight.dashboard.hues import hue_of
 from foresight.dashboard.money import Money, money_of
 from foresight.dashboard.slots import SlotView, slot_views
 from foresight.dashboard.snapshot import Sign, Snapshot, Trouble
@@ -51,7 +51,7 @@ class Version:
         release: Its id; empty before the first.
         name: Short name: the commit as git abbreviates it.
         subject: First line of its commit message.
-        colour: Number of its colour.
+        hue: Of its colour, degrees.
         since_ms: When it came to own; None if that is older than what was read.
         since_cycle: The first cycle of it, or None likewise.
         previous: Short name of the release before it, or an empty string.
@@ -61,7 +61,7 @@ class Version:
     release: str = ""
     name: str = ""
     subject: str = ""
-    colour: int = 0
+    hue: int = 0
     since_ms: float | None = None
     since_cycle: int | None = None
     previous: str = ""
@@ -187,7 +187,7 @@ def view_of(snapshot: Snapshot, *, now_ms: int) -> View:
     names = {release: _short(release, snapshot.names) for release in _releases(snapshot)}
     subjects = {release: known.subject for release, known in snapshot.names.items()}
     cells = cells_of(lines, tempo.period_ms)
-    strip = strip_of(cells, colours=snapshot.colours, names=names, subjects=subjects)
+    strip = strip_of(cells, names=names, subjects=subjects)
     crew = _crew(snapshot, names, now_ms)
     scores = scores_of(book) if book else None
     return View(
@@ -205,7 +205,6 @@ def view_of(snapshot: Snapshot, *, now_ms: int) -> View:
             owner=record.ownership.release if record else "",
             names=names,
             subjects=subjects,
-            colours=snapshot.colours,
         ),
         locks=_locks(book, record) if book and record else (),
         events=happenings(lines, snapshot.deploys, names),
@@ -271,7 +270,7 @@ def _version(snapshot: Snapshot, lines: Sequence[CycleLine], names: Mapping[str,
         release=worker.release,
         name=names[worker.release],
         subject=known.subject if known else "",
-        colour=snapshot.colours.get(worker.release, 0) % COLOURS,
+        hue=hue_of(worker.release),
         since_ms=change.at_ms if change else None,
         since_cycle=change.cycle if change else None,
         previous=names.get(change.previous, change.previous) if change else "",

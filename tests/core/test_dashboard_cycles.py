@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 
 from foresight.dashboard.cycles import (
-    COLOURS,
     STRIP_CYCLES,
     Mark,
     cells_of,
     happened,
     last_change,
-    painted,
     period_of,
+    strip_of,
 )
+from foresight.dashboard.hues import hue_of
 from state.record import (
     Phase,
 )
@@ -147,8 +147,13 @@ def test_an_older_change_is_not_guessed() -> None:
     assert last_change(cycle_lines(9, 12)) is None
 
 
-def test_a_release_keeps_its_colour_when_older_ones_leave() -> None:
-    first = painted(["a", "b"], {})
-    assert first == {"a": 0, "b": 1}
-    assert painted(["b", "c"], first)["b"] == 1
-    assert painted([str(n) for n in range(COLOURS + 1)], {})[str(COLOURS)] == 0
+def test_a_release_has_one_hue_wherever_it_is_shown_and_whatever_else_is() -> None:
+    """A colour by order of appearance changed with each restart, and came again after six."""
+    release = "3f2a91c07d5e-9b41d2"
+    lines = [*cycle_lines(1, 2, release="older"), *cycle_lines(3, 4, release=release)]
+    before = strip_of(cells_of(lines, None), names={}, subjects={})
+    alone = strip_of(cells_of(lines[4:], None), names={}, subjects={})
+    assert before.runs[-1].hue == alone.runs[-1].hue == hue_of(release)
+    hues = [hue_of(f"{number:012x}-9b41d2") for number in range(40)]
+    assert all(0 <= hue < 360 for hue in hues)
+    assert len(set(hues)) > 30

@@ -87,7 +87,7 @@ def test_too_few_trades_say_nothing_about_a_version() -> None:
         trade = replace(trade, decided_s=START_S + number)
         keep_decided(known, replace(trade, entry=replace(trade.entry, release=release)))
     lines = [*cycle_lines(5, 19), *cycle_lines(20, 20, release=SECOND)]
-    view = seen(Snapshot(record=record(), book=known, lines=lines, colours={FIRST: 0, SECOND: 1}))
+    view = seen(Snapshot(record=record(), book=known, lines=lines))
     newest, older = view.earned
     assert (newest.release, newest.trades, newest.words) == (SECOND, 5, "too few to say")
     assert (older.release, older.trades, older.words) == (FIRST, 35, "above zero")

@@ -11,6 +11,7 @@ from deploy.history import Entry as DeployEntry
 from foresight.board import Result
 from foresight.dashboard.deploys import ReleaseName
 from foresight.dashboard.figures import Verdict, figures_of, verdict_on
+from foresight.dashboard.hues import hue_of
 from foresight.dashboard.markup import REGIONS, crew_html, title_of
 from foresight.dashboard.snapshot import Child, Sign, Snapshot, Trouble
 from foresight.dashboard.view import duration
@@ -131,7 +132,6 @@ def test_the_version_says_since_when_and_after_whom() -> None:
         record=record(ownership=Ownership(epoch=2, owner=owner, previous=worker())),
         lines=lines,
         names={SECOND: ReleaseName(commit="a81c4e5520fb" + "0" * 28, subject="Enter <later>")},
-        colours={FIRST: 0, SECOND: 1},
     )
     version = seen(snapshot).version
     assert (version.name, version.previous) == ("a81c4e5", "3f2a91c07d5e")
@@ -148,10 +148,10 @@ def test_a_journal_ahead_of_the_record_names_no_moment() -> None:
 
 def test_a_deploy_is_a_change_of_colour_without_a_gap() -> None:
     lines = [*cycle_lines(1, 9), *cycle_lines(10, 14, release=SECOND)]
-    strip = seen(Snapshot(record=record(), lines=lines, colours={FIRST: 0, SECOND: 1})).strip
-    assert [(run.colour, len(run.cells), run.follows) for run in strip.runs] == [
-        (0, 9, False),
-        (1, 5, True),
+    strip = seen(Snapshot(record=record(), lines=lines)).strip
+    assert [(run.hue, len(run.cells), run.follows) for run in strip.runs] == [
+        (hue_of(FIRST), 9, False),
+        (hue_of(SECOND), 5, True),
     ]
     assert (strip.changes, strip.absent, strip.missed, strip.late) == (1, 0, 0, 0)
     assert (strip.start_median_ms, strip.start_worst_ms) == (5.0, 5.0)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from foresight.board import NS
+from foresight.dashboard.hues import hue_of
 from handoff.processes import identity_of
 from tests.dashboard.chromium import PROGRAM, Chromium
 from tests.dashboard.homes import FIRST, Home, busy_home
@@ -31,11 +32,13 @@ needs_chromium = pytest.mark.skipif(PROGRAM is None, reason="chromium is not ins
 # Every visible text against what lies behind it, by WCAG 2.2's formula (1.4.3, contrast minimum).
 CONTRAST = """
 (() => {
+  const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
   const parse = (text) => {
-    const numbers = text.match(/[\\d.]+/g).map(Number);
-    const scale = text.startsWith("color(") ? 255 : 1;
-    const [r, g, b, a = 1] = numbers;
-    return [r * scale, g * scale, b * scale, a];
+    canvas.clearRect(0, 0, 1, 1);
+    canvas.fillStyle = text;
+    canvas.fillRect(0, 0, 1, 1);
+    const [r, g, b, a] = canvas.getImageData(0, 0, 1, 1).data;
+    return [r, g, b, a / 255];
   };
   const over = (top, below) => [0, 1, 2].map((i) => top[i] * top[3] + below[i] * (1 - top[3]));
   const light = (rgb) => {
@@ -190,7 +193,8 @@ def test_a_deploy_shows_at_once_and_without_a_gap(browser: Chromium, tmp_path: P
         _run(home, 2)
         last = f"document.querySelector('.cell[data-key=c{home.cycle}]')"
         browser.expect_that(last)
-        assert browser.value(f"{last}.closest('.run').classList.contains('r0')")
+        hue = browser.value(f"{last}.closest('.run').style.getPropertyValue('--hue')")
+        assert hue == str(hue_of(FIRST))
         cells = browser.value("[...document.querySelectorAll('.cell')].map((c) => c.dataset.key)")
         assert cells == [f"c{home.cycle - n}" for n in reversed(range(120))]
         assert browser.value("document.querySelectorAll('.cell.absent').length") == 0
