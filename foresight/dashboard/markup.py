@@ -5,8 +5,9 @@ text that comes from outside is escaped. Nothing is told by colour alone. What m
 (countdowns, window progress) carries its two ends as data and is moved by `static/dashboard.js`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
+from itertools import groupby
 from typing import Final
 
 from foresight.dashboard.cycles import Cell, Mark, Run, Strip
@@ -15,6 +16,7 @@ from foresight.dashboard.figures_markup import figures_html
 from foresight.dashboard.instant_markup import moment
 from foresight.dashboard.money_markup import earned_html, events_html, guards_html, money_html
 from foresight.dashboard.slots_markup import slots_html
+from foresight.dashboard.turns import Turn
 from foresight.dashboard.view import View, duration
 from state.moments import rfc3339
 
@@ -27,6 +29,13 @@ MARKS: Final[Mapping[Mark, tuple[str, str]]] = {
     Mark.LATE: ("!", "late"),
     Mark.MISSED: ("\N{MULTIPLICATION SIGN}", "missed"),
     Mark.ABSENT: ("?", "no line in the journal"),
+}
+TURNS: Final[Mapping[Turn, tuple[str, str]]] = {
+    Turn.TAKEN: ("→", "taken over"),
+    Turn.CRASHED: ("↯", "crashed, gone on with"),
+    Turn.RETURNED: ("↩", "returned"),
+    Turn.STOPPED: ("■", "stopped"),
+    Turn.BEGUN: ("○", "begun"),
 }
 OUTCOMES: Final[Mapping[str, str]] = {
     "permanent": "✓",
@@ -178,7 +187,9 @@ def strip_html(view: View) -> str:
             '<header><h2>Recent cycles</h2></header><p class="quiet">The first cycle has not '
             "been decided yet.</p>"
         )
-    runs = "".join(_run_html(run) for run in strip.runs)
+    turns = {cycle: [*group] for cycle, group in groupby(view.turns, key=lambda each: each.cycle)}
+    marks = {cycle: [each.turn for each in group] for cycle, group in turns.items()}
+    runs = "".join(_run_html(run, marks) for run in strip.runs)
     legend = "".join(
         f'<li class="hued" data-css="--hue:{run.hue}">'
         '<span class="swatch" aria-hidden="true"></span>'
@@ -187,7 +198,8 @@ def strip_html(view: View) -> str:
     )
     return (
         f'<header><h2>Last {strip.cycles} cycles</h2><p class="summary">{_summary(strip)}</p>'
-        f'</header><div class="runs" role="img" aria-label="{text(_spoken(strip))}">{runs}</div>'
+        f'</header><div class="runs" role="img" aria-label="{text(_spoken(view))}">{runs}</div>'
+        f"{_key_html(view)}"
         f'<ul class="legend" aria-label="Releases in the strip">{legend}</ul>'
     )
 
@@ -208,16 +220,32 @@ def _summary(strip: Strip) -> str:
     return " · ".join(parts)
 
 
-def _spoken(strip: Strip) -> str:
+def _key_html(view: View) -> str:
+    """Return what the signs on the strip mean, those that stand there, each with how often."""
+    marks = [cell.mark for run in view.strip.runs for cell in run.cells]
+    turns = [each.turn for each in view.turns]
+    signs = [(*TURNS[turn], turns.count(turn)) for turn in TURNS]
+    signs += [(*MARKS[mark], marks.count(mark)) for mark in (Mark.LATE, Mark.MISSED, Mark.ABSENT)]
+    items = "".join(
+        f'<li><span class="sign" aria-hidden="true">{symbol}</span> {words} &times;{number}</li>'
+        for symbol, words, number in signs
+        if number
+    )
+    return f'<ul class="key" aria-label="Signs on the strip">{items}</ul>' if items else ""
+
+
+def _spoken(view: View) -> str:
+    strip = view.strip
     names = ", then ".join(f"{run.name} for {len(run.cells)} cycles" for run in strip.runs)
     return (
         f"Last {strip.cycles} cycles: {names}. {strip.missed} missed, {strip.late} late, "
         f"{strip.absent} not in the journal."
+        + "".join(f" Cycle {each.cycle}: {TURNS[each.turn][1]}." for each in view.turns)
     )
 
 
-def _run_html(run: Run) -> str:
-    cells = "".join(_cell_html(run, cell) for cell in run.cells)
+def _run_html(run: Run, turns: Mapping[int, Sequence[Turn]]) -> str:
+    cells = "".join(_cell_html(run, cell, turns.get(cell.cycle, ())) for cell in run.cells)
     narrow = len(run.cells) < LABEL_CELLS
     label = f'<span class="mono">{text(run.name)}</span> {"" if narrow else text(run.subject)}'
     classes = f"run hued{' narrow' if narrow else ''}"
@@ -228,9 +256,15 @@ def _run_html(run: Run) -> str:
     )
 
 
-def _cell_html(run: Run, cell: Cell) -> str:
+def _cell_html(run: Run, cell: Cell, turns: Sequence[Turn]) -> str:
     symbol, words = MARKS[cell.mark]
-    facts = [f"cycle {cell.cycle:,}", words if cell.mark is not Mark.DONE else "", run.name]
+    changes = [TURNS[turn][1] for turn in turns]
+    facts = [
+        f"cycle {cell.cycle:,}",
+        *changes,
+        words if cell.mark is not Mark.DONE else "",
+        run.name,
+    ]
     if cell.boundary_ms is not None:
         facts.insert(1, rfc3339(round(cell.boundary_ms * 1e6))[11:19] + " UTC")
     if cell.late_ms is not None:
@@ -241,6 +275,9 @@ def _cell_html(run: Run, cell: Cell) -> str:
         facts.append(cell.note)
     title = text(" · ".join(fact for fact in facts if fact))
     mark = f'<span class="mark">{symbol}</span>' if symbol else ""
+    if turns:
+        # The last one stands for all of that cycle; the title and the events name each.
+        mark += f'<span class="turn {turns[-1].value}">{TURNS[turns[-1]][0]}</span>'
     return f'<i class="cell {cell.mark.value}" data-key="c{cell.cycle}" title="{title}">{mark}</i>'
 
 

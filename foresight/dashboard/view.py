@@ -33,6 +33,7 @@ from foresight.dashboard.hues import hue_of
 from foresight.dashboard.money import Money, money_of
 from foresight.dashboard.slots import SlotView, slot_views
 from foresight.dashboard.snapshot import Sign, Snapshot, Trouble
+from foresight.dashboard.turns import Turned, turns_of
 from foresight.locks import locks_of
 from foresight.scoring import Earned, scores_of
 from handoff.cadence import wall_time_ns
@@ -150,6 +151,7 @@ class View:
         now_ms: When it was made.
         is_running: Whether an owner does its work, as far as can be seen.
         as_of_ms: When the newest journal line was written; None where there is none.
+        turns: Changes of owner among the cycles of the strip.
     """
 
     now_ms: int
@@ -165,6 +167,7 @@ class View:
     locks: tuple[Locked, ...]
     events: tuple[Happening, ...]
     strip: Strip
+    turns: tuple[Turned, ...]
     deploying: Deploying | None
     deploys: tuple[PastDeploy, ...]
     slots: tuple[SlotView, ...]
@@ -188,6 +191,7 @@ def view_of(snapshot: Snapshot, *, now_ms: int) -> View:
     subjects = {release: known.subject for release, known in snapshot.names.items()}
     cells = cells_of(lines, tempo.period_ms)
     strip = strip_of(cells, names=names, subjects=subjects)
+    shown = {cell.cycle for cell in cells}
     crew = _crew(snapshot, names, now_ms)
     scores = scores_of(book) if book else None
     return View(
@@ -209,6 +213,7 @@ def view_of(snapshot: Snapshot, *, now_ms: int) -> View:
         locks=_locks(book, record) if book and record else (),
         events=happenings(lines, snapshot.deploys, names),
         strip=strip,
+        turns=tuple(each for each in turns_of(lines) if each.cycle in shown),
         deploying=deploying_of(snapshot.current, record, snapshot.names),
         deploys=_past(snapshot, scores.releases if scores else ()),
         slots=slot_views(book, record.timeline, now_ms) if book and record else (),

@@ -22,6 +22,7 @@ from state.record import (
     Effect,
     Fate,
     Ownership,
+    Phase,
     Rollout,
 )
 from tests.core.dashboard_values import (
@@ -173,6 +174,38 @@ def test_the_marks_are_symbols_as_well_as_colours() -> None:
         "1 missed, 1 late, 1 not in the journal",
     ):
         assert words in html
+
+
+def test_changes_of_owner_stand_on_the_strip_itself() -> None:
+    """A crash and a return looked like any other cycle; the list of events is below the fold."""
+    owned = {"phase": Phase.SETTLED, "epoch": 2}
+    lines = [
+        line("seize", 4, seq=1),
+        *cycle_lines(5, 8),
+        line("take", 8, seq=100, release=SECOND, **owned),
+        *cycle_lines(9, 10, release=SECOND),
+        line("decide", 11, release=SECOND),
+        line("seize", 11, seq=101, release=SECOND, phase=Phase.DECIDED),
+        line("settle", 11, release=SECOND, seq=102),
+        line("seize", 11, seq=103, **owned),
+        *[replace(each, seq=each.seq + 200) for each in cycle_lines(12, 14)],
+        line("release", 14, seq=300, **owned),
+    ]
+    view = seen(Snapshot(record=record(), lines=lines))
+    assert [(each.cycle, each.turn.value) for each in view.turns] == [
+        (5, "begun"),
+        (9, "taken"),
+        (11, "crashed"),
+        (12, "returned"),
+        (14, "stopped"),
+    ]
+    html = REGIONS["strip"](view)
+    for cycle, sign in ((9, "→"), (11, "↯"), (12, "↩"), (14, "■")):
+        cell = html.partition(f'data-key="c{cycle}"')[2].partition("</i>")[0]
+        assert f">{sign}<" in cell
+    assert "Cycle 11: crashed, gone on with." in html
+    assert "↩</span> returned &times;1" in html
+    assert "late &times;" not in html
 
 
 def test_the_next_boundary_is_one_period_after_the_newest() -> None:
