@@ -317,8 +317,9 @@ def _deploying_html(view: View, deploying: Deploying) -> str:
         )
     gates = ""
     if deploying.gates:
-        passed = f"{len(deploying.gates)} gates passed"
-        gates = f' · <span title="{text(", ".join(deploying.gates))}">{passed}</span>'
+        number = len(deploying.gates)
+        count = f"{number} gate{'' if number == 1 else 's'} passed"
+        gates = f" · {count}: {text(', '.join(deploying.gates))}"
     return (
         '<h2>Deploy under way</h2><div class="deploying"><p class="what">'
         f'<span class="mono">{text(deploying.name)}</span> {text(deploying.subject)} '
@@ -331,15 +332,15 @@ def _deploying_html(view: View, deploying: Deploying) -> str:
 
 def _past_html(deploy: PastDeploy) -> str:
     symbol = OUTCOMES.get(deploy.outcome, "·")
-    reason = f": {deploy.reason}" if deploy.reason else ""
-    title = f"{deploy.outcome}{reason}"
+    why = f'<span class="why">{text(deploy.reason)}</span>' if deploy.reason else ""
     earned = f'<span class="earned">{text(deploy.earned)}</span>' if deploy.earned else ""
     return (
-        f'<li class="{text(deploy.outcome)}" title="{text(title)}">'
+        f'<li class="{text(deploy.outcome)}">'
         f'<span class="symbol" aria-hidden="true">{symbol}</span>'
         f'<span class="mono">{text(deploy.name)}</span> '
         f'<span class="what">{text(deploy.subject)}</span> '
-        f'<span class="quiet">{text(deploy.outcome)} {moment(deploy.at_ms)}</span>{earned}</li>'
+        f'<span class="quiet">{text(deploy.outcome)} {moment(deploy.at_ms)}</span>'
+        f"{why}{earned}</li>"
     )
 
 
@@ -347,7 +348,9 @@ def board_html(view: View) -> str:
     """Return the slots."""
     held = sum(1 for slot in view.slots if slot.holding is not None)
     header = f'<header><h2>Board</h2><p class="summary"><b>{held}</b> of {len(view.slots)} slots'
-    return f"{header} in play{as_of(view)}</p></header>{slots_html(view.slots)}"
+    ended = sum(len(slot.ended) for slot in view.slots)
+    waits = f" · {ended} waiting for the venue" if ended else ""
+    return f"{header} in play{waits}{as_of(view)}</p></header>{slots_html(view.slots)}"
 
 
 def numbers_html(view: View) -> str:

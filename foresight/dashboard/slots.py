@@ -6,7 +6,7 @@ asked from here. Prices of shares are USDC, times are wall-clock milliseconds.
 
 import enum
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from foresight.board import MICRO, MINUTE_S, TIMEFRAME_S, Slot, Window, window_at, window_of_slug
@@ -44,7 +44,8 @@ class Holding:
         is_adopted: Found at the venue, not bought by this book.
         is_ahead: The price stands on its side now; None where that is not known.
         release: Release that decided it.
-        more: Further positions of the slot that are not shown.
+        until_ms: When its window ended, wall-clock; 0 of the running one.
+        more: Further positions of the running window that are not shown.
     """
 
     held: Held
@@ -55,6 +56,7 @@ class Holding:
     is_adopted: bool = False
     is_ahead: bool | None = None
     release: str = ""
+    until_ms: int = 0
     more: int = 0
 
 
@@ -81,7 +83,8 @@ class SlotView:
         move: Price over reference minus one; None where either is unknown.
         path: Closes of the last minutes, oldest first.
         path_in_window: How many of them, from the end, belong to the running window.
-        holding: What is held, or None.
+        holding: What is held of the running window, or None.
+        ended: What is held of windows that ended, newest first; no price of now is theirs.
         last: The newest decided trade, or None.
         word: What became of the last look.
         reason: Why.
@@ -99,6 +102,7 @@ class SlotView:
     path: tuple[float, ...] = ()
     path_in_window: int = 0
     holding: Holding | None = None
+    ended: tuple[Holding, ...] = ()
     last: LastResult | None = None
     word: str = Word.NEW.value
     reason: str = ""
@@ -141,6 +145,7 @@ def _view(book: Book, slot: Slot, timeline: Timeline, now_s: int) -> SlotView:
     price = closes.prices[-1] if closes.prices else (memory.price or None)
     move = price / reference - 1.0 if price and reference else None
     drawn = PATH_WINDOWS * slot.length_s // MINUTE_S
+    holding, ended = _held_in(book, window, move, timeline)
     inside = sum(minute >= window.start_s // MINUTE_S for minute in closes.minutes[-drawn:])
     return SlotView(
         slot=slot.slot_id,
@@ -153,7 +158,8 @@ def _view(book: Book, slot: Slot, timeline: Timeline, now_s: int) -> SlotView:
         move=move,
         path=closes.prices[-drawn:],
         path_in_window=inside,
-        holding=_holding(book, window, move),
+        holding=holding,
+        ended=ended,
         last=_last(book.decided, slot.slot_id),
         word=memory.word.value if is_current else Word.NEW.value,
         reason=memory.reason if is_current else "",
@@ -172,15 +178,28 @@ def _reference(memory: SlotMemory, closes: Closes, window: Window) -> float | No
     return closes.at(window.start_s // MINUTE_S - 1)
 
 
-def _holding(book: Book, window: Window, move: float | None) -> Holding | None:
+def _held_in(
+    book: Book, window: Window, move: float | None, timeline: Timeline
+) -> tuple[Holding | None, tuple[Holding, ...]]:
+    """Return what is held of the running window, and what of those that ended."""
     slot_id = window.slot.slot_id
     held = [each for each in book.positions.values() if _slot_of(each) == slot_id]
-    # The running window first, then the newest of those that wait for the venue's word.
     held.sort(key=lambda each: each.entry.end_s, reverse=True)
-    if held:
-        return _position(held[0], window, move, more=len(held) - 1)
-    order = next((each for each in book.orders.values() if each.entry.slot == slot_id), None)
-    return None if order is None else _order(order)
+    orders = [each for each in book.orders.values() if each.entry.slot == slot_id]
+    running = [
+        *(_position(each, window, move) for each in held if each.entry.end_s > window.start_s),
+        *(_order(each) for each in orders if each.entry.end_s > window.start_s),
+    ]
+    ended = [
+        replace(shown, until_ms=wall_time_ns(timeline, end_s * NS) // MS)
+        for shown, end_s in (
+            *((_position(each, window, move), each.entry.end_s) for each in held),
+            *((_order(each), each.entry.end_s) for each in orders),
+        )
+        if end_s <= window.start_s
+    ]
+    first = replace(running[0], more=len(running) - 1) if running else None
+    return first, tuple(ended)
 
 
 def _slot_of(position: Position) -> str:
@@ -188,7 +207,7 @@ def _slot_of(position: Position) -> str:
     return position.entry.slot if window is None else window.slot.slot_id
 
 
-def _position(position: Position, window: Window, move: float | None, *, more: int) -> Holding:
+def _position(position: Position, window: Window, move: float | None) -> Holding:
     entry = position.entry
     is_open = entry.end_s > window.start_s
     ahead = None if move is None or not is_open else (move >= 0) == (entry.side.value == "up")
@@ -201,7 +220,6 @@ def _position(position: Position, window: Window, move: float | None, *, more: i
         is_adopted=entry.is_adopted,
         is_ahead=ahead,
         release=entry.release,
-        more=more,
     )
 
 

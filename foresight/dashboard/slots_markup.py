@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Final
 
+from foresight.dashboard.instant_markup import moment
 from foresight.dashboard.slots import Held, Holding, LastResult, SlotView
 
 WIDTH: Final = 100.0  # of the drawing, in its own units
@@ -15,6 +16,19 @@ HEIGHT: Final = 26.0
 MARGIN: Final = 2.0
 LEVEL: Final = 0.00005  # of the reference; less reads as 0.00 %
 SIDES: Final = {"up": "▲ Up", "down": "▼ Down"}
+LEGEND: Final = (
+    '<details class="cards-key" data-key="cards-key"><summary>How to read a card</summary><dl>'
+    "<div><dt>Above</dt><dd>asset, length of the window, time left of the running one</dd></div>"
+    "<div><dt>Price</dt><dd>newest close, and how far it is ▲ above or ▼ below the price to beat"
+    "</dd></div>"
+    "<div><dt>Line</dt><dd>closes of the last four windows; the running one is shaded, the price "
+    "to beat dashed</dd></div>"
+    "<div><dt>▲ Up, ▼ Down</dt><dd>the side that is held, shares @ price paid; ahead or behind: "
+    "whether the price is on that side now</dd></div>"
+    "<div><dt>Words</dt><dd>without a position: what became of the last look, and why</dd></div>"
+    "<div><dt>✓ ✗ ○</dt><dd>the last trade won, lost or was void, and USDC after fees</dd></div>"
+    "<div><dt>Lower edge</dt><dd>how much of the running window is over</dd></div></dl></details>"
+)
 RESULTS: Final = {"won": "✓", "lost": "✗", "void": "○"}
 
 
@@ -22,7 +36,20 @@ def slots_html(slots: Sequence[SlotView]) -> str:
     """Return all cards."""
     if not slots:
         return '<p class="quiet">The board shows with the first decision.</p>'
-    return f'<ul class="slots">{"".join(_card(slot) for slot in slots)}</ul>'
+    cards = f'<ul class="slots">{"".join(_card(slot) for slot in slots)}</ul>'
+    return f"{cards}{_ended_html(slots)}{LEGEND}"
+
+
+def _ended_html(slots: Sequence[SlotView]) -> str:
+    """Return the bets on windows that ended: the prices on the cards say nothing of them."""
+    items = "".join(
+        f"<li><b>{escape(slot.asset)} {escape(slot.timeframe)}</b> window to "
+        f"{moment(each.until_ms)}: {_holding(each)}</li>"
+        for slot in slots
+        for each in slot.ended
+    )
+    head = "<h3>Ended, not ruled on by the venue yet</h3>"
+    return f'<div class="ended">{head}<ul>{items}</ul></div>' if items else ""
 
 
 def price_text(price: float | None) -> str:

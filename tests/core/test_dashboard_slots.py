@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from foresight.board import MICRO, Result, Side
 from foresight.book import Book, SlotMemory, Word
 from foresight.dashboard.slots import Held, slot_views
-from foresight.dashboard.slots_markup import price_text
+from foresight.dashboard.slots_markup import price_text, slots_html
 from foresight.market import WindowFacts
 from foresight.trades import OpenOrder
 from state.record import (
@@ -83,12 +83,27 @@ def test_a_position_says_whether_the_price_is_on_its_side(side: Side, ahead: boo
     assert held.is_ahead is ahead
 
 
-def test_an_ended_window_awaits_the_venue() -> None:
+def test_a_bet_on_an_ended_window_is_not_shown_beside_the_next_ones_price() -> None:
+    """It read as if the price of now decided it."""
     old = position(entry=entry(f"btc-updown-5m-{START_S - 300}"))
-    held = slot(book(positions={"t": old})).holding
-    assert (held.held, held.is_ahead) == (Held.AWAITING, None)
-    both = slot(book(positions={"old": old, "new": position()})).holding
-    assert (both.held, both.more) == (Held.OPEN, 1)
+    view = slot(book(positions={"t": old}))
+    assert view.holding is None
+    (ended,) = view.ended
+    assert (ended.held, ended.is_ahead, ended.until_ms) == (Held.AWAITING, None, START_S * 1000)
+    both = slot(book(positions={"old": old, "new": position()}))
+    assert (both.holding.held, both.holding.more, len(both.ended)) == (Held.OPEN, 0, 1)
+    html = slots_html((both,))
+    card, _, below = html.partition("</ul>")
+    assert "awaiting" not in card
+    assert "awaiting" in below
+
+
+def test_the_reason_on_a_card_stands_in_its_text() -> None:
+    """A phone has no pointer that hovers."""
+    memory = SlotMemory(word=Word.DENIED, reason="edge_small", start_s=START_S)
+    html = slots_html((slot(book(slots={"btc-5m": memory})),))
+    assert ">denied: edge small<" in html
+    assert "How to read a card" in html
 
 
 def test_an_adopted_position_has_no_probability() -> None:

@@ -9,6 +9,7 @@ window.foresight = (() => {
   const OLD_MS = 2600; // the server beats once a second
   const CLOSED_MS = 2000; // another tab may let this browser in
   const RETRY_MS = 500; // while the server itself says no; where it is away the browser retries
+  const OURS = new Set(["style", "open"]); // attributes that are set here, or by whoever reads
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   let skewMs = 0; // server clock minus ours
 
@@ -29,7 +30,7 @@ window.foresight = (() => {
       if (old.getAttribute(name) !== value) old.setAttribute(name, value);
     }
     for (const { name } of [...old.attributes]) {
-      if (name !== "style" && !fresh.hasAttribute(name)) old.removeAttribute(name);
+      if (!OURS.has(name) && !fresh.hasAttribute(name)) old.removeAttribute(name);
     }
     morphChildren(old, fresh);
   }
