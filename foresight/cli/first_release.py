@@ -21,8 +21,8 @@ from foresight.cli.installation import as_text
 from foresight.cli.moments import now_ns
 from foresight.cli.output import progress
 from foresight.cli.repairing import owning_release
+from foresight.config import CONFIG_FILE
 from foresight.errors import ConfigError
-from foresight.overridden import CONFIG_FILE
 from foresight.project import ENTRY
 from handoff.account import asker
 from handoff.errors import HandoffError, ReleaseUnusable
