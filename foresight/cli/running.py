@@ -29,6 +29,7 @@ from foresight.cli.first_release import (
 )
 from foresight.cli.hooks import put_back, watcher_of
 from foresight.cli.installation import Installation, pass_installation
+from foresight.cli.local_exchange import EXCHANGE, exchange_words, has_exchange, refuse_other_rule
 from foresight.cli.moments import now_ns, pause
 from foresight.cli.output import complain, detail, emit_text, progress
 from foresight.cli.overriding import refuse_contradictions, refuse_unknown, say_changes
@@ -36,7 +37,6 @@ from foresight.cli.repairing import counted_header, owning_release, repair_for_s
 from foresight.cli.worker_environment import PASSED, kept_variables
 from foresight.cluster import refuse_cluster
 from foresight.errors import ConfigError
-from foresight.exchange.ledger.file import rule_of_ledger
 from foresight.exchange.prices.recordings import recorded_assets
 from foresight.login_session import remedy, this_session, why_ended
 from foresight.overrides import EXCHANGE_URL, REPLAYED, gathered
@@ -73,12 +73,10 @@ if TYPE_CHECKING:
 
     from foresight.config import Config
 
-EXCHANGE = "exchange"
 PAGE = "dashboard"
 APP = "foresight"  # whom the page is about, where nobody says
 DOWN_S_MAX = 90.0
 POLL_S = 0.2
-BALANCE_USDC = 1_000_000  # of the local exchange: a fair market costs about 250 a market day
 
 
 @click.command()
@@ -116,7 +114,7 @@ def up(
     _require_open_files(installation.home)
     home, config = installation.home, installation.config
     refuse_cluster(config)
-    _refuse_other_rule(home, config, rule)
+    refuse_other_rule(home, config, rule)
     say_changes(home)
     _check_live(config, live=live)
     _require_sound(installation, replayed=replay is not None)
@@ -282,13 +280,9 @@ def _origin_ns(installation: Installation, speed: int) -> int:
 def _places(home: Path, config: Config) -> dict[str, Bound]:
     """Bind where companions listen, before anybody is told; return it by companion."""
     places = {PAGE: bound_for(home, PAGE, config.engine.page, elsewhere=True)}
-    if _has_exchange(config):
+    if has_exchange(config):
         places[EXCHANGE] = bound_for(home, EXCHANGE, "127.0.0.1:0", stays=True)
     return places
-
-
-def _has_exchange(config: Config) -> bool:
-    return config.venue.kind == "local" and not config.venue.url
 
 
 def _told(
@@ -327,46 +321,13 @@ def _companions(
         shown += ["--app", config.engine.app]
     shown += [word for host in config.engine.page_hosts for word in ("--host", host)]
     found = [Companion(PAGE, tuple(shown), listen=places[PAGE].address)]
-    if _has_exchange(config):
+    if has_exchange(config):
         words = exchange_words(home, config, timeline, replay, traded, rule=rule)
         argv = (sys.executable, "-I", "-m", "foresight.exchange", "--fd", "{fd}", *words)
         address = places[EXCHANGE].address
         found.insert(0, Companion(EXCHANGE, argv, listen=address, told=EXCHANGE_URL))
     followers = (watcher_of(installation), _notifier(installation))
     return (*found, *(each for each in followers if each is not None))
-
-
-def exchange_words(
-    home: Path,
-    config: Config,
-    timeline: Timeline,
-    replay: Path | None,
-    traded: Sequence[str],
-    *,
-    rule: str | None = None,
-) -> tuple[str, ...]:
-    """Return what the local exchange of a home is told, beside where it listens."""
-    assets = recorded_assets(replay) if replay else traded
-    words = ["--dir", str(home / "exchange"), "--assets", ",".join(assets)]
-    words += ["--origin-ns", str(timeline.origin_ns), "--speed", str(timeline.speed)]
-    words += ["--balance", str(BALANCE_USDC)]
-    words += ["--replay", str(replay.absolute())] if replay else []
-    words += ["--rule", rule] if rule else []  # without one, its ledger's
-    words += [word for host in config.engine.exchange_hosts for word in ("--host", host)]
-    return tuple(words)
-
-
-def _refuse_other_rule(home: Path, config: Config, rule: str | None) -> None:
-    """Refuse a rule that the exchange of this home cannot go on with."""
-    if rule is None:
-        return
-    if not _has_exchange(config):
-        what = "--rule is said to the local exchange, and none is started here"
-        raise ConfigError(what, "leave it out: a venue says itself what settles its windows")
-    kept = rule_of_ledger(home / EXCHANGE)
-    if kept not in (None, rule):
-        what = f"the exchange of this home settles by {kept}, not by {rule}"
-        raise ConfigError(what, "leave --rule out, or begin a new home")
 
 
 def _notifier(installation: Installation) -> Companion | None:

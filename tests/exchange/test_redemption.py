@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from foresight.cli.running import exchange_words
+from foresight.cli.local_exchange import exchange_words
 from foresight.exchange.__main__ import parser_of_options, settings_of
 from foresight.exchange.counters.settlement import Ruling
 from foresight.exchange.errors import TimelineMismatchError
