@@ -55,5 +55,5 @@ def home_in(words: list[str]) -> Path | None:
     """Return the home that a command line starts a launcher for; None where it starts none."""
     if _PREFLIGHT in words or not any(_PROGRAM in word for word in words):
         return None
-    *_, word, home = words
+    word, home = words[-2:] if len(words) > 1 else ("", "")
     return Path(home) if word == _WORD and os.path.isabs(home) else None  # noqa: PTH117 - a string

@@ -78,3 +78,5 @@ def test_launchers_are_found_by_the_command_line_that_they_are_started_with(
     assert launchers(tmp_path / "proc", uid) == [Launcher(7, home)]
     assert launchers(tmp_path / "proc", uid + 1) == []
     assert home_in([*command(home)[:-1], "--preflight", str(home)]) is None
+    # A process may have one word of its own choosing for a command line.
+    assert home_in([" ".join(command(home))]) is None
