@@ -25,6 +25,7 @@ from handoff.processes import proven_dead
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Iterable
     from pathlib import Path
 
 ANY_PORT = "0"
@@ -114,3 +115,14 @@ def is_ours(home: Path, name: str, address: str) -> bool:
         for each in written
         if each is not None and (each.child.name, each.child.role) == (name, Role.COMPANION)
     )
+
+
+def is_held(address: str, pids: Iterable[int]) -> bool:
+    """Tell whether one of these processes of ours has a port, or nobody can see who has it.
+
+    Args:
+        address: `host:port`.
+        pids: A launcher and its companions.
+    """
+    inodes = listeners_of(address)
+    return inodes is None or any(has_open(pid, inodes) for pid in pids)

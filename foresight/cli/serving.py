@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from foresight.cli.addresses import earlier
+from foresight.cli.addresses import earlier, is_held
 from foresight.cli.installation import Installation, pass_installation
 from foresight.cli.output import detail, emit_text, progress
 from foresight.page_link import (
@@ -22,7 +22,7 @@ from foresight.page_link import (
     is_terminal,
     new_page_token,
 )
-from handoff.errors import NotRunning
+from handoff.errors import HandoffError, NotRunning
 from handoff.exit_codes import ExitCode
 from state.errors import HomeUnsuitable
 
@@ -31,6 +31,17 @@ if TYPE_CHECKING:
 
 PAGE = "dashboard"
 PORT = 8642
+
+
+class PortLost(HandoffError):
+    """The page has no port: somebody else took it while nobody of ours listened."""
+
+    hint = "`foresight down` and `foresight up` give it another one"
+
+    def __init__(self, address: str) -> None:
+        """Keep where it was."""
+        super().__init__(f"the page is not at {address}: nobody of this bot listens there")
+
 
 _PASS_ON = {"ignore_unknown_options": True, "help_option_names": []}
 
@@ -51,7 +62,7 @@ def dashboard(installation: Installation, *, port: int | None, new_token: bool) 
     home = installation.home
     if new_token:
         _make_token(home)
-    running = _running_page(installation)
+    running = running_page(installation)
     if running and port is None:
         emit_text(address_for_people(home, f"http://{running}"))
         if not is_terminal():
@@ -75,13 +86,21 @@ def _make_token(home: Path) -> None:
     progress("the token is another one now: whoever was let in needs the new link")
 
 
-def _running_page(installation: Installation) -> str:
-    """Return where the page of a running installation listens, or an empty string."""
+def running_page(installation: Installation) -> str:
+    """Return where the page of a running installation listens, or an empty string.
+
+    Raises:
+        PortLost: Somebody else listens there, who would be given the token.
+    """
     try:
-        installation.launcher_status()
+        said = installation.launcher_status()
     except NotRunning:
         return ""
-    return earlier(installation.home, PAGE)
+    address = earlier(installation.home, PAGE)
+    pages = [each["pid"] for each in said.get("children", ()) if each["name"] == PAGE]
+    if address and not is_held(address, [int(said["pid"]), *pages]):
+        raise PortLost(address)
+    return address
 
 
 def _become(module: str, arguments: tuple[str, ...]) -> None:

@@ -9,9 +9,12 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from typing_extensions import override
 
 from foresight.checkup import examine
 from foresight.cli.addresses import Bound, bound_for, is_ours
+from foresight.cli.installation import Installation
+from foresight.cli.serving import PortLost, running_page
 from foresight.config import Config
 from handoff.launcher.engine_config import (
     Companion,
@@ -26,6 +29,8 @@ from tests.process.bot import Bot
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from handoff.wire import Message
 
 TOLD: Final = "EXCHANGE_URL"
 ANSWERS: Final = """
@@ -143,6 +148,35 @@ def test_a_stranger_on_the_port_of_the_page_moves_it_and_that_is_said(
     said = capsys.readouterr().err
     assert taken in said
     assert f"it is at {bound.address} instead" in said
+
+
+class Said(Installation):
+    """An installation whose launcher says that these processes are its own."""
+
+    def __init__(self, home: Path, *pids: int) -> None:
+        super().__init__(home / "foresight.toml")
+        self.home = home
+        self._pids = pids
+
+    @override
+    def launcher_status(self) -> Message:
+        launcher, *pages = self._pids
+        return {"pid": launcher, "children": [{"name": "dashboard", "pid": pid} for pid in pages]}
+
+
+def test_the_link_with_the_token_leads_to_nobody_else(bot: Bot) -> None:
+    """While nobody of ours listens, anybody may: its page would read the token out of the link."""
+    (bot.home / "run").mkdir(parents=True, exist_ok=True)
+    with bind("127.0.0.1:0") as listener:
+        page = Companion("dashboard", ("page",), listen=address_of(listener))
+        engine = EngineConfig(app="bot", first_release="", companions=(page,))
+        write_engine_config(bot.home, engine)
+        for pids in ((os.getpid(),), (os.getppid(), os.getpid())):
+            assert running_page(Said(bot.home, *pids)) == page.listen
+        with pytest.raises(PortLost, match=page.listen):
+            running_page(Said(bot.home, os.getppid()))
+    with pytest.raises(PortLost, match=page.listen):
+        running_page(Said(bot.home, os.getpid()))
 
 
 def test_doctor_names_the_address_of_the_page(bot: Bot) -> None:
