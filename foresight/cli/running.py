@@ -40,7 +40,7 @@ from foresight.errors import ConfigError
 from foresight.exchange.prices.recordings import recorded_assets
 from foresight.login_session import remedy, this_session, why_ended
 from foresight.overrides import EXCHANGE_URL, REPLAYED, gathered
-from foresight.page_link import COMMAND, address_for_people, is_terminal, page_token
+from foresight.page_link import COMMAND, address_for_people, is_terminal, metrics_token, page_token
 from foresight.sound_config import refuse_unsound
 from foresight.table_files import check_strategies
 from foresight.venues.keys import key_file_of
@@ -153,6 +153,7 @@ def up(
     )
     _narrow(home)
     page_token(home)  # the page's first request would race with whoever prints its link
+    metrics_token(home)  # and a scraper's configuration can name it from now on
     write_engine_config(home, engine)
     if not detach:
         _say_page(home, places)

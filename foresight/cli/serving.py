@@ -17,6 +17,7 @@ from foresight.cli.installation import Installation, pass_installation
 from foresight.cli.output import detail, emit_text, progress
 from foresight.page_link import (
     COMMAND,
+    METRICS_FILE,
     TOKEN_FILE,
     address_for_people,
     is_terminal,
@@ -67,6 +68,9 @@ def dashboard(installation: Installation, *, port: int | None, new_token: bool) 
         emit_text(address_for_people(home, f"http://{running}"))
         if not is_terminal():
             progress(f"`{COMMAND}` at a terminal prints the link; programs send {TOKEN_FILE}")
+        progress(
+            f"metrics: http://{running}/metrics; scrapers send what {home / METRICS_FILE} holds"
+        )
         return ExitCode.DONE
     if new_token:
         return ExitCode.DONE
@@ -84,6 +88,7 @@ def _make_token(home: Path) -> None:
     except OSError as error:
         raise HomeUnsuitable(str(home), error.strerror or str(error), "`up` makes it") from error
     progress("the token is another one now: whoever was let in needs the new link")
+    progress(f"so is that of scrapers: give them {home / METRICS_FILE} again")
 
 
 def running_page(installation: Installation) -> str:

@@ -1,4 +1,4 @@
-"""What the page answers: itself and its files, the stream of events, the same as JSON, its health.
+"""What the page answers: itself, its files, the stream of events, JSON, metrics, its health.
 
 Owns the routes and what every answer says of itself: nothing is loaded from elsewhere, no script
 stands in the page, no foreign frame shows it. Figures are for whoever brings the token; the page
@@ -17,11 +17,12 @@ from aiohttp import web
 from foresight.dashboard.access import Access
 from foresight.dashboard.feed import Feed
 from foresight.dashboard.reader import Reader
+from foresight.dashboard.scrape import CONTENT_TYPE, Scrape
 from foresight.dashboard.shell import shell
 from foresight.dashboard.source import Source
 from foresight.door import limits as door_limits
 from foresight.door.host_names import is_known
-from foresight.page_link import COMMAND
+from foresight.page_link import COMMAND, METRICS_FILE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,6 +42,7 @@ HEADERS: Final = {
     "Server": "foresight",  # and nothing of versions
 }
 CLOSED: Final = frozenset({"/events", "/api/state", "/session"})  # to whoever has no token
+METRICS: Final = "/metrics"  # closed to whoever has no token of scrapers
 KEPT: Final = "public, max-age=31536000, immutable"  # a file's address has its digest
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -68,6 +70,7 @@ class Page:
         self._access = Access(home, app, hosts)
         self._shell = shell()
         self._reader = Reader(Source(home))
+        self._scrape = Scrape(self._reader)
         self.feed = Feed(self._reader, self._shell.digest)
         self.admission: Admission | None = None
 
@@ -83,6 +86,7 @@ class Page:
         app.router.add_get("/assets/{name}", self._asset)
         app.router.add_get("/events", self._events)
         app.router.add_get("/api/state", self._state)
+        app.router.add_get(METRICS, self._metrics)
         app.router.add_get("/healthz", self._health)
         app.router.add_post("/login", self._login)
         app.router.add_get("/session", self._session)
@@ -108,6 +112,9 @@ class Page:
             return said(403, "this origin is not of this page: [engine] page_hosts adds it")
         if request.path in CLOSED and not self._access.allows(request):
             text = f"figures need the token: open the link that `{COMMAND}` prints"
+            return said(401, text, headers={"WWW-Authenticate": "Bearer"})
+        if request.path == METRICS and not self._access.allows_scrape(request):
+            text = f"metrics need the token of scrapers: what {METRICS_FILE} in the home holds"
             return said(401, text, headers={"WWW-Authenticate": "Bearer"})
         return None
 
@@ -157,6 +164,9 @@ class Page:
     async def _state(self, _request: web.Request) -> web.Response:
         data = msgspec.json.encode(self._reader.view())
         return web.Response(body=data, content_type="application/json")
+
+    async def _metrics(self, _request: web.Request) -> web.Response:
+        return web.Response(body=self._scrape.text(), headers={"Content-Type": CONTENT_TYPE})
 
     async def _login(self, request: web.Request) -> web.Response:
         response = web.Response(status=204)

@@ -22,6 +22,9 @@ class Reader:
 
     Args:
         source: What is read.
+
+    Attributes:
+        snapshot: What the newest view was made of.
     """
 
     def __init__(self, source: Source) -> None:
@@ -30,6 +33,7 @@ class Reader:
         self._clock = system_clock()
         self._drawn_ns = 0
         self._view: View | None = None
+        self.snapshot = Snapshot()
 
     def now_ms(self) -> int:
         """Return wall-clock milliseconds."""
@@ -46,12 +50,14 @@ class Reader:
 
     def _make(self, now_ms: int) -> View:
         try:
-            return view_of(self._source.snapshot(), now_ms=now_ms)
+            self.snapshot = self._source.snapshot()
+            return view_of(self.snapshot, now_ms=now_ms)
         except Exception as error:  # noqa: BLE001 - values nobody foresaw must not end the page
             traceback.print_exc(file=sys.stderr)
             text = f"What was read makes no sense to this page: {type(error).__name__}: {error}."
             trouble = Trouble(level="stop", text=text, hint="see the log of the dashboard")
-            return view_of(Snapshot(troubles=(trouble,)), now_ms=now_ms)
+            self.snapshot = Snapshot(troubles=(trouble,))
+            return view_of(self.snapshot, now_ms=now_ms)
 
     async def pause(self) -> None:
         """Wait until it is worth looking again."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from foresight.page_link import TOKEN_FILE, new_page_token, page_token
+from foresight.page_link import METRICS_FILE, TOKEN_FILE, metrics_token, new_page_token, page_token
 from tests.dashboard.chromium import PROGRAM, Chromium
 from tests.dashboard.serving import Served
 
@@ -55,8 +55,28 @@ def test_everybody_gets_the_page_without_figures_and_whether_it_is_well(served: 
     assert "unsafe" not in headers["Content-Security-Policy"]
     assert served.ask("GET", "/assets/dashboard.js")[0] == 200
     assert served.ask("GET", "/healthz")[:2] == (200, b'{"ok": true}')
-    for path in ("/assets/..%2f..%2fpage.py", "/assets/nothing", "/metrics"):
+    for path in ("/assets/..%2f..%2fpage.py", "/assets/nothing", "/metric"):
         assert served.ask("GET", path)[0] == 404, path
+
+
+def test_metrics_are_for_whoever_has_the_token_of_scrapers(served: Served, place: Path) -> None:
+    """It lies where Prometheus reads it: it must not open the page, nor a cookie the metrics."""
+    home = place / "home"
+    page, scraper = page_token(home), metrics_token(home)
+    assert stat.S_IMODE((home / METRICS_FILE).stat().st_mode) == 0o600
+    entered = {"Cookie": cookie(served, page)[1].partition(";")[0]}
+    for said in ({}, entered, {"Authorization": f"Bearer {page}"}, {"Authorization": "Bearer "}):
+        status, body, headers = served.ask("GET", "/metrics", said)
+        assert (status, headers["WWW-Authenticate"]) == (401, "Bearer")
+        assert b"foresight_" not in body
+    brought = {"Authorization": f"Bearer {scraper}"}
+    for path in ("/api/state", "/events", "/session"):
+        assert served.ask("GET", path, brought)[0] == 401, path
+    status, body, headers = served.ask("GET", "/metrics", brought)
+    assert (status, headers["Content-Type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
+    assert b"\nforesight_running 0.0\n" in body
+    assert b"python_" not in body, "nothing of this process itself"
+    assert scraper not in served.said() + served.arguments()
 
 
 def test_a_browser_changes_the_token_into_a_cookie(served: Served, place: Path) -> None:
@@ -113,8 +133,11 @@ def test_a_new_token_counts_at_once(served: Served, place: Path) -> None:
     with served.stream("/events", said) as stream:
         assert stream.status == 200
         assert stream.readline() == b"retry: 500\n"
+        scraper = {"Authorization": f"Bearer {metrics_token(place / 'home')}"}
+        assert served.ask("GET", "/metrics", scraper)[0] == 200
         new_page_token(place / "home")
         assert served.ask("GET", "/session", said)[0] == 401
+        assert served.ask("GET", "/metrics", scraper)[0] == 401
         stream.read()  # it ends
     assert served.get("/session")[0] == 204
 
