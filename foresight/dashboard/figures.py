@@ -11,6 +11,7 @@ from typing import Final
 
 from foresight.scoring import Score, Scores
 
+MARGIN: Final = 0.01  # USDC a share: about what one trade moves the mean of the last hundred by
 TRADES_MIN: Final = 30  # below it the normal interval of a mean means little
 
 
@@ -58,9 +59,9 @@ class Figures:
     unbought_most: str
 
 
-def figures_of(scores: Scores) -> Figures:
-    """Return the figures with their verdict."""
-    verdict = verdict_on(scores)
+def figures_of(scores: Scores, before: Verdict | None = None) -> Figures:
+    """Return the figures with their verdict; `before` is the one that was shown last."""
+    verdict = verdict_on(scores, before)
     reasons = scores.unbought_reasons
     return Figures(
         verdict=verdict,
@@ -74,20 +75,28 @@ def figures_of(scores: Scores) -> Figures:
     )
 
 
-def verdict_on(scores: Scores) -> Verdict:
+def verdict_on(scores: Scores, before: Verdict | None = None) -> Verdict:
     """Return what the scores allow to say; the win rate has no part in it.
 
     An interval that is looked at all day leaves zero outside now and then by luck alone. So a good
-    word needs the last trades, all trades and the Brier score to agree; a bad one needs one.
+    word needs the last trades, all trades and the Brier score to agree; a bad one needs one. No
+    single trade turns it back and forth: a good word comes only beyond a margin and goes at zero,
+    a bad one comes at zero and goes only beyond the margin.
+
+    Args:
+        scores: The figures.
+        before: The verdict that was shown last; None where there was none.
     """
     recent, overall = scores.recent, scores.overall
+    loses_below = MARGIN if before is Verdict.LOSING else 0
+    earns_above = 0 if before is Verdict.EARNING else MARGIN
     if recent.trades == 0:
         return Verdict.NOTHING
     if recent.trades < TRADES_MIN:
         return Verdict.TOO_FEW
-    if min(recent.expectation_interval.high, overall.expectation_interval.high) < 0:
+    if min(recent.expectation_interval.high, overall.expectation_interval.high) < loses_below:
         return Verdict.LOSING
-    earns = min(recent.expectation_interval.low, overall.expectation_interval.low) > 0
+    earns = min(recent.expectation_interval.low, overall.expectation_interval.low) > earns_above
     if earns and recent.brier_ours < recent.brier_price:
         return Verdict.EARNING
     return Verdict.UNPROVEN

@@ -40,7 +40,7 @@ def _why(figures: Figures) -> str:
         case Verdict.TOO_FEW:
             return f"{recent.trades} decided; an interval means little below {TRADES_MIN}."
         case Verdict.UNPROVEN if recent.expectation_interval.low > 0:
-            return "The last trades look good; all trades, or the Brier score, do not agree."
+            return "The last trades look good, but not by enough, or all trades or Brier disagree."
         case Verdict.UNPROVEN:
             return "Zero lies within what the last trades allow: this may all be luck."
         case Verdict.LOSING:

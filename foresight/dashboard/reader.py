@@ -7,6 +7,7 @@ import sys
 import traceback
 from typing import Final
 
+from foresight.dashboard.figures import Verdict
 from foresight.dashboard.snapshot import Snapshot, Trouble
 from foresight.dashboard.source import Source
 from foresight.dashboard.view import View, view_of
@@ -51,13 +52,17 @@ class Reader:
     def _make(self, now_ms: int) -> View:
         try:
             self.snapshot = self._source.snapshot()
-            return view_of(self.snapshot, now_ms=now_ms)
+            return view_of(self.snapshot, now_ms=now_ms, before=self._verdict())
         except Exception as error:  # noqa: BLE001 - values nobody foresaw must not end the page
             traceback.print_exc(file=sys.stderr)
             text = f"What was read makes no sense to this page: {type(error).__name__}: {error}."
             trouble = Trouble(level="stop", text=text, hint="see the log of the dashboard")
             self.snapshot = Snapshot(troubles=(trouble,))
             return view_of(self.snapshot, now_ms=now_ms)
+
+    def _verdict(self) -> Verdict | None:
+        figures = self._view.figures if self._view is not None else None
+        return figures.verdict if figures is not None else None
 
     async def pause(self) -> None:
         """Wait until it is worth looking again."""

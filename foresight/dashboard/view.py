@@ -27,7 +27,7 @@ from foresight.dashboard.deploys import (
     short_name,
 )
 from foresight.dashboard.earned import EarnedRow, earned_rows
-from foresight.dashboard.figures import Figures, figures_of
+from foresight.dashboard.figures import Figures, Verdict, figures_of
 from foresight.dashboard.happenings import Happening, happenings
 from foresight.dashboard.hues import hue_of
 from foresight.dashboard.money import Money, money_of
@@ -177,12 +177,13 @@ class View:
     troubles: tuple[Trouble, ...]
 
 
-def view_of(snapshot: Snapshot, *, now_ms: int) -> View:
+def view_of(snapshot: Snapshot, *, now_ms: int, before: Verdict | None = None) -> View:
     """Return what the page shows.
 
     Args:
         snapshot: What was read.
         now_ms: Wall-clock time, milliseconds UTC.
+        before: The verdict that was shown last, or None.
     """
     record, book = snapshot.record, snapshot.book
     lines = happened(snapshot.lines)
@@ -217,7 +218,7 @@ def view_of(snapshot: Snapshot, *, now_ms: int) -> View:
         deploying=deploying_of(snapshot.current, record, snapshot.names),
         deploys=_past(snapshot, scores.releases if scores else ()),
         slots=slot_views(book, record.timeline, now_ms) if book and record else (),
-        figures=figures_of(scores) if scores else None,
+        figures=figures_of(scores, before) if scores else None,
         remarks=_remarks(book, tempo.cycle),
         chained=snapshot.chained,
         troubles=(*snapshot.troubles, *_troubles(snapshot, tempo, crew)),

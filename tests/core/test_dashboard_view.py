@@ -15,7 +15,7 @@ from foresight.dashboard.hues import hue_of
 from foresight.dashboard.markup import REGIONS, crew_html, title_of
 from foresight.dashboard.snapshot import Child, Sign, Snapshot, Trouble
 from foresight.dashboard.view import duration
-from foresight.scoring import scores_of
+from foresight.scoring import Interval, scores_of
 from handoff.gate_verdict import passed
 from state.record import (
     Control,
@@ -63,6 +63,24 @@ def test_the_win_rate_has_no_part_in_the_verdict(of: Book, verdict: Verdict) -> 
     assert figures.verdict is verdict_on(scores_of(of)) is verdict
 
 
+def test_no_single_trade_turns_the_verdict_back_and_forth() -> None:
+    """A verdict that changes every few minutes is believed by nobody, and watched by everybody."""
+    scores = scores_of(trades(won=90, lost=10, price=0.6))
+
+    def told(low: float, high: float, before: Verdict) -> Verdict:
+        score = replace(scores.recent, expectation_interval=Interval(low, high))
+        return verdict_on(replace(scores, recent=score, overall=score), before)
+
+    assert told(-0.2, -0.001, Verdict.UNPROVEN) is Verdict.LOSING
+    assert told(-0.2, 0.005, Verdict.LOSING) is Verdict.LOSING
+    assert told(-0.2, 0.005, Verdict.UNPROVEN) is Verdict.UNPROVEN
+    assert told(-0.2, 0.02, Verdict.LOSING) is Verdict.UNPROVEN
+    assert told(0.02, 0.2, Verdict.UNPROVEN) is Verdict.EARNING
+    assert told(0.005, 0.2, Verdict.EARNING) is Verdict.EARNING
+    assert told(0.005, 0.2, Verdict.UNPROVEN) is Verdict.UNPROVEN
+    assert told(-0.001, 0.2, Verdict.EARNING) is Verdict.UNPROVEN
+
+
 def test_a_lucky_stretch_is_no_skill() -> None:
     """An interval that is looked at all day leaves zero outside now and then."""
     lucky = trades(won=95, lost=5, price=0.84)
@@ -70,7 +88,7 @@ def test_a_lucky_stretch_is_no_skill() -> None:
     figures = figures_of(scores_of(lucky))
     assert figures.recent.expectation_interval.low > 0
     assert figures.verdict is Verdict.UNPROVEN
-    assert "do not agree" in REGIONS["numbers"](seen(Snapshot(record=record(), book=lucky)))
+    assert "disagree" in REGIONS["numbers"](seen(Snapshot(record=record(), book=lucky)))
 
 
 def test_who_predicts_worse_than_the_price_earns_by_luck() -> None:
