@@ -324,9 +324,10 @@ def _deploying_html(view: View, deploying: Deploying) -> str:
         '<h2>Deploy under way</h2><div class="deploying"><p class="what">'
         f'<span class="mono">{text(deploying.name)}</span> {text(deploying.subject)} '
         f'<span class="quiet">{since}{gates}</span></p>'
-        f'<ol class="stages" role="progressbar" aria-valuemin="0" aria-valuemax="100" '
+        '<span class="visually-hidden" role="progressbar" aria-valuemin="0" aria-valuemax="100" '
         f'aria-valuenow="{deploying.part * 100:.0f}" aria-label="Deploy of '
-        f'{text(deploying.name)}: {text(deploying.stage)}">{"".join(steps)}</ol></div>'
+        f'{text(deploying.name)}: {text(deploying.stage)}"></span>'
+        f'<ol class="stages">{"".join(steps)}</ol></div>'
     )
 
 

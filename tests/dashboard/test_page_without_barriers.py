@@ -1,0 +1,60 @@
+"""The page for those who do not see it, or hear it, as most do: axe-core finds nothing serious."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from foresight.board import NS
+from tests.dashboard.chromium import PROGRAM, Chromium
+from tests.dashboard.homes import busy_home
+from tests.dashboard.serving import Served
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+AXE: Final = Path(__file__).parent / "axe"
+GRAVE: Final = """
+axe.run(document, { resultTypes: ["violations"] }).then((found) => found.violations
+  .filter((each) => ["serious", "critical"].includes(each.impact))
+  .map((each) => `${each.id}: ${each.nodes.map((node) => node.html).slice(0, 3).join(" ")}`))
+"""
+
+pytestmark = pytest.mark.timeout(240)  # a browser on a busy machine, yielding to everybody
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    """A browser that shows a busy bot, with axe-core in it."""
+    path = tmp_path_factory.mktemp("barriers")
+    home = busy_home(path / "home", until_ns=time.time_ns() + 600 * NS)
+    with Served(home.path, log=path / "log") as served, Chromium(path / "profile") as browser:
+        browser.screen(1440, 900)
+        browser.open(served.link)
+        browser.value((AXE / "axe.min.js").read_text(encoding="utf-8") + ";true")
+        yield browser
+
+
+def test_the_checker_is_the_one_that_its_readme_names() -> None:
+    digest = hashlib.sha256((AXE / "axe.min.js").read_bytes()).hexdigest()
+    assert digest in (AXE / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(PROGRAM is None, reason="chromium is not installed")
+@pytest.mark.parametrize("width", [390, 1440])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(page: Chromium, width: int, scheme: str) -> None:
+    page.screen(width, 900, calm=True, scheme=scheme)
+    assert page.promised(GRAVE) == []
+
+
+@pytest.mark.skipif(PROGRAM is None, reason="chromium is not installed")
+def test_axe_finds_what_is_wrong(page: Chromium) -> None:
+    """A checker that finds nothing anywhere would let everything pass."""
+    page.value("document.querySelector('main').insertAdjacentHTML('beforeend', '<img src=x>')")
+    assert any(found.startswith("image-alt") for found in page.promised(GRAVE))
+    page.value("document.querySelector('main > img').remove()")
