@@ -68,11 +68,33 @@ class Chromium:
         self.complaints: list[str] = []
 
     def __enter__(self) -> Self:
+        self._attach()
+        return self
+
+    def _attach(self) -> str:
         page = self.call("Target.createTarget", url="about:blank")["targetId"]
         self._session = self.call("Target.attachToTarget", targetId=page, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Network", "Log"):
             self.call(f"{domain}.enable")
-        return self
+        return self._session
+
+    @property
+    def tab(self) -> str:
+        """The tab that is spoken to; `go_to` comes back to it."""
+        return self._session
+
+    def add_tab(self) -> str:
+        """Open another tab of the same browser, and speak to that one."""
+        self._session = ""
+        return self._attach()
+
+    def go_to(self, tab: str) -> None:
+        """Speak to a tab from now on."""
+        self._session = tab
+
+    def close_tab(self) -> None:
+        """Close the tab that is spoken to."""
+        self.call("Page.close")
 
     def __exit__(self, *_: object) -> None:
         os.close(self._out)  # it ends with its pipe
