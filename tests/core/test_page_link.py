@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from foresight.page_link import TOKEN_FILE, address_for_people, new_page_token, page_token
+from foresight.page_link import (
+    METRICS_FILE,
+    TOKEN_FILE,
+    address_for_people,
+    new_page_token,
+    page_token,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,4 +64,4 @@ def test_a_new_token_is_never_half_there_for_whoever_reads_it(tmp_path: Path) ->
         for reader in readers:
             reader.join()
     assert all(told == kept for told, kept in made)
-    assert [path.name for path in tmp_path.iterdir()] == [TOKEN_FILE]
+    assert {path.name for path in tmp_path.iterdir()} == {METRICS_FILE, TOKEN_FILE}
