@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from handoff.commands.cycle_faults import faults_of
-from handoff.plurals import counted
 from handoff.replay.journal import ReplayedJournal, Unanswered, replay_journal
 from state.cycle_audit import CycleReport
 from state.journal_reader import verify_chain, verify_cycles
@@ -90,8 +89,7 @@ def lines_of(proof: Proof) -> Iterator[str]:
     again = proof.replayed
     yield f"record    digest {proof.digest[:16]} holds, cycle {proof.cycle}"
     yield "journal   the chain holds and leads to the record"
-    decided = counted(proof.cycles.decided, "cycle")
-    yield f"cycles    {decided} decided, {len(proof.cycles.missed)} missed"
+    yield f"cycles    {proof.cycles.decided} decided, {len(proof.cycles.missed)} missed"
     yield (
         f"decisions {again.checked} decided again alike, "
         f"{len(again.deviations)} otherwise, {again.skipped} not decided again"
