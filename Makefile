@@ -94,6 +94,10 @@ soak: setup ## run for hours with deploys and faults, then prove the journal
 drill: setup ## inject faults into a running demonstration and prove the guarantees on this machine
 	@$(VENV)/foresight drill $(ARGS)
 
+.PHONY: story
+story: setup ## from an idea to what it earned, on recorded candles (CANDLES=DIR)
+	@$(if $(CANDLES),CANDLES_RECORDED="$(CANDLES)") $(VENV)/python -m docs.story $(ARGS)
+
 .PHONY: fairness
 fairness: setup ## judge the local exchange's prices on recorded and synthetic minutes (about ten minutes)
 	@$(VENV)/python -m bench.fairness $(ARGS)

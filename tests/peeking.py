@@ -5,51 +5,11 @@ The two are alike in everything else: at minute 4 of a window of 5 both buy one 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-MODULE: Final = '''
-"""Strategies of different skill."""
-
-import os
 from pathlib import Path
-from typing import ClassVar
+from typing import Final
 
-from foresight.board import Side
-from foresight.strategies.base import Opinion, Silence, Strategy, WindowView
-
-KEY = 6  # closes by which a moment is found in the recording
-
-
-def _read() -> dict[tuple[float, ...], float]:
-    found = {}
-    for path in Path(os.environ["FORESIGHT_RECORDING"]).glob("*.csv"):
-        lines = path.read_text().splitlines()[1:]
-        closes = [float(line.split(",")[4]) for line in lines]
-        for at in range(KEY, len(closes)):
-            found[tuple(closes[at - KEY : at])] = closes[at]
-    return found
-
-
-NEXT = _read()
-
-
-class Peek(Strategy, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Buys the side on which the window will end."""
-
-    name: ClassVar[str] = "peek"
-    peeks: bool = True
-    flips: bool = False
-
-    def judge(self, view: WindowView) -> Opinion | Silence:
-        if view.elapsed != 4:
-            return Silence("not its minute")
-        close = NEXT.get(view.closes[-KEY:], view.price) if self.peeks else view.price
-        is_up = (close >= view.reference) is not self.flips
-        return self.opinion(Side.UP if is_up else Side.DOWN, 0.97)
-'''
+ROOT: Final = Path(__file__).resolve().parents[1]
+MODULE: Final = (ROOT / "examples" / "peeking.py").read_text(encoding="utf-8")
 SETTINGS: Final = """
 [engine]
 app = "demo"
