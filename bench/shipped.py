@@ -32,9 +32,9 @@ from foresight.exchange.prices.recordings import load_recordings
 from foresight.orders import Bought
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from foresight.backtest.results import BacktestResult
+    from foresight.backtest.results import Trade
     from foresight.exchange.market.calibration import Table
     from foresight.exchange.prices.tape import Tape
     from foresight.orders import Buy
@@ -117,17 +117,16 @@ def judged(folder: Path, rule: Rule) -> Found:
         ground.tape, rule=rule, table=ground.table, until_minute=ground.judged.end
     )
     trial = trial_of(config, TREE, ground, name="shipped")._replace(market=market)
-    return found_in(trading.run(trial), market.worth)
+    return found_in(trading.run(trial).trades, market.worth)
 
 
-def found_in(result: BacktestResult, worth: dict[str, float]) -> Found:
-    """Return the means over a result's trades.
+def found_in(trades: Sequence[Trade], worth: Mapping[str, float]) -> Found:
+    """Return the means over trades.
 
     Args:
-        result: A backtest.
+        trades: Of a backtest, at least one.
         worth: By slug, the fair price of the side that was bought.
     """
-    trades = result.trades
     count = len(trades)
     markups = [each.price - worth[each.slug] for each in trades]
     luck: dict[int, list[float]] = {}

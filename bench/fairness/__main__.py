@@ -25,8 +25,8 @@ from foresight.exchange.market.rules import Rule
 from foresight.exchange.market.table_files import TABLES, load_table
 from foresight.exchange.prices.synthetic import DEFAULT_ASSETS
 
-FITTED_SEEDS: Final = (101, 102)
-JUDGED_SEEDS: Final = (201, 202, 203)
+FITTED_SEEDS: Final = (101, 102, 103, 104, 105, 106)
+JUDGED_SEEDS: Final = (302, 303, 304)
 DAYS: Final = 20
 RECORDINGS: Final = Path(__file__).parents[3] / "shared" / "market"
 

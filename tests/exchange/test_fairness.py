@@ -14,7 +14,7 @@ from foresight.exchange.market.table_files import TABLES, load_table
 @pytest.mark.parametrize("rule", Rule)
 def test_no_simple_rule_earns_at_the_fair_price(rule: Rule) -> None:
     """A strategy without skill must not look good because the market is wrong."""
-    world = synthetic_world(301, days=2, assets=("BTC", "DOGE"))
+    world = synthetic_world(302, days=2, assets=("BTC", "DOGE"))
     verdict = judge(collect(world, load_table("synthetic"), rule, world.assets), quotes_min=200)
     assert verdict.cells > 50
     assert len(verdict.missed) <= 0.03 * verdict.cells, verdict.missed

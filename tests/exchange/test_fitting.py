@@ -61,3 +61,21 @@ def test_without_a_single_moment_every_side_is_as_likely() -> None:
     table = fitted(Counts(), NAME)
     assert table.pulls == (0.0, 0.0, 0.0)
     assert table.curves[NAME].read(3.0) == 0.5
+
+
+def test_what_two_signs_tell_is_told_apart() -> None:
+    """A last step against the half minute before it is followed by the half minute's side."""
+    counts = Counts()
+    for at in range(32_000):
+        half, step = (1 if at // bit % 2 else -1 for bit in (4000, 8000))
+        distance = 0.5 + (at % 40) / 20
+        standing = Standing(
+            12, Kind.WAITING, is_tied=False, distance=distance, signs=(step, 0, half), scale=1.0
+        )
+        counts.add(
+            NAME, standing, is_up=at // 40 % 100 < 50 + 15 * distance + 3 * half - 1.5 * step
+        )
+    first, second, third = fitted(counts, NAME).pulls
+    assert third == pytest.approx(0.2, abs=0.03)  # three in a hundred, where a curve rises by 15
+    assert first == pytest.approx(-0.1, abs=0.03)
+    assert second == 0.0

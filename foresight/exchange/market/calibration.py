@@ -45,8 +45,8 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         fitted_on: Dates or seeds, for people.
         first_minute: First minute of the recording it was fitted on; 0 for synthetic prices.
         end_minute: First minute after it; 0 for synthetic prices.
-        pulls: How far a price goes on in the direction of its last move, in standard deviations
-            of a minute: where that was in the last 5, 15 or 30 seconds.
+        pulls: How far a price goes on where it went in the last 5, 15 and 30 seconds, in standard
+            deviations of a minute; all three add up.
         curves: By ``timeframe/rule/curve/kind``, with ``/tied`` where the price is the price to
             beat. The others are for distances >= 0: one below is the other side's.
     """
@@ -63,7 +63,7 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         name = curve_name(timeframe, rule, standing)
         curve = self.curves[name]
         pulled = sum(pull * sign for pull, sign in zip(self.pulls, standing.signs, strict=True))
-        distance = standing.distance + pulled
+        distance = standing.distance + standing.scale * pulled
         if standing.is_tied or distance >= 0:
             chance = curve.read(distance)
         else:

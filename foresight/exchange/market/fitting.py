@@ -6,7 +6,6 @@ and the thinning to few points. Must never enter: which moments are counted, jud
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from math import exp, pi, sqrt
 from typing import Final
 
 from foresight.exchange.market.calibration import Curve, Source, Table
@@ -14,7 +13,8 @@ from foresight.exchange.market.rules import Rule
 from foresight.exchange.market.standing import Kind, Standing
 
 _EDGES: Final = tuple(
-    [0.05 * step for step in range(20)]
+    [0.0, 0.005, 0.01, 0.02, 0.03]  # a price step away a side is often sure
+    + [0.05 * step for step in range(1, 20)]
     + [1.0 + 0.1 * step for step in range(20)]
     + [3.0 + 0.25 * step for step in range(12)]
     + [6.0, 7.0, 8.0, 10.0, 12.0, 16.0, 24.0]
@@ -22,7 +22,12 @@ _EDGES: Final = tuple(
 _COUNT_MIN: Final = 150  # of quotes in a bin: fewer are counted with their neighbour
 _CURVE_MIN: Final = 2_000  # of quotes in a curve: with fewer the ordinary kind's curve stands in
 _SIGNS: Final = 3  # of a standing, each with a pull
-_CELL: Final = (0.0,) * (3 + 3 * _SIGNS)
+_SIGNED: Final = 3  # first place of each sign's sum in a bin
+_KEPT: Final = _SIGNED + _SIGNS
+_BOTH: Final = _KEPT + _SIGNS
+_CELL: Final = (0.0,) * (_BOTH + _SIGNS * _SIGNS)
+_NEAR: Final = 0.1  # of a distance: as far to both sides a curve's slope is read
+_NONE: Final = 1e-9
 _THIN: Final = 0.002  # how far a curve may lie beside its bins after thinning
 
 Bins = list[list[float]]
@@ -32,7 +37,8 @@ class Counts:
     """Quotes by curve and bin.
 
     Each bin holds how many there were, the sum of their distances and how many kept their side;
-    then for each sign its sum, its sum over those that kept their side, and its sum of squares.
+    then the sums of the three signs, those over quotes that kept their side, and for each two
+    signs the sum of one times the other times the scale.
     """
 
     def __init__(self) -> None:
@@ -54,9 +60,10 @@ class Counts:
         for place, sign in enumerate(standing.signs):
             if sign:
                 seen = -sign if is_mirrored else sign
-                cell[3 + 3 * place] += seen
-                cell[4 + 3 * place] += seen * is_kept
-                cell[5 + 3 * place] += seen * seen
+                cell[_SIGNED + place] += seen
+                cell[_KEPT + place] += seen * is_kept
+                for other, second in enumerate(standing.signs):
+                    cell[_BOTH + _SIGNS * place + other] += sign * second * standing.scale
 
     def merge(self, other: "Counts") -> None:
         """Take in another count."""
@@ -86,22 +93,42 @@ def fit(
     """
     wanted = _names() if names is None else names
     curves = {name: _curve(counts, name) for name in wanted}
-    first, second, third = (_pull(counts, curves, place) for place in range(_SIGNS))
-    return Table(source, fitted_on, *span, (first, second, third), curves)
+    return Table(source, fitted_on, *span, _pulls(counts, curves), curves)
 
 
-def _pull(counts: Counts, curves: dict[str, Curve], place: int) -> float:
-    # Least squares of what the curves leave, along the slope of a normal distribution.
-    left = weight = 0.0
+def _pulls(counts: Counts, curves: dict[str, Curve]) -> tuple[float, float, float]:
+    # Such that whoever follows one of the signs gets, by the curves and the pulls, what he is due.
+    due = [0.0] * _SIGNS
+    given = [[0.0] * _SIGNS for _ in due]
     for name, bins in counts.bins.items():
         for cell in bins:
-            signed, kept, squared = cell[3 + 3 * place : 6 + 3 * place]
-            if squared:
+            if cell[0]:
                 distance = cell[1] / cell[0]
-                slope = exp(-0.5 * distance * distance) / sqrt(2.0 * pi)
-                left += slope * (kept - curves[name].read(distance) * signed)
-                weight += slope * slope * squared
-    return round(left / weight, 4) if weight else 0.0
+                chance, slope = curves[name].read(distance), _slope(curves[name], distance)
+                for place in range(_SIGNS):
+                    due[place] += cell[_KEPT + place] - chance * cell[_SIGNED + place]
+                    for other in range(_SIGNS):
+                        given[place][other] += slope * cell[_BOTH + _SIGNS * place + other]
+    first, second, third = (round(pull, 4) for pull in _solved(given, due))
+    return first, second, third
+
+
+def _slope(curve: Curve, distance: float) -> float:
+    low = max(0.0, distance - _NEAR)
+    return (curve.read(distance + _NEAR) - curve.read(low)) / (distance + _NEAR - low)
+
+
+def _solved(rows: list[list[float]], right: list[float]) -> list[float]:
+    # Gauss; a sign that was never seen, or never without another, pulls nothing.
+    left = [[*row, value] for row, value in zip(rows, right, strict=True)]
+    for place, row in enumerate(left):
+        if abs(row[place]) <= _NONE * max(1.0, abs(rows[place][place])):
+            row[:] = [float(column == place) for column in range(len(row))]
+        row[:] = [number / row[place] for number in row]
+        for other in left:
+            if other is not row:
+                other[:] = [a - other[place] * b for a, b in zip(other, row, strict=True)]
+    return [row[-1] for row in left]
 
 
 def _names() -> Iterator[str]:

@@ -49,15 +49,17 @@ class Standing(NamedTuple):
         is_tied: Whether the price is exactly the price to beat.
         distance: From the price to beat in standard deviations of what is left, half a price
             step included: from that far below, rounding still ends in a tie, which is Up.
-        signs: Where the price went last, in the order of `Table.pulls`: the direction times a
-            minute's standard deviation in those of what is left; zeros but for one of them.
+        signs: Where the price went in the last 5, 15 and 30 seconds, in the order of
+            `Table.pulls`: 1, -1 or 0.
+        scale: A minute's standard deviation in those of what is left; 0 before the start.
     """
 
     curve: int
     kind: Kind
     is_tied: bool
     distance: float
-    signs: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    signs: tuple[int, int, int] = (0, 0, 0)
+    scale: float = 0.0
 
 
 def curve_of(steps_left: int) -> int:
@@ -96,7 +98,8 @@ def stand(tape: Tape, window: Window, rule: Rule, market_ns: int) -> Standing | 
         kind_of(tape, window.asset, now_ns),
         price == reference and not is_ahead,
         (price - reference + grain) / reach,
-        (0.0, 0.0, 0.0) if is_ahead else _signs(tape, window.asset, now_ns, 1.0 / spread),
+        (0, 0, 0) if is_ahead else _signs(tape, window.asset, now_ns),
+        0.0 if is_ahead else 1.0 / spread,
     )
 
 
@@ -132,16 +135,14 @@ def kind_of(tape: Tape, asset: str, market_ns: int) -> Kind:
     return Kind.STILL if earlier is None or earlier.close == earlier.open else Kind.WAITING
 
 
-def _signs(tape: Tape, asset: str, now_ns: int, deviation: float) -> tuple[float, float, float]:
-    # Where the price went last, by how long ago that was: recorded minutes go on a little, and a
-    # minute that has just moved has another part still before it than one that moved earlier.
+def _signs(tape: Tape, asset: str, now_ns: int) -> tuple[int, int, int]:
+    # Recorded minutes go on a little, and made ones turn back by what was not theirs.
     price = tape.price_at(asset, now_ns)
-    signs = [0.0, 0.0, 0.0]
+    signs = [0, 0, 0]
     for place, steps in enumerate(_LOOKBACKS):
         before = tape.price_at(asset, now_ns - steps * NS_PER_STEP)
-        if price is not None and before is not None and price != before:
-            signs[place] = _sign(price - before) * deviation
-            break
+        if price is not None and before is not None:
+            signs[place] = _sign(price - before)
     return signs[0], signs[1], signs[2]
 
 
