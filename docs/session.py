@@ -98,7 +98,9 @@ def shape(text: str) -> list[str]:
     text = re.sub(r"[/~]\S*", "PATH", text)
     text = re.sub(r"\b[0-9a-f]{8,}(-[0-9a-f]{6})?\b|\bd[0-9a-f]{8}\b", "ID", text)
     text = re.sub(r"[+-]?\d+(\.\d+)?", "N", text)
-    lines = [" ".join(line.split()) for line in text.splitlines()]
+    # Whether anything strange was noticed depends on the market too.
+    told = [line for line in text.splitlines() if not line.startswith("anomalies ")]
+    lines = [" ".join(line.split()) for line in told]
     # A busy machine counts a cycle of the bake once more: equal lines in a row are one.
     return [line for before, line in pairwise(["", *lines]) if line != before]
 
