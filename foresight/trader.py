@@ -10,7 +10,6 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
-from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -92,7 +91,6 @@ ANSWER_S_MAX: Final = 5.0  # longest wait for an answer, however long the period
 ANSWER_SHARE: Final = 0.3  # of a period: two rounds of requests fit into half of it
 CLOCKS_DIFFER_S: Final = 60  # so far the venue's clock may be behind: its trades are asked for
 WAIT_SHARE: Final = 0.4  # of the budget, for the feed's clock: what is asked then takes the rest
-_LOOKS_ON: Final = ContextVar("looks_on", default=False)  # of a task: beside the owner's cycle
 PAGES_SHARE: Final = 0.5  # of the budget, for what comes page by page: books take the rest
 WARM_MINUTES: Final = 3  # candles that a warming worker fetches to see that the feed answers
 
@@ -160,7 +158,10 @@ class Trader(Workload[Book, Market]):
 
     @override
     async def observe(self, cycle: Cycle, body: Book) -> Market | Unavailable:
-        self._feed.budget.ask_as(owner=not _LOOKS_ON.get())
+        return await self._observed(cycle, body, owner=True)
+
+    async def _observed(self, cycle: Cycle, body: Book, *, owner: bool) -> Market | Unavailable:
+        self._feed.budget.ask_as(owner=owner)
         due = settlement.due(body, cycle.now_ns // NS, turn=cycle.number)
         (clock, candles), rulings, holdings, facts, trades = await asyncio.gather(
             self._candles(cycle, body),
@@ -193,11 +194,7 @@ class Trader(Workload[Book, Market]):
 
     @override
     async def observe_beside(self, cycle: Cycle, body: Book) -> Market | Unavailable:
-        looking_on = _LOOKS_ON.set(True)
-        try:
-            found = await self.observe(cycle, body)
-        finally:
-            _LOOKS_ON.reset(looking_on)
+        found = await self._observed(cycle, body, owner=False)
         # What was left unasked for the owner's sake is no evidence of what this release gets.
         return Unavailable(SPENT) if self._feed.budget.is_spent else found
 
