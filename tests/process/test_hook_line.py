@@ -41,3 +41,20 @@ def test_a_merge_says_in_a_line_what_is_asked_to_go_live(
     lines = [line for line in done.stderr.splitlines() if line.startswith("foresight: ")]
     assert len(lines) == int(told), done.stderr
     assert all("Ask for 50 % more is asked to go live" in line for line in lines)
+
+
+@pytest.mark.parametrize("steers", ["\x1b[2J", "\x9b2J", "\N{RIGHT-TO-LEFT OVERRIDE}"])
+def test_a_subject_steers_no_terminal(tmp_path: Path, steers: str) -> None:
+    """Whoever can push a commit would write on the screen of whoever merges it."""
+    project = Project(tmp_path / "project")
+    (tmp_path / "home" / "logs").mkdir(parents=True)
+    home, python = str(tmp_path / "home"), sys.executable
+    settings = Settings(home=home, shared="", branch="main", python=python)
+    project.write("new.txt", "1")
+    project.commit(f"Ask {steers} for more")
+    hook = project.path / "hook"
+    hook.write_bytes(script("post-merge", settings))
+    hook.chmod(0o755)
+    done = subprocess.run([hook], cwd=project.path, check=True, capture_output=True, text=True)
+    assert "for more is asked to go live" in done.stderr
+    assert steers not in done.stderr
