@@ -55,7 +55,8 @@ esac
 # push: of its bytes those that are no plain letters are shown as `?`, since some steer a terminal.
 _SAY: Final = """\
 if [ -d {logs} ] && [ -x {python} ]{condition}; then
-  git --no-pager log -1 --format={words} {ref} 2>/dev/null | LC_ALL=C tr -c '\\012\\040-\\176' '?' >&2
+  git --no-pager log -1 --format={words} {ref} 2>/dev/null |
+    LC_ALL=C tr -c '\\012\\040-\\176' '?' >&2
 fi
 """
 _ON_BRANCH: Final = ' && [ "$(git symbolic-ref --quiet HEAD)" = {ref} ]'

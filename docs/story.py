@@ -19,15 +19,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from docs.typed import ROOT, environment_of, typed
 from foresight.exchange.prices.synthetic import MINUTES_PER_DAY, SyntheticPrices
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-ROOT: Final = Path(__file__).resolve().parents[1]
 PAGE: Final = ROOT / "docs" / "story.md"
 RECORDED: Final = Path(os.environ.get("CANDLES_RECORDED", ROOT.parent / "shared" / "market"))
-COMMAND_S_MAX: Final = 240
 HEADING: Final = "open_time_ms,open,high,low,close,volume\n"
 MINUTE_MS: Final = 60_000
 FIRST_MINUTE: Final = 20_252 * MINUTES_PER_DAY  # 2025-06-13, after what the tables were fitted on
@@ -266,12 +265,12 @@ def told(steps: Sequence[Step], *, is_whole: bool) -> str:
     with tempfile.TemporaryDirectory(prefix="foresight story ", dir="/var/tmp") as name:
         place = Path(name)
         candles = write_candles(place, is_whole=is_whole)
-        environment = _environment(place)
+        environment = environment_of(place)
         _make_project(place / "project", environment)
         try:
             blocks = [_block(step, candles, place, environment) for step in steps]
         finally:
-            _run("foresight down", place / "project", environment)
+            typed("foresight down", place / "project", environment)
     return INTRODUCTION + "".join(blocks).replace("```\n```console\n", "") + "\n"
 
 
@@ -326,7 +325,7 @@ def _make_project(clone: Path, environment: Mapping[str, str]) -> None:
         text = head + SETTINGS.format(peeks=str(peeks).lower(), minute=minute)
         (clone / f"{name}.toml").write_text(text, encoding="utf-8")
     begin = "git checkout -q -B main && git add . && git commit -qm 'Add strategies of known skill'"
-    _run(begin, clone, environment)
+    typed(begin, clone, environment)
 
 
 def _block(step: Step, candles: Candles, place: Path, environment: Mapping[str, str]) -> str:
@@ -334,7 +333,7 @@ def _block(step: Step, candles: Candles, place: Path, environment: Mapping[str, 
     command = step.command.format(**candles.named)
     real = command.replace("recorded.json", f"{candles.table}.json")
     begun_s = time.monotonic()
-    code, output = _run(real, place / "project", environment)
+    code, output = typed(real, place / "project", environment)
     output = output.replace(f"{place}/state", "~/.local/state").replace(str(place), "..")
     print(f"$ {command}\n{output}({time.monotonic() - begun_s:.1f} s)", flush=True)
     if code != step.code:
@@ -348,34 +347,6 @@ def _block(step: Step, candles: Candles, place: Path, environment: Mapping[str, 
     shown = "".join(f"{line[:LINE_MAX]}{' ...' * (len(line) > LINE_MAX)}\n" for line in lines)
     words = f"\n{step.words.format(**candles.named)}\n\n" if step.words else ""
     return f"{words}```console\n$ {command}\n{shown}```\n"
-
-
-def _run(command: str, clone: Path, environment: Mapping[str, str]) -> tuple[int, str]:
-    done = subprocess.run(  # noqa: S602 - a story is typed into a shell
-        command,
-        cwd=clone,
-        env=environment,
-        shell=True,
-        check=False,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        stdin=subprocess.DEVNULL,
-        text=True,
-        timeout=COMMAND_S_MAX,
-    )
-    return done.returncode, done.stdout
-
-
-def _environment(place: Path) -> dict[str, str]:
-    whose = ("AUTHOR", "COMMITTER")
-    names = {f"GIT_{who}_{what}": "you" for who in whose for what in ("NAME", "EMAIL")}
-    return {
-        **os.environ,
-        **names,
-        "PATH": f"{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}",
-        "XDG_STATE_HOME": str(place / "state"),
-        "FORESIGHT_ENGINE_PAGE": "127.0.0.1:0",  # no other installation's port is taken
-    }
 
 
 if __name__ == "__main__":
