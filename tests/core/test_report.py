@@ -224,6 +224,28 @@ def test_real_money_is_not_added_to_what_was_simulated() -> None:
     assert not any("no money" in each for each in found.notes)
 
 
+def result_of(trades: list[Decided]) -> BacktestResult:
+    """Return a backtest of an hour that came to these trades; it says nothing of its slots."""
+    return BacktestResult(
+        name="it",
+        config="",
+        strategies={},
+        rule="last",
+        delay_s=1.0,
+        table="some days",
+        judged_from=29_376_000,
+        judged_until=29_376_060,
+        cycles=60,
+        signals=90,
+        unbought={"edge": 10},
+        score=score_over(trades),
+        evidence="",
+        slots=[],
+        undecided=1,
+        trades=[trade_of(each) for each in trades],
+    )
+
+
 def test_a_backtest_has_the_figures_that_it_said_itself() -> None:
     trades = fair(80)
     score = score_over(trades)
@@ -232,24 +254,7 @@ def test_a_backtest_has_the_figures_that_it_said_itself() -> None:
         SlotResult(slot="btc-5m", signals=90, score=score, evidence=evidence),
         SlotResult(slot="eth-5m", signals=0, score=score_over([]), evidence=""),
     ]
-    result = BacktestResult(
-        name="it",
-        config="",
-        strategies={},
-        rule="last",
-        delay_s=1.0,
-        table="some days",
-        judged_from=0,
-        judged_until=60,
-        cycles=60,
-        signals=90,
-        unbought={"edge": 10},
-        score=score,
-        evidence=evidence,
-        slots=slots,
-        undecided=1,
-        trades=[trade_of(each) for each in trades],
-    )
+    result = msgspec.structs.replace(result_of(trades), evidence=evidence, slots=slots)
     found = facts_of_backtest(result, "then")
     assert found.score == score
     assert [each.profit_micro for each in found.trades] == [each.profit_micro for each in trades]

@@ -10,12 +10,11 @@ import msgspec
 import pytest
 
 from deploy.history import HISTORY, Entry, entry_line
-from foresight.backtest.results import BacktestResult, score_over, trade_of
 from foresight.book import SCHEMA
 from foresight.cli.main import main
 from foresight.report.sentences import NO_EDGE
 from handoff.exit_codes import ExitCode
-from tests.core.test_report import book_of, fair
+from tests.core.test_report import book_of, fair, result_of
 from tests.homes import open_store
 from tests.records import APP, empty
 
@@ -46,29 +45,6 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def kept_result() -> BacktestResult:
-    trades = fair(80)
-    score = score_over(trades)
-    return BacktestResult(
-        name="it",
-        config="",
-        strategies={},
-        rule="last",
-        delay_s=1.0,
-        table="some days",
-        judged_from=29_376_000,
-        judged_until=29_376_060,
-        cycles=60,
-        signals=90,
-        unbought={"edge": 10},
-        score=score,
-        evidence="",
-        slots=(),
-        undecided=0,
-        trades=[trade_of(each) for each in trades],
-    )
-
-
 def test_a_home_is_reported_and_a_file_is_replaced_only_by_force(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -91,7 +67,7 @@ def test_a_home_is_reported_and_a_file_is_replaced_only_by_force(
 def test_a_backtest_without_an_edge_is_reported_so(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (place / "all.json").write_bytes(msgspec.json.encode(kept_result()))
+    (place / "all.json").write_bytes(msgspec.json.encode(result_of(fair(80))))
     assert main(["report", "--backtest", "all.json"]) == ExitCode.DONE
     assert capsys.readouterr().out == f"written: report.html: {NO_EDGE}\n"
     page = (place / "report.html").read_text(encoding="utf-8")
@@ -102,10 +78,12 @@ def test_a_backtest_without_an_edge_is_reported_so(
 def test_what_is_no_result_is_refused_and_nothing_is_written(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sums = msgspec.structs.replace(kept_result(), trades=())
+    sums = msgspec.structs.replace(result_of(fair(80)), trades=())
     (place / "sums.json").write_bytes(msgspec.json.encode(sums))
-    (trade,) = kept_result().trades[:1]
-    odd = msgspec.structs.replace(kept_result(), trades=[msgspec.structs.replace(trade, shares=0)])
+    (trade,) = result_of(fair(80)).trades[:1]
+    odd = msgspec.structs.replace(
+        result_of(fair(80)), trades=[msgspec.structs.replace(trade, shares=0)]
+    )
     (place / "odd.json").write_bytes(msgspec.json.encode(odd))
     for name, about in (
         ("sums.json", "without their trades"),
