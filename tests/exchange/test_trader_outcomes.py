@@ -40,7 +40,7 @@ LOST = ["lost_answer", "execution_unknown", "malformed", "late_answer"]
 async def test_an_answer_lost_after_acceptance_is_proven_by_asking(
     running: Running, fault: str
 ) -> None:
-    async with driven(running) as world:
+    async with driven(running, demo_config(venue={"timeout_s": 2.0})) as world:
         effect = await first_order(world)
         await running.control("faults", {fault: {"count": 1, "scope": "orders", "seconds": 9.0}})
         sent = await world.perform(effect)

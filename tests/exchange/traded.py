@@ -24,7 +24,8 @@ from state.record import Control, Effect, Outcome, Receipt, Timeline
 from tests.exchange.served import Running, StandingClock
 
 APP = "foresight"
-PATIENCE_S = 2.0
+PATIENCE_S = 8.0  # of a request: a busy machine stops a process for seconds
+PAGES_S = 2.0  # of a whole listing
 
 
 class TraderClock(SystemClock):
@@ -168,7 +169,7 @@ async def driven(running: Running, config: Config | None = None) -> AsyncIterato
     context = Context(app=APP, release="r1", tree=".", home=".", timeline=timeline)
     clock = TraderClock(running.clock)
     trader = create_with(config or demo_config(), context, {EXCHANGE_URL: running.url}, clock=clock)
-    trader._pages_s = PATIENCE_S  # noqa: SLF001 - of a second's cycle, which stands here
+    trader._pages_s = PAGES_S  # noqa: SLF001 - of a second's cycle, which stands here
     schedule = Schedule(trader.cadence, timeline)
     cycle = schedule.cycle_at(running.clock.now_ns) + 1
     try:

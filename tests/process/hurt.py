@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from handoff.rollout.driver import Limits, Watcher
     from handoff.rollout.table import Deploy
     from state.journal_frames import Line
+    from state.record import WorkerId
 
 MODULE: Final = Path(__file__).with_name("faulty_worker.py")
 ENTRY: Final = "faulty_worker:create"
@@ -62,6 +63,12 @@ class Hurt(Installation):
     def up(self, *options: str) -> None:
         """Start version v0."""
         self.start(self.release("v0"), ENTRY, *options)
+
+    def wait_adopted(self, worker: WorkerId) -> None:
+        """Wait until the launcher has a worker of the one before it; cycles go on without any."""
+        self.wait(
+            lambda: worker.pid in [int(child["pid"]) for child in self.children()], "an adoption"
+        )
 
     def replace(self, tree: Path, *, bake: int = 1) -> subprocess.CompletedProcess[str]:
         """Deploy with the command, as a user would."""

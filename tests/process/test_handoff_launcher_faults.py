@@ -45,6 +45,7 @@ def test_an_adopted_owner_that_dies_is_restarted(tmp_path: Path) -> None:
         hurt.up()
         hurt.kill_launcher()
         hurt.up()
+        hurt.wait_adopted(hurt.the_owner())
         owner = hurt.kill_owner()
         hurt.wait_other_owner(owner)
         verify_nothing_lost(hurt)

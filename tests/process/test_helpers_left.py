@@ -60,6 +60,7 @@ def test_what_a_killed_worker_forked_ends_with_it_also_under_another_launcher(
         adopted = helper_of(hurt, second.pid)
         hurt.kill_launcher()
         hurt.start(tree, ENTRY)
+        hurt.wait_adopted(second)
         assert not adopted.gone()
         hurt.wait_other_owner(hurt.kill_owner())
         hurt.wait(adopted.gone, "the end of what an adopted worker forked")
