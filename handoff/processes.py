@@ -269,6 +269,17 @@ def proven_dead(identity: Identity) -> bool:
     return watched is None
 
 
+def ended_here(identity: Identity) -> bool:
+    """Tell whether a process of this boot and pid namespace is proven dead.
+
+    Its number, and that of its session, mean something here; those of another boot do not.
+
+    Args:
+        identity: A process of this host.
+    """
+    return not _other_boot(identity) and proven_dead(identity)
+
+
 def spawn(
     argv: Sequence[str],
     *,

@@ -33,6 +33,15 @@ def members_left(leader: Identity) -> list[Watched]:
     return [each for each in _members(leader) if _belongs(each, leader)]
 
 
+def command_of(pid: int) -> list[str]:
+    """Return the words that a process was started with; none if they cannot be read."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as words:  # noqa: PTH123 - no pathlib here
+            return os.fsdecode(words.read()).split("\0")[:-1]
+    except OSError:
+        return []
+
+
 def _members(leader: Identity) -> Iterator[Watched]:
     found = 0
     for name in _numbers():

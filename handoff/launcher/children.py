@@ -33,6 +33,7 @@ from handoff.processes import (
     Identity,
     Watched,
     boot_id,
+    ended_here,
     pid_namespace,
     proven_dead,
     spawn,
@@ -212,6 +213,8 @@ class Children:
         reason = why_not(self._home, identity.pid, is_worker=is_worker, named=named)
         if reason and not proven_dead(identity):
             left[child.name] = reason
+        if is_worker and named and written.argv and ended_here(identity):
+            self._burials.begin_unseen(identity, written.argv, time.monotonic())
         if reason:
             return None
         running = self.adopt(child, identity, written.argv)

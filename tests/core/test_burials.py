@@ -13,7 +13,7 @@ import pytest
 from handoff.launcher.burials import Burials
 from handoff.limits import HELPERS_KILL_S
 from handoff.processes import HAS_PIDFD, KILL, identity_of, spawn, watch
-from handoff.sessions import members_left
+from handoff.sessions import command_of, members_left
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,6 +108,21 @@ def test_a_helper_that_does_not_end_is_killed_before_its_worker_is_reaped(
     assert not is_reaped(identity)
     burials.go_on(NOW_S + HELPERS_KILL_S)
     assert is_reaped(identity)
+
+
+def test_of_who_ended_unseen_only_what_has_its_command_is_ended(
+    obedient: tuple[Watched, Watched],
+) -> None:
+    """Its launcher ended with it; the number of its session may be a stranger's by now."""
+    leader, helper = obedient
+    leader.reap()
+    burials, command = Burials(), command_of(helper.identity.pid)
+    burials.begin_unseen(leader.identity, [*command, "--of-a-stranger"], NOW_S)
+    assert burials.next_look_s(NOW_S) is None
+    assert not helper.wait(0.2)
+    burials.begin_unseen(leader.identity, command, NOW_S)
+    assert helper.wait(WAIT_S)
+    assert not burials.is_leader(leader.identity.pid), "it is nobody's to reap"
 
 
 def test_whoever_began_before_the_leader_is_none_of_its_session(
