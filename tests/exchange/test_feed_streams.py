@@ -340,8 +340,7 @@ async def test_who_only_looks_on_asks_for_no_hole_beyond_its_half(opener: Opener
         assert await world.trader.observe_beside(cycle, world.body) == Unavailable(SPENT)
         owned = await world.trader.observe(cycle, world.body)
         assert isinstance(owned, Market)
-        for candles in owned.candles.values():
-            assert candles.minutes, candles.failure
+        assert all(candles.minutes for candles in owned.candles.values()), owned.candles
 
 
 async def test_who_is_told_to_wait_does_not_connect_again_until_then(opener: Opener) -> None:
