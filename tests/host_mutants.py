@@ -144,9 +144,17 @@ HOST_MUTANTS = (
     _mutant(
         "a worker is reaped while its helpers live",
         "handoff/launcher/burials.py",
-        "        self.members = members_left(self.leader.identity)\n",
-        "        self.members = members_left(self.leader.identity)\n        self.leader.reap()\n",
+        "        found = members_left(self.leader)\n",
+        "        assert self._unreaped is None or self._unreaped.reap() or True\n"
+        "        found = members_left(self.leader)\n",
         "test_burials.py::test_a_helper_that_does_not_end_is_killed_before_its_worker_is_reaped",
+    ),
+    _mutant(
+        "whoever has the number of a session that is free is of it",
+        "handoff/launcher/burials.py",
+        "if command_of(each.identity.pid) == self._command]",
+        "]",
+        "test_burials.py::test_of_who_ended_unseen_only_what_has_its_command_is_ended",
     ),
     _mutant(
         "whoever has the number of a session is of it, whenever it began",
