@@ -6,6 +6,7 @@ Fixtures for one subject live beside its tests, never here.
 import asyncio
 import os
 import re
+import signal
 import tempfile
 from collections.abc import Iterator
 
@@ -30,6 +31,10 @@ ALONE = {
 # A plugin asks for the event loop before every test; where none was ever set, Python 3.11 makes one
 # that nobody closes, and a later test fails for it. Said once that there is none, it makes none.
 asyncio.set_event_loop(None)
+
+# A shell's background job ignores the interrupt, and would hand that on to the programs under test.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Variables that would let a test reach a running bot, the developer's repository or his keys.
 _FOREIGN = re.compile(r"(FORESIGHT_|GIT_|NOTIFY_SOCKET|LISTEN_|CREDENTIALS_DIRECTORY)")
