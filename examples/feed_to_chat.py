@@ -3,18 +3,10 @@
 import json
 from urllib.request import Request, urlopen
 
-import msgspec
-
 from handoff import PlainLoopCycle, loop
 
 FEED = "http://127.0.0.1:8000/feed.json"
 CHAT = "http://127.0.0.1:8000/chat"
-
-
-class Seen(msgspec.Struct):
-    """What survives a restart and a new version."""
-
-    known: list[str] = []
 
 
 def fetch() -> list[str]:
@@ -29,10 +21,16 @@ def tell(line: str) -> None:
         pass
 
 
-@loop(every=60, state=Seen, acts=[tell])
-def feed_to_chat(cycle: PlainLoopCycle, state: Seen) -> None:
+@loop(every=60, acts=[tell])
+def feed_to_chat(cycle: PlainLoopCycle, state: dict[str, list[str]]) -> None:
     """Look once a minute, for ever."""
-    for line in cycle.read(fetch, default=[]):
-        if line not in state.known:
+    known = state.get("known", [])
+    try:
+        lines = cycle.read(fetch)
+    except OSError:
+        lines = []
+    for line in lines:
+        if line not in known:
             cycle.do(tell, line)
-            state.known = [*state.known, line][-100:]
+            known = [*known, line][-100:]
+    state["known"] = known

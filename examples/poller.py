@@ -6,19 +6,11 @@ from contextlib import closing
 from pathlib import Path
 from urllib.request import urlopen
 
-import msgspec
-
 from handoff import PlainLoopCycle, loop
 
 SENSOR = "http://127.0.0.1:8000/reading.json"
 ROWS = Path.home() / "readings.db"
 TABLE = "CREATE TABLE IF NOT EXISTS reading (minute INTEGER PRIMARY KEY, value REAL, change REAL)"
-
-
-class Last(msgspec.Struct):
-    """What survives a restart and a new version."""
-
-    value: float | None = None
 
 
 def measure() -> float:
@@ -34,10 +26,14 @@ def save(row: list[float | None]) -> None:
         database.execute("INSERT OR IGNORE INTO reading VALUES (?, ?, ?)", row)
 
 
-@loop(every=60, state=Last, acts=[save])
-def poller(cycle: PlainLoopCycle, state: Last) -> None:
+@loop(every=60, acts=[save])
+def poller(cycle: PlainLoopCycle, state: dict[str, float | None]) -> None:
     """Measure once a minute, for ever."""
-    value = cycle.read(measure, default=None)
-    change = None if value is None or state.value is None else value - state.value
+    last = state.get("last")
+    try:
+        value = cycle.read(measure)
+    except OSError:
+        value = None
+    change = None if value is None or last is None else value - last
     cycle.do(save, [cycle.number, value, change])
-    state.value = state.value if value is None else value
+    state["last"] = last if value is None else value

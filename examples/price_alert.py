@@ -3,19 +3,11 @@
 import json
 from urllib.request import Request, urlopen
 
-import msgspec
-
-from handoff import LoopCycle, loop
+from handoff import PlainLoopCycle, loop
 
 PRICE = "http://127.0.0.1:8000/price?symbol="
 CHAT = "http://127.0.0.1:8000/chat"
 LIMITS = {"BTC": 100_000, "ETH": 4_000, "SOL": 200}
-
-
-class Levels(msgspec.Struct):
-    """What survives a restart and a new version."""
-
-    above: dict[str, bool] = {}
 
 
 def price(symbol: str) -> float:
@@ -30,13 +22,14 @@ def warn(line: str) -> None:
         pass
 
 
-@loop(every=10, state=Levels, acts=[warn])
-async def price_alert(cycle: LoopCycle, state: Levels) -> None:
+@loop(every=10, acts=[warn])
+def price_alert(cycle: PlainLoopCycle, above: dict[str, bool]) -> None:
     """Look every ten seconds, for ever."""
-    prices = await cycle.read_all(price, LIMITS, default=None)
-    for (symbol, limit), now in zip(LIMITS.items(), prices, strict=True):
-        if now is None:
+    for symbol, limit in LIMITS.items():
+        try:
+            now = cycle.read(price, symbol)
+        except OSError:
             continue
-        if now > limit and not state.above.get(symbol):
+        if now > limit and not above.get(symbol):
             cycle.do(warn, f"{symbol} is above {limit}: {now:g}")
-        state.above[symbol] = now > limit
+        above[symbol] = now > limit

@@ -37,10 +37,11 @@ class LoopFaulty(WorkloadFaulty):
     """A loop broke a rule while it ran."""
 
 
-class ReadFailed(HandoffError):
+class ReadFailed(HandoffError, OSError):
     """The outside world did not answer a read that has no default.
 
-    A loop may catch it: it is raised with the same facts when the cycle is decided again.
+    A loop may catch it: it is raised with the same facts when the cycle is decided again. It is an
+    OSError, as what urllib and sockets raise: an `except OSError` of a plain loop stays as it is.
 
     Attributes:
         read: Qualified name of the function that was read.

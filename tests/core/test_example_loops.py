@@ -5,6 +5,7 @@ The world of both is one script, so a difference is the loop's and not the weath
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import io
 import json
@@ -139,7 +140,7 @@ def lines_of(path: Path) -> list[str]:
 
 @pytest.mark.parametrize(
     ("name", "before", "after"),
-    [("feed_to_chat", 32, 25), ("price_alert", 33, 29), ("poller", 35, 30)],
+    [("feed_to_chat", 32, 27), ("price_alert", 33, 26), ("poller", 35, 30)],
 )
 def test_a_loop_on_the_engine_is_no_longer_than_the_loop_that_it_replaces(
     name: str, before: int, after: int
@@ -148,6 +149,18 @@ def test_a_loop_on_the_engine_is_no_longer_than_the_loop_that_it_replaces(
     plain, loop = lines_of(EXAMPLES / "plain" / f"{name}.py"), lines_of(EXAMPLES / f"{name}.py")
     assert (len(plain), len(loop)) == (before, after)
     assert after <= before
+
+
+@pytest.mark.parametrize(
+    ("name", "written", "gone"),
+    [("feed_to_chat", 7, 12), ("price_alert", 5, 12), ("poller", 7, 12)],
+)
+def test_a_plain_loop_is_inside_in_five_to_seven_lines(name: str, written: int, gone: int) -> None:
+    """As `diff -w` shows it: indentation, blank lines and the file's first line are not counted."""
+    files = (EXAMPLES / "plain" / f"{name}.py", EXAMPLES / f"{name}.py")
+    plain, loop = ([line.strip() for line in lines_of(path)[1:]] for path in files)
+    changes = [line[:2] for line in difflib.ndiff(plain, loop)]
+    assert (changes.count("+ "), changes.count("- ")) == (written, gone)
 
 
 @pytest.mark.parametrize("name", NAMES)

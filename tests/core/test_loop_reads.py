@@ -264,6 +264,23 @@ def test_without_a_default_it_raises_with_the_recorded_words_and_may_be_caught()
     assert health_of(ran) == (1, 0)
 
 
+def test_what_a_plain_loop_catches_is_caught_as_it_was() -> None:
+    """Whatever the world raised: `except OSError` around a read need not be written anew."""
+
+    async def fetch() -> int:
+        message = "503"
+        raise Weather(message)
+
+    @loop(every=60, outside=[Weather])
+    async def asked(cycle: LoopCycle, state: dict[str, Any]) -> None:
+        try:
+            state["seen"] = await cycle.read(fetch)
+        except OSError as error:
+            state["seen"] = str(error).rpartition(".")[2]
+
+    assert seen(simulate(asked(), cycles=2)) == "fetch: Weather: 503"
+
+
 def test_uncaught_the_cycle_has_no_inputs_and_the_state_stays() -> None:
     async def fetch(number: int) -> int:
         if number % 2:

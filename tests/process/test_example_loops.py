@@ -31,13 +31,13 @@ from handoff.deciding import replay_with
 from handoff.release_files import read_manifest
 from state.cycle_audit import audit_cycles, effective
 from state.journal_reader import read_lines
+from state.record import Progress, Record, decode_record, encode_record
 from state.replay import replay_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from state.journal_frames import Line
-    from state.record import Record
     from state.replay import ReplayedLines
 
 pytestmark = pytest.mark.timeout(180)
@@ -153,11 +153,10 @@ def written(name: str, version: int, place: Path, address: str) -> Path:
     text = changed(text, r"every=\d+", f"every={PERIOD_S}, budget={BUDGET_S}")
     member, options = VERSIONS[version]
     if member:
-        kept = kept_member(name)
+        state = "above" if name == "price_alert" else "state"
         text = changed(text, r"^@loop\(", f"{STEPS.lstrip()}@loop({options}, ")
-        text = changed(text, rf"^    {kept}: ", f"    {member}: int = 0\n    {kept}: ")
         text = changed(
-            text, r"^    \"\"\"Look .*$|^    \"\"\"Measure .*$", f"    state.{member} += 1"
+            text, r"^    \"\"\"Look .*$|^    \"\"\"Measure .*$", f'    {state}["{member}"] += 1'
         )
     tree = place / f"v{version}"
     tree.mkdir(parents=True)
@@ -165,8 +164,12 @@ def written(name: str, version: int, place: Path, address: str) -> Path:
     return tree
 
 
-def kept_member(name: str) -> str:
-    return {"feed_to_chat": "known", "price_alert": "above", "poller": "value"}[name]
+def kept_members(name: str) -> set[str]:
+    return {
+        "feed_to_chat": {"known"},
+        "price_alert": {"BTC", "ETH", "SOL"},
+        "poller": {"last"},
+    }[name]
 
 
 def settled(running: Installation) -> Record:
@@ -250,7 +253,7 @@ def verify_proof(name: str, running: Installation) -> range:
 def verify_state(name: str, running: Installation, cycles: range) -> None:
     """The last version counts its cycles in a member that the first did not have."""
     state = msgspec.json.decode(settled(running).body)["state"]
-    assert set(state) == {kept_member(name), "turns"}
+    assert set(state) == {*kept_members(name), "turns"}
     assert 0 < state["turns"] < len(cycles)
 
 
@@ -260,6 +263,9 @@ def ended(
 ) -> Iterator[tuple[World, dict[str, Installation]]]:
     """Let all three live beside each other."""
     place = tmp_path_factory.mktemp("loops")
+    # Three threads look at records: msgspec crashes where two are the first to decode a type.
+    first = Record(app="first", progress=Progress(cycle=0))
+    decode_record(encode_record(first)[0], where="the first one")
     with served() as (world, address), ThreadPoolExecutor(len(NAMES)) as lives:
         begun = {name: lives.submit(live, name, place / name, address) for name in NAMES}
         yield world, {name: each.result() for name, each in begun.items()}
