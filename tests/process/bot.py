@@ -266,12 +266,16 @@ class Bot:
         *,
         requested_ns: int | None = None,
         release: str = "",
+        python: str = sys.executable,
         **wished: Any,  # noqa: ANN401 - members of a wish
     ) -> str:
-        """Ask for a deploy as the command does, one cycle of bake by default; return its id."""
+        """Ask for a deploy as the command does, one cycle of bake by default; return its id.
+
+        The deployer is that of the named interpreter's engine.
+        """
         request = self._request(commit, release=release, wish=Wish(**{"bake": 1} | wished))
         request = structs.replace(request, requested_ns=requested_ns or request.requested_ns)
-        jobs.submit(self.home, request, sys.executable)
+        jobs.submit(self.home, request, python)
         return request.deploy
 
     def keep(self, commit: str) -> None:
