@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Raw
 
-from docs import rooms
+from docs import pictures, rooms, settings
 from handoff.rollout.events import Event, Took
 from handoff.rollout.table import ENDED, TRANSITIONS, Deploy, Phase, step
 from state import transitions
@@ -46,7 +46,9 @@ Edge = tuple[str, str, str]
 def generated() -> dict[Path, str]:
     """Return every generated file with its text."""
     guide, architecture = DOCS / "guide.md", DOCS / "ARCHITECTURE.md"
-    return {
+    drawn = {DOCS / "diagrams" / name: draw() for name, draw in pictures.PICTURES.items()}
+    return drawn | {
+        DOCS / "configuration.md": settings.page(),
         DOCS / "diagrams" / "rollout.md": rollout_page(),
         DOCS / "diagrams" / "ownership.md": ownership_page(),
         DOCS / "diagrams" / "progress.md": progress_page(),

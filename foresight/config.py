@@ -123,7 +123,12 @@ class Engine(_Section, frozen=True, kw_only=True):
 
 
 class Board(_Section, frozen=True, kw_only=True):
-    """`[board]`: which slots are traded: every asset in every timeframe."""
+    """`[board]`: which slots are traded: every asset in every timeframe.
+
+    Attributes:
+        assets: What is bet on; the venue must have windows for each.
+        timeframes: How long their windows are.
+    """
 
     assets: Annotated[tuple[Asset, ...], Meta(min_length=1, max_length=32)] = ASSETS
     timeframes: Annotated[tuple[Literal["5m", "15m"], ...], Meta(min_length=1)] = ("5m", "15m")

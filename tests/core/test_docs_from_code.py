@@ -6,10 +6,13 @@ import re
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 
-from docs import build
+from docs import build, pictures
+from foresight.config import Config
+from foresight.strategies.registry import STRATEGIES
 from handoff import simulate
 from handoff.rollout.table import TRANSITIONS
 
@@ -28,6 +31,32 @@ def test_an_example_in_the_guide_is_the_example(example: Path) -> None:
     """Twice: once by the generator's own way, once by looking."""
     text = example.read_text(encoding="utf-8")
     assert f"```python\n{text.rstrip()}\n```" in GUIDE.read_text(encoding="utf-8")
+
+
+def test_every_key_of_the_configuration_has_a_row_and_every_number_its_unit() -> None:
+    """By the structs that read the file, not by the generator's own list of sections."""
+    text = (DOCS / "configuration.md").read_text(encoding="utf-8")
+    sections = [kind for kind in Config.__annotations__ if kind != "strategy"]
+    structs = [type(getattr(Config(), name)) for name in sections] + [*STRATEGIES.values()]
+    keys = [key for struct in structs for key in struct.__struct_fields__]
+    assert [key for key in keys if f"\n| `{key}` | " not in text] == []
+    assert [name for name in sections if f"\n## `[{name}]`\n" not in text] == []
+    rows = re.findall(r"^\| `(\w+)` \| (?:whole )?number[^|]*\| (.*?) ?\|", text, re.MULTILINE)
+    assert {key for key, unit in rows if not unit} == {"signature_type", "pull"}
+    assert ("stake_window_usdc", "USDC") in rows
+
+
+@pytest.mark.parametrize("name", pictures.PICTURES)
+def test_a_picture_is_whole_and_for_light_and_dark(name: str) -> None:
+    picture = pictures.PICTURES[name]()
+    root = ET.fromstring(picture)  # noqa: S314 - our own picture
+    assert root.get("aria-label")
+    style = re.search(r"<style>(.*)</style>", picture, re.DOTALL)
+    assert style is not None
+    light, dark = style[1].split("@media (prefers-color-scheme: dark)")
+    kinds = {kind for each in root.iter() for kind in (each.get("class") or "").split()}
+    assert [kind for kind in kinds - {"small", "head", "warm"} if f".{kind} " not in dark] == []
+    assert [kind for kind in kinds if f".{kind} " not in light] == []
 
 
 def test_every_rule_of_a_deploy_is_drawn() -> None:
