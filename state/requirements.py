@@ -7,7 +7,7 @@ disagree if it is not. Which transition requires what is in `transitions`.
 from __future__ import annotations
 
 from state.errors import Refusal, Refused
-from state.record import Cadence, Evidence, Phase, Record, WorkerId, evidence_of
+from state.record import Cadence, Evidence, Phase, Record, Rollout, WorkerId, evidence_of
 
 
 def require_evidence(record: Record, seen: Evidence) -> None:
@@ -62,6 +62,20 @@ def require_no_bake(record: Record) -> None:
     """Refuse while another release is in its first cycles."""
     if record.rollout is not None:
         raise Refused(Refusal.BAKING, f"deploy {record.rollout.deploy_id} is still baking")
+
+
+def require_bake(record: Record, *, deploy: str, release: str, epoch: int) -> Rollout:
+    """Return the bake under way; refuse where there is none, or another than the one named."""
+    bake, held = record.rollout, record.ownership
+    if bake is None:
+        raise Refused(Refusal.NOT_BAKING, "no release is in its first cycles")
+    if (bake.deploy_id, held.release, held.epoch) != (deploy, release, epoch):
+        raise Refused(
+            Refusal.EVIDENCE_STALE,
+            f"meant deploy {deploy} of {release} in epoch {epoch}, "
+            f"found {bake.deploy_id} of {held.release} in epoch {held.epoch}",
+        )
+    return bake
 
 
 def require_in_time(*, now_ns: int, deadline_ns: int) -> None:

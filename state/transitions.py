@@ -60,6 +60,7 @@ from state.record import (
     WorkerId,
 )
 from state.requirements import (
+    require_bake,
     require_cadence,
     require_evidence,
     require_in_hand,
@@ -332,15 +333,23 @@ def mark(
     return replace(record, attempt=attempt, control=replace(record.control, marks=marks))
 
 
-def promote(record: Record, *, attempt: str) -> Record:
+def promote(record: Record, *, deploy: str, release: str, epoch: int, attempt: str) -> Record:
     """Let the next clean cycle be the last of a bake, however many were wanted.
 
+    The way back stays until then, and whoever owns goes on as before. Said again it is the same.
+
+    Args:
+        record: The record as it is.
+        deploy: Id of the deploy that is meant, as its asker saw it.
+        release: Its release, likewise.
+        epoch: The epoch in which it owned, likewise: a bake begun anew is another one.
+        attempt: Id of this write.
+
     Raises:
-        Refused: NOT_BAKING.
+        Refused: NOT_BAKING, EVIDENCE_STALE.
     """
-    if record.rollout is None:
-        raise Refused(Refusal.NOT_BAKING, "no release is in its first cycles")
-    enough = replace(record.rollout, of=record.rollout.clean_cycles)
+    bake = require_bake(record, deploy=deploy, release=release, epoch=epoch)
+    enough = replace(bake, of=bake.clean_cycles)
     return replace(record, attempt=attempt, rollout=enough)
 
 

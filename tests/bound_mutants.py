@@ -54,10 +54,9 @@ BOUND_MUTANTS = (
     _mutant(
         "a promotion ends nothing",
         "state/transitions.py",
-        "enough = replace(record.rollout, of=record.rollout.clean_cycles)",
-        "enough = replace(record.rollout, of=record.rollout.of)",
-        "test_transitions_asked.py::test_a_promoted_bake_ends_with_its_next_clean_cycle_and_has_a"
-        "_way_back_until_then",
+        "enough = replace(bake, of=bake.clean_cycles)",
+        "enough = replace(bake, of=bake.of)",
+        "test_promotion.py::test_it_ends_with_the_next_clean_cycle_and_has_a_way_back_until_then",
     ),
     _mutant(
         "a later owner says anew what cycle numbers mean",

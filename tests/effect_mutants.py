@@ -13,6 +13,7 @@ TEST_ATTEMPTS: Final = "tests/core/test_attempts.py"
 TEST_OUTBOX: Final = "tests/core/test_outbox.py"
 TEST_ABSENCE: Final = "tests/core/test_absence.py"
 TEST_COMMANDS: Final = "tests/core/test_commands.py"
+TEST_PROMOTION: Final = "tests/core/test_promotion.py"
 
 _ABSENT: Final = "test_absent_is_final_only_with_a_reason_that_nobody_can_overtake"
 
@@ -29,6 +30,10 @@ def _outbox(name: str, source: str, replacement: str, test: str, target: Path = 
 
 def _absence(name: str, source: str, replacement: str, test: str) -> Mutant:
     return Mutant(name, source, replacement, test, ABSENCE, TEST_ABSENCE)
+
+
+def _promotion(name: str, source: str, replacement: str, test: str) -> Mutant:
+    return Mutant(name, source, replacement, test, REQUIREMENTS, TEST_PROMOTION)
 
 
 EFFECT_MUTANTS: Final = (
@@ -220,12 +225,47 @@ EFFECT_MUTANTS: Final = (
         "",
         "test_what_can_be_asked_about_is_asked_about_until_there_is_an_answer",
     ),
+    _promotion(
+        "a promotion is meant of whatever bakes",
+        "if (bake.deploy_id, held.release, held.epoch) != (deploy, release, epoch):",
+        "if not (deploy and release and epoch):",
+        "test_another_bake_than_the_one_that_was_seen_is_left_alone",
+    ),
+    _promotion(
+        "a promotion asks for no epoch",
+        "if (bake.deploy_id, held.release, held.epoch) != (deploy, release, epoch):",
+        "if (bake.deploy_id, held.release) != (deploy, release):",
+        "test_a_release_that_dies_promoted_still_owes_a_clean_cycle",
+    ),
+    _promotion(
+        "a promotion asks for no deploy",
+        "if (bake.deploy_id, held.release, held.epoch) != (deploy, release, epoch):",
+        "if (held.release, held.epoch) != (release, epoch):",
+        "test_another_bake_than_the_one_that_was_seen_is_left_alone[named0-deploy deploy-a of r2 "
+        "in epoch 2, found deploy-b of r2 in]",
+    ),
+    Mutant(
+        "a promotion takes the way back away",
+        "    return replace(record, attempt=attempt, rollout=enough)",
+        "    return replace(\n        record,\n        attempt=attempt,\n"
+        "        rollout=enough,\n        fallback=NO_FALLBACK,\n    )",
+        "test_a_return_that_was_decided_goes_on_to_its_end",
+        tests=TEST_PROMOTION,
+    ),
+    Mutant(
+        "a promoted release that is spoilt from outside is permanent",
+        "clean = cleanliness is Cleanliness.CLEAN and not attempts_spent(record)",
+        "ends = record.rollout is not None and record.rollout.clean_cycles >= record.rollout.of\n"
+        "    clean = ends or (cleanliness is Cleanliness.CLEAN and not attempts_spent(record))",
+        "test_a_cycle_that_is_given_up_makes_nothing_permanent",
+        tests=TEST_PROMOTION,
+    ),
     Mutant(
         "a bake is promoted away at once",
-        "of=record.rollout.clean_cycles)",
+        "of=bake.clean_cycles)",
         "of=0)",
-        "test_a_bake_that_is_promoted_ends_with_its_next_clean_cycle",
-        tests=TEST_COMMANDS,
+        "test_it_ends_with_the_next_clean_cycle_and_has_a_way_back_until_then",
+        tests=TEST_PROMOTION,
     ),
     Mutant(
         "an owner with another period decides",

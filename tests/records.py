@@ -153,6 +153,23 @@ def release(record: Record, **changes: Any) -> Record:  # noqa: ANN401 - passed 
     return transitions.release(record, **(words | changes))
 
 
+def baking() -> Record:
+    """B has taken from A and decided and settled one cycle of three."""
+    return settle(decide(take(owned())))
+
+
+def promote(record: Record, **changes: Any) -> Record:  # noqa: ANN401 - passed on as it is
+    """Let an operator who sees the record as it is end its bake early."""
+    held, bake = record.ownership, record.rollout
+    words: dict[str, Any] = {
+        "deploy": bake.deploy_id if bake is not None else "",
+        "release": held.release,
+        "epoch": held.epoch,
+        "attempt": "promote",
+    }
+    return transitions.promote(record, **(words | changes))
+
+
 def halted(record: Record) -> Record:
     control = replace(record.control, halted=True, by="operator")
     return transitions.command(record, control=control, attempt="halt")

@@ -9,14 +9,8 @@ from msgspec.structs import replace
 from state import transitions
 from state.errors import Refusal, Refused
 from state.open_struct import decode_open, encode_open
-from state.record import MARKS_MAX, Cadence, Control, Record, Rollout
-from state.transitions import Cleanliness
-from tests.records import NOW_NS, A, decide, effect, owned, settle, take
-
-
-def baking() -> Record:
-    """B has taken from A and decided and settled one cycle of three."""
-    return settle(decide(take(owned())))
+from state.record import MARKS_MAX, Cadence, Control, Record
+from tests.records import NOW_NS, decide, effect, owned, settle, take
 
 
 def test_a_command_touches_control_alone() -> None:
@@ -76,22 +70,6 @@ def test_an_older_release_carries_words_that_it_does_not_know() -> None:
     assert b"marks" not in encode_open(Control(by="mia"))
 
 
-def test_a_bake_that_is_promoted_ends_with_its_next_clean_cycle() -> None:
-    """An operator has seen enough; the one cycle proves that the release still runs."""
-    promoted = transitions.promote(baking(), attempt="p")
-    assert promoted.rollout == Rollout(deploy_id="deploy-b", clean_cycles=1, of=1)
-    assert (promoted.attempt, promoted.ownership) == ("p", baking().ownership)
-    spoilt = settle(decide(promoted), cleanliness=Cleanliness.OUTSIDE)
-    assert spoilt.ownership.previous == A
-    after = settle(decide(spoilt))
-    assert (after.rollout, after.ownership.previous) == (None, None)
-
-
-def test_a_bake_is_promoted_before_its_first_cycle_as_well() -> None:
-    after = settle(decide(transitions.promote(take(owned()), attempt="p")))
-    assert after.rollout is None
-
-
 MINUTE = Cadence(period_ns=60 * 10**9)
 
 
@@ -113,9 +91,3 @@ def test_an_owner_whose_numbers_mean_other_moments_is_refused(other: Cadence) ->
         transitions.number_by(record, other)
     assert caught.value.refusal is Refusal.OTHER_CADENCE
     assert str(other.period_ns) in caught.value.detail
-
-
-def test_without_a_bake_there_is_nothing_to_promote() -> None:
-    with pytest.raises(Refused) as caught:
-        transitions.promote(owned(), attempt="p")
-    assert caught.value.refusal is Refusal.NOT_BAKING

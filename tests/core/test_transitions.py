@@ -30,6 +30,7 @@ from tests.records import (
     A,
     B,
     C,
+    baking,
     decide,
     effect,
     empty,
@@ -57,11 +58,6 @@ def planned(record: Record) -> Record:
 
 def stale(record: Record) -> Evidence:
     return replace(evidence_of(record), cycle=record.progress.cycle - 1)
-
-
-def baking() -> Record:
-    """B has taken from A and decided and settled one cycle of three."""
-    return settle(decide(take(owned())))
 
 
 REFUSALS: dict[str, tuple[Refusal, Record, Callable[[Record], Record]]] = {

@@ -11,9 +11,9 @@ from msgspec.structs import replace
 
 from state import transitions
 from state.errors import Refusal, Refused
-from state.record import Cadence, Record, Rollout, evidence_of
-from state.transitions import Cleanliness, Proof
-from tests.records import FAR_NS, A, B, decide, miss, owned, settle, take, worker
+from state.record import Cadence, Record, evidence_of
+from state.transitions import Proof
+from tests.records import FAR_NS, B, decide, miss, owned, take, worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,15 +26,9 @@ def numbered(**changes: int) -> Callable[[], Record]:
     return partial(transitions.number_by, record, replace(CADENCE, **changes))
 
 
-def baking() -> Record:
-    """B has taken from A and decided and settled one cycle of three."""
-    return settle(decide(take(owned())))
-
-
 @pytest.mark.parametrize(
     ("step", "refusal"),
     [
-        (partial(transitions.promote, owned(), attempt="promote"), Refusal.NOT_BAKING),
         (numbered(period_ns=61), Refusal.OTHER_CADENCE),
         (numbered(offset_ns=4), Refusal.OTHER_CADENCE),
     ],
@@ -69,16 +63,6 @@ def test_a_refusal_says_which_two_facts_disagree(step: Callable[[], Record], wor
     with pytest.raises(Refused) as caught:
         step()
     assert caught.value.detail == words
-
-
-def test_a_promoted_bake_ends_with_its_next_clean_cycle_and_has_a_way_back_until_then() -> None:
-    promoted = transitions.promote(baking(), attempt="promote")
-    assert promoted.rollout == Rollout(deploy_id="deploy-b", clean_cycles=1, of=1)
-    assert (promoted.attempt, promoted.ownership) == ("promote", baking().ownership)
-    unclean = settle(decide(promoted), cleanliness=Cleanliness.OUTSIDE)
-    assert (unclean.rollout, unclean.ownership.previous) == (promoted.rollout, A)
-    permanent = settle(decide(promoted))
-    assert (permanent.rollout, permanent.ownership.previous) == (None, None)
 
 
 def test_what_cycle_numbers_mean_is_said_once_and_stays() -> None:

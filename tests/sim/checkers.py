@@ -10,6 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import replace
 
 from handoff.limits import CLOCK_DIFFERENCE_NS_MAX
 from state.record import Delivery, Outcome, Phase, Receipt, Record, WorkerId
@@ -79,7 +80,7 @@ class Checkers:
     def written(self, after: Record, facts: Facts) -> str:
         """Return what the newest write breaks, or an empty string."""
         before, self.record = self.record, after
-        checks = (self._ownership, self._progress, self._effects, self._body)
+        checks = (self._ownership, self._bake, self._progress, self._effects, self._body)
         return next((broken for check in checks for broken in check(before, after, facts)), "")
 
     # --- ownership ---------------------------------------------------------------------
@@ -114,6 +115,21 @@ class Checkers:
         known = {last.release} | ({held.previous.release} if held.previous else set())
         if owner.release not in known and before.rollout is not None:
             yield f"{owner.release} owns in the middle of another release's bake"
+
+    @staticmethod
+    def _bake(before: Record, after: Record, facts: Facts) -> Iterator[str]:
+        """A bake ends by a settle, or by the return to the release before it."""
+        old, new, held = before.rollout, after.rollout, before.ownership
+        if old is None or new == old:
+            return
+        if new is not None:
+            if facts.kind != "settle" or new != replace(old, clean_cycles=old.clean_cycles + 1):
+                yield f"{facts.kind} made the bake {old} {new}"
+        elif facts.kind in {"take", "seize"}:
+            if held.previous is None or after.ownership.release != held.previous.release:
+                yield f"{facts.kind} ended a bake, and nobody returned"
+        elif facts.kind != "settle" or old.clean_cycles + 1 < old.of:
+            yield f"{facts.kind} ended a bake at {old.clean_cycles} of {old.of}"
 
     # --- progress ----------------------------------------------------------------------
 

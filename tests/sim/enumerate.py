@@ -113,6 +113,15 @@ HARD: Final = (
     Config(((1, False), (1, False)), cycles=1, crashes=1, starts=-1, leases=1, refuses=True),
     Config(((1, False), (1, False)), cycles=1, crashes=1, starts=-1, leases=1, enforces=True),
 )
+# An operator ends a bake early: shown it at any earlier moment, twice, while its owner dies, while
+# a bad cycle gives ownership back, while inputs fail.
+PROMOTED: Final = (
+    Config(PAIR, cycles=1, bake=2, crashes=0, starts=1, bad=1, promotes=2, refuses=True),
+    Config(PAIR, cycles=2, bake=3, crashes=0, starts=0, bad=1, promotes=2),
+    Config(PAIR, cycles=2, bake=3, crashes=1, starts=1, promotes=1),
+    Config(PAIR, cycles=2, bake=2, crashes=1, starts=2, bad=1, promotes=1),
+    Config(((1, False), (2, True), (2, True)), bake=3, crashes=0, starts=0, bad=1, promotes=2),
+)
 SMALL: Final = tuple(
     Config(PAIR, refuses=refuses, crashes=1, starts=1, lost=0, bad=1) for refuses in (False, True)
 )
@@ -132,7 +141,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--states", type=int, help="visit at most so many of each")
     options = parser.parse_args(arguments)
     broken = 0
-    for config in (*SMALL, *HARD) if options.small else (*ALL, *HARD):
+    for config in (*SMALL, *HARD, *PROMOTED) if options.small else (*ALL, *HARD, *PROMOTED):
         begun_s = time.monotonic()
         result = explore(config, options.states)
         seconds = time.monotonic() - begun_s

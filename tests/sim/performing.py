@@ -17,6 +17,7 @@ from state.errors import Refused
 from state.outbox import given_up
 from state.record import Delivery, Effect, Fate, Outcome, Receipt, Record, WorkerId
 from state.transitions import Cleanliness
+from tests.sim.promoting import counted
 from tests.sim.states import Broken, Config, Local, State, effect_name
 
 if TYPE_CHECKING:
@@ -118,6 +119,15 @@ class Performing:
         return f"worker {index} finds {name} {verdict}", self._with(state, index, verdicts=verdicts)
 
     def _settle(self, state: State, index: int, fates: Fates) -> Iterator[Step]:
+        is_fresh = state.locals[index].fresh
+        yield from self._settle_as(state, index, fates, is_clean=is_fresh)
+        if is_fresh and self.config.promotes:
+            # Its inputs fail: whoever promoted it waits on.
+            yield from self._settle_as(state, index, fates, is_clean=False)
+
+    def _settle_as(
+        self, state: State, index: int, fates: Fates, *, is_clean: bool
+    ) -> Iterator[Step]:
         local, me = state.locals[index], self._identity(state, index)
         settled = self._apply(
             state,
@@ -127,7 +137,7 @@ class Performing:
                 epoch=local.epoch,
                 cycle=local.cycle,
                 fates=fates,
-                cleanliness=Cleanliness.CLEAN if local.fresh else Cleanliness.OUTSIDE,
+                cleanliness=Cleanliness.CLEAN if is_clean else Cleanliness.OUTSIDE,
                 attempt="",
             ),
         )
@@ -139,8 +149,12 @@ class Performing:
         before, after = self.record_of(state), self.record_of(settled)
         ended = after.receipts[len(before.receipts) :]
         final = [(each.effect_id, each.outcome.value) for each in ended]
-        settled = settled._replace(final=tuple(sorted((*state.final, *final))))
-        yield f"worker {index} settles {local.cycle}", self._between(settled, index)
+        settled = settled._replace(
+            final=tuple(sorted((*state.final, *final))),
+            clean=counted(state, before, after, is_clean=is_clean, bake=self.config.bake),
+        )
+        how = "" if is_clean or not local.fresh else " without inputs"
+        yield f"worker {index} settles {local.cycle}{how}", self._between(settled, index)
 
     def _between(self, state: State, index: int) -> State:
         """The owner has no cycle in hand any more, and goes on."""
@@ -165,6 +179,8 @@ class Performing:
         except Refused:
             return None
         state = state._replace(record=self._key(record))
+        if record.rollout is None:
+            state = state._replace(promoted=False, clean=0)
         one, other = before.progress, record.progress
         if (one.cycle, one.phase) != (other.cycle, other.phase):
             return state._replace(cost=0, due=False)

@@ -33,6 +33,7 @@ class Config(NamedTuple):
         enforces: The venue refuses an effect after its `not_after`.
         leases: How many owners are replaced without a proof of their death.
         stops: How many owners are stopped in the ordinary way.
+        promotes: How often an operator says that a bake has lasted long enough.
         poison: A cycle that kills whoever decides or performs it, and which of both.
         delivery: What an unknown outcome of the effects allows.
     """
@@ -48,6 +49,7 @@ class Config(NamedTuple):
     enforces: bool = False
     leases: int = 0
     stops: int = 0
+    promotes: int = 0
     poison: tuple[int, str] = (0, "")
     delivery: Delivery = Delivery.BY_ID
 
@@ -59,6 +61,7 @@ class Config(NamedTuple):
         parts += [f"{self.starts} starts", f"{self.lost} lost", f"{self.bad} bad"]
         parts += [f"{self.leases} leases"] * (self.leases > 0)
         parts += [f"{self.stops} stops"] * (self.stops > 0)
+        parts += [f"{self.promotes} promotions"] * (self.promotes > 0)
         parts += ["poison to {1} {0}".format(*self.poison)] * (self.poison[0] > 0)
         parts += [self.delivery.value] * (self.delivery is not Delivery.BY_ID)
         parts += ["refuses duplicates" if self.refuses else "answers by id"]
@@ -107,6 +110,7 @@ class Budget(NamedTuple):
     bad: int
     leases: int
     stops: int
+    promotes: int = 0
 
 
 class State(NamedTuple):
@@ -123,6 +127,9 @@ class State(NamedTuple):
         late: Effects whose `not_after` passed at the venue.
         cost: Owners of the owning release that were replaced since the last progress.
         due: The boundary of the next step has passed.
+        shown: The bake that an operator looks at: its release and epoch; None where none is.
+        promoted: That operator's word landed on the bake under way.
+        clean: Clean cycles of that bake.
         budget: What may still go wrong.
     """
 
@@ -136,6 +143,9 @@ class State(NamedTuple):
     late: tuple[str, ...] = ()
     cost: int = 0
     due: bool = False
+    shown: tuple[str, int] | None = None
+    promoted: bool = False
+    clean: int = 0
     budget: Budget = Budget(0, 0, 0, 0, 0, 0)
 
 

@@ -28,6 +28,7 @@ from state.record import (
 )
 from state.transitions import Proof
 from tests.sim.performing import Performing, Step
+from tests.sim.promoting import DEPLOY, promotions
 from tests.sim.states import Broken, Budget, Local, State, effect_name
 
 if TYPE_CHECKING:
@@ -55,12 +56,14 @@ class Model(Performing):
             bad=config.bad,
             leases=config.leases,
             stops=config.stops,
+            promotes=config.promotes,
         )
         return State(self._key(START), workers, budget=budget)
 
     def steps(self, state: State) -> Iterator[Step]:
         """Yield every step that can be next, and where it leads."""
         yield from self._venue(state)
+        yield from promotions(state, self.record_of(state), self._apply)
         for index, local in enumerate(state.locals):
             if local.alive:
                 yield from self._crash(state, index)
@@ -126,7 +129,7 @@ class Model(Performing):
         if local.seen is None:
             return
         yield from self._lease_ends(state, index)
-        rollout = Rollout(deploy_id="d", of=self.config.bake)
+        rollout = Rollout(deploy_id=DEPLOY, of=self.config.bake)
         if local.seen[4] and self._may_seize(record, local):
             yield from self._seize(state, index, rollout)
         if self._may_take(record, local):

@@ -10,14 +10,15 @@ from msgspec.structs import replace
 from state import transitions
 from state.absence import Next, when_absent
 from state.errors import Refusal, Refused
+from state.transitions import Cleanliness
 from tests.sim import performing
-from tests.sim.enumerate import ALL, HARD, PAIR, explore
+from tests.sim.enumerate import ALL, HARD, PAIR, PROMOTED, explore
 from tests.sim.states import Config, State
 from tests.sim.steps import Model
 
 if TYPE_CHECKING:
     from state.absence import Absence
-    from state.record import Effect, Progress, Record, WorkerId
+    from state.record import Effect, Progress, Record, Rollout, WorkerId
 
 TINY = (
     Config(PAIR, cycles=1, crashes=1, starts=1, bad=1),
@@ -54,6 +55,72 @@ def test_poison_silence_and_living_predecessors_break_nothing(config: Config) ->
     result = explore(config, HARD_STATES_MAX)
     assert (result.violation, result.path) == ("", ())
     assert result.complete or result.states >= HARD_STATES_MAX
+
+
+PROMOTED_STATES_MAX = 4000
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("config", PROMOTED, ids=str)
+def test_a_bake_that_is_ended_early_breaks_nothing(config: Config) -> None:
+    """Whenever the operator looked and spoke, whoever died, returned or had no inputs meanwhile."""
+    result = explore(config, PROMOTED_STATES_MAX)
+    assert (result.violation, result.path) == ("", ())
+    assert result.complete or result.states >= PROMOTED_STATES_MAX
+
+
+def found_of_promotions() -> str:
+    """Return the first violation of the configurations in which somebody promotes."""
+    results = (explore(config, PROMOTED_STATES_MAX) for config in PROMOTED)
+    return next((result.violation for result in results if result.violation), "")
+
+
+def test_a_promotion_of_whatever_bakes_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def any_bake(record: Record, **_: str | int) -> Rollout:
+        if record.rollout is None:
+            raise Refused(Refusal.NOT_BAKING, "")
+        return record.rollout
+
+    monkeypatch.setattr(transitions, "require_bake", any_bake)
+    assert "an operator was shown" in found_of_promotions()
+
+
+def test_a_promotion_that_is_permanent_at_once_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing would have shown that the release still runs, and nothing could come back."""
+
+    def at_once(record: Record, **_: str | int) -> Record:
+        if record.rollout is None:
+            raise Refused(Refusal.NOT_BAKING, "")
+        held = replace(record.ownership, previous=None)
+        return replace(record, ownership=held, rollout=None, fallback=None)
+
+    monkeypatch.setattr(transitions, "promote", at_once)
+    assert "changes more than what is wanted" in found_of_promotions()
+
+
+def test_a_promotion_that_changes_nothing_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = transitions.promote
+
+    def kept(record: Record, **words: Any) -> Record:  # noqa: ANN401 - passed on
+        return replace(real(record, **words), rollout=record.rollout)
+
+    monkeypatch.setattr(transitions, "promote", kept)
+    assert "a bake goes on after" in found_of_promotions()
+
+
+def test_a_promoted_bake_that_ends_without_a_clean_cycle_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = transitions.settle
+
+    def settle(record: Record, **words: Any) -> Record:  # noqa: ANN401 - passed on
+        bake = record.rollout
+        if bake is not None and bake.clean_cycles >= bake.of:
+            words["cleanliness"] = Cleanliness.CLEAN
+        return real(record, **words)
+
+    monkeypatch.setattr(transitions, "settle", settle)
+    assert "a bake ends after" in found_of_promotions()
 
 
 def found() -> str:
