@@ -13,8 +13,9 @@ from itertools import dropwhile, islice
 from typing import TYPE_CHECKING, Final
 
 from deploy.history import Entry, Outcome
+from handoff.commands.promoting import lacks_inputs
 from handoff.outside import BAKE_WORDS
-from handoff.worker.glance import baseline, is_low, newest_evidence
+from handoff.worker.glance import baseline, is_lacking
 from handoff.worker.settings import settings_of
 from state.errors import StateError
 from state.heard import counting, newest_heard
@@ -41,22 +42,6 @@ def goes_again(entry: Entry, tries: int) -> bool:
     return is_outside and tries < REPEATS_MAX
 
 
-def is_lacking(line: Heard, usual: float | None, drop: float) -> bool:
-    """Tell whether a decided cycle got too little to say anything of its release.
-
-    Args:
-        line: The cycle.
-        usual: Median share that was got before, or None where nobody knows.
-        drop: How far below it a share may lie, 0 to 1.
-    """
-    health = line.health
-    if line.unavailable:
-        return True
-    if health is None or not health.asked:
-        return False
-    return not health.answered or (usual is not None and is_low(health, usual, drop))
-
-
 def has_come(newest_first: Iterable[Heard], release: str, usual: float | None, drop: float) -> bool:
     """Tell whether the newest cycle of the release that runs got its inputs.
 
@@ -80,12 +65,8 @@ def has_come(newest_first: Iterable[Heard], release: str, usual: float | None, d
 
 def are_missing(home: Path, release: str) -> bool:
     """Tell whether a release that bakes waits for inputs."""
-    previous = read_only_snapshot(home / "state").ownership.previous
-    line = newest_evidence(newest_heard(home / "journal"), release)
-    if previous is None or line is None:
-        return False
-    usual = baseline(newest_heard(home / "journal"), previous.release)
-    return is_lacking(line, usual, _drop())
+    record = read_only_snapshot(home / "state")
+    return record.ownership.release == release and lacks_inputs(home, record)
 
 
 class Waiting:

@@ -2,7 +2,7 @@
 
     handoff run module:factory --tree DIR [-d] [--home HOME] [--app NAME]
     handoff replace --tree DIR2 [--home HOME] [--bake N]
-    handoff rollback|status|logs|releases|verify|pause|resume|down [--home HOME]
+    handoff rollback|promote|status|logs|releases|verify|pause|resume|down [--home HOME]
     handoff try module:factory --tree DIR
 
 Owns the way from an error to an exit code, and the commands that the engine starts itself:

@@ -42,6 +42,8 @@ CAUSES: Final = {
     "StartRefused": ExitCode.REFUSED,
     "StartLate": ExitCode.TIMED_OUT,
     "ReleaseUnnamed": ExitCode.USAGE,
+    "NotBaking": ExitCode.REFUSED,
+    "OtherBake": ExitCode.REFUSED,
 }
 
 
@@ -114,6 +116,11 @@ def _declare_replacement(commands: Commands) -> None:
         commands, "rollback", _rollback, "put the release before, or a kept one, in charge"
     )
     rollback.add_argument("release", nargs="?", default="", help="or the beginning of its name")
+    promote = _command(
+        commands, "promote", _promote, "end the bake under way with its next clean cycle"
+    )
+    promote.add_argument("release", nargs="?", default="", help="only if this one bakes")
+    promote.add_argument("--epoch", type=int, default=-1, metavar="N", help="only in this epoch")
     for each in (replace, rollback):
         each.add_argument("--json", action="store_true", dest="as_json", help="print JSON")
 
@@ -220,6 +227,16 @@ def _rollback(arguments: argparse.Namespace) -> int:
 
     deploy = plain.rollback(_home(arguments), arguments.release, _say)
     return _ended(deploy, as_json=arguments.as_json)
+
+
+def _promote(arguments: argparse.Namespace) -> int:
+    from handoff.commands import promoting  # noqa: PLC0415 - as above
+
+    home = _home(arguments)
+    meant = promoting.Meant(release=arguments.release, epoch=arguments.epoch)
+    record = promoting.promote(home, meant)
+    remark(promoting.words_of(record, lacks=promoting.lacks_inputs(home, record)))
+    return ExitCode.DONE
 
 
 def _say(text: str) -> None:

@@ -15,9 +15,9 @@ from foresight.cli.moments import now_s, pause
 from foresight.cli.output import detail, plain, progress
 from foresight.errors import DeployUndriven
 from handoff.commands.log_lines import LogLines
+from handoff.commands.standing import bake_words
 from handoff.errors import HandoffError, NotRunning
 from handoff.launcher.written_down import from_plain, read_written
-from handoff.plurals import counted
 from handoff.processes import proven_dead
 from handoff.rollout.launcher_client import LauncherClient
 from handoff.wire import Kind
@@ -163,7 +163,7 @@ def _words(step: dict[str, Any]) -> str:  # noqa: PLR0911 - one line per kind of
             left_s = max(0.0, boundary_ms / 1000 - now_s())
             return f"  took cycle {cycle}, its boundary is in {left_s:.2f} s"
         case {"event": "CycleSettled", "clean_cycles": clean, "of": of}:
-            return f"  {clean} of {counted(of, 'clean cycle')}"
+            return f"  {bake_words(clean, of)}"
         case {"phase": "inputs"}:
             return "nobody got inputs; it is tried again once the running release gets some"
         case {"phase": phase} if "event" not in step:

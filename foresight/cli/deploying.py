@@ -16,7 +16,7 @@ from msgspec import structs
 
 from deploy import history, jobs, requests
 from deploy.git_tree import GitTree
-from foresight.cli import overriding
+from foresight.cli import overriding, promoting
 from foresight.cli.deploy_steps import follow
 from foresight.cli.installation import Installation, as_text, pass_installation
 from foresight.cli.moments import now_ns
@@ -35,6 +35,7 @@ from foresight.project import ENTRY
 from handoff.account import asker
 from handoff.commands.kept_releases import kept_releases, named
 from handoff.commands.looking import look
+from handoff.commands.promoting import NOTHING_MEANT, Meant
 from handoff.errors import ReleaseUnusable
 from handoff.exit_codes import ExitCode
 from handoff.limits import NS, SHADOW_S_MAX
@@ -87,6 +88,13 @@ wait_option = click.option(
     help="The running release need not be able to come back: nothing bakes.",
 )
 @click.option("--abort", is_flag=True, help="End the deploy under way.")
+@click.option("--promote", is_flag=True, help="End the bake under way with its next clean cycle.")
+@click.option(
+    "--epoch",
+    type=click.IntRange(0),
+    default=NOTHING_MEANT,
+    help="Promote only what owns in this epoch, as `status` shows it.",
+)
 @json_option
 @pass_installation
 def deploy(  # noqa: PLR0913 - one for each option of the command
@@ -101,9 +109,16 @@ def deploy(  # noqa: PLR0913 - one for each option of the command
     allow_differences: bool,
     irreversible: bool,
     abort: bool,
+    promote: bool,
+    epoch: int,
     as_json: bool,
 ) -> int:
     """Put a commit in charge: build, gate, take over before the next boundary, bake."""
+    if promote:
+        return promoting.promote(installation, Meant(release=ref, epoch=epoch))
+    if epoch != NOTHING_MEANT:
+        what = "--epoch says which bake --promote means"
+        raise click.UsageError(what)
     if abort:
         return _abort(installation)
     if irreversible and bake:

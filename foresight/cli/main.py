@@ -43,6 +43,7 @@ from foresight.places import started_in
 from handoff.child_signals import take_signals
 from handoff.commands.background import StartLate, StartRefused
 from handoff.commands.kept_releases import ReleaseUnnamed
+from handoff.commands.promoting import NotBaking, OtherBake
 from handoff.errors import AnotherInCharge, HandoffError, NotRunning, OpenFilesLacking
 from handoff.exit_codes import ExitCode
 from handoff.open_files import permit
@@ -162,12 +163,14 @@ def main(arguments: list[str] | None = None) -> int:  # noqa: PLR0911 - one way 
     return int(result) if isinstance(result, int) else ExitCode.DONE
 
 
-def exit_code_of(error: Exception) -> ExitCode:
+def exit_code_of(error: Exception) -> ExitCode:  # noqa: PLR0911 - one for each code
     """Return the documented exit code of an error."""
     match error:
         case ConfigError() | UnknownRef() | ReleaseUnnamed():
             return ExitCode.USAGE
         case SourceRefused() | OpenFilesLacking() | StartRefused() | FileInTheWay():
+            return ExitCode.REFUSED
+        case NotBaking() | OtherBake():
             return ExitCode.REFUSED
         case StartLate():
             return ExitCode.TIMED_OUT

@@ -27,6 +27,7 @@ from foresight.cli.output import (
     progress,
 )
 from handoff.commands import proof
+from handoff.commands.standing import bake_words
 from handoff.errors import AnotherInCharge, ReleaseUnusable
 from handoff.exit_codes import ExitCode
 from handoff.launcher.locks import take_home
@@ -211,7 +212,7 @@ def lines_of(summary: dict[str, Any]) -> list[str]:
     control = record["control"]
     asked = [word for word in ("paused", "halted") if control[word]]
     rollout = record["rollout"]
-    baking = f"{rollout['clean_cycles']} of {rollout['of']} clean cycles" if rollout else "no"
+    baking = bake_words(rollout["clean_cycles"], rollout["of"]) if rollout else "no"
     return [
         f"digest    {summary['digest']}",
         f"app       {app}",

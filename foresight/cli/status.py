@@ -25,7 +25,7 @@ from foresight.overridden import Seen
 from foresight.scoring import scores_of
 from foresight.settlement import awaited
 from handoff.commands.looking import children_of, look, standing_of
-from handoff.commands.standing import sentence
+from handoff.commands.standing import bake_words, sentence
 from handoff.exit_codes import ExitCode
 from handoff.limits import MS
 from handoff.plurals import counted
@@ -232,9 +232,7 @@ def lines_of(summary: dict[str, Any]) -> list[str]:
         lines.append(f"deploy    {summary['deploy']['deploy']} {summary['deploy']['phase']}")
     elif summary["rollout"]:
         rollout = summary["rollout"]
-        lines.append(
-            f"bake      {rollout['clean_cycles']} of {counted(rollout['of'], 'clean cycle')}"
-        )
+        lines.append(f"bake      {bake_words(rollout['clean_cycles'], rollout['of'])}")
     if summary["page"]:
         lines.append(f"page      {summary['page']}")
     return [*lines, f"home      {summary['home']}"]

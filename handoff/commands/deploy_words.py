@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from handoff.commands.standing import bake_words
 from handoff.gate_verdict import GateName
-from handoff.plurals import counted
 from handoff.rollout.events import (
     AbortAsked,
     CandidateReady,
@@ -65,7 +65,7 @@ def words_of(  # noqa: PLR0911 - one line for each kind of event
         case Took():
             return _took(deploy, now_ms)
         case CycleSettled(_, clean, of):
-            return f"  {clean} of {counted(of, 'clean cycle')}"
+            return f"  {bake_words(clean, of)}"
         case AbortAsked(by):
             return f"{by} wants it undone"
         case _:

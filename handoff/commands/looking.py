@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from handoff.cadence import Cadence, Schedule
-from handoff.commands.standing import Standing, sentence
+from handoff.commands.promoting import lacks_inputs
+from handoff.commands.standing import Standing, is_promoted, sentence
 from handoff.errors import NotRunning
 from handoff.limits import MS, NS
 from handoff.plurals import counted
@@ -94,6 +95,8 @@ def standing_of(view: View) -> Standing:
         late_s=_late_s(record, view.now_ns),
         clean=rollout.clean_cycles if rollout is not None else 0,
         of=rollout.of if rollout is not None else 0,
+        promoted=rollout is not None and is_promoted(rollout.clean_cycles, rollout.of),
+        lacks=rollout is not None and lacks_inputs(view.home, record),
         paused=record.control.paused,
         halted=record.control.halted,
     )
@@ -156,8 +159,14 @@ def children_of(view: View) -> list[dict[str, Any]]:
 
 
 def _bake_of(record: Record) -> dict[str, Any]:
-    assert record.rollout is not None, "asked for a bake that there is"
-    return {"clean_cycles": record.rollout.clean_cycles, "of": record.rollout.of}
+    rollout = record.rollout
+    assert rollout is not None, "asked for a bake that there is"
+    return {
+        "deploy": rollout.deploy_id,
+        "clean_cycles": rollout.clean_cycles,
+        "of": rollout.of,
+        "promoted": is_promoted(rollout.clean_cycles, rollout.of),
+    }
 
 
 def _health_of(home: Path) -> dict[str, int] | None:

@@ -29,6 +29,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         late_s: How long ago the next cycle should have begun, seconds; 0 where it is not due.
         clean: Clean cycles of a bake so far.
         of: How many it needs; 0 where nothing bakes.
+        promoted: The next clean cycle is its last, by an operator's word.
+        lacks: It gets too little of the world for a clean one.
         paused: Nothing new is taken on.
         halted: Nothing at all is sent.
     """
@@ -44,6 +46,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     late_s: float = 0.0
     clean: int = 0
     of: int = 0
+    promoted: bool = False
+    lacks: bool = False
     paused: bool = False
     halted: bool = False
 
@@ -70,10 +74,30 @@ def _first(now: Standing) -> str:  # noqa: PLR0911 - one sentence for each way o
     if now.late_s >= LATE_S_MIN:
         late = f"cycle {now.cycle + 1} should have begun {now.late_s:.0f} s ago"
         return f"{now.release} owns and is late: {late}."
+    if now.promoted:
+        return f"{now.release} decides and bakes: {_promoted(now)}."
     if now.of:
-        bake = f"{now.clean} of {counted(now.of, 'clean cycle')}"
+        bake = bake_words(now.clean, now.of)
         return f"{now.release} decides and bakes: {bake}, the way back is kept."
     return f"{now.release} decides: cycle {now.cycle} is {_phase(now)}."
+
+
+def bake_words(clean: int, of: int) -> str:
+    """Return how far a bake has come, in words."""
+    if is_promoted(clean, of):
+        return f"{counted(clean, 'clean cycle')}, promoted: the next one is the last"
+    return f"{clean} of {counted(of, 'clean cycle')}"
+
+
+def is_promoted(clean: int, of: int) -> bool:
+    """Tell whether a bake under way lasts only because an operator ended it: none is done else."""
+    return clean >= of
+
+
+def _promoted(now: Standing) -> str:
+    if now.lacks:
+        return "it was promoted, but its inputs fail: no cycle is clean"
+    return "it was promoted, and its next clean cycle makes it permanent"
 
 
 def _without_launcher(now: Standing) -> str:

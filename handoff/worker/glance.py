@@ -124,6 +124,22 @@ def is_low(mine: Health, reference: float, drop: float) -> bool:
     return share(mine) < reference - drop - _ROUNDING
 
 
+def is_lacking(line: Heard, usual: float | None, drop: float) -> bool:
+    """Tell whether a decided cycle got too little to say anything of its release.
+
+    Args:
+        line: The cycle.
+        usual: Median share that was got before, or None where nobody knows.
+        drop: How far below it a share may lie, 0 to 1.
+    """
+    health = line.health
+    if line.unavailable:
+        return True
+    if health is None or not health.asked:
+        return False
+    return not health.answered or (usual is not None and is_low(health, usual, drop))
+
+
 def is_more(mine: Health, other: Health, drop: float) -> bool:
     """Tell whether a share is at least so much above another."""
     return share(mine) >= share(other) + drop - _ROUNDING and share(mine) > share(other)

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from deploy.history import Outcome, requested
-from deploy.inputs import REPEATS_MAX, goes_again, has_come, is_lacking
+from deploy.inputs import REPEATS_MAX, goes_again, has_come
 from deploy.requests import (
     Request,
     ask_abort,
@@ -18,6 +18,7 @@ from deploy.requests import (
     read_request,
     write_request,
 )
+from handoff.worker.glance import is_lacking
 from state.heard import Heard
 from state.journal_frames import Health
 

@@ -37,7 +37,7 @@ WORKERS = {GateName.DISK, GateName.MEMORY, GateName.REPLAY, GateName.EFFECTS}  #
             Took(9, 2_500, bakes=True),
             "r2 owns from cycle 9 on, which begins in 1.50 s; the release before it stays warm",
         ),
-        (CycleSettled(9, 1, 1), "  1 of 1 clean cycle"),
+        (CycleSettled(9, 1, 2), "  1 of 2 clean cycles"),
         (BakeEnded(), ""),
     ],
 )

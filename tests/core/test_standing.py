@@ -2,7 +2,7 @@
 
 import pytest
 
-from handoff.commands.standing import Standing, sentence
+from handoff.commands.standing import Standing, bake_words, sentence
 
 OWNED = Standing(
     running=True, started=True, release="r2", worker=7, lives=True, cycle=41, settled=True
@@ -20,6 +20,14 @@ NOBODY = (
         ({"settled": False}, "r2 decides: cycle 41 is under way."),
         ({"clean": 1, "of": 5}, "r2 decides and bakes: 1 of 5 clean cycles, the way back is kept."),
         ({"of": 1}, "r2 decides and bakes: 0 of 1 clean cycle, the way back is kept."),
+        (
+            {"clean": 1, "of": 1, "promoted": True},
+            "r2 decides and bakes: it was promoted, and its next clean cycle makes it permanent.",
+        ),
+        (
+            {"promoted": True, "lacks": True},
+            "r2 decides and bakes: it was promoted, but its inputs fail: no cycle is clean.",
+        ),
         ({"late_s": 40.0}, "r2 owns and is late: cycle 42 should have begun 40 s ago."),
         ({"stopping": True}, "It is stopping: r2 finishes cycle 41."),
         (
@@ -56,3 +64,10 @@ def test_each_way_of_standing_has_a_sentence_of_its_own(
     """A process that is dead decides nothing, whatever the record still says of it."""
     facts = {name: getattr(OWNED, name) for name in OWNED.__struct_fields__}
     assert sentence(Standing(**(facts | changes))) == wanted
+
+
+def test_how_far_a_bake_came_has_words_once_an_operator_ended_it() -> None:
+    """Of 1 of 1 nobody would see that another one is wanted."""
+    assert bake_words(1, 5) == "1 of 5 clean cycles"
+    assert bake_words(2, 2) == "2 clean cycles, promoted: the next one is the last"
+    assert bake_words(0, 0) == "0 clean cycles, promoted: the next one is the last"
