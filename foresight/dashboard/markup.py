@@ -370,7 +370,7 @@ def as_of(view: View) -> str:
 def footer_html(view: View) -> str:
     """Return what else there is to say."""
     chained = f"journal chain checked over {view.chained:,} lines · " if view.chained else ""
-    return f'<p>{chained}this page only reads · <a href="/api/state">as JSON</a></p>'
+    return f'<p>{chained}this page only reads · <a href="api/state">as JSON</a></p>'
 
 
 REGIONS: Final[Mapping[str, Callable[[View], str]]] = {

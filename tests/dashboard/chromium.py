@@ -41,6 +41,8 @@ class Chromium:
     Attributes:
         asked: Addresses that the page asked for.
         complaints: Errors on its console, and scripts that failed.
+        failed: Requests that failed, but for those that the page gave up itself.
+        loads: How many documents were loaded.
     """
 
     def __init__(self, profile: Path) -> None:
@@ -66,6 +68,8 @@ class Chromium:
         self._session = ""
         self.asked: list[str] = []
         self.complaints: list[str] = []
+        self.failed: list[str] = []
+        self.loads = 0
 
     def __enter__(self) -> Self:
         self._attach()
@@ -187,6 +191,10 @@ class Chromium:
                 self.asked.append(params["request"]["url"])
             case "Network.webSocketCreated":
                 self.asked.append(params["url"])
+            case "Network.loadingFailed" if not params.get("canceled"):
+                self.failed.append(f"{params['type']}: {params['errorText']}")
+            case "Page.loadEventFired":
+                self.loads += 1
             case "Runtime.exceptionThrown":
                 self.complaints.append(json.dumps(params["exceptionDetails"])[:600])
             case "Log.entryAdded" if params["entry"]["level"] == "error":
