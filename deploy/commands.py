@@ -62,6 +62,7 @@ def run(
     into: BinaryIO | None = None,
     both: bool = False,
     account: Account | None = None,
+    stop: Callable[[], bool] | None = None,
 ) -> Finished:
     """Run a program and wait for its end, at most `limit_s` seconds.
 
@@ -74,6 +75,7 @@ def run(
         into: An open file for its stdout; into memory if None.
         both: Its stderr goes where its stdout goes.
         account: Whom it runs as; as we do if None.
+        stop: Asked a few times a second; True ends it like the limit.
 
     Raises:
         ProgramMissing: There is no such program.
@@ -95,7 +97,7 @@ def run(
     except FileNotFoundError as error:
         raise ProgramMissing(arguments[0]) from error
     with child:
-        return _wait_finished(child, feed, limit_s)
+        return _wait_finished(child, feed, limit_s, stop)
 
 
 def run_pair(
@@ -181,9 +183,14 @@ def _tail(file: BinaryIO) -> bytes:
     return file.read()
 
 
-def _wait_finished(child: subprocess.Popen[bytes], feed: bytes, limit_s: float) -> Finished:
+def _wait_finished(
+    child: subprocess.Popen[bytes],
+    feed: bytes,
+    limit_s: float,
+    stop: Callable[[], bool] | None,
+) -> Finished:
     try:
-        output, errors = child.communicate(feed, timeout=limit_s)
+        output, errors = _heard(child, feed, limit_s, stop)
     except subprocess.TimeoutExpired:
         _end(child)
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -193,6 +200,30 @@ def _wait_finished(child: subprocess.Popen[bytes], feed: bytes, limit_s: float) 
         _end(child)
         raise
     return Finished(child.returncode, output or b"", errors or b"", timed_out=False)
+
+
+def _heard(
+    child: subprocess.Popen[bytes],
+    feed: bytes,
+    limit_s: float,
+    stop: Callable[[], bool] | None,
+) -> tuple[bytes | None, bytes | None]:
+    """Return all that a child wrote.
+
+    Raises:
+        TimeoutExpired: It did not end in time, or was to stop.
+    """
+    if stop is None:
+        return child.communicate(feed, timeout=limit_s)
+    deadline_s = time.monotonic() + limit_s
+    told: bytes | None = feed
+    while True:
+        try:
+            return child.communicate(told, timeout=POLL_S)
+        except subprocess.TimeoutExpired:
+            told = None  # what was not taken yet is kept by it, and given once
+            if stop() or time.monotonic() > deadline_s:
+                raise
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-from msgspec.structs import asdict
 
 from deploy import (
     gates,
@@ -25,7 +24,9 @@ from deploy import (
     releases_dir,
     replay,
     requests,
+    steps,
     survey,
+    trial,
     turn,
     way_back,
 )
@@ -33,10 +34,10 @@ from deploy.errors import DeployError, GateRefused
 from deploy.git_tree import GitTree
 from deploy.release import releases_to_keep
 from handoff.errors import HandoffError, NotRunning, WireBroken
-from handoff.gate_verdict import GateName, GateVerdict, skipped
+from handoff.gate_verdict import GateName, skipped
 from handoff.release_files import Manifest, read_manifest
 from handoff.rollout.driver import Driver, Limits, Watcher, why_returned
-from handoff.rollout.events import AbortAsked, Event, GateFailed, GatePassed, Superseded
+from handoff.rollout.events import AbortAsked, Superseded
 from handoff.rollout.launcher_client import LauncherClient
 from handoff.rollout.table import Deploy, Phase
 from handoff.wire import Kind
@@ -47,6 +48,8 @@ from state.moments import rfc3339
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from handoff.gate_verdict import GateVerdict
+    from handoff.rollout.events import Event
     from handoff.wish import Wish
     from state.record import Record
 
@@ -61,13 +64,13 @@ MS_NS: Final = 1_000_000
 
 # From its approval on a candidate may own, whoever drives it; then nothing can refuse it any more.
 _APPROVED: Final = frozenset(each.value for each in (Phase.READY, Phase.STOPPING, Phase.BAKING))
-_BEFORE_APPROVAL: Final = frozenset({"waiting", "building", "replaying", "starting", "gating"})
+_REPLACEABLE: Final = ("replaying", "backtesting", "starting", "gating")  # by a newer request
+_BEFORE_APPROVAL: Final = frozenset({"waiting", "building", *_REPLACEABLE})
 _OUTCOMES: Final = {
     Phase.PERMANENT: history.Outcome.PERMANENT,
     Phase.REFUSED: history.Outcome.REFUSED,
     Phase.RETURNED: history.Outcome.RETURNED,
 }
-_REPLACEABLE: Final = ("replaying", "starting", "gating")  # by a newer request
 _INTERRUPTED: Final = {
     AbortAsked: history.Outcome.ABORTED,
     Superseded: history.Outcome.SUPERSEDED,
@@ -203,6 +206,7 @@ class Deployer:
             self._note(release=manifest.release, commit=manifest.commit, subject=manifest.subject)
             self._require_memory()
             self._compare_with_running(manifest)
+            self._try_with_running(manifest)
             self._drive(manifest)
 
     def _drive(self, manifest: Manifest) -> None:
@@ -271,21 +275,36 @@ class Deployer:
 
     def _compare_with_running(self, candidate: Manifest) -> None:
         """Let the candidate's code decide what the running one decided: gates without a worker."""
-        asked = self._request
-        if any(gate.name == GateName.REPLAY for gate in self._entry.gates):
-            return  # a deployer that was killed is past it
-        owner = self._record().ownership.owner
-        owning = owner.release if owner is not None else ""
-        why = survey.why_not_compared(self._home, owning, candidate.release, back=asked.release)
-        if why:
-            self._require(skipped(GateName.REPLAY, why))
+        owning = self._compared_with(candidate, GateName.REPLAY)
+        if not owning:
             return
         self._phase("replaying")
         running = read_manifest(self._home, owning)
-        wish, stop = asked.wish, self._interrupted
+        wish, stop = self._request.wish, self._interrupted
         replayed = replay.replay(self._home, running, candidate, last=wish.replay, stop=stop)
         for gate in replay.gates_of(replayed, wish):
             self._require(gate)
+
+    def _try_with_running(self, candidate: Manifest) -> None:
+        """Let the application try both over what it recorded, where that was wished."""
+        wished = self._request.wish.trial
+        owning = self._compared_with(candidate, GateName.BACKTEST) if wished is not None else ""
+        if wished is None or not owning:
+            return
+        self._phase("backtesting")
+        both, stop = (owning, candidate.release), self._interrupted
+        self._require(trial.tried(self._home, wished, *both, stop=stop))
+
+    def _compared_with(self, candidate: Manifest, gate: GateName) -> str:
+        """Return the release that a gate compares with; empty where it has said why not, or all."""
+        if any(each.name == gate for each in self._entry.gates):
+            return ""  # a deployer that was killed is past it
+        owner, back = self._record().ownership.owner, self._request.release
+        owning = owner.release if owner is not None else ""
+        why = survey.why_not_compared(self._home, owning, candidate.release, back=back)
+        if why:
+            self._require(skipped(gate, why))
+        return "" if why else owning
 
     def _interrupted(self) -> bool:
         return self._wanted() is not None
@@ -377,16 +396,7 @@ class Deployer:
         found = tuple(gate for gate in deploy.gates if gate.name not in known)
         if found:
             self._note(gates=(*self._entry.gates, *found))
-        self._say(
-            {
-                "event": type(event).__name__,
-                "phase": deploy.phase.value,
-                "reason": deploy.reason,
-                "boundary_ms": deploy.boundary_ms,
-                "clean_cycles": deploy.clean_cycles,
-                **_members(event),
-            }
-        )
+        self._say(steps.step_of(deploy, event))
 
     def _phase(self, name: str) -> None:
         """Close the phase before and begin this one."""
@@ -436,14 +446,3 @@ class Deployer:
                 raise
             return False
         return True
-
-
-def _members(event: Event) -> dict[str, Any]:
-    """Return what an event says, as whoever follows the deploy reads it."""
-    match event:
-        case GatePassed(GateVerdict(name=name, evidence=evidence, seconds=seconds)):
-            return {"gate": name, "evidence": evidence, "seconds": seconds}
-        case GateFailed(GateVerdict(name=name, reason=reason, seconds=seconds)):
-            return {"gate": name, "reason": reason, "seconds": seconds}
-        case _:
-            return asdict(event)

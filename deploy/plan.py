@@ -24,12 +24,14 @@ LISTED_MAX: Final = 10  # commits or files named one by one; the rest is counted
 
 ENVIRONMENT: Final = "environment"
 REPLAYING: Final = "replaying"
+BACKTESTING: Final = "backtesting"
 # Before the first deploy nothing is measured on this machine. Building and environment are
 # twice what they took on two busy cores; starting and gating are stated guesses.
 SECONDS_DEFAULT: Final[Mapping[str, float]] = {
     "building": 0.4,
     ENVIRONMENT: 20.0,
     REPLAYING: 5.0,
+    BACKTESTING: 30.0,
     "starting": 2.0,
     "gating": 4.0,
 }
@@ -61,6 +63,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         environment_built: Its environment is there already.
         schema: Versions of the body (stored, new), or None where that is not known yet.
         replay: How many recorded cycles it decides again first; 0 for none.
+        trial: What both releases are tried by first, in words; empty for nothing.
         needs: How much disk and memory it needs, in words.
         notes: What else somebody should know before, in words.
     """
@@ -79,6 +82,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     environment_built: bool = True
     schema: tuple[int, int] | None = None
     replay: int = 0
+    trial: str = ""
     needs: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -135,7 +139,10 @@ def make_plan(
     """
     recent = former[-FORMER_DEPLOYS_MAX:]
     seconds = expected_seconds(
-        recent, builds_environment=not facts.environment_built, replays=facts.replay > 0
+        recent,
+        builds_environment=not facts.environment_built,
+        replays=facts.replay > 0,
+        backtests=bool(facts.trial),
     )
     boundary = None
     if schedule is not None and facts.release != facts.running:
@@ -145,11 +152,15 @@ def make_plan(
 
 
 def expected_seconds(
-    former: Sequence[Mapping[str, float]], *, builds_environment: bool, replays: bool
+    former: Sequence[Mapping[str, float]],
+    *,
+    builds_environment: bool,
+    replays: bool,
+    backtests: bool = False,
 ) -> dict[str, float]:
     """Return how long each phase is expected to take: the median of former deploys."""
     expected: dict[str, float] = {}
-    wanted = {ENVIRONMENT: builds_environment, REPLAYING: replays}
+    wanted = {ENVIRONMENT: builds_environment, REPLAYING: replays, BACKTESTING: backtests}
     left_out = {phase for phase, is_wanted in wanted.items() if not is_wanted}
     for phase, default in SECONDS_DEFAULT.items():
         if phase in left_out:
@@ -190,6 +201,7 @@ def as_lines(plan: Plan) -> list[str]:
     lines.append(f"requires  {_requirements(facts)}")
     lines.append(f"schema    {_schema(facts.schema)}")
     lines.append(f"replays   {_replay(facts.replay)}")
+    lines += [f"tries     {facts.trial}"] if facts.trial else []
     lines += [f"needs     {need}" for need in facts.needs]
     lines += facts.notes
     lines += _listed("left out", [*facts.uncommitted, *facts.untracked])

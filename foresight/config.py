@@ -50,6 +50,9 @@ class Engine(_Section, frozen=True, kw_only=True):
         replay: How many recorded cycles a new release decides again before it is started; 0
             leaves that out.
         replay_differ_max: Largest share of them that it may decide otherwise, 0 to 1.
+        backtest: On how many days of a recording a release is tried beside the one that runs.
+        backtest_limit_cents: It is refused if it is shown to earn more than that a window less.
+        candles: Folder of that recording, as `backtest` reads it.
         bake_outside_s: A bake waits so long, wall-clock seconds, for inputs that nobody gets; then
             the previous release owns again, with a reason that begins with "outside".
         health_drop: How far the part of its questions that a release gets answers to may lie
@@ -73,8 +76,7 @@ class Engine(_Section, frozen=True, kw_only=True):
         watch_s: How often it looks, and how long a commit must have been the newest, seconds.
         signed: What a merge needs to go live by itself: `commits`, a signed commit; `tags`, a
             signed tag on it; empty, nothing. A deploy by hand never needs one.
-        documentation: A merge that changes nothing else needs no deploy. As in a shell, except
-            that a star also stands for slashes.
+        documentation: Files whose merge needs no deploy; a star stands for slashes, too.
         volume: `exclusive` promises that one machine at a time has this home, as a volume that
             follows its container does; empty, another machine's home needs a word (`up --moved`).
         trusted_group: A group, by name or number, whose members may write to the home or above it;
@@ -94,6 +96,9 @@ class Engine(_Section, frozen=True, kw_only=True):
     bake: Annotated[int, Meta(ge=0, le=10_000)] = BAKE
     replay: Annotated[int, Meta(ge=0, le=10_000)] = REPLAY_CYCLES
     replay_differ_max: Annotated[float, Meta(ge=0, le=1)] = REPLAY_DIFFER_MAX
+    backtest: Annotated[int, Meta(ge=0, le=31)] = 0
+    backtest_limit_cents: Annotated[float, Meta(ge=0, le=200)] | None = None
+    candles: str = ""
     bake_outside_s: Annotated[float, Meta(ge=1, le=604_800)] = BAKE_OUTSIDE_S
     health_drop: Annotated[float, Meta(ge=0, le=1)] = HEALTH_DROP
     speed: Annotated[int, Meta(ge=1, le=600)] = 1

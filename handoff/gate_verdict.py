@@ -22,6 +22,7 @@ class GateName(enum.StrEnum):
     MEMORY = "memory"  # room for two workers at once
     REPLAY = "replay"  # recorded cycles decided again
     EFFECTS = "effects"  # the previous release knows every kind of effect that it may plan
+    BACKTEST = "backtest"  # both releases tried over recorded inputs, by the application's program
     BOOT = "boot"  # its code can be imported and says hello
     CADENCE = "cadence"  # its cycles begin when those of the record do
     SCHEMA = "schema"  # it can read the live body, and write it back for the previous release
@@ -44,6 +45,7 @@ LIMITS_S: Final[dict[str, float]] = {
     GateName.MEMORY: 5.0,  # one look at the host
     GateName.REPLAY: 60.0,  # 500 recorded cycles, niced, on a busy machine
     GateName.EFFECTS: 60.0,  # asked in the same breath
+    GateName.BACKTEST: 900.0,  # two minutes for a month by two traders; niced, on a busy machine
     GateName.BOOT: 30.0,  # imports without bytecode took 2.7 s
     GateName.CADENCE: 5.0,  # compares two numbers
     GateName.SCHEMA: 10.0,  # decodes one body

@@ -26,9 +26,26 @@ REPLAY_CYCLES: Final = (
 REPLAY_DIFFER_MAX: Final = 0.25  # a change on purpose differs now and then; docs/decisions.md
 DIFFER_ANY: Final = 1.0  # of a worker that is told nothing: only a deployer knows the limit
 
-STANDING: Final = ("bake", "replay", "replay_differ_max")  # what a configuration can wish
+# What a configuration can wish.
+STANDING: Final = ("bake", "replay", "replay_differ_max", "trial")
 
 KindT = TypeVar("KindT", bound=msgspec.Struct)
+
+
+class Trial(msgspec.Struct, frozen=True, kw_only=True):
+    """A program of the application that tries both releases before the new one is started.
+
+    Attributes:
+        program: Its module, run by the interpreter of the installation.
+        arguments: What it is told, besides the home and the two releases.
+        refuses: What it cannot find out is refused too; else the gate is skipped, and says why.
+        words: What it does, for people.
+    """
+
+    program: str
+    arguments: tuple[str, ...] = ()
+    refuses: bool = False
+    words: str = ""
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +59,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
         allow_differences: They may differ as they like: somebody looked.
         shadow: Live cycles to decide beside the owner first; 0 for none.
         irreversible: It may bring what the running release cannot read; then nothing bakes.
+        trial: What tries both releases first; None leaves that out.
     """
 
     bake: int = BAKE
@@ -50,6 +68,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     allow_differences: bool = False
     shadow: int = 0
     irreversible: bool = False
+    trial: Trial | None = None
 
     @property
     def cycles_to_bake(self) -> int:
@@ -94,7 +113,9 @@ def flat_json(asked: msgspec.Struct, *, members: Collection[str] = Wish.__struct
     """
     plain: dict[str, Any] = msgspec.to_builtins(asked)
     wish: dict[str, Any] = plain.pop("wish")
-    return msgspec.json.encode(plain | {name: wish[name] for name in members})
+    if wish["trial"] is None:
+        del wish["trial"]  # the very members of release 0.2.0
+    return msgspec.json.encode(plain | {name: wish[name] for name in members if name in wish})
 
 
 def from_flat_json(data: bytes, kind: type[KindT]) -> KindT:

@@ -16,38 +16,17 @@ from foresight.backtest.calibration import Span
 from foresight.backtest.market import RecordedTape
 from foresight.backtest.prepared import Ground, Terms, trial_of
 from foresight.backtest.trading import run
+from foresight.backtest.tried import Asked
 from foresight.config import load
 from foresight.errors import ForesightError
-from foresight.exchange.market.calibration import Table
 from foresight.exchange.market.rules import Rule
 from foresight.exchange.prices.recordings import load_recordings
 from foresight.overrides import RECORDING
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked: one configuration, and the market that it shares with the others.
-
-    Attributes:
-        name: What to call it.
-        config: Path of its configuration; its strategies and tables lie beside it.
-        folder: The recordings.
-        rule: What settles windows, `last` or `average`.
-        delay_s: How long after a decision its orders meet the book.
-        judged: First minute that is judged, and the first one after the last.
-        table: What prices shares.
-    """
-
-    name: str
-    config: str
-    folder: str
-    rule: str
-    delay_s: float
-    judged: tuple[int, int]
-    table: Table
-
-
 def main(target: Path) -> int:
     """Write what the trader of a configuration comes to; exit code 2 where it cannot be tried."""
+    parent = os.getppid()
     asked = msgspec.json.decode(sys.stdin.buffer.read(), type=Asked)
     config_path = Path(asked.config)
     sys.path.insert(0, str(config_path.parent))
@@ -59,12 +38,19 @@ def main(target: Path) -> int:
     try:
         config = load(str(config_path), os.environ)
         tree = config_path.parent
-        result = run(trial_of(config, tree, ground, name=asked.name, where=asked.config))
+        trial = trial_of(config, tree, ground, name=asked.name, where=asked.config)
+        result = run(trial, heard=lambda _: _leave_alone(parent))
     except ForesightError as error:
         sys.stderr.write(f"{error}\n")
         return 2
     target.write_bytes(msgspec.json.encode(result) + b"\n")
     return 0
+
+
+def _leave_alone(parent: int) -> None:
+    """End once nobody is there any more who wants to know: a killed gate cannot say so."""
+    if os.getppid() != parent:
+        sys.exit("whoever asked has gone")
 
 
 if __name__ == "__main__":

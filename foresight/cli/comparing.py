@@ -15,9 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
-import msgspec
 
-from deploy import commands
 from deploy.git_tree import GitTree
 from foresight import overrides
 from foresight.cli.installation import Installation, pass_installation
@@ -26,7 +24,6 @@ from foresight.cli.trials import ground_of, in_words, terms_of, trial_options
 from foresight.config import CONFIG_FILE
 from foresight.errors import ConfigError
 from handoff.exit_codes import ExitCode
-from handoff.logs import last_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,8 +32,6 @@ if TYPE_CHECKING:
     from foresight.backtest.prepared import Ground
     from foresight.backtest.results import BacktestResult
 
-PROGRAM: Final = "foresight.backtest.alone"
-TRIED_S_MAX: Final = 3600.0  # one trader over one recording
 VARIANTS_MAX: Final = 64
 SHORT_HASH: Final = 12
 COLUMNS: Final = ("second", "windows", "alike", "a window", "interval", "profit", "says")
@@ -118,32 +113,15 @@ def _config_of(installation: Installation, name: str, stack: contextlib.ExitStac
 
 def _tried(name: str, config_path: Path, folder: Path, ground: Ground) -> BacktestResult:
     """Return what one of them comes to, by its own code."""
-    from foresight.backtest.alone import Asked
-    from foresight.backtest.results import BacktestResult
+    from foresight.backtest.tried import asked_of, tried
 
-    asked = Asked(
-        name=name,
-        config=str(config_path),
-        folder=str(folder.absolute()),
-        rule=ground.terms.rule.value,
-        delay_s=ground.terms.delay_s,
-        judged=(ground.judged.first, ground.judged.end),
-        table=ground.table,
-    )
     progress(f"tries {name}")
-    with tempfile.TemporaryDirectory(prefix="foresight-tried-") as place:
-        target = Path(place) / "result.json"
-        done = commands.run(
-            [sys.executable, "-m", PROGRAM, str(target)],
-            limit_s=TRIED_S_MAX,
-            environment=overrides.gathered(os.environ),
-            directory=config_path.parent,
-            feed=msgspec.json.encode(asked),
-        )
-        if done.code:
-            what = f"{name} cannot be tried: {last_words(done.errors)}"
-            raise ConfigError(what, "`foresight backtest` with it says more")
-        return msgspec.json.decode(target.read_bytes(), type=BacktestResult)
+    return tried(
+        asked_of(name, config_path, folder, ground),
+        lambda module, target: [sys.executable, "-m", module, target],
+        environment=overrides.gathered(os.environ),
+        directory=config_path.parent,
+    )
 
 
 def _show(results: Sequence[BacktestResult], found: Sequence[Difference], *, as_json: bool) -> None:

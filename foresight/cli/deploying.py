@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from msgspec import structs
@@ -18,6 +18,7 @@ from deploy import history, jobs, requests
 from deploy.git_tree import GitTree
 from foresight.cli import overriding, promoting
 from foresight.cli.deploy_steps import follow
+from foresight.cli.deploy_trial import backtest_options, trial_asked
 from foresight.cli.installation import Installation, as_text, pass_installation
 from foresight.cli.moments import now_ns
 from foresight.cli.output import (
@@ -87,6 +88,7 @@ wait_option = click.option(
     is_flag=True,
     help="The running release need not be able to come back: nothing bakes.",
 )
+@backtest_options
 @click.option("--abort", is_flag=True, help="End the deploy under way.")
 @click.option("--promote", is_flag=True, help="End the bake under way with its next clean cycle.")
 @click.option(
@@ -99,6 +101,7 @@ wait_option = click.option(
 @pass_installation
 def deploy(  # noqa: PLR0913 - one for each option of the command
     installation: Installation,
+    /,
     *,
     ref: str,
     only_plan: bool,
@@ -112,6 +115,7 @@ def deploy(  # noqa: PLR0913 - one for each option of the command
     promote: bool,
     epoch: int,
     as_json: bool,
+    **trial: Any,  # noqa: ANN401 - the options of `backtest_options`, by their names
 ) -> int:
     """Put a commit in charge: build, gate, take over before the next boundary, bake."""
     if promote:
@@ -126,11 +130,6 @@ def deploy(  # noqa: PLR0913 - one for each option of the command
         raise click.UsageError(what)
     repository = GitTree(installation.repository)
     commit = repository.commit(ref or "HEAD")
-    if only_plan:
-        return show_plan(installation, repository, ref or "HEAD", as_json=as_json)
-    commit = repository.commit_to_deploy(ref or None)
-    _require_launcher(installation.home)
-    _require_short(installation, shadow)
     engine = installation.config.engine
     wish = structs.replace(
         engine.wish,
@@ -138,7 +137,13 @@ def deploy(  # noqa: PLR0913 - one for each option of the command
         allow_differences=allow_differences,
         shadow=shadow,
         irreversible=irreversible,
+        trial=trial_asked(installation, **trial),
     )
+    if only_plan:
+        return show_plan(installation, repository, ref or "HEAD", wish, as_json=as_json)
+    commit = repository.commit_to_deploy(ref or None)
+    _require_launcher(installation.home)
+    _require_short(installation, shadow)
     request = requests.Request(
         deploy=_deploy_id(),
         repository=as_text(installation.repository),

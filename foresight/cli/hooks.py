@@ -21,6 +21,7 @@ from deploy.branch import Policy
 from deploy.errors import BranchUnnamed, DeployError, NotARepository
 from deploy.git_tree import GitTree
 from deploy.hook_script import Settings
+from foresight.cli.deploy_trial import standing_trial
 from foresight.cli.installation import Installation, as_text, pass_installation
 from foresight.cli.moments import now_ns
 from foresight.cli.output import complain, emit_json, emit_text, json_option, progress
@@ -127,7 +128,7 @@ def policy_of(installation: Installation, repository: GitTree) -> Policy:
         repository=as_text(repository.root),
         shared=as_text(repository.common_directory()),
         branch=as_text(name),
-        wish=engine.wish,
+        wish=msgspec.structs.replace(engine.wish, trial=standing_trial(installation)),
         signed=engine.signed,
         documentation=engine.documentation,
         entry_default=ENTRY,

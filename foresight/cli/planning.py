@@ -24,17 +24,21 @@ from state.errors import RecordMissing
 if TYPE_CHECKING:
     from deploy.git_tree import GitTree
     from foresight.cli.installation import Installation
+    from handoff.wish import Wish
     from state.record import Record
 
 
-def show_plan(installation: Installation, repository: GitTree, ref: str, *, as_json: bool) -> int:
+def show_plan(
+    installation: Installation, repository: GitTree, ref: str, wish: Wish, *, as_json: bool
+) -> int:
     """Print what deploying a ref would do."""
     record = _record(installation)
     running = _running(installation, record)
     facts = survey(installation.home, repository, ref, running, entry_default=ENTRY)
     facts = replace(
         facts,
-        replay=installation.config.engine.wish.replay if facts.running else 0,
+        replay=wish.replay if facts.running else 0,
+        trial=wish.trial.words if facts.running and wish.trial is not None else "",
         notes=_overrides(installation, facts.release),
     )
     former = history.phase_seconds(history.read_history(installation.home).entries)

@@ -82,6 +82,7 @@ def test_each_gate_has_its_limit_in_seconds_and_one_of_a_newer_program_none() ->
         "warm": 60,
         "reconcile": 30,
     }
+    assert LIMITS_S[GateName.BACKTEST] == 900
     assert (LIMITS_S[GateName.SHADOW], LIMITS_S[GateName.OBSERVE]) == (SHADOW_S_MAX, OBSERVE_S_MAX)
     assert passed("of tomorrow", "whatever it saw").limit_s == 0.0
     assert GateVerdict(name="warm", result="passed").limit_s == 0.0

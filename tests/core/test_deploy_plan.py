@@ -76,7 +76,8 @@ def test_former_deploys_say_how_long_the_next_one_takes() -> None:
 
 
 def test_before_the_first_deploy_stated_defaults_are_used() -> None:
-    assert expected_seconds([], builds_environment=True, replays=True) == dict(SECONDS_DEFAULT)
+    expected = expected_seconds([], builds_environment=True, replays=True, backtests=True)
+    assert expected == dict(SECONDS_DEFAULT)
     assert (
         "not measured here yet"
         in as_lines(make_plan(FACTS, [], now_ns=at(4), schedule=SCHEDULE))[-2]
@@ -89,6 +90,7 @@ def test_the_stated_defaults_are_those_that_were_measured() -> None:
         "building": 0.4,
         "environment": 20.0,
         "replaying": 5.0,
+        "backtesting": 30.0,
         "starting": 2.0,
         "gating": 4.0,
     }
@@ -104,6 +106,16 @@ def test_a_replay_costs_its_time_only_where_there_is_one(cycles: int, words: str
     [line] = [each for each in as_lines(plan) if each.startswith("replays")]
     assert line.startswith(f"replays   {words}")
     assert FACTS.replay == 0, "unless somebody says so, nothing is replayed"
+
+
+def test_what_tries_both_releases_is_said_and_costs_its_time_only_where_it_was_asked_for() -> None:
+    assert FACTS.trial == "", "unless somebody says so, nothing is tried"
+    plain = make_plan(FACTS, [], now_ns=at(4), schedule=SCHEDULE)
+    facts = msgspec.structs.replace(FACTS, trial="both over the newest 2 days")
+    plan = make_plan(facts, [], now_ns=at(4), schedule=SCHEDULE)
+    assert plan.seconds == {**plain.seconds, "backtesting": 30.0}
+    assert "tries     both over the newest 2 days" in as_lines(plan)
+    assert not [line for line in as_lines(plain) if line.startswith("tries")]
 
 
 def test_new_requirements_cost_their_installation() -> None:

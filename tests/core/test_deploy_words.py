@@ -20,7 +20,8 @@ from handoff.rollout.events import (
 from handoff.rollout.table import Deploy, Phase
 
 DEPLOY = Deploy("d1", Phase.BAKING, release="r2", cycle=9, boundary_ms=2_500)
-WORKERS = {GateName.DISK, GateName.MEMORY, GateName.REPLAY, GateName.EFFECTS}  # never asked here
+DEPLOYERS = GateName.MEMORY, GateName.REPLAY, GateName.EFFECTS, GateName.BACKTEST
+WORKERS = {GateName.DISK, *DEPLOYERS}  # never asked here
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from deploy import convergence, requests
 from deploy.branch import Policy
 from foresight.config import Engine
-from handoff.wish import Wish, declare_options, options_of, wish_of_options
+from handoff.wish import Trial, Wish, declare_options, options_of, wish_of_options
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -133,3 +133,15 @@ def test_an_installation_wishes_what_its_configuration_says() -> None:
     assert Engine(bake=7, replay=9, replay_differ_max=0.5).wish == Wish(
         bake=7, replay=9, replay_differ_max=0.5
     )
+
+
+def test_what_tries_both_releases_reaches_the_deployer_and_merges(tmp_path: Path) -> None:
+    """A hook that forgot it would let merges go live that a deploy by hand refuses."""
+    trial = Trial(program="own.gate", arguments=("--days", "2"), refuses=True, words="both")
+    wish = Wish(trial=trial)
+    request = msgspec.structs.replace(REQUEST, wish=wish)
+    requests.write_request(tmp_path, request)
+    assert requests.read_request(tmp_path, "d1").wish.trial == trial
+    policy = Policy(repository="/r", shared="/r/.git", branch="main", wish=wish)
+    convergence.write_policy(tmp_path, policy)
+    assert convergence.read_policy(tmp_path).wish.trial == trial

@@ -9,10 +9,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 import pytest
 
 from deploy import history
+from foresight.backtest import gate as gate_program
 from handoff.gate_verdict import GateName, GateResult
+from handoff.wish import Trial
 from tests.process.teller import Teller, gate
 
 if TYPE_CHECKING:
@@ -114,6 +117,31 @@ def test_a_release_that_ends_well_without_a_word_is_refused(
     ended = teller.run(silent, allow_differences=allow_differences)
     assert ended.outcome == history.Outcome.REFUSED, ended
     assert ended.reason == "replay: it ended without an answer"
+
+
+def test_what_tries_both_releases_is_asked_after_the_replay_and_may_refuse(
+    teller: Teller,
+) -> None:
+    """It finds no recording here: evidence that is not there refuses nobody, a limit does."""
+    told = gate_program.arguments_of(
+        teller.home / "nowhere", days=1, period_s=0.5, limit_cents=None
+    )
+    wished = Trial(program=gate_program.PROGRAM, arguments=told, refuses=True)
+    live = teller.live()
+    ended = teller.run(teller.version("tried"), trial=wished)
+    assert ended.outcome == history.Outcome.REFUSED, ended
+    assert ended.reason.startswith("backtest: it cannot be told: ")
+    assert [each.name for each in ended.gates][-3:] == ["replay", "effects", "backtest"]
+    assert "starting" not in ended.phases
+    assert teller.live() == live
+    again = teller.run(
+        teller.version("tried again"), trial=msgspec.structs.replace(wished, refuses=False)
+    )
+    assert again.outcome == history.Outcome.PERMANENT, again
+    said = gate(again, GateName.BACKTEST)
+    assert said.result == GateResult.SKIPPED
+    assert "no <ASSET>USDT-1m.csv" in said.reason
+    assert 0 < again.phases["backtesting"] < 60
 
 
 def test_a_changed_shape_without_a_new_version_is_refused(teller: Teller) -> None:
