@@ -239,21 +239,21 @@ def test_no_window_is_bought_that_ends_after_what_is_judged(
 
 
 MARKET = Path(os.environ.get("CANDLES_RECORDED", Path(__file__).parents[3] / "shared" / "market"))
-SIX_HOURS = 6 * 60
+THREE_DAYS = 3 * 1440
 
 
 @pytest.mark.skipif(not MARKET.is_dir(), reason=f"market history is absent: {MARKET}")
-def test_recorded_hours_come_to_the_same_trades(tmp_path: Path) -> None:
+def test_three_recorded_days_come_to_the_same_trades(tmp_path: Path) -> None:
     """Of two assets; how long a month takes is the bench's matter."""
     for name in ("BTCUSDT-1m.csv.gz", "ETHUSDT-1m.csv.gz"):
         (tmp_path / name).symlink_to(MARKET / name)
-    recordings = [_newest(each, 2 * SIX_HOURS) for each in load_recordings(tmp_path)]
+    recordings = [_newest(each, THREE_DAYS + 120) for each in load_recordings(tmp_path)]
     end = whole_span(recordings).end
-    terms = Terms(table=load_table("recorded"), judge_from=end - SIX_HOURS, rule=Rule.LAST)
+    terms = Terms(table=load_table("recorded"), judge_from=end - THREE_DAYS, rule=Rule.LAST)
     ground = prepare_ground(recordings, terms, period_s=60.0)
     found = run(trial_of(eager(), tmp_path, ground, name="r1"))
-    assert (found.signals, len(found.trades), found.score.won) == (158, 131, 114)
-    assert round(found.score.profit, 2) == 13.2
+    assert (found.signals, len(found.trades), found.score.won) == (1950, 1202, 1039)
+    assert round(found.score.profit, 2) == -84.76
 
 
 def _newest(recording: Recording, minutes: int) -> Recording:
