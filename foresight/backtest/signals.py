@@ -17,7 +17,7 @@ from foresight.backtest.candle_rows import SPREAD_MINUTES, Candles, Rule
 from foresight.backtest.win_curve import fitted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 SIGNAL_MIN: Final = 0.5  # standard deviations of what is left of the window
 ASK_CENTS_MAX: Final = 97  # what is surer cannot be bought
@@ -26,6 +26,7 @@ FEE: Final = 0.07  # of p (1 - p), a share; the venue's formula for crypto windo
 DAY_MINUTES: Final = 1440
 RESAMPLES: Final = 2000
 TAIL: Final = 0.025
+ALL: Final = "all"  # in place of a window: every rule pooled
 
 
 class Row(NamedTuple):
@@ -56,9 +57,9 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     """What a rule came to.
 
     Attributes:
-        window: Length of the windows, as `5m`.
-        minute: The candle after which was decided.
-        rule: `last` or `average`.
+        window: Length of the windows, as `5m`; `all` for every rule pooled.
+        minute: The candle after which was decided; 0 for all.
+        rule: `last` or `average`; empty for all.
         signals: In the whole recording.
         hit_rate: Share of them that were right, percent; None of nothing.
         purchases: Signals of the second half that could be bought.
@@ -96,8 +97,39 @@ class Seen(NamedTuple):
     is_right: bool
 
 
+class _Counted(NamedTuple):
+    """What one rule came to, before anything is averaged.
+
+    Attributes:
+        right: Of each signal, whether it was right.
+        by_day: What each share bought earned, cents, by its UTC day.
+    """
+
+    right: Sequence[bool]
+    by_day: Mapping[int, Sequence[float]]
+
+
 def counted(candles: Sequence[Candles], row: Row) -> Result:
     """Count one rule over all assets, pooled."""
+    return _result(_count(candles, row), f"{row.minutes}m", row.minute, row.rule.value)
+
+
+def counted_all(candles: Sequence[Candles], rows: Sequence[Row] = ROWS) -> list[Result]:
+    """Count every rule, each in its place, and last all of them pooled as if they were one."""
+    found = [_count(candles, row) for row in rows]
+    by_day: dict[int, list[float]] = {}
+    for each in found:
+        for day, earned in each.by_day.items():
+            by_day.setdefault(day, []).extend(earned)
+    right = [signal for each in found for signal in each.right]
+    results = [
+        _result(each, f"{row.minutes}m", row.minute, row.rule.value)
+        for each, row in zip(found, rows, strict=True)
+    ]
+    return [*results, _result(_Counted(right, by_day), ALL, 0, "")]
+
+
+def _count(candles: Sequence[Candles], row: Row) -> _Counted:
     seen = [each for one in candles for each in seen_in(one, row)]
     signals = [each for each in seen if each.size >= SIGNAL_MIN]
     early = [(each.size, each.is_right) for each in seen if each.is_early and each.has_moved]
@@ -109,14 +141,18 @@ def counted(candles: Sequence[Candles], row: Row) -> Result:
             if not each.is_early and ask <= ASK_CENTS_MAX:
                 earned = _earned_cents(ask, is_right=each.is_right)
                 by_day.setdefault(each.start // DAY_MINUTES, []).append(earned)
-    bought = [value for values in by_day.values() for value in values]
-    low, high = _interval(list(by_day.values())) if bought else (None, None)
+    return _Counted([each.is_right for each in signals], by_day)
+
+
+def _result(found: _Counted, window: str, minute: int, rule: str) -> Result:
+    bought = [value for values in found.by_day.values() for value in values]
+    low, high = _interval(list(found.by_day.values())) if bought else (None, None)
     return Result(
-        window=f"{row.minutes}m",
-        minute=row.minute,
-        rule=row.rule.value,
-        signals=len(signals),
-        hit_rate=100 * _mean([each.is_right for each in signals]) if signals else None,
+        window=window,
+        minute=minute,
+        rule=rule,
+        signals=len(found.right),
+        hit_rate=100 * _mean(found.right) if found.right else None,
         purchases=len(bought),
         expectation_cents=_mean(bought) if bought else None,
         low_cents=low,

@@ -14,7 +14,7 @@ import click
 import msgspec
 
 from foresight.backtest.candle_rows import stretches
-from foresight.backtest.signals import ROWS, Result, counted
+from foresight.backtest.signals import Result, counted_all
 from foresight.cli import future_check
 from foresight.cli.installation import Installation, pass_installation
 from foresight.cli.output import emit_json, emit_table, emit_text, json_option, progress
@@ -122,7 +122,7 @@ def _count_signals(folder: Path, *, as_json: bool) -> int:
         for each in recordings
         for part in stretches(each.minutes, each.values, _RECORDED_COLUMNS)
     ]
-    results = [counted(candles, row) for row in ROWS]
+    results = counted_all(candles)
     if as_json:
         for each in results:
             emit_json(each)
@@ -135,10 +135,14 @@ def _count_signals(folder: Path, *, as_json: bool) -> int:
 
 def _cells(result: Result) -> tuple[str, ...]:
     if result.hit_rate is None:
-        return (result.window, str(result.minute), result.rule, "0", *("",) * 4)
+        return (*_which(result), "0", *("",) * 4)
     bought = ("0", "", "")
     if result.expectation_cents is not None:
         interval = f"[{result.low_cents:+.2f}, {result.high_cents:+.2f}]"
         bought = (str(result.purchases), f"{result.expectation_cents:+.2f} c", interval)
     counts = (str(result.signals), f"{result.hit_rate:.2f} %")
-    return (result.window, str(result.minute), result.rule, *counts, *bought)
+    return (*_which(result), *counts, *bought)
+
+
+def _which(result: Result) -> tuple[str, str, str]:
+    return (result.window, str(result.minute or ""), result.rule)

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from foresight.backtest.candle_rows import Candles, Rule, stretches
-from foresight.backtest.signals import ROWS, Row, counted, seen_in
+from foresight.backtest.signals import ALL, Row, counted, counted_all, seen_in
 from foresight.backtest.win_curve import fitted, non_decreasing
 from foresight.exchange.prices.recordings import load_recordings
+from tests.recordings import candles_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,6 +109,20 @@ def test_what_is_surer_than_the_highest_ask_is_not_bought() -> None:
     assert (found.purchases, found.expectation_cents) == (0, None)
 
 
+def test_all_rules_pooled_are_one_whose_days_are_drawn_together() -> None:
+    """Rules of one day win and lose together: twice the purchases are not twice the evidence."""
+    [drawn] = candles_of(("BTC",), 2 * 1440)
+    rows = [(each.open, each.high, each.low, each.close) for each in drawn]
+    one = Candles(FIRST, rows, FIRST + len(rows) / 4)
+    alone, again, pooled = counted_all([one], (ROW, ROW))
+    assert alone == again
+    assert (pooled.window, pooled.minute, pooled.rule) == (ALL, 0, "")
+    assert (pooled.signals, pooled.purchases) == (2 * alone.signals, 2 * alone.purchases)
+    assert pooled.purchases > 20
+    for name in ("hit_rate", "expectation_cents", "low_cents", "high_cents"):
+        assert getattr(pooled, name) == pytest.approx(getattr(alone, name)), name
+
+
 MARKET = Path(os.environ.get("CANDLES_RECORDED", Path(__file__).parents[3] / "shared" / "market"))
 THREE_DAYS = 3 * 1440
 
@@ -119,7 +134,7 @@ def test_three_recorded_days_come_to_the_same_counts() -> None:
     for recording in load_recordings(MARKET):
         minutes, values = recording.minutes[-THREE_DAYS:], recording.values[-5 * THREE_DAYS :]
         found += stretches(minutes, values, 5)
-    results = [counted(found, row) for row in ROWS]
+    *results, pooled = counted_all(found)
     assert [(each.signals, each.purchases) for each in results] == [
         (4500, 1664),
         (5357, 1586),
@@ -136,3 +151,7 @@ def test_three_recorded_days_come_to_the_same_counts() -> None:
         92.2,
         97.87,
     ]
+    assert (pooled.window, pooled.signals, pooled.purchases) == (ALL, 23347, 6279)
+    assert pooled.expectation_cents is not None
+    mean = sum(each.purchases * (each.expectation_cents or 0.0) for each in results) / 6279
+    assert pooled.expectation_cents == pytest.approx(mean)
