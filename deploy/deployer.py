@@ -255,7 +255,8 @@ class Deployer:
         self._phase("building")
         repository = GitTree(Path(self._request.repository))
         commit = repository.commit(self._request.commit or self._request.ref)
-        self._note(commit=commit.commit, subject=commit.subject)
+        commits = survey.brought(self._home, repository, self._entry.from_release, commit)
+        self._note(commit=commit.commit, subject=commit.subject, commits=commits)
         entry = self._request.entry_default
         intended = releases_dir.intend(self._home, repository, commit, entry_default=entry)
         self._require(survey.disk(self._home, intended))

@@ -80,6 +80,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, rename={"from_release": "
         reason: Why it did not become permanent.
         phases: Seconds it spent in each phase.
         output: End of what a release that died had written to stderr.
+        commits: What came with it beside what ran, newest first: `<12 digits> <subject>`, and in
+            the last of them how many more.
     """
 
     deploy: str
@@ -100,6 +102,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, rename={"from_release": "
     reason: str = ""
     phases: dict[str, float] = {}
     output: str = ""
+    commits: tuple[str, ...] = ()
 
 
 class History(NamedTuple):

@@ -10,10 +10,17 @@ import time
 from typing import TYPE_CHECKING
 
 from deploy import gates, host, interpreters, releases_dir
-from deploy.errors import InterpreterMissing, InterpreterOther, LimitLacking, UnknownRef
-from deploy.plan import Change, Facts
+from deploy.errors import (
+    DeployError,
+    InterpreterMissing,
+    InterpreterOther,
+    LimitLacking,
+    UnknownRef,
+)
+from deploy.plan import LISTED_MAX, Change, Facts
+from deploy.release import COMMIT_DIGITS
 from handoff import open_files
-from handoff.errors import OpenFilesLacking
+from handoff.errors import OpenFilesLacking, ReleaseUnusable
 from handoff.release_files import ENVIRONMENTS, read_manifest
 
 if TYPE_CHECKING:
@@ -118,6 +125,27 @@ def _changes(repository: GitTree, old: Commit | None, new: Commit | None) -> tup
         return ()
     found = repository.commits_between(old.commit, new.commit)
     return tuple(Change(each.commit, each.subject, each.author) for each in found)
+
+
+def brought(home: Path, repository: GitTree, running: str, commit: Commit) -> tuple[str, ...]:
+    """Return the commits that come with a deploy as the history has them, newest first.
+
+    It is for people who look back: where it cannot be told, a deploy goes on without.
+
+    Args:
+        home: The state directory.
+        repository: Where they are.
+        running: Id of the release that owns, or an empty string.
+        commit: The one that is deployed.
+    """
+    try:
+        old = _commit_of(repository, read_manifest(home, running))
+        changes = _changes(repository, old, commit)
+    except (ReleaseUnusable, DeployError):
+        return ()
+    rows = [f"{each.commit[:COMMIT_DIGITS]} {each.subject}" for each in changes]
+    more = len(rows) - LISTED_MAX
+    return (*rows[:LISTED_MAX], *([f"and {more} more"] if more > 0 else []))
 
 
 def require_open_files() -> None:

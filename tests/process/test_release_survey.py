@@ -63,6 +63,23 @@ def test_a_running_release_of_elsewhere_has_no_difference_to_show(
     assert (facts.running, facts.commits, facts.files) == ("other", (), ())
 
 
+def test_the_history_gets_what_a_deploy_brought_newest_first(
+    tmp_path: Path, project: Project, repository: GitTree
+) -> None:
+    """Somebody who looks back has the history alone: what is not in it is not known later."""
+    running = releases_dir.build(tmp_path, repository, repository.commit("HEAD")).release
+    assert survey.brought(tmp_path, repository, running, repository.commit("HEAD")) == ()
+    for number in range(12):
+        project.write("app/worker.py", f"VERSION = {number + 2}\n")
+        project.commit(f"Number {number}")
+    newest = repository.commit("HEAD")
+    rows = survey.brought(tmp_path, repository, running, newest)
+    assert rows[0] == f"{newest.commit[:12]} Number 11"
+    assert (len(rows), rows[-1]) == (11, "and 2 more")
+    gone = survey.brought(tmp_path, repository, "pruned-1", repository.commit("HEAD"))
+    assert gone == (), "a deploy goes on all the same"
+
+
 def test_what_is_there_needs_no_room(tmp_path: Path, repository: GitTree) -> None:
     head = repository.commit("HEAD")
     before = releases_dir.intend(tmp_path, repository, head)
