@@ -15,6 +15,7 @@ from handoff.rollout.table import Phase as Stage
 from state.record import Record
 
 STAGES: Final = (Stage.BUILDING, Stage.STARTING, Stage.GATING, Stage.READY, Stage.BAKING)
+NEVER_OWNED: Final = frozenset({"refused", "superseded", "skipped"})  # outcomes
 SHORT_CHARS: Final = 7  # of a commit, as git itself abbreviates it
 NAME_CHARS: Final = 12  # of a release that has no commit
 
@@ -61,6 +62,7 @@ class PastDeploy:
     """A finished deploy.
 
     Attributes:
+        deploy: Its id.
         name: Short name of the release.
         subject: First line of its commit message.
         outcome: How it ended.
@@ -69,6 +71,7 @@ class PastDeploy:
         earned: What its release earned, in words; empty where it never owned.
     """
 
+    deploy: str
     name: str
     subject: str
     outcome: str
@@ -108,6 +111,11 @@ def deploying_of(
     return _stage(stage, deploy=entry.deploy, name=name, subject=entry.subject, entry=entry)
 
 
+def took_over(entry: Entry) -> bool:
+    """Tell whether a deploy's release came to own, whatever became of it then."""
+    return bool(entry.boundary_ms) and entry.outcome not in NEVER_OWNED
+
+
 def past_deploy(entry: Entry, earned: Iterable[Earned] = ()) -> PastDeploy:
     """Return a finished deploy as the page shows it.
 
@@ -116,6 +124,7 @@ def past_deploy(entry: Entry, earned: Iterable[Earned] = ()) -> PastDeploy:
         earned: What each release earned.
     """
     return PastDeploy(
+        deploy=entry.deploy,
         name=short_name(entry.release, entry.commit) or entry.ref,
         subject=entry.subject,
         outcome=entry.outcome,

@@ -39,6 +39,7 @@ class Feed:
         while True:
             await self._reader.pause()
             if len(self._audience):
+                self._reader.look_beside()
                 self._look()
                 self._beat()
 

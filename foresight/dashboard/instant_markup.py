@@ -11,3 +11,10 @@ def moment(milliseconds: float) -> str:
     utc = rfc3339(round(milliseconds * 1e6))
     clock = utc[11:19]
     return f'<time data-clock="{milliseconds:.0f}" datetime="{utc}" title="{utc}">{clock}</time>'
+
+
+def dated(milliseconds: float) -> str:
+    """Return an instant with its day; the browser shows both in local time."""
+    utc = rfc3339(round(milliseconds * 1e6))
+    words = f"{utc[:10]} {utc[11:19]}"
+    return f'<time data-date="{milliseconds:.0f}" datetime="{utc}" title="{utc}">{words}</time>'

@@ -12,6 +12,7 @@ from typing import Final
 
 from foresight.dashboard.cycles import Cell, Mark, Run, Strip
 from foresight.dashboard.deploys import STAGES, Deploying, PastDeploy
+from foresight.dashboard.equity_markup import equity_html
 from foresight.dashboard.figures_markup import figures_html
 from foresight.dashboard.instant_markup import moment
 from foresight.dashboard.money_markup import earned_html, events_html, guards_html, money_html
@@ -21,6 +22,7 @@ from foresight.dashboard.view import View, duration
 from state.moments import rfc3339
 
 RING: Final = 276.46  # circumference of the countdown's circle, radius 44
+DEPLOYS: Final = '<a data-view="deploys">Deploys</a>'
 LABEL_CELLS: Final = 12  # a run of fewer has no room for the subject below it
 
 MARKS: Final[Mapping[Mark, tuple[str, str]]] = {
@@ -286,9 +288,9 @@ def deploy_html(view: View) -> str:
     if view.deploying is not None:
         return _deploying_html(view, view.deploying)
     if not view.deploys:
-        return '<h2>Deploys</h2><p class="quiet">None yet.</p>'
+        return f'<h2>{DEPLOYS}</h2><p class="quiet">None yet.</p>'
     items = "".join(_past_html(deploy) for deploy in view.deploys)
-    return f'<h2>Deploys</h2><ol class="past">{items}</ol>'
+    return f'<h2>{DEPLOYS}</h2><ol class="past">{items}</ol>'
 
 
 def _deploying_html(view: View, deploying: Deploying) -> str:
@@ -322,7 +324,8 @@ def _deploying_html(view: View, deploying: Deploying) -> str:
         gates = f" · {count}: {text(', '.join(deploying.gates))}"
     return (
         '<h2>Deploy under way</h2><div class="deploying"><p class="what">'
-        f'<span class="mono">{text(deploying.name)}</span> {text(deploying.subject)} '
+        f'<a class="mono" data-view="deploys/{text(deploying.deploy)}">{text(deploying.name)}</a> '
+        f"{text(deploying.subject)} "
         f'<span class="quiet">{since}{gates}</span></p>'
         '<span class="visually-hidden" role="progressbar" aria-valuemin="0" aria-valuemax="100" '
         f'aria-valuenow="{deploying.part * 100:.0f}" aria-label="Deploy of '
@@ -338,7 +341,7 @@ def _past_html(deploy: PastDeploy) -> str:
     return (
         f'<li class="{text(deploy.outcome)}">'
         f'<span class="symbol" aria-hidden="true">{symbol}</span>'
-        f'<span class="mono">{text(deploy.name)}</span> '
+        f'<a class="mono" data-view="deploys/{text(deploy.deploy)}">{text(deploy.name)}</a> '
         f'<span class="what">{text(deploy.subject)}</span> '
         f'<span class="quiet">{text(deploy.outcome)} {moment(deploy.at_ms)}</span>'
         f"{why}{earned}</li>"
@@ -373,6 +376,18 @@ def footer_html(view: View) -> str:
     return f'<p>{chained}this page only reads · <a href="api/state">as JSON</a></p>'
 
 
+def neighbours_html(view: View) -> str:
+    """Return links to the pages of this user's other bots; the browser adds the host that it used.
+
+    A link holds no token: whoever was let in there is in.
+    """
+    items = "".join(
+        f'<li><a data-port="{each.port}">{text(each.name)}, port {each.port}</a></li>'
+        for each in view.neighbours
+    )
+    return f"<h2>Other bots here</h2><ul>{items}</ul>" if items else ""
+
+
 REGIONS: Final[Mapping[str, Callable[[View], str]]] = {
     "banner": banner_html,
     "version": version_html,
@@ -384,8 +399,10 @@ REGIONS: Final[Mapping[str, Callable[[View], str]]] = {
     "earned": lambda view: earned_html(view.earned),
     "board": board_html,
     "numbers": numbers_html,
+    "equity": lambda view: equity_html(view.equity),
     "guards": lambda view: guards_html(view.locks),
     "events": lambda view: events_html(view.events, view.remarks),
+    "neighbours": neighbours_html,
     "footer": footer_html,
 }
 

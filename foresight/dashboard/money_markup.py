@@ -61,7 +61,10 @@ def money_html(money: Money | None) -> str:
 
 def earned_html(rows: Sequence[EarnedRow]) -> str:
     """Return what each version earned."""
-    head = "<header><h2>What each version earned</h2></header>"
+    head = (
+        "<header><h2>What each version earned</h2>"
+        '<p class="summary"><a data-view="trades">all trades</a></p></header>'
+    )
     if not rows:
         return f'{head}<p class="quiet">No version has decided a trade yet.</p>'
     items = "".join(_earned(row) for row in rows)

@@ -16,6 +16,8 @@ from aiohttp import web
 
 from foresight.dashboard.access import Access
 from foresight.dashboard.feed import Feed
+from foresight.dashboard.neighbours import Neighbours
+from foresight.dashboard.opened.views import Views, is_opened
 from foresight.dashboard.reader import Reader
 from foresight.dashboard.scrape import CONTENT_TYPE, Scrape
 from foresight.dashboard.shell import shell
@@ -43,6 +45,7 @@ HEADERS: Final = {
 }
 CLOSED: Final = frozenset({"/events", "/api/state", "/session"})  # to whoever has no token
 METRICS: Final = "/metrics"  # closed to whoever has no token of scrapers
+METHOD_NOT_ALLOWED: Final = 405
 KEPT: Final = "public, max-age=31536000, immutable"  # a file's address has its digest
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -69,7 +72,9 @@ class Page:
         self._hosts = hosts
         self._access = Access(home, app, hosts)
         self._shell = shell()
-        self._reader = Reader(Source(home))
+        self._neighbours = Neighbours(home)
+        self._reader = Reader(Source(home), self._neighbours)
+        self._views = Views(home, self._reader, self._neighbours, self._shell.digest)
         self._scrape = Scrape(self._reader)
         self.feed = Feed(self._reader, self._shell.digest)
         self.admission: Admission | None = None
@@ -90,6 +95,7 @@ class Page:
         app.router.add_get("/healthz", self._health)
         app.router.add_post("/login", self._login)
         app.router.add_get("/session", self._session)
+        self._views.add_to(app.router)
         return app
 
     # --- before anything is done -----------------------------------------------------
@@ -110,16 +116,18 @@ class Page:
             return said(421, "this host name is not of this page: [engine] page_hosts adds it")
         if not self._access.is_from_here(request):
             return said(403, "this origin is not of this page: [engine] page_hosts adds it")
-        if request.path in CLOSED and not self._access.allows(request):
+        is_closed = request.path in CLOSED or is_opened(request.path)
+        if is_closed and not self._access.allows(request):
             text = f"figures need the token: open the link that `{COMMAND}` prints"
+            if is_opened(request.path):
+                return self._views.problem(request, 401, f"{text[:1].upper()}{text[1:]}.")
             return said(401, text, headers={"WWW-Authenticate": "Bearer"})
         if request.path == METRICS and not self._access.allows_scrape(request):
             text = f"metrics need the token of scrapers: what {METRICS_FILE} in the home holds"
             return said(401, text, headers={"WWW-Authenticate": "Bearer"})
         return None
 
-    @staticmethod
-    async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             async with asyncio.timeout(door_limits.DEFAULT.body_s):
                 await request.read()
@@ -127,6 +135,8 @@ class Page:
         except TimeoutError:
             return said(408, "the body did not come")
         except web.HTTPException as error:
+            if is_opened(request.path) and error.status != METHOD_NOT_ALLOWED:
+                return self._views.problem(request, error.status, error.text or error.reason)
             return said(error.status, error.reason)
 
     # --- routes ----------------------------------------------------------------------

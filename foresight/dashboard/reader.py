@@ -5,10 +5,12 @@ Owns when that is. Whoever looks gets the same view, however many look.
 
 import sys
 import traceback
+from dataclasses import replace
 from typing import Final
 
 from foresight.dashboard.figures import Verdict
-from foresight.dashboard.snapshot import Snapshot, Trouble
+from foresight.dashboard.neighbours import Neighbours
+from foresight.dashboard.snapshot import Neighbour, Snapshot, Trouble
 from foresight.dashboard.source import Source
 from foresight.dashboard.view import View, view_of
 from handoff.limits import MS
@@ -23,14 +25,16 @@ class Reader:
 
     Args:
         source: What is read.
+        neighbours: The other bots of this user; None where nobody is to be looked for.
 
     Attributes:
         snapshot: What the newest view was made of.
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, neighbours: Neighbours | None = None) -> None:
         """Keep the source; nothing is read yet."""
         self._source = source
+        self._neighbours = neighbours
         self._clock = system_clock()
         self._drawn_ns = 0
         self._view: View | None = None
@@ -51,7 +55,7 @@ class Reader:
 
     def _make(self, now_ms: int) -> View:
         try:
-            self.snapshot = self._source.snapshot()
+            self.snapshot = replace(self._source.snapshot(), neighbours=self._beside())
             return view_of(self.snapshot, now_ms=now_ms, before=self._verdict())
         except Exception as error:  # noqa: BLE001 - values nobody foresaw must not end the page
             traceback.print_exc(file=sys.stderr)
@@ -63,6 +67,14 @@ class Reader:
     def _verdict(self) -> Verdict | None:
         figures = self._view.figures if self._view is not None else None
         return figures.verdict if figures is not None else None
+
+    def _beside(self) -> tuple[Neighbour, ...]:
+        return self._neighbours.known if self._neighbours is not None else ()
+
+    def look_beside(self) -> None:
+        """Look for the other bots again, where the last look is old; what it finds comes later."""
+        if self._neighbours is not None:
+            self._neighbours.look()
 
     async def pause(self) -> None:
         """Wait until it is worth looking again."""

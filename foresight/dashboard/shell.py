@@ -12,9 +12,13 @@ from typing import Final, NamedTuple
 
 import jinja2
 
+from foresight.dashboard.span import LABELS as RANGES
+
 STATIC: Final = Path(__file__).parent / "static"
+PLOTTING: Final = Path(__file__).parent / "uplot"  # of others: its README has digest and licence
 TEMPLATES: Final = Path(__file__).parent / "templates"
 DIGEST_CHARS: Final = 16
+SERVED: Final = frozenset({".css", ".js", ".svg"})
 
 LABELS: Final = {
     "banner": "What needs attention",
@@ -27,8 +31,10 @@ LABELS: Final = {
     "earned": "What each version earned",
     "board": "Slots of the board",
     "numbers": "Results of the trades",
+    "equity": "Equity and drawdown",
     "guards": "Guards and locks",
     "events": "What happened lately",
+    "neighbours": "Other bots of this user",
     "footer": "About this page",
 }
 
@@ -56,17 +62,22 @@ class Shell(NamedTuple):
 
 def shell() -> Shell:
     """Return the page and its files."""
-    assets = {path.name: _asset(path) for path in sorted(STATIC.iterdir()) if path.is_file()}
+    files = [path for folder in (STATIC, PLOTTING) for path in sorted(folder.iterdir())]
+    assets = {path.name: _asset(path) for path in files if path.suffix in SERVED}
     summed = hashlib.sha256()
     for asset in assets.values():
         summed.update(asset.content)
     digest = summed.hexdigest()[:DIGEST_CHARS]
-    templates = jinja2.Environment(
+    page = templates().get_template("page.html")
+    html = page.render(labels=LABELS, ranges=RANGES, digest=digest).encode()
+    return Shell(html=html, assets=assets, digest=digest)
+
+
+def templates() -> jinja2.Environment:
+    """Return the templates; everything that they are given is escaped."""
+    return jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined
     )
-    page = templates.get_template("page.html")
-    html = page.render(labels=LABELS, digest=digest).encode()
-    return Shell(html=html, assets=assets, digest=digest)
 
 
 def _asset(path: Path) -> Asset:

@@ -48,8 +48,11 @@ def _ended_html(slots: Sequence[SlotView]) -> str:
         for slot in slots
         for each in slot.ended
     )
-    head = "<h3>Ended, not ruled on by the venue yet</h3>"
-    return f'<div class="ended">{head}<ul>{items}</ul></div>' if items else ""
+    # It has a place of its own even where it is empty: windows end every few minutes.
+    items = items or '<li class="quiet">none</li>'
+    name = "Ended, not ruled on by the venue yet"
+    listed = f'<ul tabindex="0" aria-label="{name}">{items}</ul>'
+    return f'<div class="ended"><h3>{name}</h3>{listed}</div>'
 
 
 def price_text(price: float | None) -> str:
@@ -68,7 +71,8 @@ def _card(slot: SlotView) -> str:
     span = f'data-from="{slot.window_from_ms}" data-until="{slot.window_until_ms}"'
     return (
         f'<li class="{classes}" data-key="{escape(slot.slot)}" aria-label="{escape(name)}">'
-        f'<div class="line"><h3>{escape(slot.asset)} <small>{escape(slot.timeframe)}</small></h3>'
+        f'<div class="line"><h3><a data-view="slots/{escape(slot.slot)}">{escape(slot.asset)} '
+        f"<small>{escape(slot.timeframe)}</small></a></h3>"
         f'<span class="left num" data-left="{slot.window_until_ms}" '
         'title="left of the running window">&ndash;</span></div>'
         f'<div class="line"><span class="price num">{price_text(slot.price)}</span>'

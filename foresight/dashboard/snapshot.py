@@ -39,6 +39,19 @@ class Child:
     release: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbour:
+    """Another bot of this user on this machine.
+
+    Attributes:
+        name: Of its application.
+        port: Of its page.
+    """
+
+    name: str
+    port: int
+
+
 class Sign(enum.StrEnum):
     """What a process shows of itself."""
 
@@ -64,6 +77,7 @@ class Snapshot:
         troubles: What could not be read, and why.
         owner: What the owner's process shows of itself.
         launcher: The same of the newest launcher.
+        neighbours: Other bots of this user.
     """
 
     record: Record | None = None
@@ -77,3 +91,4 @@ class Snapshot:
     troubles: Sequence[Trouble] = ()
     owner: Sign = Sign.UNKNOWN
     launcher: Sign = Sign.UNKNOWN
+    neighbours: Sequence[Neighbour] = ()

@@ -27,12 +27,13 @@ from foresight.dashboard.deploys import (
     short_name,
 )
 from foresight.dashboard.earned import EarnedRow, earned_rows
+from foresight.dashboard.equity import Equity, curve_of, equity_of
 from foresight.dashboard.figures import Figures, Verdict, figures_of
 from foresight.dashboard.happenings import Happening, happenings
 from foresight.dashboard.hues import hue_of
 from foresight.dashboard.money import Money, money_of
 from foresight.dashboard.slots import SlotView, slot_views
-from foresight.dashboard.snapshot import Sign, Snapshot, Trouble
+from foresight.dashboard.snapshot import Neighbour, Sign, Snapshot, Trouble
 from foresight.dashboard.turns import Turned, turns_of
 from foresight.locks import locks_of
 from foresight.scoring import Earned, scores_of
@@ -152,6 +153,8 @@ class View:
         is_running: Whether an owner does its work, as far as can be seen.
         as_of_ms: When the newest journal line was written; None where there is none.
         turns: Changes of owner among the cycles of the strip.
+        equity: What the trades came to over time, in a few figures; its chart asks for the rest.
+        neighbours: Other bots of this user on this machine.
     """
 
     now_ms: int
@@ -172,6 +175,8 @@ class View:
     deploys: tuple[PastDeploy, ...]
     slots: tuple[SlotView, ...]
     figures: Figures | None
+    equity: Equity | None
+    neighbours: tuple[Neighbour, ...]
     remarks: tuple[Remark, ...]
     chained: int
     troubles: tuple[Trouble, ...]
@@ -219,10 +224,16 @@ def view_of(snapshot: Snapshot, *, now_ms: int, before: Verdict | None = None) -
         deploys=_past(snapshot, scores.releases if scores else ()),
         slots=slot_views(book, record.timeline, now_ms) if book and record else (),
         figures=figures_of(scores, before) if scores else None,
+        equity=_equity(book, record, snapshot) if book and record else None,
+        neighbours=tuple(snapshot.neighbours),
         remarks=_remarks(book, tempo.cycle),
         chained=snapshot.chained,
         troubles=(*snapshot.troubles, *_troubles(snapshot, tempo, crew)),
     )
+
+
+def _equity(book: Book, record: Record, snapshot: Snapshot) -> Equity:
+    return equity_of(curve_of(book, record.timeline), snapshot.deploys)
 
 
 def is_running(snapshot: Snapshot) -> bool:

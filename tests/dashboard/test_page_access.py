@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pytest
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.timeout(120)  # a process of its own on a busy machine
 
 NAMED = "bot.example"
+OPENED = (
+    *("/trades", "/deploys", "/releases", "/logs", "/charts/equity"),
+    *("/slots/btc-5m", "/deploys/d1", "/charts/slots/btc-5m"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +44,30 @@ def cookie(page: Served, token: str) -> tuple[int, str]:
 
 def test_figures_are_for_whoever_has_the_token(served: Served) -> None:
     """Loopback is open to every account of the host, and figures say who holds what."""
-    for path in ("/api/state", "/events", "/session"):
+    for path in ("/api/state", "/events", "/session", *OPENED):
         for said in ({}, {"Authorization": "Bearer "}, {"Cookie": "foresight-bot=x"}):
             assert served.ask("GET", path, said)[0] == 401, path
     assert served.get("/api/state")[0] == 200
     assert served.get("/session")[0] == 204
+
+
+def test_an_opened_view_that_there_is_not_says_so(served: Served) -> None:
+    """Whoever follows an old link reads a sentence and finds the way back."""
+    for path, word in (("/slots/<b>", "No slot of this board"), ("/deploys/x", "No deploy is")):
+        status, body = served.get(quote(path))
+        assert (status, word in body.decode()) == (404, True)
+        assert b"<b>" not in body
+        assert b'href="../"' in body
+    assert b"There is nothing at this address" in served.get("/slots")[1]
+    status, body = served.get("/trades?span=2h")
+    assert (status, b"There is no such range" in body) == (400, True)
+    assert served.get("/trades", {"Origin": "http://evil.example"})[0] == 403
+    assert served.get("/trades", {"Host": "evil.example"})[0] == 421
+    for path in ("/trades", "/deploys", "/releases", "/logs", "/charts/equity"):
+        assert served.get(path)[0] == 200, f"{path} of a home without anything"
+    status, body, headers = served.ask("GET", "/trades")
+    assert (status, headers["Content-Type"]) == (401, "text/html; charset=utf-8")
+    assert b"foresight dashboard" in body
 
 
 def test_everybody_gets_the_page_without_figures_and_whether_it_is_well(served: Served) -> None:

@@ -140,6 +140,54 @@ def test_every_text_can_be_read(browser: Chromium, served: Served, width: int, s
     assert found["bad"] == []
 
 
+# How many pixels of a chart are painted.
+PAINTED = """
+(() => {
+  const canvas = document.querySelector(".chart canvas");
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  let painted = 0;
+  for (let at = 3; at < data.length; at += 4) painted += data[at] > 0;
+  return painted;
+})()
+"""
+
+
+@needs_chromium
+def test_equity_is_drawn_and_its_range_is_kept_in_every_address(
+    browser: Chromium, served: Served
+) -> None:
+    """By the page's own file, under its own policy; what a keyboard opens shows the same range."""
+    browser.screen(1440, 900)
+    browser.open(served.link)
+    browser.asked.clear()
+    browser.complaints.clear()
+    browser.call("Page.reload")
+    browser.expect_that("document.querySelector('.over-time canvas')")
+    assert browser.value(PAINTED) > 1000
+    told = browser.value("document.querySelector('.told').textContent")
+    assert "trades" in told
+    assert "Deepest fall \u2212" in told
+    marked = browser.value("[...document.querySelectorAll('.marks .mono')].map((n) => n.innerText)")
+    assert marked == ["3f2a91c", "a81c4e5"]
+    browser.value("document.querySelector('[data-span=\"6h\"]').click()")
+    browser.expect_that("location.search === '?span=6h'")
+    browser.expect_that("document.querySelector('[data-span=\"6h\"][aria-current]')")
+    browser.value("document.querySelector('.slot h3 a').focus()")
+    enter = {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13, "text": "\r"}
+    browser.call("Input.dispatchKeyEvent", type="keyDown", **enter)
+    browser.call("Input.dispatchKeyEvent", type="keyUp", **enter)
+    browser.expect_that("location.pathname === '/slots/btc-5m' && location.search === '?span=6h'")
+    browser.expect_that("document.querySelector('.over-time canvas')")
+    assert browser.value(PAINTED) > 1000
+    assert browser.value("document.querySelector('h1').textContent") == "BTC 5m"
+    back = "document.querySelector('.back').getAttribute('href')"
+    assert browser.value(back) == "../?span=6h"
+    browser.value("document.querySelector('.way a[href*=trades]').click()")
+    browser.expect_that("location.pathname === '/trades' && location.search === '?span=6h'")
+    browser.expect_that("document.querySelector('.over-time canvas')")
+    assert browser.complaints == []
+
+
 @needs_chromium
 def test_landmarks_and_names_are_there_for_those_who_listen(
     browser: Chromium, served: Served

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -11,13 +12,14 @@ import pytest
 
 from foresight.board import NS
 from tests.dashboard.chromium import PROGRAM, Chromium
-from tests.dashboard.homes import busy_home
+from tests.dashboard.homes import SECOND, busy_home
 from tests.dashboard.serving import Served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 AXE: Final = Path(__file__).parent / "axe"
+CHECKER: Final = (AXE / "axe.min.js").read_text(encoding="utf-8") + ";true"
 GRAVE: Final = """
 axe.run(document, { resultTypes: ["violations"] }).then((found) => found.violations
   .filter((each) => ["serious", "critical"].includes(each.impact))
@@ -35,7 +37,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
     with Served(home.path, log=path / "log") as served, Chromium(path / "profile") as browser:
         browser.screen(1440, 900)
         browser.open(served.link)
-        browser.value((AXE / "axe.min.js").read_text(encoding="utf-8") + ";true")
+        browser.value(CHECKER)
         yield browser
 
 
@@ -50,6 +52,25 @@ def test_the_checker_is_the_one_that_its_readme_names() -> None:
 def test_axe_finds_nothing_serious(page: Chromium, width: int, scheme: str) -> None:
     page.screen(width, 900, calm=True, scheme=scheme)
     assert page.promised(GRAVE) == []
+
+
+@pytest.mark.skipif(PROGRAM is None, reason="chromium is not installed")
+@pytest.mark.parametrize(
+    "view",
+    ["slots/btc-5m", f"deploys/deploy-{SECOND[:7]}", "deploys", "trades", "releases", "logs"],
+)
+def test_axe_finds_nothing_serious_in_what_is_opened(page: Chromium, view: str) -> None:
+    """Each view in both themes and both widths, its chart drawn."""
+    address = page.value("location.origin")
+    page.call("Page.navigate", url=f"{address}/{view}")
+    page.expect_that(f"location.pathname === '/{view}' && document.readyState === 'complete'")
+    page.expect_that("document.querySelectorAll('[data-chart]:not(:has(canvas))').length === 0")
+    page.value(CHECKER)
+    for width, scheme in product((390, 1440), ("light", "dark")):
+        page.screen(width, 900, calm=True, scheme=scheme)
+        assert page.value("document.documentElement.scrollWidth") == width, (view, width)
+        assert page.promised(GRAVE) == [], (view, width, scheme)
+    assert page.complaints == []
 
 
 @pytest.mark.skipif(PROGRAM is None, reason="chromium is not installed")

@@ -9,7 +9,7 @@ window.foresight = (() => {
   const OLD_MS = 2600; // the server beats once a second
   const CLOSED_MS = 2000; // another tab may let this browser in
   const RETRY_MS = 500; // while the server itself says no; where it is away the browser retries
-  const OURS = new Set(["style", "open"]); // attributes that are set here, or by whoever reads
+  const OURS = new Set(["style", "open", "href"]); // attributes that are set here, or by whoever reads
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   let skewMs = 0; // server clock minus ours
 
@@ -77,6 +77,16 @@ window.foresight = (() => {
       const css = element.dataset.css;
       if (dressed.get(element) !== css) element.style.cssText = css;
       dressed.set(element, css);
+    }
+  }
+
+  // Where a link leads depends on who looks: the range in the address, the host name that was used.
+  function point(region) {
+    for (const link of region.querySelectorAll("a[data-view]")) {
+      link.setAttribute("href", link.dataset.view + location.search);
+    }
+    for (const link of region.querySelectorAll("a[data-port]")) {
+      link.setAttribute("href", `//${location.hostname}:${link.dataset.port}/`);
     }
   }
 
@@ -244,7 +254,9 @@ window.foresight = (() => {
       template.innerHTML = html;
       morphChildren(region, template.content);
       dress(region);
+      point(region);
     }
+    document.dispatchEvent(new CustomEvent("foresight:shown"));
     hear();
     noticeVersion();
     startMovements();
@@ -336,5 +348,7 @@ window.foresight = (() => {
   if (location.hash) comeIn();
   else follow();
 
-  return { show };
+  point(document);
+
+  return { show, point };
 })();
