@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from foresight.board import NS, FeeSchedule, Rules, Side, Window
+from foresight.board import NS, FeeSchedule, Rules, Side, Window, cost_micro, fee_micro
 from foresight.book import Book, Word, count_unbought, flag, let_go, memory_of, spend
 from foresight.risk import Stake
 from foresight.trades import Entry, Fill, OpenOrder, Position
@@ -26,6 +26,8 @@ MS_NS: Final = 1_000_000
 
 NOT_FILLABLE: Final = "not_fillable"  # nobody sold at the limit: a normal outcome
 REFUSED: Final = "refused_by_venue"
+
+_FEE_DUST_MICRO: Final = 10_000  # each fill's fee is rounded, and at its own price, not at the mean
 
 
 class Buy(msgspec.Struct, frozen=True, kw_only=True):
@@ -209,10 +211,26 @@ def _confirm(book: Book, order: OpenOrder, receipt: Receipt) -> None:
         return
     book.positions[key] = position
     spend(book, position.stake_micro)
-    if position.stake_micro > order.reserved_micro:
-        detail = f"paid {position.stake_micro} micro-USDC, planned {order.reserved_micro} at most"
-        flag(book, "paid_too_much", entry.slug, detail=detail)
+    excess = _paid_too_much(order, position)
+    if excess:
+        flag(book, "paid_too_much", entry.slug, detail=excess)
     _remember(book, entry, Word.BOUGHT, "")
+
+
+def _paid_too_much(order: OpenOrder, position: Position) -> str:
+    """Return what was paid that no order may cost, in words; empty where nothing was.
+
+    The reserve counts the fee at the best price that was read. A better one takes the same USDC and
+    a higher fee: more than the reserve, and as it should be.
+    """
+    most = cost_micro(shares_micro=order.shares_micro, price_micro=order.limit_micro)
+    if position.cost_micro > most:
+        return f"paid {position.cost_micro} micro-USDC without fee, {most} at most by its limit"
+    due = fee_micro(order.fee, shares_micro=position.shares_micro, price_micro=position.price_micro)
+    is_beyond = position.stake_micro > order.reserved_micro
+    if is_beyond and position.fee_micro > due + _FEE_DUST_MICRO:
+        return f"paid a fee of {position.fee_micro} micro-USDC, {due} at the price that was paid"
+    return ""
 
 
 def _drop(book: Book, order: OpenOrder, outcome: str, reason: str) -> None:

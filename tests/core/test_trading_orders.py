@@ -164,15 +164,38 @@ def test_paying_more_than_planned_is_flagged() -> None:
 
 
 def test_paying_exactly_what_was_planned_is_no_alarm() -> None:
-    """The plan holds the most that an order can cost: that much is as planned."""
+    """The limit says the most that an order can cost: that much is as planned."""
     for more, kinds in ((0, []), (1, ["paid_too_much"])):
         book = Book(now_s=NOW_S)
         effect = planned(book)
-        cost = 8_303_320 - BOUGHT.fee_micro + more
-        said = msgspec.structs.replace(BOUGHT, cost_micro=cost)
+        said = msgspec.structs.replace(BOUGHT, cost_micro=8_200_000 + more)
         apply_receipt(book, final(effect, Outcome.CONFIRMED, payload=said))
         assert [anomaly.kind for anomaly in book.anomalies] == kinds
         assert len(book.positions) == 1
+
+
+@pytest.mark.parametrize(
+    ("shares_micro", "fee_micro", "kinds"),
+    [
+        (10_000_000, 103_320, []),  # at the limit: 0.07 x 0.82 x 0.18 a share
+        (10_250_000, 114_800, []),  # at 0.80: more shares, and beyond the reserve by their fee
+        (10_250_000, 124_800, []),  # a cent more may be rounding
+        (10_250_000, 124_801, ["paid_too_much"]),
+        (10_000_000, 114_800, ["paid_too_much"]),  # that fee is due at a better price alone
+    ],
+)
+def test_a_better_price_costs_more_fee_and_is_no_alarm(
+    shares_micro: int, fee_micro: int, kinds: list[str]
+) -> None:
+    """The same dollars buy more shares nearer to one half, where the fee is higher."""
+    book = Book(now_s=NOW_S)
+    effect = planned(book)
+    said = Bought(
+        order_id="0x1", shares_micro=shares_micro, cost_micro=8_200_000, fee_micro=fee_micro
+    )
+    apply_receipt(book, final(effect, Outcome.CONFIRMED, payload=said))
+    assert [anomaly.kind for anomaly in book.anomalies] == kinds
+    assert book.spent_micro == 8_200_000 + fee_micro
 
 
 def test_the_smallest_fill_is_a_position() -> None:
