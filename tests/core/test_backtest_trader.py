@@ -242,6 +242,7 @@ MARKET = Path(os.environ.get("CANDLES_RECORDED", Path(__file__).parents[3] / "sh
 THREE_DAYS = 3 * 1440
 
 
+@pytest.mark.timeout(120)  # seconds of the processor: 2 to 3, on a machine with other work
 @pytest.mark.skipif(not MARKET.is_dir(), reason=f"market history is absent: {MARKET}")
 def test_three_recorded_days_come_to_the_same_trades(tmp_path: Path) -> None:
     """Of two assets; how long a month takes is the bench's matter."""
