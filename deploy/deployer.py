@@ -35,6 +35,7 @@ from deploy.git_tree import GitTree
 from deploy.release import releases_to_keep
 from handoff.errors import HandoffError, NotRunning, WireBroken
 from handoff.gate_verdict import GateName, skipped
+from handoff.launcher.edition_file import releases_in_editions
 from handoff.release_files import Manifest, read_manifest
 from handoff.rollout.driver import Driver, Limits, Watcher, why_returned
 from handoff.rollout.events import AbortAsked, Superseded
@@ -239,13 +240,13 @@ class Deployer:
         return msgspec.structs.replace(asked.wish, shadow=0) if asked.release else asked.wish
 
     def _prune(self) -> None:
-        """Remove releases that cannot come back any more; what the record names stays."""
+        """Remove releases that cannot come back any more; what record and pages name stays."""
         held = self._record().ownership
         named = [each.release for each in (held.owner, held.last_owner, held.previous) if each]
         entries = history.read_history(self._home).entries
         permanent = [each.release for each in entries if each.outcome == history.Outcome.PERMANENT]
-        keep = releases_to_keep([*named, self._entry.release], permanent, spare=RELEASES_SPARE)
-        releases_dir.prune(self._home, keep)
+        named += [self._entry.release, *releases_in_editions(self._home)]
+        releases_dir.prune(self._home, releases_to_keep(named, permanent, spare=RELEASES_SPARE))
 
     def _build(self) -> Manifest:
         if self._request.release:

@@ -17,6 +17,7 @@ from handoff.commands.kept_releases import kept_releases, release_before
 from handoff.commands.kept_releases import named as kept_release
 from handoff.errors import NotRunning
 from handoff.launcher.account_lock import take_account
+from handoff.launcher.edition_file import releases_in_editions
 from handoff.launcher.engine_config import EngineConfig, read_engine_config, write_engine_config
 from handoff.launcher.locks import take_home
 from handoff.limits import MS
@@ -316,10 +317,11 @@ def _give_back(
 
 
 def _releases_in_use(home: Path) -> set[str]:
-    """Return the first release, and whatever the record names: it may be started again."""
+    """Return the first release, and what record and companions name: it may be started again."""
     held = read_only_snapshot(home / "state").ownership
     workers = (held.owner, held.last_owner, held.previous)
-    return {read_engine_config(home).first_release, *(each.release for each in workers if each)}
+    named = {each.release for each in workers if each}
+    return {read_engine_config(home).first_release, *named, *releases_in_editions(home)}
 
 
 def _snapshot(home: Path, tree: Path, entry: str) -> Manifest:

@@ -31,7 +31,7 @@ class Kind(enum.StrEnum):
     # worker -> launcher, and from there to every subscriber
     HELLO = "hello"  # the worker's identity; its code runs
     GATE = "gate"  # one gate's verdict
-    READY = "ready"  # warm, every gate passed
+    READY = "ready"  # warm, every gate passed; of a companion, which greets nobody: it serves
     TOOK = "took"  # it owns, and from which cycle
     SEIZED = "seized"  # it owns after the death or silence of another
     DUE = "due"  # the clock was set, or is waited for: when the next cycle is overdue now

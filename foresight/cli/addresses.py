@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from foresight.cli.output import progress
 from handoff.launcher.adoption import is_named
+from handoff.launcher.edition_rules import is_edition
 from handoff.launcher.engine_config import EngineConfigInvalid, read_engine_config
 from handoff.launcher.listeners import address_of, bind
 from handoff.launcher.locks import take_home
@@ -113,7 +114,9 @@ def is_ours(home: Path, name: str, address: str) -> bool:
     return any(
         not proven_dead(each.identity) and has_open(each.identity.pid, inodes)
         for each in written
-        if each is not None and (each.child.name, each.child.role) == (name, Role.COMPANION)
+        if each is not None
+        and each.child.role is Role.COMPANION
+        and is_edition(each.child.name, name)
     )
 
 

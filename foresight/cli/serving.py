@@ -25,6 +25,7 @@ from foresight.page_link import (
 )
 from handoff.errors import HandoffError, NotRunning
 from handoff.exit_codes import ExitCode
+from handoff.launcher.edition_rules import is_edition
 from state.errors import HomeUnsuitable
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def running_page(installation: Installation) -> str:
     except NotRunning:
         return ""
     address = earlier(installation.home, PAGE)
-    pages = [each["pid"] for each in said.get("children", ()) if each["name"] == PAGE]
+    pages = [each["pid"] for each in said.get("children", ()) if is_edition(each["name"], PAGE)]
     if address and not is_held(address, [int(said["pid"]), *pages]):
         raise PortLost(address)
     return address

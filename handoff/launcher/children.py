@@ -134,6 +134,14 @@ class Children:
         """Return what the rules look at."""
         return tuple(each.child for each in self)
 
+    def rename(self, running: Running, name: str) -> None:
+        """Give a child the name of one that is gone; its log keeps its own."""
+        assert name not in self._table, "the one before it is gone"
+        del self._table[running.child.name]
+        self._table[name] = running
+        self.update(running, name=name)
+        self.write_down()
+
     def update(self, running: Running, **changes: Any) -> None:  # noqa: ANN401 - fields of Child
         """Change what is known of a child."""
         running.child = running.child._replace(**changes)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import selectors
+import socket
 import time
 
 from handoff import wire
-from handoff.light_typing import TYPE_CHECKING
+from handoff.light_typing import TYPE_CHECKING, Final
 from handoff.limits import (
     CONNECTIONS_FOR_WORKERS,
     CONNECTIONS_MAX,
@@ -21,11 +22,12 @@ from handoff.limits import (
 from handoff.sockets import listen_unix, peer_of
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from handoff.wire import Kind, Message
+
+_CLOSE_ON_EXEC: Final = getattr(socket, "MSG_CMSG_CLOEXEC", 0)  # macOS has none
 
 
 class Connection:
@@ -44,6 +46,7 @@ class Connection:
         self.child = ""  # name of the child at the other end, once it said hello
         self.subscribed = False
         self.drives = ""  # the deploy whose candidate it asked for
+        self._passed: int | None = None  # a descriptor that it sent along with its words
         self._buffer = wire.LineBuffer()
         self._out = b""
 
@@ -78,7 +81,7 @@ class Connection:
             WireBroken: It speaks nonsense.
         """
         try:
-            data = self.sock.recv(65536)
+            data = self._take_in()
         except BlockingIOError:
             return []
         except OSError:
@@ -87,6 +90,32 @@ class Connection:
         if messages:
             self.heard_s = time.monotonic()
         return messages
+
+    def _take_in(self) -> bytes:
+        data, passed, _, _ = socket.recv_fds(self.sock, 65536, 1, _CLOSE_ON_EXEC)
+        for number in passed:
+            if self._passed is not None:
+                os.close(self._passed)
+            self._passed = number
+        return data
+
+    def take_passed(self) -> socket.socket | None:
+        """Return the socket that was sent along, if one was, for the caller to keep or to close."""
+        number, self._passed = self._passed, None
+        if number is None:
+            return None
+        try:
+            return socket.socket(fileno=number)
+        except OSError:
+            os.close(number)  # it is none
+            return None
+
+    def close(self) -> None:
+        """Hang up."""
+        self.sock.close()
+        passed = self.take_passed()
+        if passed is not None:
+            passed.close()
 
 
 class Connections:
@@ -140,7 +169,7 @@ class Connections:
         if connection in self._open:
             self._open.remove(connection)
             self._selector.unregister(connection.sock)
-            connection.sock.close()
+            connection.close()
 
     def flush(self) -> None:
         """Send what is queued; wait for room only by way of the selector."""
@@ -154,6 +183,12 @@ class Connections:
     def of_child(self, name: str) -> Connection | None:
         """Return the line to a child, if it is up."""
         return next((each for each in self._open if each.child == name), None)
+
+    def rename(self, former: str, name: str) -> None:
+        """Let the line to a child be found by its new name."""
+        line = self.of_child(former)
+        if line is not None:
+            line.child = name
 
     def is_driven(self, deploy_id: str) -> bool:
         """Tell whether somebody who asked for this deploy's candidate is still there."""

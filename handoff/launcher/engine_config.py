@@ -37,6 +37,9 @@ class Companion(NamedTuple):
         environment: What it gets on top of the allowed environment.
         told: Variable in which workers are told `http://host:port` of it; while none of them
             lives, another port may be chosen where its own is taken. Empty for a fixed address.
+        in_release: The same program out of the permanent release: a module and its arguments, where
+            `{release}` becomes the release; `argv` is what there is without one. Empty where only
+            the installation brings it; a launcher before 0.3 knows `argv` alone.
     """
 
     name: str
@@ -44,6 +47,7 @@ class Companion(NamedTuple):
     listen: str = ""
     environment: tuple[tuple[str, str], ...] = ()
     told: str = ""
+    in_release: tuple[str, ...] = ()
 
 
 class Job(NamedTuple):
@@ -146,6 +150,7 @@ def _companion(plain: dict[str, Any]) -> Companion:
         listen=plain.get("listen", ""),
         environment=_pairs(plain.get("environment", ())),
         told=plain.get("told", ""),
+        in_release=tuple(str(each) for each in plain.get("in_release", ())),
     )
 
 

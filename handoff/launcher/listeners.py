@@ -2,7 +2,8 @@
 
 Owns when a port is taken, tried again, or given up for another. Whoever connects while a
 companion is being started again waits in its socket's queue. A companion that this launcher
-adopted holds its socket alone: the port is bound again when it ends. Standard library only.
+adopted holds its socket alone until it gives it, as one of this release does; the port of any other
+is bound again when it ends. Standard library only.
 """
 
 from __future__ import annotations
@@ -40,6 +41,14 @@ def address_of(listener: socket.socket) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+def _is_listening(passed: socket.socket) -> bool:
+    try:
+        is_inet = passed.family in (socket.AF_INET, socket.AF_INET6)
+        return is_inet and bool(passed.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
+    except OSError:
+        return False
+
+
 class Listeners:
     """The sockets, by companion.
 
@@ -53,6 +62,15 @@ class Listeners:
         self._log = log
         self._taken: dict[str, float] = {}  # since when, monotonic seconds
         self.held = dict(held)
+
+    def take(self, companion: Companion, passed: socket.socket) -> None:
+        """Keep a socket that an adopted companion gave, if it is the one that is missing."""
+        is_missing = companion.name not in self.held
+        if is_missing and _is_listening(passed) and address_of(passed) == companion.listen:
+            self.held[companion.name] = passed
+            self._taken.pop(companion.name, None)
+        else:
+            passed.close()
 
     def hold(self, companion: Companion, workers_live: Callable[[], bool]) -> str:
         """Have a companion's socket, if its port is free; try again at the next call if not.

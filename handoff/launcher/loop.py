@@ -106,6 +106,7 @@ class Launcher:
         event = LogEvent.LAUNCHER_REPLACED if self._is_new_image else LogEvent.LAUNCHER_STARTED
         self._log.write(event, home=str(self._home))
         self._workforce.adopt()
+        self._companions.begin(self._config.companions, self._workforce.permanent_release())
         if not self._is_new_image:  # those of an image before this one are its children still
             self._companions.drain_elsewhere(self._config.companions)
             self._hold_ports()  # before anybody is told an address
@@ -184,7 +185,7 @@ class Launcher:
         for action in plan(self._situation()):
             self._act(action)
         if not self._desk.stopping:
-            self._companions.keep(self._config.companions)
+            self._companions.keep(self._config.companions, self._connections.rename)
 
     def _hold_ports(self) -> None:
         if not self._desk.stopping:
@@ -275,7 +276,7 @@ class Launcher:
             case Role.STANDBY:
                 self._workforce.standby_failed(running, how)
             case Role.COMPANION:
-                self._companions.failed(running.child.name)
+                self._companions.ended(self._config.companions, running, how)
             case Role.JOB:
                 self._workforce.start_job_again(self._config, running)
             case Role.CANDIDATE:
@@ -304,9 +305,10 @@ class Launcher:
             self._hear_worker(connection, message)
         elif message["kind"] == Kind.HELLO.value:
             self._greet(connection, message)
+        elif message["kind"] == Kind.READY.value:
+            self._companions.hear(self._config.companions, connection)
         else:
-            listening = self._companions.listening
-            self._desk.answer(connection, message, self._config, listening)
+            self._desk.answer(connection, message, self._config, self._companions.listening)
 
     def _greet(self, connection: Connection, message: Message) -> None:
         pid = message["pid"]
@@ -325,9 +327,10 @@ class Launcher:
 
     def _hear_worker(self, connection: Connection, message: Message) -> None:
         running = self._children.get(connection.child)
-        if running is None:
+        if running is None or running.child.role is Role.COMPANION:
             return
         members = _members(message)
+        self._companions.note(self._config.companions, message)
         match message["kind"]:
             case Kind.READY.value:
                 self._children.update(running, warm=True)

@@ -96,6 +96,14 @@ class Workforce:
         if self._children.adopt(child, identity) is not None:
             self._log.write(LogEvent.CHILD_ADOPTED, child=name)
 
+    def permanent_release(self) -> str:
+        """Return the release that the record would go back to, or an empty string."""
+        record = counted_record(self._home, self._read_record()) or {}
+        ownership = record.get("ownership") or {}
+        baking = record.get("rollout") and ownership.get("previous")
+        worker = baking or ownership.get("owner") or ownership.get("last_owner")
+        return str(worker["release"]) if worker else ""
+
     def any_lives(self) -> bool:
         """Tell whether a worker of this home lives, also one that could not be adopted."""
         roles = [each.role for each in self._children.values()]

@@ -54,6 +54,8 @@ def to_plain(
     if child.owner and child.overdue_s is not None:
         overdue_boot_s = child.overdue_s - time.monotonic() + boot_ns() / NS
         plain["overdue_boot_ms"] = overdue_boot_s * 1000
+    if child.role is Role.COMPANION and child.warm:
+        plain["ready"] = True
     return plain | {
         "name": child.name,
         "role": child.role.value,
@@ -99,6 +101,8 @@ def from_plain(plain: Any, *, now_s: float) -> Written | None:  # noqa: ANN401 -
         deploy_id=plain.get("deploy", ""),
         started_s=now_s,
     )
+    if child.role is Role.COMPANION and plain.get("ready") is True:
+        child = child._replace(warm=True)
     child = _as_owner(child, plain, now_s)
     return Written(child, identity, tuple(plain.get("argv", ())), plain.get("attempts_left", 0))
 

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 
     from handoff.wish import Wish
 
+COMPANION = "companion"  # `Role.COMPANION` of the launcher
 _POLL_S = 0.25
 LAST_WORDS_S = 3.0  # a worker that leaves needs as long to close its connections
 ASK_BACK_S = 2.0  # who is to take back may have to be started first, and hears it once it is up
@@ -70,6 +71,12 @@ def why_returned(home: Path) -> str:
         if line.kind == "take":
             break
     return ""
+
+
+def _is_worker_of(release: str, message: Message) -> bool:
+    """Tell whether a worker of a release ended; a page of it says nothing about a deploy."""
+    is_worker = message.get("role") != COMPANION
+    return message["kind"] == Kind.EXITED.value and message["release"] == release and is_worker
 
 
 def _blames(message: Message) -> bool:
@@ -203,7 +210,7 @@ class Driver:
                 reason = why_returned(self._home) or "the previous release owns again"
             elif message.get("deploy") == self._deploy.deploy_id and _blames(message):
                 reason = str(message["reason"])
-            elif message["kind"] == Kind.EXITED.value and message["release"] == self._release:
+            elif _is_worker_of(self._release, message):
                 reason = str(message.get("reason") or message["how"])
                 self.output = str(message.get("tail", ""))
             else:

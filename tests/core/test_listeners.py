@@ -98,6 +98,29 @@ def test_what_was_handed_over_is_not_bound_again(said: io.StringIO) -> None:
     assert events(said) == []
 
 
+def test_a_socket_that_a_companion_gives_is_kept_where_it_is_the_one_that_is_missing(
+    said: io.StringIO,
+) -> None:
+    """Whoever connects may send along whatever it likes."""
+    listeners = Listeners(Log(stream=said), {})
+    with bind("127.0.0.1:0") as own, bind("127.0.0.1:0") as other:
+        page = Companion("page", ("page",), listen=address_of(own))
+        with socket.create_connection(own.getsockname()) as connection:
+            for wrong in (other.fileno(), connection.fileno()):
+                passed = socket.socket(socket.AF_INET, fileno=os.dup(wrong))
+                listeners.take(page, passed)
+                assert listeners.held == {}
+                assert passed.fileno() == -1, "closed"
+        given = own.dup()
+        listeners.take(page, given)
+        assert listeners.held == {"page": given}
+        again = own.dup()
+        listeners.take(page, again)
+        assert listeners.held == {"page": given}
+        assert again.fileno() == -1
+    close(listeners)
+
+
 def test_a_companion_without_its_port_is_not_started_and_has_not_failed(
     tmp_path: Path, stranger: socket.socket, said: io.StringIO
 ) -> None:

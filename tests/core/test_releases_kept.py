@@ -11,6 +11,8 @@ from msgspec.structs import replace
 from deploy import history, releases_dir
 from deploy.deployer import RELEASES_SPARE, Deployer
 from deploy.requests import Request
+from handoff.launcher.edition_file import write_editions
+from handoff.launcher.edition_rules import Known
 from handoff.release_files import Manifest, write_manifest
 from tests.homes import open_store
 from tests.records import NOW_NS, note, run_cycles, seize, started, take, worker
@@ -118,6 +120,17 @@ def test_what_the_record_names_stays_however_long_ago_it_was_deployed(home: Path
     store.transact(partial(take, by=baking, of=3), note("take"))
     store.transact(partial(seize, by=worker("after", "r3")), note("seize"))
     assert pruned(home, last) == {"r2", "r3", *names[-RELEASES_SPARE:]}
+
+
+def test_the_release_that_the_page_is_of_stays_however_long_ago_it_was_deployed(home: Path) -> None:
+    """Of none after it the page got ready: it goes on from there, and is started again there."""
+    names = [f"r{number}" for number in range(20)]
+    built(home, *names)
+    last = all_permanent(home, *names)
+    owned_by(home, "r18", "r19")
+    (home / "run").mkdir(exist_ok=True)
+    write_editions(home, {"dashboard": Known(wanted="r19", ready="r3", why="it hangs")})
+    assert pruned(home, last) == {"r3", *names[-RELEASES_SPARE:]}
 
 
 def test_an_environment_stays_as_long_as_a_release_that_uses_it(home: Path) -> None:

@@ -68,6 +68,18 @@ def test_an_entry_without_what_names_a_child_is_passed_over(name: str) -> None:
     assert from_plain(plain, now_s=NOW_S) is None
 
 
+def test_a_companion_that_serves_comes_back_as_one_that_does() -> None:
+    """Forgotten, it would have to say so in time, or be ended."""
+    page = Child("page", Role.COMPANION, release="r1", started_s=NOW_S, warm=True)
+    plain = json.loads(json.dumps(to_plain(page, ME, (), 0)))
+    written = from_plain(plain, now_s=NOW_S)
+    assert written is not None
+    assert written.child == page
+    worker = from_plain(plain | {"role": Role.STANDBY.value}, now_s=NOW_S)
+    assert worker is not None
+    assert not worker.child.warm, "a worker says so itself"
+
+
 def test_who_owned_comes_back_with_when_it_is_overdue() -> None:
     """Forgotten, an owner that hangs was waited for as for one that gets warm: two minutes."""
     now_s = time.monotonic()
