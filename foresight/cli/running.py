@@ -317,11 +317,18 @@ def _companions(
     rule: str | None,
 ) -> tuple[Companion, ...]:
     home, config = installation.home, installation.config
-    shown = [sys.executable, "-I", "-m", "foresight.dashboard", "--home", str(home), "--fd", "{fd}"]
+    shown = ["foresight.dashboard", "--home", str(home), "--fd", "{fd}"]
     if config.engine.app != APP:  # an engine before this one has no such option
         shown += ["--app", config.engine.app]
     shown += [word for host in config.engine.page_hosts for word in ("--host", host)]
-    found = [Companion(PAGE, tuple(shown), listen=places[PAGE].address)]
+    found = [
+        Companion(
+            PAGE,
+            (sys.executable, "-I", "-m", *shown),
+            listen=places[PAGE].address,
+            in_release=(*shown, "--release", "{release}"),
+        )
+    ]
     if has_exchange(config):
         words = exchange_words(home, config, timeline, replay, traded, rule=rule)
         argv = (sys.executable, "-I", "-m", "foresight.exchange", "--fd", "{fd}", *words)

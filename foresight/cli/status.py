@@ -27,6 +27,8 @@ from foresight.settlement import awaited
 from handoff.commands.looking import children_of, look, standing_of
 from handoff.commands.standing import bake_words, sentence
 from handoff.exit_codes import ExitCode
+from handoff.launcher.edition_file import read_editions
+from handoff.launcher.edition_rules import Known
 from handoff.limits import MS
 from handoff.plurals import counted
 from handoff.release_files import read_manifest
@@ -36,6 +38,7 @@ from state.journal_reader import newest_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from state.heard import Heard
     from state.record import Record
@@ -83,6 +86,7 @@ def summary_of(installation: Installation) -> dict[str, Any]:
         "running": bool(launcher),
         "home": str(installation.home),
         "page": page_of(installation) if launcher else "",
+        **edition_of(installation.home),
         "app": record.app,
         "release": release,
         "commit": manifest.commit if manifest else "",
@@ -120,6 +124,12 @@ def page_of(installation: Installation) -> str:
     """Return where the page of a running installation is, without what opens it."""
     address = earlier(installation.home, PAGE)
     return f"http://{address}" if address else ""
+
+
+def edition_of(home: Path) -> dict[str, str]:
+    """Return whose page it is: that of a release, or of the installation, and why no newer one."""
+    known = read_editions(home).get(PAGE, Known())
+    return {"page_release": known.ready, "page_why": known.why}
 
 
 def _inputs(installation: Installation) -> dict[str, Any]:
@@ -235,4 +245,7 @@ def lines_of(summary: dict[str, Any]) -> list[str]:
         lines.append(f"bake      {bake_words(rollout['clean_cycles'], rollout['of'])}")
     if summary["page"]:
         lines.append(f"page      {summary['page']}")
+        if summary["page_why"]:
+            whose = summary["page_release"] or "this installation"
+            lines.append(f"          that of {whose}, no newer one: {summary['page_why']}")
     return [*lines, f"home      {summary['home']}"]

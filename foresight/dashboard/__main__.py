@@ -1,20 +1,24 @@
 """The companion process: `python -m foresight.dashboard --home DIR (--fd N | --port N)`.
 
-Owns the command line and the socket that is handed over or made. What is shown is `page`'s
-matter, what is served `server`'s.
+Owns the command line, the socket that is handed over or made and the process's place behind the
+owner. What is shown is `page`'s matter, what is served `server`'s.
 """
 
 import argparse
+import os
 import socket
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from typing import Final
 
 from foresight.page_link import address_for_people
 from handoff.log_watch import watch_own_log
 from handoff.standard_streams import print_line
 
 PORT: int = 8642
+NICENESS: Final = 5
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,11 +27,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write("error: this program relies on its assertions\nhint: run without -O\n")
         return 2
     options = _parser().parse_args(arguments)
+    # The owner's cycle comes first, from here on: a page's start costs more than its service.
+    os.nice(max(0, NICENESS - os.getpriority(os.PRIO_PROCESS, 0)))
     watch_own_log()
     # Imported late, so that --help is instant and works without the extra.
     try:
         from foresight.dashboard.page import Page  # noqa: PLC0415 - as said above
         from foresight.dashboard.server import NotLoopback, serve  # noqa: PLC0415 - as said above
+        from handoff.companion_line import keep_telling  # noqa: PLC0415 - as said above
     except ModuleNotFoundError as error:
         hint = "install the extra `dashboard` (make setup installs all)"
         sys.stderr.write(f"error: {error.name} is not installed\nhint: {hint}\n")
@@ -35,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     home = options.home.absolute()
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)  # the token is kept there
-        page = Page(home, options.app, options.host)
+        page = Page(home, options.app, options.host, options.release)
     except OSError as error:
         hint = "choose a home that this account can write to"
         sys.stderr.write(f"error: the page's token: {error}\nhint: {hint}\n")
@@ -45,7 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if options.fd is None:
                 address = f"http://127.0.0.1:{listener.getsockname()[1]}/"
                 print_line(sys.stdout, address_for_people(home, address))
-            serve(page, listener)
+            line = home / "run" / "control.sock"
+            told = partial(keep_telling, line, listener) if options.fd is not None else None
+            serve(page, listener, told)
     except NotLoopback as error:
         sys.stderr.write(f"error: {error}\nhint: {error.hint}\n")
         return 3
@@ -69,6 +78,12 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="NAME",
         help="host name that it answers to beside those of the loopback; may be repeated",
+    )
+    parser.add_argument(
+        "--release",
+        default="",
+        metavar="ID",
+        help="the release that this page is of; one before 0.3 knows no such word, and ends",
     )
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--fd", type=int, help="a listening socket that this process inherits")

@@ -22,6 +22,9 @@ class Feed:
     Args:
         reader: Where the view comes from.
         assets: Digest of the scripts and styles that the regions are made for.
+
+    Attributes:
+        is_over: Nobody is told anything any more.
     """
 
     def __init__(self, reader: Reader, assets: str) -> None:
@@ -33,6 +36,7 @@ class Feed:
         self._regions: dict[str, str] = {}
         self._whole = b""  # what a follower begins with; made anew where something differs
         self._beat_s = 0.0
+        self.is_over = False
 
     async def run(self) -> None:
         """Keep everybody up to date, for as long as the server runs."""
@@ -58,7 +62,8 @@ class Feed:
         self._audience.leave(follower)
 
     def end(self) -> None:
-        """Let everybody go."""
+        """Let everybody go; who comes now is told to come again."""
+        self.is_over = True
         self._audience.end()
 
     def _look(self) -> View:

@@ -16,6 +16,7 @@ from aiohttp import web
 
 from foresight.dashboard.access import Access
 from foresight.dashboard.feed import Feed
+from foresight.dashboard.frames import RETRY
 from foresight.dashboard.neighbours import Neighbours
 from foresight.dashboard.opened.views import Views, is_opened
 from foresight.dashboard.reader import Reader
@@ -58,6 +59,7 @@ class Page:
         home: The state directory, which exists.
         app: Name of the application.
         hosts: Host names that it answers to beside those of the loopback.
+        release: The release that this page is of; empty for the installation's own.
 
     Attributes:
         feed: What followers are told; its loop is run by whoever serves.
@@ -67,17 +69,23 @@ class Page:
         OSError: There is no token, and none can be made.
     """
 
-    def __init__(self, home: Path, app: str, hosts: Collection[str] = ()) -> None:
+    def __init__(
+        self, home: Path, app: str, hosts: Collection[str] = (), release: str = ""
+    ) -> None:
         """Read the page's own files and its token; nothing else of the home is read yet."""
         self._hosts = hosts
         self._access = Access(home, app, hosts)
         self._shell = shell()
         self._neighbours = Neighbours(home)
-        self._reader = Reader(Source(home), self._neighbours)
+        self._reader = Reader(Source(home, release), self._neighbours)
         self._views = Views(home, self._reader, self._neighbours, self._shell.digest)
         self._scrape = Scrape(self._reader)
         self.feed = Feed(self._reader, self._shell.digest)
         self.admission: Admission | None = None
+
+    def look(self) -> None:
+        """Read the home: the first look takes longest."""
+        self._reader.view()
 
     def application(self) -> web.Application:
         """Return the routes."""
@@ -107,6 +115,8 @@ class Page:
         if response is None:
             with self.admission.answering(request.protocol):
                 response = await self._answer(request, handler)
+        if self.admission.is_shut and not response.prepared:
+            response.force_close()
         if not response.prepared:
             response.headers.update({**HEADERS, **response.headers})
         return response
@@ -152,6 +162,8 @@ class Page:
         return web.Response(body=asset.content, headers=headers)
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
+        if self.feed.is_over:  # the next process on this socket goes on
+            return web.Response(body=RETRY, content_type="text/event-stream")
         is_compressed = "gzip" in request.headers.get("Accept-Encoding", "")
         follower = self.feed.join(is_compressed=is_compressed)
         if follower is None:

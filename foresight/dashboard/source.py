@@ -17,6 +17,8 @@ from foresight.dashboard.journal_tail import JournalTail
 from foresight.dashboard.signs import identity_in, sign_of
 from foresight.dashboard.snapshot import Child, Snapshot, Trouble
 from handoff.errors import ReleaseUnusable
+from handoff.launcher.edition_file import EDITIONS_FILE, read_editions
+from handoff.launcher.edition_rules import Known
 from handoff.processes import Identity
 from handoff.release_files import read_manifest
 from state.errors import RecordMissing, SchemaMismatch, StateError
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 Token = tuple[int, int, int] | None
 
 LAUNCHER: Final = "launcher.json"
+COMPANION: Final = "dashboard"  # what the page is to the launcher
+SHORT_CHARS: Final = 7  # of a commit, as everywhere on the page
 
 
 class Source:
@@ -39,17 +43,20 @@ class Source:
 
     Args:
         home: The state directory; it need not exist yet.
+        release: The release that this page is of; empty for the installation's own.
     """
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, release: str = "") -> None:
         """Name the files; nothing is read yet."""
         self._home = home
+        self._release = release
         self._tail = JournalTail(home / "journal")
         self._files: dict[Path, tuple[Token, Callable[[], None]]] = {
             home / "state" / RECORD: (None, self._read_record),
             home / HISTORY: (None, self._read_history),
             home / "run" / CURRENT: (None, self._read_current),
             home / "run" / LAUNCHER: (None, self._read_children),
+            home / "run" / EDITIONS_FILE: (None, self._read_editions),
         }
         self._first = True
         self._record: Record | None = None
@@ -174,6 +181,17 @@ class Source:
             self._launcher = _launcher(plain)
         except (OSError, ValueError, KeyError, TypeError):
             self._children, self._launcher = (), None
+
+    def _read_editions(self) -> None:
+        known = read_editions(self._home).get(COMPANION, Known())
+        is_another = bool(known.why) and known.wanted != self._release
+        own = f"release {self._short(self._release)}" if self._release else "the installation"
+        text = f"This page is that of {own}, not of {self._short(known.wanted)}: {known.why}."
+        hint = "foresight logs --worker dashboard"
+        self._say("edition", Trouble(level="warn", text=text, hint=hint) if is_another else None)
+
+    def _short(self, release: str) -> str:
+        return self._name(release).commit[:SHORT_CHARS] or release
 
     def _name_releases(self) -> None:
         seen = [line.release for line in self._tail.lines if line.release]

@@ -22,6 +22,7 @@ from foresight.door.limits import Limits, fitted
 from foresight.door.peers import users_of
 
 _PAUSE_S: Final = 0.05
+_LOOK_S: Final = 0.01
 _PAUSES_MAX: Final = 20  # of a newcomer of our own, while all of its kind are being answered
 _OUT_OF_ROOM: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _SPARE_DESCRIPTORS: Final = 4  # for files that are opened for a moment
@@ -68,16 +69,20 @@ class Admission:
         self._limits = fitted(limits, _descriptors())
         self._users = users
         self._guests: dict[asyncio.BaseProtocol, _Guest] = {}
+        self._is_shut = False
+        self._woken = asyncio.Event()
 
     async def run(self) -> None:
-        """Accept until cancelled."""
+        """Accept until it is shut, or this is cancelled."""
         loop = asyncio.get_running_loop()
-        readable = asyncio.Event()
+        readable = self._woken
         self._listener.setblocking(False)  # noqa: FBT003 - the method takes it by position only
         loop.add_reader(self._listener, readable.set)
         try:
             while True:
                 await readable.wait()
+                if self._is_shut:
+                    return
                 readable.clear()
                 try:
                     batch = self._accepted()
@@ -88,6 +93,25 @@ class Admission:
                     await self._admit_all(batch)
         finally:
             loop.remove_reader(self._listener)
+
+    def shut(self) -> None:
+        """Accept nobody else; who waits in the socket's queue is for whoever else listens there."""
+        self._is_shut = True
+        self._woken.set()
+
+    @property
+    def is_shut(self) -> bool:
+        """Whether nobody else is accepted: an answer is the last one of its connection."""
+        return self._is_shut
+
+    async def wait_answered(self, limit_s: float) -> None:
+        """Wait, within a bound, until everybody who was let in has asked and been answered."""
+        loop = asyncio.get_running_loop()
+        deadline_s = loop.time() + limit_s
+        while any(not guest.has_asked or guest.answers for guest in self._there()):
+            if loop.time() >= deadline_s:
+                return
+            await _pause(_LOOK_S)
 
     def close(self) -> None:
         """End whatever connection is left."""
@@ -196,9 +220,9 @@ class Admission:
         return True
 
 
-async def _pause() -> None:
+async def _pause(pause_s: float = _PAUSE_S) -> None:
     with suppress(TimeoutError):
-        await asyncio.wait_for(asyncio.Event().wait(), _PAUSE_S)
+        await asyncio.wait_for(asyncio.Event().wait(), pause_s)
 
 
 def _descriptors() -> int:

@@ -36,6 +36,7 @@ class Served:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self._port: int = self._listener.getsockname()[1]
         self.address = f"http://127.0.0.1:{self._port}/"
+        self._leaving: subprocess.Popen[bytes] | None = None
         self._process = self._start()
 
     def __enter__(self) -> Self:
@@ -54,6 +55,19 @@ class Served:
     def link(self) -> str:
         """The address with what opens it."""
         return f"{self.address}#token={page_token(self._home)}"
+
+    def leave(self) -> None:
+        """Ask the process to go, and start the next one on the same socket at once."""
+        assert self._leaving is None, "once"
+        self._leaving = self._process
+        self._leaving.terminate()
+        self._process = self._start()
+
+    @contextmanager
+    def silent(self) -> Iterator[socket.socket]:
+        """Connect, and ask for nothing."""
+        with socket.create_connection(("127.0.0.1", self._port), PATIENCE_S) as connection:
+            yield connection
 
     def restart(self) -> None:
         """Replace the process; the socket stays open."""
@@ -119,12 +133,15 @@ class Served:
             )
 
     def _stop(self) -> None:
-        self._process.terminate()
-        try:
-            self._process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        for process in (self._process, self._leaving):
+            if process is None:
+                continue
+            process.terminate()
+            try:
+                process.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 def wait_until(instant_s: float) -> None:

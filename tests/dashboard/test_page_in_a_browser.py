@@ -257,10 +257,14 @@ def test_a_new_process_on_the_same_socket_takes_the_windows_over(
     home = busy_home(tmp_path / "home", until_ns=time.time_ns())
     with Served(home.path, log=tmp_path / "log") as page:
         browser.open(page.link)
-        page.restart()
+        browser.value("window.sameWindow = true")
+        browser.complaints.clear()
+        page.leave()
         page.get("/healthz")
         home.pause(note="maintenance")
         browser.expect_that("document.body?.textContent.includes('maintenance')", limit_s=30)
+        assert browser.value("window.sameWindow"), "nothing was loaded anew"
+        assert browser.complaints == []
 
 
 @needs_chromium

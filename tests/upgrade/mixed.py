@@ -103,6 +103,14 @@ program = command(home)
 os.execv(program[0], program)
 """
 
+LAUNCH: Final = """
+import os, sys
+from pathlib import Path
+from handoff.launcher_process import command
+program = command(Path(sys.argv[1]))
+os.execv(program[0], program)
+"""
+
 
 def holds(checked: dict[str, Any]) -> bool:
     """Tell whether `cycles --check` found nothing wrong.
@@ -173,6 +181,19 @@ class Mixed(Bot):
             )
         self.wait(lambda: self.cycle() > before, "a cycle")
         self.wait(lambda: any(child["owner"] for child in self.children()), "an owner")
+
+    def relaunch(self, installation: Installation) -> None:
+        """Start a launcher of an installation with the configuration as it is."""
+        with (self.home / "logs" / "launcher.log").open("ab") as log:
+            self._launcher = subprocess.Popen(
+                installation.python_command(LAUNCH, str(self.home)),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                cwd="/",
+            )
+        self.wait(lambda: bool(self.children()), "an answer")
 
     def signal_launcher(self, number: int) -> None:
         """Send the launcher a signal."""
