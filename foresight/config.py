@@ -69,6 +69,8 @@ class Engine(_Section, frozen=True, kw_only=True):
             where the wished one is taken another is said. From elsewhere, use a tunnel or a proxy.
         page_hosts: Host names that the page answers to beside those of the loopback, and that
             requests may come from, as a proxy in front of it is called; ports do not matter.
+        page_control: Whether whoever has the page's token may also act there: pause, resume, halt,
+            lock, deploy, promote, roll back, abort. Read at `up`; a deploy cannot switch it on.
         branch: The branch whose merges go live by themselves, once `foresight hook install` was
             said; empty means the one that is checked out then.
         watch: Whether a companion looks for merges that the hook missed; not given, it does
@@ -109,6 +111,7 @@ class Engine(_Section, frozen=True, kw_only=True):
     exchange_hosts: tuple[HostName, ...] = ()
     page: Loopback = "127.0.0.1:8642"
     page_hosts: tuple[HostName, ...] = ()
+    page_control: bool = False
     branch: str = ""
     watch: bool | None = None
     watch_s: Annotated[float, Meta(ge=0.1, le=3600)] = 15.0

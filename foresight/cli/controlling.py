@@ -41,7 +41,14 @@ def halt(installation: Installation, *, note: str) -> int:
 
 
 def _command(installation: Installation, *, paused: bool, halted: bool, note: str) -> int:
-    write_control(installation.home, paused=paused, halted=halted, note=note)
+    write_control(
+        installation.home,
+        paused=paused,
+        halted=halted,
+        note=note,
+        by=installation.asker(),
+        as_asked=installation.as_shown,
+    )
     words = "halted" if halted else "paused" if paused else "trading"
     progress(f"{words} from the next cycle on")
     return ExitCode.DONE

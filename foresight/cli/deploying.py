@@ -33,7 +33,6 @@ from foresight.cli.output import (
 from foresight.cli.planning import show_plan
 from foresight.cli.tables import deploy_lines
 from foresight.project import ENTRY
-from handoff.account import asker
 from handoff.commands.kept_releases import kept_releases, named
 from handoff.commands.looking import look
 from handoff.commands.promoting import NOTHING_MEANT, Meant
@@ -142,6 +141,7 @@ def deploy(  # noqa: PLR0913 - one for each option of the command
     if only_plan:
         return show_plan(installation, repository, ref or "HEAD", wish, as_json=as_json)
     commit = repository.commit_to_deploy(ref or None)
+    installation.require_shown()
     _require_launcher(installation.home)
     _require_short(installation, shadow)
     request = requests.Request(
@@ -150,7 +150,7 @@ def deploy(  # noqa: PLR0913 - one for each option of the command
         ref=storable(ref or "HEAD"),
         commit=commit.commit,
         entry_default=ENTRY,
-        by=asker(),
+        by=installation.asker(),
         requested_ns=now_ns(),
         wish=wish,
     )
@@ -168,6 +168,7 @@ def rollback(
 ) -> int:
     """Put the previous release, or another that is kept, in charge again."""
     home = installation.home
+    installation.require_shown()
     _require_launcher(home)
     wanted = _wanted(installation, release) if release else _previous_release(installation)
     for line in overriding.lines_of(overriding.shown(installation, wanted)):
@@ -175,7 +176,7 @@ def rollback(
     request = requests.Request(
         deploy=_deploy_id(),
         release=read_manifest(home, wanted).release,
-        by=asker(),
+        by=installation.asker(),
         requested_ns=now_ns(),
         wish=Wish(bake=BAKE_NONE),
     )
@@ -264,12 +265,16 @@ def _previous_release(installation: Installation) -> str:
 
 
 def _abort(installation: Installation) -> int:
+    installation.require_shown()
     open_requests = requests.open_requests(installation.home)
+    if installation.asked is not None:  # what the page does not show is nobody's to end from there
+        shown = requests.deploy_of(installation.asked.shown.deploy)
+        open_requests = [each for each in open_requests if each.deploy == shown]
     if not open_requests:
         progress("no deploy is under way")
         return ExitCode.DONE
     for request in open_requests:
-        requests.ask_abort(installation.home, request.deploy, asker())
+        requests.ask_abort(installation.home, request.deploy, installation.asker())
         progress(f"asked {request.deploy} to end")
     return ExitCode.DONE
 

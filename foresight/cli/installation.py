@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from deploy import history
 from foresight import config as configuration
 from foresight import overrides
 from foresight.cli.output import detail, progress
 from foresight.errors import ConfigError
 from foresight.places import place_of, started_in
-from handoff.account import user_directory
+from foresight.shown import require, shown_in
+from handoff.account import asker, user_directory
 from handoff.cadence import Cadence, Schedule
 from handoff.commands import control
 from handoff.limits import NS
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from foresight.shown import Asked, Shown
     from state.record import Record
     from state.store import Note
 
@@ -40,6 +43,9 @@ class Installation:
     def __init__(self, config_path: Path) -> None:
         """Keep the path; nothing is read before it is needed.
 
+        Attributes:
+            asked: Who asked for the command by way of the page; None at a terminal.
+
         Raises:
             ConfigError: It is relative, and the directory we stand in is gone.
         """
@@ -48,6 +54,8 @@ class Installation:
         except FileNotFoundError as error:
             what = f"there is no {config_path} here: this was started in {started_in()}"
             raise ConfigError(what, "say -C DIR, with the whole path") from error
+
+        self.asked: Asked | None = None
 
     @cached_property
     def config(self) -> configuration.Config:
@@ -100,7 +108,36 @@ class Installation:
         Raises:
             StateError: There is no record, or it cannot be used.
         """
-        control.write(self.home, change, note)
+        control.write(self.home, self.as_shown(change), note)
+
+    def asker(self) -> str:
+        """Return who asks: this account, and by way of the page also from where."""
+        return asker() if self.asked is None else f"page, {asker()}, {self.asked.peer}"
+
+    def require_shown(self) -> None:
+        """Refuse what was asked of a page that showed something else than there is now.
+
+        Raises:
+            ShownChanged: It did.
+            StateError: There is no record, or it cannot be used.
+        """
+        if self.asked is not None:
+            self._require(self.asked.shown, self.record())
+
+    def as_shown(self, change: Callable[[Record], Record]) -> Callable[[Record], Record]:
+        """Return a change that refuses what was asked of a page that showed something else."""
+        asked = self.asked
+        if asked is None:
+            return change
+
+        def shown(known: Record) -> Record:
+            self._require(asked.shown, known)  # under the record's lock: nothing comes between
+            return change(known)
+
+        return shown
+
+    def _require(self, shown: Shown, known: Record) -> None:
+        require(shown, shown_in(known, history.read_current(self.home)))
 
     def schedule(self, record: Record) -> Schedule:
         """Return the boundaries of the cycles that the record speaks of."""

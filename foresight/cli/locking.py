@@ -20,7 +20,6 @@ from foresight.cli.output import emit_json, emit_table, json_option, progress
 from foresight.config import nearest
 from foresight.errors import ConfigError
 from foresight.locks import ALL, Lock, lock_word, locks_of, replaced_by, unlock_word
-from handoff.account import asker
 from handoff.cadence import wall_time_ns
 from handoff.exit_codes import ExitCode
 from handoff.limits import MS, NS
@@ -131,5 +130,9 @@ def _say(installation: Installation, word: str, note: str) -> None:
         gone = replaced_by(word, known.control.marks)
         return transitions.mark(known, word, at_ns=at_ns, attempt=attempt, instead_of=gone)
 
-    evidence: dict[str, str | int | float] = {"by": asker(), "note": storable(note), "word": word}
+    evidence: dict[str, str | int | float] = {
+        "by": installation.asker(),
+        "note": storable(note),
+        "word": word,
+    }
     installation.write(change, Note(kind="command", evidence=evidence))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from deploy.errors import DeployError, SourceRefused, UnknownRef
 from foresight.cli.backtesting import backtest
@@ -40,6 +41,7 @@ from foresight.cli.units import unit
 from foresight.errors import ConfigError, FileInTheWay, ForesightError
 from foresight.exchange.errors import RecordingError
 from foresight.places import started_in
+from foresight.shown import Asked, ShownChanged
 from handoff.child_signals import take_signals
 from handoff.commands.background import StartLate, StartRefused
 from handoff.commands.kept_releases import ReleaseUnnamed
@@ -73,10 +75,17 @@ VERSION = importlib.metadata.version(DISTRIBUTION)
 )
 @click.option("-v", "--verbose", is_flag=True, help="Also details, on stderr.")
 @click.option("-q", "--quiet", is_flag=True, help="Errors alone on stderr.")
+@click.option("--for-page", "asked", default="", hidden=True, help="Who asked the page, as JSON.")
 @click.version_option(VERSION, prog_name="foresight")
 @click.pass_context
 def cli(
-    context: click.Context, *, config_path: Path, directory: Path | None, verbose: bool, quiet: bool
+    context: click.Context,
+    *,
+    config_path: Path,
+    directory: Path | None,
+    verbose: bool,
+    quiet: bool,
+    asked: str,
 ) -> None:
     """Trade prediction-market windows around the clock; deploy while it runs."""
     if context.invoked_subcommand is None:
@@ -87,6 +96,8 @@ def cli(
         os.chdir(directory)
     detail(f"foresight {VERSION}, started in {started_in()}")
     context.obj = Installation(config_path)
+    if asked:
+        context.obj.asked = _asked(asked)
 
 
 for _command in (
@@ -124,6 +135,14 @@ for _command in (
     uninstall,
 ):
     cli.add_command(_command)
+
+
+def _asked(text: str) -> Asked:
+    try:
+        return msgspec.json.decode(text, type=Asked)
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        what = f"--for-page is what a page says: {error}"
+        raise click.UsageError(what) from error
 
 
 def main(arguments: list[str] | None = None) -> int:  # noqa: PLR0911 - one way out per fault
@@ -170,7 +189,7 @@ def exit_code_of(error: Exception) -> ExitCode:  # noqa: PLR0911 - one for each 
             return ExitCode.USAGE
         case SourceRefused() | OpenFilesLacking() | StartRefused() | FileInTheWay():
             return ExitCode.REFUSED
-        case NotBaking() | OtherBake():
+        case NotBaking() | OtherBake() | ShownChanged():
             return ExitCode.REFUSED
         case StartLate():
             return ExitCode.TIMED_OUT

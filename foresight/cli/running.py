@@ -34,6 +34,7 @@ from foresight.cli.moments import now_ns, pause
 from foresight.cli.output import complain, detail, emit_text, progress
 from foresight.cli.overriding import refuse_contradictions, refuse_unknown, say_changes
 from foresight.cli.repairing import counted_header, owning_release, repair_for_start
+from foresight.cli.serving import control_words
 from foresight.cli.worker_environment import PASSED, kept_variables
 from foresight.cluster import refuse_cluster
 from foresight.errors import ConfigError
@@ -321,6 +322,8 @@ def _companions(
     if config.engine.app != APP:  # an engine before this one has no such option
         shown += ["--app", config.engine.app]
     shown += [word for host in config.engine.page_hosts for word in ("--host", host)]
+    if config.engine.page_control:  # of the installation as it is now; no release's tree says it
+        shown += control_words(installation.config_path)
     found = [
         Companion(
             PAGE,

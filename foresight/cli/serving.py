@@ -79,8 +79,15 @@ def dashboard(installation: Installation, *, port: int | None, new_token: bool) 
     chosen = PORT if port is None else port
     words = ["--home", str(home), "--app", engine.app, "--port", str(chosen)]
     words += [word for host in engine.page_hosts for word in ("--host", host)]
+    if engine.page_control:
+        words += control_words(installation.config_path)
     _become("foresight.dashboard", tuple(words))
     return ExitCode.FAILED  # not reached: this process is the page now
+
+
+def control_words(config_path: Path) -> list[str]:
+    """Return the options by which a page may act: whose commands it runs, and by what."""
+    return ["--control", str(config_path), "--commands", sys.executable]
 
 
 def _make_token(home: Path) -> None:

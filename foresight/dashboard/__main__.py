@@ -32,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     watch_own_log()
     # Imported late, so that --help is instant and works without the extra.
     try:
+        from foresight.dashboard.acting import Controls  # noqa: PLC0415 - as said above
         from foresight.dashboard.page import Page  # noqa: PLC0415 - as said above
         from foresight.dashboard.server import NotLoopback, serve  # noqa: PLC0415 - as said above
         from handoff.companion_line import keep_telling  # noqa: PLC0415 - as said above
@@ -42,7 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     home = options.home.absolute()
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)  # the token is kept there
-        page = Page(home, options.app, options.host, options.release)
+        controls = None
+        if options.control is not None:
+            controls = Controls(options.control.absolute(), options.commands)
+        page = Page(home, options.app, options.host, options.release, controls)
     except OSError as error:
         hint = "choose a home that this account can write to"
         sys.stderr.write(f"error: the page's token: {error}\nhint: {hint}\n")
@@ -68,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m foresight.dashboard",
-        description="Serve a read-only page about a home directory, to this machine alone.",
+        description="Serve a page about a home directory to this machine; it acts with --control.",
     )
     parser.add_argument("--home", type=Path, required=True, help="the state directory")
     parser.add_argument("--app", default="foresight", help="name of the application")
@@ -84,6 +88,18 @@ def _parser() -> argparse.ArgumentParser:
         default="",
         metavar="ID",
         help="the release that this page is of; one before 0.3 knows no such word, and ends",
+    )
+    parser.add_argument(
+        "--control",
+        type=Path,
+        metavar="FILE",
+        help="configuration of the installation on which whoever is let in may act; none: it reads",
+    )
+    parser.add_argument(
+        "--commands",
+        default=sys.executable,
+        metavar="PYTHON",
+        help="interpreter that has the installation's commands",
     )
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--fd", type=int, help="a listening socket that this process inherits")

@@ -77,6 +77,15 @@ class Access:
         host = request.headers.get("Host", "").lower()
         return all(_place(each) == host or host_named(_place(each)) in self._hosts for each in said)
 
+    def says_where(self, request: web.Request) -> bool:
+        """Tell whether a request that acts says where from, or brings the token itself.
+
+        A browser names an origin with whatever it posts; a program has none, and no cookie either.
+        """
+        return bool(request.headers.getall("Origin", [])) or bears(
+            request.headers.get("Authorization", ""), self._page.token()
+        )
+
 
 def _place(origin: str) -> str:
     """Return host and port of an origin; a word that is nobody's host where it says none."""

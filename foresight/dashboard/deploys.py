@@ -5,14 +5,15 @@ its deployer wrote down; from then on the record's own bake says more and comes 
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from deploy.history import Entry
 from foresight.scoring import Earned, evidence_in, said_of_none
+from handoff.commands.standing import is_promoted
 from handoff.rollout.table import ENDED
 from handoff.rollout.table import Phase as Stage
-from state.record import Record
+from state.record import Record, Rollout
 
 STAGES: Final = (Stage.BUILDING, Stage.STARTING, Stage.GATING, Stage.READY, Stage.BAKING)
 NEVER_OWNED: Final = frozenset({"refused", "superseded", "skipped"})  # outcomes
@@ -43,6 +44,8 @@ class Deploying:
         part: How much of the whole way is done, 0 to 1.
         since_ms: When it was asked for, or None.
         gates: Gates passed so far.
+        bakes: It owns already, and can still go back.
+        promoted: What its promotion leads to, in words; empty where nobody promoted it.
     """
 
     deploy: str
@@ -55,6 +58,8 @@ class Deploying:
     part: float
     since_ms: float | None
     gates: tuple[str, ...]
+    bakes: bool = False
+    promoted: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +86,11 @@ class PastDeploy:
 
 
 def deploying_of(
-    entry: Entry | None, record: Record | None, names: Mapping[str, ReleaseName]
+    entry: Entry | None,
+    record: Record | None,
+    names: Mapping[str, ReleaseName],
+    *,
+    lacks: bool = False,
 ) -> Deploying | None:
     """Return the deploy under way, or None.
 
@@ -89,13 +98,14 @@ def deploying_of(
         entry: What its deployer wrote down, or None.
         record: The record, or None if it could not be read.
         names: Releases by id.
+        lacks: The release that bakes gets too little of the world for a clean cycle.
     """
     bake = record.rollout if record else None
     if bake is not None and record is not None:
         release = record.ownership.release
         known = names.get(release, ReleaseName())
         is_mine = entry is not None and entry.deploy == bake.deploy_id
-        return _stage(
+        baking = _stage(
             Stage.BAKING,
             deploy=bake.deploy_id,
             name=short_name(release, known.commit),
@@ -103,6 +113,7 @@ def deploying_of(
             entry=entry if is_mine else None,
             bake=(bake.clean_cycles, bake.of),
         )
+        return replace(baking, bakes=True, promoted=_promoted(bake, lacks=lacks))
     if entry is None or entry.outcome or entry.phase in {stage.value for stage in ENDED}:
         return None
     # A phase of a newer deployer, or one that only waits for its turn, stands at the beginning.
@@ -114,6 +125,14 @@ def deploying_of(
 def took_over(entry: Entry) -> bool:
     """Tell whether a deploy's release came to own, whatever became of it then."""
     return bool(entry.boundary_ms) and entry.outcome not in NEVER_OWNED
+
+
+def _promoted(bake: Rollout, *, lacks: bool) -> str:
+    if not is_promoted(bake.clean_cycles, bake.of):
+        return ""
+    if lacks:
+        return "promoted, but its inputs fail: no cycle is clean, and it is not made permanent"
+    return "promoted: the next clean cycle makes it permanent"
 
 
 def past_deploy(entry: Entry, earned: Iterable[Earned] = ()) -> PastDeploy:

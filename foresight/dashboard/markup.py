@@ -10,6 +10,7 @@ from html import escape
 from itertools import groupby
 from typing import Final
 
+from foresight.dashboard.acts_markup import acts_html
 from foresight.dashboard.cycles import Cell, Mark, Run, Strip
 from foresight.dashboard.deploys import STAGES, Deploying, PastDeploy
 from foresight.dashboard.equity_markup import equity_html
@@ -299,14 +300,16 @@ def _deploying_html(view: View, deploying: Deploying) -> str:
         is_now = number == deploying.stage_number
         done = number < deploying.stage_number
         words = stage.value
-        if is_now and deploying.of:
+        if is_now and deploying.bakes:
             words = f"baking {deploying.clean} of {deploying.of}"
+        if is_now and deploying.promoted:
+            words = deploying.promoted
         state = "done" if done else "now" if is_now else "ahead"
         symbol = {"done": "✓", "now": "●", "ahead": "○"}[state]
         current = ' aria-current="step"' if is_now else ""
         fill = 1.0 if done else 0.0
         if is_now:
-            fill = deploying.clean / deploying.of if deploying.of else 0.5
+            fill = min(1.0, deploying.clean / deploying.of) if deploying.of else 0.5
         steps.append(
             f'<li class="{state}"{current}><span class="bar"><span data-css="width:{fill:.0%}">'
             f'</span></span><span aria-hidden="true">{symbol}</span> {text(words)}</li>'
@@ -373,7 +376,8 @@ def as_of(view: View) -> str:
 def footer_html(view: View) -> str:
     """Return what else there is to say."""
     chained = f"journal chain checked over {view.chained:,} lines · " if view.chained else ""
-    return f'<p>{chained}this page only reads · <a href="api/state">as JSON</a></p>'
+    reads = "" if view.may_act else "this page only reads · "
+    return f'<p>{chained}{reads}<a href="api/state">as JSON</a></p>'
 
 
 def neighbours_html(view: View) -> str:
@@ -396,6 +400,7 @@ REGIONS: Final[Mapping[str, Callable[[View], str]]] = {
     "money": lambda view: money_html(view.money),
     "strip": strip_html,
     "deploy": deploy_html,
+    "acts": acts_html,
     "earned": lambda view: earned_html(view.earned),
     "board": board_html,
     "numbers": numbers_html,

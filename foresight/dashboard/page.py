@@ -15,6 +15,7 @@ import msgspec
 from aiohttp import web
 
 from foresight.dashboard.access import Access
+from foresight.dashboard.acting import ACT, Acting, Controls
 from foresight.dashboard.feed import Feed
 from foresight.dashboard.frames import RETRY
 from foresight.dashboard.neighbours import Neighbours
@@ -44,7 +45,7 @@ HEADERS: Final = {
     "Cache-Control": "no-store",
     "Server": "foresight",  # and nothing of versions
 }
-CLOSED: Final = frozenset({"/events", "/api/state", "/session"})  # to whoever has no token
+CLOSED: Final = frozenset({"/events", "/api/state", "/session", ACT})  # to whoever has no token
 METRICS: Final = "/metrics"  # closed to whoever has no token of scrapers
 METHOD_NOT_ALLOWED: Final = 405
 KEPT: Final = "public, max-age=31536000, immutable"  # a file's address has its digest
@@ -60,6 +61,7 @@ class Page:
         app: Name of the application.
         hosts: Host names that it answers to beside those of the loopback.
         release: The release that this page is of; empty for the installation's own.
+        controls: By what it acts; None for a page that only reads.
 
     Attributes:
         feed: What followers are told; its loop is run by whoever serves.
@@ -70,14 +72,20 @@ class Page:
     """
 
     def __init__(
-        self, home: Path, app: str, hosts: Collection[str] = (), release: str = ""
+        self,
+        home: Path,
+        app: str,
+        hosts: Collection[str] = (),
+        release: str = "",
+        controls: Controls | None = None,
     ) -> None:
         """Read the page's own files and its token; nothing else of the home is read yet."""
         self._hosts = hosts
         self._access = Access(home, app, hosts)
         self._shell = shell()
+        self._acting = Acting(controls)
         self._neighbours = Neighbours(home)
-        self._reader = Reader(Source(home, release), self._neighbours)
+        self._reader = Reader(Source(home, release), self._neighbours, may_act=self._acting.is_on)
         self._views = Views(home, self._reader, self._neighbours, self._shell.digest)
         self._scrape = Scrape(self._reader)
         self.feed = Feed(self._reader, self._shell.digest)
@@ -102,6 +110,7 @@ class Page:
         app.router.add_get(METRICS, self._metrics)
         app.router.add_get("/healthz", self._health)
         app.router.add_post("/login", self._login)
+        app.router.add_post(ACT, self._acting.answer)
         app.router.add_get("/session", self._session)
         self._views.add_to(app.router)
         return app
@@ -126,16 +135,21 @@ class Page:
             return said(421, "this host name is not of this page: [engine] page_hosts adds it")
         if not self._access.is_from_here(request):
             return said(403, "this origin is not of this page: [engine] page_hosts adds it")
+        if request.path == ACT and not self._access.says_where(request):
+            return said(403, "an act says where it comes from: a browser by its origin")
         is_closed = request.path in CLOSED or is_opened(request.path)
         if is_closed and not self._access.allows(request):
-            text = f"figures need the token: open the link that `{COMMAND}` prints"
-            if is_opened(request.path):
-                return self._views.problem(request, 401, f"{text[:1].upper()}{text[1:]}.")
-            return said(401, text, headers={"WWW-Authenticate": "Bearer"})
+            return self._shut(request)
         if request.path == METRICS and not self._access.allows_scrape(request):
             text = f"metrics need the token of scrapers: what {METRICS_FILE} in the home holds"
             return said(401, text, headers={"WWW-Authenticate": "Bearer"})
         return None
+
+    def _shut(self, request: web.Request) -> web.Response:
+        text = f"figures need the token: open the link that `{COMMAND}` prints"
+        if is_opened(request.path):
+            return self._views.problem(request, 401, f"{text[:1].upper()}{text[1:]}.")
+        return said(401, text, headers={"WWW-Authenticate": "Bearer"})
 
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:

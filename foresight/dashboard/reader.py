@@ -26,15 +26,19 @@ class Reader:
     Args:
         source: What is read.
         neighbours: The other bots of this user; None where nobody is to be looked for.
+        may_act: Whether whoever is let in may act, too.
 
     Attributes:
         snapshot: What the newest view was made of.
     """
 
-    def __init__(self, source: Source, neighbours: Neighbours | None = None) -> None:
+    def __init__(
+        self, source: Source, neighbours: Neighbours | None = None, *, may_act: bool = False
+    ) -> None:
         """Keep the source; nothing is read yet."""
         self._source = source
         self._neighbours = neighbours
+        self._may_act = may_act
         self._clock = system_clock()
         self._drawn_ns = 0
         self._view: View | None = None
@@ -56,7 +60,8 @@ class Reader:
     def _make(self, now_ms: int) -> View:
         try:
             self.snapshot = replace(self._source.snapshot(), neighbours=self._beside())
-            return view_of(self.snapshot, now_ms=now_ms, before=self._verdict())
+            view = view_of(self.snapshot, now_ms=now_ms, before=self._verdict())
+            return replace(view, may_act=self._may_act)
         except Exception as error:  # noqa: BLE001 - values nobody foresaw must not end the page
             traceback.print_exc(file=sys.stderr)
             text = f"What was read makes no sense to this page: {type(error).__name__}: {error}."

@@ -28,6 +28,7 @@ LABELS: Final = {
     "money": "Money at this moment",
     "strip": "Recent cycles by release",
     "deploy": "Deploys",
+    "acts": "What can be done",
     "earned": "What each version earned",
     "board": "Slots of the board",
     "numbers": "Results of the trades",

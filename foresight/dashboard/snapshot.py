@@ -78,6 +78,7 @@ class Snapshot:
         owner: What the owner's process shows of itself.
         launcher: The same of the newest launcher.
         neighbours: Other bots of this user.
+        lacks_inputs: A release bakes, and gets too little of the world for a clean cycle.
     """
 
     record: Record | None = None
@@ -92,3 +93,4 @@ class Snapshot:
     owner: Sign = Sign.UNKNOWN
     launcher: Sign = Sign.UNKNOWN
     neighbours: Sequence[Neighbour] = ()
+    lacks_inputs: bool = False

@@ -16,6 +16,7 @@ from foresight.dashboard.deploys import ReleaseName
 from foresight.dashboard.journal_tail import JournalTail
 from foresight.dashboard.signs import identity_in, sign_of
 from foresight.dashboard.snapshot import Child, Snapshot, Trouble
+from handoff.commands.promoting import lacks_inputs
 from handoff.errors import ReleaseUnusable
 from handoff.launcher.edition_file import EDITIONS_FILE, read_editions
 from handoff.launcher.edition_rules import Known
@@ -89,6 +90,7 @@ class Source:
         return Snapshot(
             owner=sign_of(identity_in(owner)),
             launcher=sign_of(self._launcher),
+            lacks_inputs=self._record is not None and lacks_inputs(self._home, self._record),
             record=self._record,
             book=self._book,
             lines=tuple(self._tail.lines),

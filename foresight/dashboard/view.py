@@ -155,6 +155,8 @@ class View:
         turns: Changes of owner among the cycles of the strip.
         equity: What the trades came to over time, in a few figures; its chart asks for the rest.
         neighbours: Other bots of this user on this machine.
+        kept: Releases that are kept and do not own: id, and what they are called.
+        may_act: Whether whoever is let in may act, too.
     """
 
     now_ms: int
@@ -180,6 +182,8 @@ class View:
     remarks: tuple[Remark, ...]
     chained: int
     troubles: tuple[Trouble, ...]
+    kept: tuple[tuple[str, str], ...] = ()
+    may_act: bool = False
 
 
 def view_of(snapshot: Snapshot, *, now_ms: int, before: Verdict | None = None) -> View:
@@ -220,7 +224,9 @@ def view_of(snapshot: Snapshot, *, now_ms: int, before: Verdict | None = None) -
         events=happenings(lines, snapshot.deploys, names),
         strip=strip,
         turns=tuple(each for each in turns_of(lines) if each.cycle in shown),
-        deploying=deploying_of(snapshot.current, record, snapshot.names),
+        deploying=deploying_of(
+            snapshot.current, record, snapshot.names, lacks=snapshot.lacks_inputs
+        ),
         deploys=_past(snapshot, scores.releases if scores else ()),
         slots=slot_views(book, record.timeline, now_ms) if book and record else (),
         figures=figures_of(scores, before) if scores else None,
@@ -229,6 +235,17 @@ def view_of(snapshot: Snapshot, *, now_ms: int, before: Verdict | None = None) -
         remarks=_remarks(book, tempo.cycle),
         chained=snapshot.chained,
         troubles=(*snapshot.troubles, *_troubles(snapshot, tempo, crew)),
+        kept=_kept(snapshot),
+    )
+
+
+def _kept(snapshot: Snapshot) -> tuple[tuple[str, str], ...]:
+    """Return what a rollback may go to, as far as this page has read of it."""
+    owning = snapshot.record.ownership.release if snapshot.record is not None else ""
+    return tuple(
+        (release, f"{short_name(release, known.commit)} {known.subject}".strip())
+        for release, known in sorted(snapshot.names.items())
+        if release != owning
     )
 
 

@@ -24,8 +24,18 @@ if TYPE_CHECKING:
 
     from state.record import Record
 
+    Change = Callable[[Record], Record]
 
-def write_control(home: Path, *, paused: bool, halted: bool, note: str) -> None:
+
+def write_control(
+    home: Path,
+    *,
+    paused: bool,
+    halted: bool,
+    note: str,
+    by: str = "",
+    as_asked: Callable[[Change], Change] = lambda change: change,
+) -> None:
     """Write what is wished from the next cycle on.
 
     Args:
@@ -33,18 +43,22 @@ def write_control(home: Path, *, paused: bool, halted: bool, note: str) -> None:
         paused: Nothing new is to be taken on.
         halted: Nothing at all is to be sent.
         note: Why, in the operator's words; what is no text in it is escaped.
+        by: Who wishes it; empty for the account of this process.
+        as_asked: From the change to one that also refuses what its asker did not see.
 
     Raises:
         StateError: There is no record, or it cannot be used.
     """
     # An argument of other bytes than the terminal's encoding is no text, and no reason to go on.
     said = storable(note)
-    control = Control(paused=paused, halted=halted, by=asker(), at_ns=time.time_ns(), note=said)
+    control = Control(
+        paused=paused, halted=halted, by=by or asker(), at_ns=time.time_ns(), note=said
+    )
     change = partial(transitions.command, control=control, attempt=secrets.token_hex(8))
-    write(home, change, Note(kind="command", evidence={"by": control.by, "note": said}))
+    write(home, as_asked(change), Note(kind="command", evidence={"by": control.by, "note": said}))
 
 
-def write(home: Path, change: Callable[[Record], Record], note: Note) -> None:
+def write(home: Path, change: Change, note: Note) -> None:
     """Change a record by a rule, whoever owns it.
 
     Args:

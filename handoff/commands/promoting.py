@@ -115,8 +115,10 @@ def _whole(home: Path, baking: str, named: str) -> str:
 def lacks_inputs(home: Path, record: Record) -> bool:
     """Tell whether a release that bakes gets too little of the world to have a clean cycle."""
     previous, release = record.ownership.previous, record.ownership.release
+    if record.rollout is None or previous is None:
+        return False
     line = newest_evidence(newest_heard(home / "journal"), release)
-    if record.rollout is None or previous is None or line is None:
+    if line is None:
         return False
     usual = baseline(newest_heard(home / "journal"), previous.release)
     return is_lacking(line, usual, settings_of(os.environ).health_drop)

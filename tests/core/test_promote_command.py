@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from foresight.cli.main import main as foresight
 from handoff.__main__ import main
 from handoff.commands import promoting
 from handoff.commands.control import write
@@ -94,6 +95,25 @@ def test_a_terminal_is_told_what_follows_or_why_not(
     said = capsys.readouterr().err
     assert "error: no release bakes: there is nothing to promote" in said
     assert "Traceback" not in said
+
+
+def test_foresight_takes_a_release_by_the_beginning_of_its_name_and_an_epoch(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "foresight.toml"
+    config.write_text(f'[engine]\napp = "test"\nhome = "{home}"\n', encoding="utf-8")
+    typed = ["-c", str(config), "deploy"]
+    assert foresight([*typed, "--epoch", "2"]) == ExitCode.USAGE, "it says not what for"
+    assert foresight([*typed, "--promote", "r1"]) == ExitCode.REFUSED
+    assert foresight([*typed, "--promote", "--epoch", "1"]) == ExitCode.REFUSED
+    before = record_of(home).rollout
+    assert before is not None
+    assert before.of == 3
+    assert foresight([*typed, "--promote", "r2", "--epoch", "2"]) == ExitCode.DONE
+    bake = record_of(home).rollout
+    assert bake is not None
+    assert (bake.clean_cycles, bake.of) == (1, 1)
+    assert "makes r2 permanent" in capsys.readouterr().err
 
 
 def test_while_inputs_fail_it_is_said_that_nothing_becomes_permanent(home: Path) -> None:
