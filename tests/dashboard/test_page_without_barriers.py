@@ -30,11 +30,18 @@ pytestmark = pytest.mark.timeout(240)  # a browser on a busy machine, yielding t
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with a busy bot's home in it."""
+    made = tmp_path_factory.mktemp("barriers")
+    busy_home(made / "home", until_ns=time.time_ns() + 600 * NS)
+    return made
+
+
+@pytest.fixture(scope="module")
+def page(path: Path) -> Iterator[Chromium]:
     """A browser that shows a busy bot, with axe-core in it."""
-    path = tmp_path_factory.mktemp("barriers")
-    home = busy_home(path / "home", until_ns=time.time_ns() + 600 * NS)
-    with Served(home.path, log=path / "log") as served, Chromium(path / "profile") as browser:
+    home = path / "home"
+    with Served(home, log=path / "log") as served, Chromium(path / "profile") as browser:
         browser.screen(1440, 900)
         browser.open(served.link)
         browser.value(CHECKER)
@@ -71,6 +78,25 @@ def test_axe_finds_nothing_serious_in_what_is_opened(page: Chromium, view: str) 
         assert page.value("document.documentElement.scrollWidth") == width, (view, width)
         assert page.promised(GRAVE) == [], (view, width, scheme)
     assert page.complaints == []
+
+
+@pytest.mark.skipif(PROGRAM is None, reason="chromium is not installed")
+def test_axe_finds_nothing_serious_where_one_may_act(path: Path, page: Chromium) -> None:
+    """With its buttons and choices, and with the question before an act."""
+    words = ("--control", str(path / "foresight.toml"))
+    before = page.tab
+    with Served(path / "home", log=path / "acting", words=words) as served:
+        page.go_to(page.add_tab())
+        page.screen(390, 900, calm=True, scheme="light")
+        page.open(served.link)
+        page.value(CHECKER)
+        page.expect_that("document.querySelector('[data-act=rollback]')")
+        assert page.promised(GRAVE) == []
+        page.value("document.querySelector('[data-act=rollback]').click()")
+        assert page.value("document.querySelector('dialog.confirm').open")
+        assert page.promised(GRAVE) == []
+        page.close_tab()
+    page.go_to(before)
 
 
 @pytest.mark.skipif(PROGRAM is None, reason="chromium is not installed")
