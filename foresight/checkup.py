@@ -37,10 +37,9 @@ from handoff.rollout.launcher_client import LauncherClient
 from handoff.wire import Kind
 from state.errors import RecordMissing, StateError
 from state.journal_reader import verify_chain
-from state.local_store import read_only_snapshot
+from state.local_store import read_only_generation, read_only_snapshot
 from state.medium import refuse_unsuitable
 from state.premises import refuse_shared
-from state.record_file import RECORD, read_generation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -324,7 +323,7 @@ def _logout() -> Finding:
 
 def _journal(home: Path) -> Finding:
     try:
-        found = read_generation(home / "state" / RECORD)
+        found = read_only_generation(home / "state")
         verify_chain(home / "journal", digest=found.digest, cycle=found.record.progress.cycle)
     except RecordMissing:
         return Finding("journal", Verdict.ODD, "there is no record yet", "`foresight up` makes it")

@@ -7,16 +7,17 @@ secret as a private key is: nobody else may read or replace it, and no error say
 from __future__ import annotations
 
 import os
-import tomllib
 from typing import TYPE_CHECKING
 
 from foresight.errors import ConfigError
 from foresight.overrides import CREDENTIALS
 from foresight.places import place_of
 from foresight.venues.keys import PLACES
+from handoff.shared_record import variables_of
 from state.errors import HomeUnsuitable
-from state.etcd.address import Cluster, ClusterInvalid, Credentials, cluster_of, credentials_of
-from state.premises import read_secret
+from state.etcd.address import Cluster, ClusterInvalid, Credentials, cluster_of
+from state.etcd.credentials import read_credentials
+from state.mirror import refuse_kept
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,40 +52,46 @@ def configured_cluster(
         raise ConfigError(what, error.hint) from error
 
 
-def refuse_cluster(config: Config) -> None:
-    """Refuse to start a bot whose state is to be in an etcd: no release can run there yet.
+def require_usable(
+    config: Config, environment: Mapping[str, str], project: Path, home: Path
+) -> None:
+    """Refuse an etcd that every worker would refuse, before anything is started.
 
     Raises:
-        ConfigError: It names one.
+        ConfigError: Its address or its credentials cannot be used.
+        HomeUnsuitable: The home keeps a record of its own.
     """
-    if config.engine.state:
-        what = "[engine] state names an etcd, and a bot cannot be run on one yet"
-        raise ConfigError(what, "leave it out: state is kept in the home then")
+    if configured_cluster(config, environment, project) is not None:
+        refuse_kept(home / "state")
+
+
+def told_variables(
+    config: Config, environment: Mapping[str, str], project: Path
+) -> tuple[tuple[str, str], ...]:
+    """Return what workers are told of the etcd: where it is and where its credentials are."""
+    path = credentials_path(config, environment, project)
+    return variables_of(
+        config.engine.state,
+        credentials="" if path is None else str(path),
+        places=os.pathsep.join((*PLACES, *config.engine.secrets)),
+        trusted_group=str(config.engine.trusted_group),
+    )
 
 
 def _credentials(config: Config, environment: Mapping[str, str], project: Path) -> Credentials:
-    named = config.engine.cluster_credentials
-    if not named:
+    path = credentials_path(config, environment, project)
+    if path is None:
         return Credentials()
-    path = place_of(named, project, environment)
     handed = environment.get(CREDENTIALS, "")
     places = (*PLACES, *config.engine.secrets, *((handed,) if handed else ()))
     try:
-        data = read_secret(path, places, config.engine.trusted_group)
-        found = credentials_of(tomllib.loads(data.decode()))
-    except HomeUnsuitable as error:
+        return read_credentials(path, places, config.engine.trusted_group)
+    except (HomeUnsuitable, ClusterInvalid) as error:
         what = f"[engine] cluster_credentials: {error}"
         raise ConfigError(what, error.hint) from error
-    except OSError as error:
-        what = f"[engine] cluster_credentials {path} cannot be read: {error.strerror}"
-        raise ConfigError(what, "name a file of mode 0600") from error
-    except ClusterInvalid as error:
-        what = f"[engine] cluster_credentials {path}: {error}"
-        raise ConfigError(what, error.hint) from error
-    except ValueError as error:  # of TOML or of its bytes; its text could quote a password
-        what = f"[engine] cluster_credentials {path} is no TOML"
-        raise ConfigError(what, "write it as foresight.toml is written") from error
-    certificates = {name: getattr(found, name) for name in ("ca", "certificate", "key")}
-    return found._replace(
-        **{name: os.fspath(path.parent / value) for name, value in certificates.items() if value}
-    )
+
+
+def credentials_path(config: Config, environment: Mapping[str, str], project: Path) -> Path | None:
+    """Return the file of credentials, absolute; None where none is named."""
+    named = config.engine.cluster_credentials
+    return place_of(named, project, environment) if named else None

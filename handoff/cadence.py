@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from handoff.limits import NS, Bounds, bounds_for
+from handoff.limits import NS, SHARED_LATE_NS, Bounds, bounds_for
 from state.record import Cadence as Numbering
 
 BUDGET_PART: Final = 0.75  # of a period: leaves room for two commits and a handoff
@@ -76,15 +76,18 @@ class Schedule:
         bounds: The engine's bounds for this period, wall-clock nanoseconds.
     """
 
-    def __init__(self, cadence: Cadence, timeline: Timeline) -> None:
-        """Derive the bounds.
+    def __init__(self, cadence: Cadence, timeline: Timeline, *, is_shared: bool = False) -> None:
+        """Derive the bounds; they are wider where several hosts share the record.
 
         Raises:
             ValueError: The period or the budget leaves no room for a handoff.
         """
         self.cadence = cadence
         self.timeline = timeline
-        self.bounds: Bounds = bounds_for(cadence.period_ns // timeline.speed, cadence.budget_ns)
+        self._is_shared = is_shared
+        self.bounds: Bounds = bounds_for(
+            cadence.period_ns // timeline.speed, cadence.budget_ns, is_shared=is_shared
+        )
 
     def recorded(self) -> Numbering:
         """Return what a record says of the moments that its cycle numbers mean."""
@@ -108,6 +111,11 @@ class Schedule:
         """Return the last moment, exclusive, to take ownership of a cycle in time."""
         return self.boundary_ns(cycle) - self.bounds.take_margin_ns
 
+    @property
+    def told_overdue_ns(self) -> int:
+        """How long a launcher gives an owner: with an etcd, until it can say that it is away."""
+        return self.bounds.overdue_ns + (SHARED_LATE_NS if self._is_shared else 0)
+
     def overdue_at_ns(self, cycle: int) -> int:
         """Return the instant from which a cycle that nobody decided is overdue."""
         return self.boundary_ns(cycle) + self.bounds.overdue_ns
@@ -117,7 +125,7 @@ class Schedule:
 
         It has the whole limit, also where it came late or catches up.
         """
-        return max(self.overdue_at_ns(cycle), now_ns + self.bounds.overdue_ns)
+        return max(self.boundary_ns(cycle), now_ns) + self.told_overdue_ns
 
     def budget_remedy(self) -> str:
         """Return what a release writes whose cycles need longer than their budget."""

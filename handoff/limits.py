@@ -14,6 +14,19 @@ MS: Final = 1_000_000  # nanoseconds in a millisecond
 
 PERIOD_NS_MIN: Final = NS // 2  # below it two fsynced commits and a handoff do not fit
 
+LEASE_S_MIN: Final = 3  # of an owner on several hosts; etcd notices its end half a second later
+LEASE_S_MAX: Final = 10  # how late another host follows a host that is gone
+SHARED_TRANSACT_NS: Final = 800 * MS  # a change of etcd's leader may cost a take, never a cycle
+SHARED_SKEW_NS: Final = 500 * MS  # between the clocks of two hosts
+SHARED_WAKE_UP_NS: Final = 50 * MS
+SHARED_PATIENCE_S: Final = 1.5  # a read or a commit; a killed leader was replaced after 0.98 s
+SHARED_LATE_NS: Final = 4 * NS  # two of these and what is asked between them: then it is said
+CONFIRMED_NS: Final = 400 * MS  # a write this long ago tells that etcd writes: one request's time
+CONFIRM_AGAIN_NS: Final = 200 * MS
+LEASE_POLL_S: Final = 0.05  # how often an effect that waits for its owner's lease looks
+AWAY_GRACE_S: Final = 15.0  # after an outage, unless an owner says itself when it is overdue
+AWAY_POLL_S: Final = 0.1  # how often who waits for an etcd asks again
+
 BUDGET_NS_MAX: Final = 10 * NS  # a cycle that works longer is better split
 TAKE_MARGIN_NS_MAX: Final = 200 * MS  # worst transact seen on a busy ext4 disk was 90 ms
 OVERDUE_GRACE_NS_MIN: Final = 2 * NS  # a loaded machine pauses a process for a second
@@ -119,12 +132,13 @@ class Bounds(NamedTuple):
     overdue_ns: int
 
 
-def bounds_for(period_ns: int, budget_ns: int | None = None) -> Bounds:
+def bounds_for(period_ns: int, budget_ns: int | None = None, *, is_shared: bool = False) -> Bounds:
     """Derive the bounds of a cadence and check that they fit together.
 
     Args:
         period_ns: Wall-clock length of a cycle, at least `PERIOD_NS_MIN`.
         budget_ns: The application's own budget; by default half a period, 10 s at most.
+        is_shared: The record is in an etcd that several hosts share.
 
     Raises:
         ValueError: The period or the budget leaves no room; the text says which.
@@ -136,25 +150,35 @@ def bounds_for(period_ns: int, budget_ns: int | None = None) -> Bounds:
         message = f"a budget of {budget_ns / MS:.0f} ms is no time at all"
         raise ValueError(message)
     margin_ns = min(TAKE_MARGIN_NS_MAX, period_ns // 10)
-    transact_ns = margin_ns // 2
+    transact_ns, wake_up_ns = margin_ns // 2, margin_ns // 4
+    if is_shared:
+        transact_ns, wake_up_ns = SHARED_TRANSACT_NS, SHARED_WAKE_UP_NS
+        margin_ns = transact_ns + SHARED_SKEW_NS + wake_up_ns
     budget = budget_ns or min(period_ns // 2, BUDGET_NS_MAX)
     bounds = Bounds(
         period_ns=period_ns,
         budget_ns=budget,
         transact_ns=transact_ns,
-        wake_up_ns=margin_ns // 4,
+        wake_up_ns=wake_up_ns,
         take_margin_ns=margin_ns,
         overdue_ns=budget + max(OVERDUE_GRACE_NS_MIN, budget // 2),
     )
     if budget > period_ns - margin_ns - transact_ns:
         room_ms = (period_ns - margin_ns - transact_ns) / MS
-        message = f"a budget of {budget / MS:.0f} ms exceeds the {room_ms:.0f} ms there are"
+        hosts = " beside an etcd" if is_shared else ""
+        message = f"a budget of {budget / MS:.0f} ms exceeds the {room_ms:.0f} ms there are{hosts}"
         raise ValueError(message)
     assert bounds.overdue_ns > bounds.budget_ns + bounds.wake_up_ns
     assert bounds.take_margin_ns >= bounds.transact_ns + bounds.wake_up_ns
     return bounds
 
 
+def lease_s(bounds: Bounds) -> int:
+    """Return how long an owner's lease is, seconds: what a cycle's own requests need fits in it."""
+    return min(max(LEASE_S_MIN, -(-bounds.budget_ns // NS)), LEASE_S_MAX)
+
+
+assert CONFIRM_AGAIN_NS < CONFIRMED_NS
 assert OPEN_FILES_MIN < OPEN_FILES_WANTED
 assert LIFE_LOCK_ATTEMPTS_MAX * LIFE_LOCK_PAUSE_S < READY_TIMEOUT_S
 assert CLOSE_S_MAX < DRAIN_TIMEOUT_S, "a leaving worker is not killed for its connections"

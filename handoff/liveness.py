@@ -130,6 +130,23 @@ def judge(told: Side, inode: int, here: Side, seen: Seen, word: Word = NOBODY_VO
     return found
 
 
+def judge_shared(told: Side, here: Side, seen: Seen) -> Judgement:
+    """Judge a worker of a record that hosts share; nobody has to vouch, for a lease ends instead.
+
+    Args:
+        told: Where it ran, as the record says.
+        here: Where this process runs.
+        seen: What this process sees of it.
+    """
+    if told[:2] == here[:2] and seen.process is Process.GONE:
+        return Judgement(Verdict.DEAD)
+    if told[:2] == here[:2] and seen.process is Process.RUNS and seen.holds == HOME:
+        return Judgement(Verdict.HERE)
+    if told.boot_id == here.boot_id and not seen.network and seen.lock is Lock.FREE:
+        return Judgement(Verdict.DEAD)  # of a container before this one, on the same disk
+    return Judgement(Verdict.UNSEEN, "it is not of this home")
+
+
 def _same_namespace(inode: int, seen: Seen, word: Word) -> Judgement:
     """Judge by pid and start ticks alone: a block clone has the same inodes, its lock is free."""
     if seen.process is Process.GONE:

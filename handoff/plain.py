@@ -28,6 +28,7 @@ from handoff.replay.repair import header_in
 from handoff.rollout.driver import ASK_BACK_S, Driver, Watcher
 from handoff.rollout.launcher_client import LauncherClient
 from handoff.rollout.table import Deploy, Phase
+from handoff.shared_record import VARIABLES, cluster_in, is_shared
 from handoff.tree_snapshot import prune_snapshots, snapshot_tree
 from handoff.wire import Kind
 from handoff.wish import BAKE_NONE, Wish
@@ -36,6 +37,7 @@ from state.atomic_file import SystemFiles, make_directory, replace_file
 from state.errors import RecordDamaged, RecordMissing
 from state.local_store import read_only_snapshot
 from state.medium import refuse_unsuitable
+from state.mirror import is_mirrored
 from state.premises import narrow, refuse_shared
 from state.record import Timeline, check_identity
 
@@ -105,6 +107,9 @@ def run(
     prepare_home(home, trusted_group=os.environ.get(TRUSTED_GROUP, ""))
     timeline = Timeline(origin_ns=_origin_ns(home, speed), speed=speed)
     _refuse_home(home, app, timeline, force_filesystem=force_filesystem)
+    shared = {name: os.environ[name] for name in VARIABLES if name in os.environ}
+    if is_shared(shared):
+        cluster_in(shared)  # what every worker would refuse is refused now
     vouched = vouched_in(home, volume=os.environ.get(VOLUME, ""), moved=moved)
     manifest = snapshot_tree(home, tree, entry)
     _require_release(home)
@@ -114,7 +119,7 @@ def run(
         origin_ns=timeline.origin_ns,
         speed=speed,
         standby=standby,
-        environment=vouched,
+        environment=(*vouched, *shared.items()),
         force_filesystem=force_filesystem,
     )
     launcher_lock_free(home)
@@ -168,6 +173,8 @@ def vouched_in(home: Path, *, volume: str, moved: bool) -> tuple[tuple[str, str]
         HomeCopied: That owner lives, and has another home.
         OwnerUnproven: It may, and nobody vouches for anything.
     """
+    if is_mirrored(home / "state"):
+        return ()  # other hosts own too, and a lease says how long
     owner = _owner_in(home)
     words = {VOLUME: volume} if volume else {}
     if owner is not None and (moved or _restored(home) == owner.worker):

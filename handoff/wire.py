@@ -39,6 +39,8 @@ class Kind(enum.StrEnum):
     MISSED = "missed"  # a cycle was given up
     YIELDING = "yielding"  # a busy owner steps aside for a moment
     LOST = "lost"  # it owns no more
+    AWAY = "away"  # the record is out of reach, and since when: nothing counts against anybody
+    BACK = "back"  # it can be reached again; when an owner is overdue from now on
     LEAVING = "leaving"  # it exits, and why
     # launcher -> worker
     GO = "go"  # the candidate is approved, with its bake
@@ -98,6 +100,7 @@ _TYPES: Final[dict[str, Callable[[object], bool]]] = {
     **dict.fromkeys(("pid", "wire", "start_ticks", "cycle", "epoch"), _is_whole),
     **dict.fromkeys(("bake", "of", "clean_cycles", "until_ns", "attempts_left"), _is_whole),
     **dict.fromkeys(("boundary_ms", "overdue_boot_ms", "overdue_at_ms", "seconds"), _is_number),
+    **dict.fromkeys(("since_ms", "away_ms"), _is_number),
     **dict.fromkeys(("options", "argv"), _are_texts),
 }
 
@@ -110,6 +113,7 @@ _NEEDED: Final[dict[str, tuple[str, ...]]] = {
     Kind.SETTLED.value: ("release", "deploy", "cycle", "clean_cycles", "of"),
     Kind.YIELDING.value: ("until_ns",),
     Kind.LEAVING.value: ("leaving", "reason"),
+    Kind.AWAY.value: ("since_ms", "reason"),
     Kind.START_CANDIDATE.value: ("release", "deploy"),
     Kind.STOP_CANDIDATE.value: ("deploy",),
     Kind.APPROVE.value: ("deploy", "bake"),

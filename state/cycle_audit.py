@@ -178,8 +178,13 @@ class _Tally:
         self._dated: tuple[Dated, Dated] | None = None  # the oldest and the newest
         self._unavailable = 0
         self._over_budget = 0
+        self._last: Line | None = None
 
     def add(self, line: Line) -> None:
+        if line.kind == SEGMENT and self._last is not None and _is_behind_hole(self._last, line):
+            # This host was not there: what it lacks is named elsewhere, and counts as nothing here.
+            self._next, self._open = line.cycle + 1, None
+        self._last = line
         if line.kind == GAP:
             gap = Gap(seq=line.seq, cycle=line.cycle, parent=line.parent, result=line.result)
             self._gaps.append(gap)
@@ -245,6 +250,10 @@ class _Tally:
         if upto > self._next:
             self._missing.append(CycleRange(first=self._next, last=upto - 1))
             self._next = upto
+
+
+def _is_behind_hole(last: Line, line: Line) -> bool:
+    return line.seq > last.seq + 1 and line.result != last.result
 
 
 def _period_ms(older: Dated, newer: Dated) -> float | None:

@@ -15,14 +15,30 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from state.commit import Generation, plan_commit, plan_genesis
-from state.errors import LeaseGone, LockTimeout, RecordMissing, Refusal, Refused, StateError
+from state.errors import (
+    EtcdOlder,
+    LeaseGone,
+    LockTimeout,
+    OutcomeUnknown,
+    OutOfReach,
+    RecordMissing,
+    Refusal,
+    Refused,
+    StateError,
+    WriteFailed,
+)
 from state.etcd import keys as plans
 from state.etcd import wire
 from state.etcd.client import Client, EtcdError
 from state.etcd.keeper import Keeper, boot_clock_ns
-from state.etcd.session import SETTLE_S_MAX, TAKE_S_MAX, Session
+from state.etcd.lines import READINGS_MAX, Lines
+from state.etcd.session import TAKE_S_MAX, Session
 from state.etcd.watch import SILENCE_S_MAX, Watch
+from state.host_journal import Newest
+from state.journal import AppendInDoubt
 from state.record import check_identity
 
 if TYPE_CHECKING:
@@ -30,12 +46,12 @@ if TYPE_CHECKING:
 
     from state.etcd.address import Cluster
     from state.etcd.lease import Standing
+    from state.host_journal import HostJournal
     from state.journal_frames import Line
     from state.record import Record, Timeline
     from state.store import Change, Note
 
 RERUNS_MAX: Final = 64  # losses in a row; of two who write without a pause one lost 16
-READINGS_MAX: Final = 4  # of a record whose chunks went while they were read
 CHUNK_LEASE_S: Final = 600  # what nothing points to goes after so long
 
 
@@ -50,9 +66,13 @@ class EtcdStore:
         lease_s: How long ownership outlasts the last renewal, seconds; 0 for who never owns.
         boot_ns: Reads nanoseconds since boot.
         silence_s: A watch that is silent for so long is opened anew, seconds.
+        patience_s: How long a read or a commit is tried, seconds; None for as long as a change of
+            leader takes at most.
+        home: Where this host keeps its journal and its mirror; None for who only looks.
+        on_trouble: Told why home could not follow a commit: the commit stands all the same.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the last six are for the caller who needs another one
         self,
         cluster: Cluster,
         *,
@@ -62,21 +82,29 @@ class EtcdStore:
         lease_s: int = 0,
         boot_ns: Callable[[], int] = boot_clock_ns,
         silence_s: float = SILENCE_S_MAX,
+        patience_s: float | None = None,
+        home: HostJournal | None = None,
+        on_trouble: Callable[[str], None] | None = None,
     ) -> None:
         """Keep the parts; nothing is connected yet."""
+        self._home = home
+        self._on_trouble = on_trouble
         self._cluster = cluster
         self._app = app
         self._timeline = timeline
         self._now_ns = now_ns
         self._silence_s = silence_s
         self._keys = plans.Keys(cluster.prefix)
-        self._session = Session(cluster)
-        self._watch: Watch | None = None
+        self._session = Session(cluster, patience_s=patience_s)
+        self._lines = Lines(self._session, self._keys)
+        self._watches: tuple[Watch, ...] = ()
         self._keeper: Keeper | None = None
         if lease_s:
             ours, asking = Client(cluster), Client(cluster)
             self._keeper = Keeper(ours, asking, ttl_s=lease_s, boot_ns=boot_ns)
         self._seen: plans.Seen | None = None  # the newest that this store knows
+        self._kept = ""  # digest of the newest record that the home followed
+        self._trouble: StateError | None = None  # why it could not follow the newest
 
     def read(self) -> Record:
         """See `Store.read`."""
@@ -92,8 +120,8 @@ class EtcdStore:
         new = plans.written(self._keys, commit, number=1)
         self._send_ahead(new)
         transaction = plans.genesis_transaction(self._keys, new)
-        answer = self._session.settle(transaction, SETTLE_S_MAX, attempt=record.attempt)
-        return record if answer.succeeded else self.read()
+        self._session.settle(transaction, self._session.patience_s, attempt=record.attempt)
+        return self.read()  # it is there now, whoever was faster
 
     def transact(self, change: Change, note: Note) -> Record:
         """See `Store.transact`; `change` may be applied several times."""
@@ -116,20 +144,28 @@ class EtcdStore:
             seen, record = newer, change(newer.record)
         raise LockTimeout  # others write between every reading and its commit
 
-    def token(self) -> int | None:
-        """Return at which revision the record was last written, as far as etcd has told."""
-        if self._watch is None:
-            client = Client(self._cluster, first=1)
+    def token(self) -> tuple[int | None, ...] | None:
+        """Return at which revision the record was last written, as far as etcd has told.
+
+        Beside it stands that of the owner's key, for who may own: it goes when a lease ends, and
+        nobody writes the record then.
+        """
+        if not self._watches:
             # Every commit writes the head, and it is small: a watch sends what was written.
-            self._watch = Watch(client, self._keys.head, silence_s=self._silence_s)
-        return self._watch.revision
+            keys = [self._keys.head] + ([self._keys.owner] if self._keeper else [])
+            self._watches = tuple(
+                Watch(Client(self._cluster, first=1), key, silence_s=self._silence_s)
+                for key in keys
+            )
+        found = tuple(each.revision for each in self._watches)
+        return None if None in found else found
 
     def close(self) -> None:
         """See `Store.close`; a lease is given back."""
-        for each in (self._watch, self._keeper, self._session):
+        for each in (*self._watches, self._keeper, self._session, self._home):
             if each is not None:
                 each.close()
-        self._watch, self._seen = None, None
+        self._watches, self._seen = (), None
 
     def hold_lease(self) -> Standing:
         """Get a lease where none is held; return it.
@@ -175,7 +211,7 @@ class EtcdStore:
         owner = plans.Owner(epoch=epoch, worker=ownership.owner.worker)
         transaction = plans.binding_transaction(self._keys, seen, owner, lease=lease)
         try:
-            answer = self._session.settle(transaction, SETTLE_S_MAX)
+            answer = self._session.settle(transaction, self._session.patience_s)
         except LeaseGone:
             self._keeper.lost(lease)
             return False
@@ -187,9 +223,50 @@ class EtcdStore:
         """Tell whether the owner's key is there: its lease has not ended."""
         return self._look().is_owner_bound
 
+    def was_owner_bound(self) -> bool:
+        """Tell whether the owner's key was there when this store last looked."""
+        return self._seen is not None and self._seen.is_owner_bound
+
+    def say_present(self, present: plans.Present) -> bool:
+        """Write that a worker is there; tell whether etcd took it within one request's time.
+
+        That is how it is known that etcd writes: who counts time against somebody counts it only
+        while this succeeds.
+
+        Raises:
+            EtcdOlder: It was put back.
+        """
+        try:
+            lease = self.hold_lease().lease
+        except OutOfReach:
+            return False
+        value = msgspec.json.encode(present)
+        step = wire.put(self._keys.host(present.worker), value, lease=lease)
+        return self._session.once(wire.Transaction(success=(step,)))
+
+    def hosts(self) -> tuple[plans.Present, ...]:
+        """Return what the workers of all hosts said last.
+
+        Raises:
+            OutOfReach: Etcd did not answer.
+        """
+        found = self._session.read(wire.get(*self._keys.hosts))
+        return tuple(msgspec.json.decode(each.value, type=plans.Present) for each in found.values())
+
+    def keep_up(self) -> None:
+        """Let the home follow up to the newest record, or say why it cannot.
+
+        Raises:
+            WriteFailed: Its disk failed.
+            StateError: What lies in it does not fit, or etcd could not be read.
+        """
+        self._look()
+        if self._trouble is not None:
+            raise self._trouble
+
     def newest_line(self) -> int:
         """Return the number of the newest line."""
-        return self._look().number
+        return self._lines.newest()
 
     def line(self, number: int) -> Line:
         """Return a journal line by its number.
@@ -197,15 +274,7 @@ class EtcdStore:
         Raises:
             RecordMissing: There is none, or none any more.
         """
-        key = self._keys.line(number)
-        for _ in range(READINGS_MAX):
-            stored = self._session.read(wire.get(key)).get(key)
-            if stored is None:
-                raise RecordMissing(key.decode())
-            data = self._assembled(stored.value)
-            if data is not None:
-                return plans.line_of(data)
-        raise LockTimeout  # it goes while it is read
+        return self._lines.line(number)
 
     def _look(self) -> plans.Seen:
         known = () if self._seen is None else (self._seen.number,)
@@ -219,23 +288,15 @@ class EtcdStore:
         """Return what was read; None where its chunks are gone: it is old by now."""
         self._require_history(found)
         stored = found.get(self._keys.record)
-        data = None if stored is None else self._assembled(stored.value)
+        data = None if stored is None else self._lines.whole(stored.value)
         if stored is not None and data is None:
             return None
         seen = plans.seen_of(self._keys, found, data)
         self._check(seen.record)
         self._seen = seen
+        assert data is not None, "there is a record"
+        self._keep(seen, data)
         return seen
-
-    def _assembled(self, value: bytes) -> bytes | None:
-        chunks = plans.chunks_of(self._keys, value)
-        parts: list[bytes] = []
-        for key in chunks:
-            part = self._session.chunk(key)
-            if part is None:
-                return None
-            parts.append(part)
-        return b"".join(parts) if chunks else value
 
     def _commit(self, seen: plans.Seen, record: Record, note: Note) -> plans.Seen | None:
         """Commit; return None if it happened, otherwise what there is instead."""
@@ -246,10 +307,12 @@ class EtcdStore:
         binding, answer = self._sent(seen, new, note)
         if answer.succeeded:
             self._seen = plans.landed(seen, new, binding, revision=answer.header.revision)
+            self._keep(self._seen, commit.data, written=commit.line)
             return None
         found = answer.found()
         if plans.is_commit(found.get(self._keys.line(new.number)), new):
-            return None  # an earlier delivery of it; somebody may have written on top
+            self._seen_in(found)  # an earlier delivery of it; somebody may have written on top
+            return None
         return self._seen_in(found) or self._look()
 
     def _sent(
@@ -257,7 +320,7 @@ class EtcdStore:
     ) -> tuple[plans.Binding | None, wire.TransactionAnswer]:
         """Send a commit; where its lease turns out to be gone, once more with another one."""
         record = new.commit.generation.record
-        limit_s = TAKE_S_MAX if note.kind == "take" else SETTLE_S_MAX
+        limit_s = TAKE_S_MAX if note.kind == "take" else self._session.patience_s
         spare = self._session.grant(CHUNK_LEASE_S) if seen.chunks else 0
         binding = self._binding(seen.record, record)
         try:
@@ -298,6 +361,27 @@ class EtcdStore:
         lease = self._session.grant(CHUNK_LEASE_S) if chunks else 0
         for key, part in chunks.items():
             self._session.put_chunk(key, part, lease=lease)
+
+    def _keep(self, seen: plans.Seen, data: bytes, *, written: Line | None = None) -> None:
+        """Let the home follow; a commit stands whatever happens there."""
+        if self._home is None or self._kept == seen.digest:
+            return
+        newest = Newest(Generation(seen.record, seen.digest), data, seen.number)
+        try:
+            self._home.follow(newest, self._lines, written=written)
+        except EtcdOlder:
+            raise
+        except OSError as error:
+            self._trouble = WriteFailed("the home's journal", error)
+        except AppendInDoubt:
+            self._trouble = OutcomeUnknown(seen.record.attempt)
+        except StateError as error:
+            self._trouble = error
+        else:
+            self._kept, self._trouble = seen.digest, None
+            return
+        if self._on_trouble is not None:
+            self._on_trouble(str(self._trouble))
 
     def _require_history(self, found: Mapping[bytes, wire.KeyValue]) -> None:
         """Refuse an etcd in which a line that was read says something else, or is gone.

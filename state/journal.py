@@ -21,16 +21,18 @@ from msgspec.structs import replace
 from state.atomic_file import NEW_FILE, Files, discard, replace_file, sync, write_all, write_new
 from state.errors import JournalBroken
 from state.journal_frames import (
+    CHAIN_START,
     Line,
     chain_in,
     chain_lines,
     decode_first_line,
     decode_line,
     decode_unchecked,
+    encode_line,
 )
 from state.journal_reader import Tail, first_seq, read_pruned, read_tail, segment_path, segments
-from state.pruned import NAME, PrunedRange, encode_pruned, with_ranges
-from state.seal import SealBroken
+from state.pruned import NAME, PrunedRange, encode_pruned, with_hole, with_ranges
+from state.seal import SealBroken, digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -107,12 +109,13 @@ class Journal:
         self._head = None
         return None
 
-    def append(self, lines: Sequence[Line], *, opening: Callable[[], Line]) -> Line:
+    def append(self, lines: Sequence[Line], *, opening: Callable[[], Line] | None) -> Line:
         """Append lines durably, all in one write; return the last one, numbered and chained.
 
         Args:
             lines: What to append, oldest first.
-            opening: Makes the line that opens a new segment, if one is due.
+            opening: Makes the line that opens a new segment, if one is due; None where the record
+                before these lines is not at hand: then none is opened.
 
         Raises:
             OSError: Nothing was appended.
@@ -122,7 +125,7 @@ class Journal:
         data, placed = chain_lines(lines, head.last if head else None)
         if head is None:
             self._create(placed, data)
-        elif head.size + len(data) <= self._retention.segment_bytes_max:
+        elif opening is None or head.size + len(data) <= self._retention.segment_bytes_max:
             self._extend(head, placed, data)
         else:
             opened = replace(opening(), previous_chain=head.last.chain)
@@ -132,6 +135,37 @@ class Journal:
             with contextlib.suppress(OSError, JournalBroken, SealBroken):
                 self.prune(now_ms=placed[-1].at_ms)
         return placed[-1]
+
+    def begin_after(self, first: Line, *, since_cycle: int) -> Line:
+        """Begin a segment behind lines that this host never had; return its first line, placed.
+
+        Args:
+            first: Says what the record was there, bodies included.
+            since_cycle: The first cycle of which nothing is known.
+
+        Raises:
+            OSError: Nothing was begun; a hole may be noted that the next call puts right.
+            AppendInDoubt: The line may be there and may not; read the journal again.
+        """
+        head = self.head()
+        seq, chain = (head.last.seq, head.last.chain) if head else (0, CHAIN_START)
+        resumed = digest_of(f"{chain}{first.result}".encode())
+        hole = PrunedRange(
+            first_seq=seq + 1,
+            last_seq=seq + 1,
+            first_cycle=since_cycle,
+            last_cycle=first.cycle,
+            first_chain=chain,
+            last_chain=resumed,
+        )
+        pruned = with_hole(read_pruned(self._directory), hole)
+        # First the file: a segment that nothing explains would look like a broken chain.
+        replace_file(self._files, self._directory / NAME, encode_pruned(pruned))
+        line = replace(first, seq=seq + 2, previous_chain=resumed)
+        data, chain = encode_line(line, previous_chain=resumed)
+        placed = replace(line, chain=chain)
+        self._create((placed,), data)
+        return placed
 
     def sync(self) -> None:
         """Make durable what was appended and may not have been fsynced.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
-from state.cycle_audit import CycleReport, audit_cycles
+from state.cycle_audit import CycleRange, CycleReport, audit_cycles
 from state.errors import JournalBroken, JournalOvertaken
 from state.journal_frames import (
     ABORTED,
@@ -30,7 +30,7 @@ from state.journal_frames import (
     why_broken,
 )
 from state.numbering import Place
-from state.pruned import NAME, Pruned, decode_pruned
+from state.pruned import NAME, Pruned, PrunedRange, decode_pruned
 from state.seal import SealBroken
 
 if TYPE_CHECKING:
@@ -93,6 +93,23 @@ def read_pruned(directory: Path) -> Pruned:
         return decode_pruned((directory / NAME).read_bytes())
     except FileNotFoundError:
         return Pruned()
+
+
+def unproven_cycles(directory: Path) -> tuple[CycleRange, ...]:
+    """Return the cycles that a journal says nothing of because its host was not there.
+
+    Raises:
+        JournalBroken: `pruned.json` is not what was written.
+    """
+    newest = segments(directory)[-1:]
+    last_seq = first_seq(newest[0]) if newest else 0
+    pruned = read_pruned(directory)
+    # A hole that nothing follows yet was noted by a writer that died before the next line.
+    return tuple(
+        CycleRange(first=each.first_cycle, last=each.last_cycle)
+        for each in pruned.holes
+        if pruned.last_seq < each.last_seq < last_seq and each.first_cycle <= each.last_cycle
+    )
 
 
 def read_tail(segment: Path, lines_max: int = 2) -> Tail:
@@ -286,11 +303,17 @@ def _follow_all(directory: Path, pruned: Pruned, since_cycle: int | None) -> Ite
     anchor = pruned if begin == 0 else None
     previous: Line | None = None
     for path in kept[begin:]:
+        hole = pruned.hole_before(first_seq(path))
+        if hole is not None:
+            _require_before_hole(hole, previous, anchor, path.name)
+            previous = None
         for number, data in _complete_lines(path, newest=path == kept[-1]):
             line = _follow(previous, data, path.name, number)
-            if previous is None and anchor is not None:
+            if previous is None and hole is not None:
+                _require_after_hole(line, hole, path.name)
+            elif previous is None and anchor is not None:
                 _require_anchor(line, anchor, path.name)
-            previous = line
+            previous, hole = line, None
             yield line
 
 
@@ -323,6 +346,28 @@ def _require_anchor(line: Line, pruned: Pruned, segment: str) -> None:
         reason = f"lines {pruned.last_seq + 1} to {line.seq - 1} before it are missing"
         cycle = pruned.last_cycle + 1 if pruned.ranges else None
         raise JournalBroken(segment, 1, cycle=cycle, reason=reason)
+
+
+def _require_before_hole(
+    hole: PrunedRange, previous: Line | None, anchor: Pruned | None, segment: str
+) -> None:
+    """Require that a hole begins where the lines before it end, as far as they were read."""
+    if previous is not None:
+        before = (previous.seq, previous.chain)
+    elif anchor is not None:
+        before = (anchor.last_seq, anchor.last_chain)
+    else:
+        return  # what stands before is not asked for
+    if before != (hole.first_seq - 1, hole.first_chain):
+        reason = f"lines {before[0] + 1} to {hole.first_seq - 1} before it are missing"
+        raise JournalBroken(segment, 1, cycle=hole.first_cycle, reason=reason)
+
+
+def _require_after_hole(line: Line, hole: PrunedRange, segment: str) -> None:
+    # As at retention: the first line names its own chain, and the file says which it is.
+    if line.kind != SEGMENT or line.previous_chain != hole.last_chain:
+        reason = f"it does not follow what the host lacks up to cycle {hole.last_cycle}"
+        raise JournalBroken(segment, 1, cycle=line.cycle, reason=reason)
 
 
 def _cut_off(directory: Path, last: Line | None, cycle: int | None) -> JournalBroken:

@@ -35,9 +35,10 @@ from state.errors import (
 from state.journal import AppendInDoubt, Journal, Retention
 from state.journal_frames import CHAIN_START, Line
 from state.medium import refuse_unsuitable
+from state.mirror import read_either, refuse_mirrored
 from state.opening import Opening, Redeciding
 from state.record import Record, Timeline, check_identity
-from state.record_file import RECORD, Identity, RecordFile, is_full, read_generation, translated
+from state.record_file import Identity, RecordFile, is_full, translated
 from state.record_lock import RecordLock
 from state.recovery import Replay, Undecided
 
@@ -100,8 +101,10 @@ class LocalStore:
         """Prepare the directories and open the lock file.
 
         Raises:
-            HomeUnsuitable: A directory cannot be written, or cannot carry state.
+            HomeUnsuitable: A directory cannot be written or cannot carry state, or the record of
+                this home is in an etcd.
         """
+        refuse_mirrored(directory)
         journal_directory = journal_directory or directory.parent / "journal"
         for each in (directory, journal_directory):
             _prepare(files, each, force_filesystem=force_filesystem)
@@ -270,13 +273,25 @@ class LocalStore:
 
 
 def read_only_snapshot(directory: Path) -> Record:
-    """Return the newest record without a lock and without write access.
+    """Return the newest record without a lock and without write access; see `read_only_generation`.
 
-    It is whole, but may be newer than what a power cut would leave, so nothing may be
-    done on the strength of it.
+    Raises:
+        RecordMissing: There is none.
+        RecordDamaged: It is not what was written.
+        RecordForeign: A newer format wrote it.
+        HomeUnsuitable: It cannot be read.
+    """
+    return read_only_generation(directory).record
+
+
+def read_only_generation(directory: Path) -> Generation:
+    """Return the newest record and its digest without a lock and without write access.
+
+    It is whole, but may be newer than what a power cut would leave, and older than what an etcd
+    holds, so nothing may be done on the strength of it.
 
     Args:
-        directory: Where the record is.
+        directory: Where the record is, or the mirror of one elsewhere.
 
     Raises:
         RecordMissing: There is none.
@@ -285,7 +300,7 @@ def read_only_snapshot(directory: Path) -> Record:
         HomeUnsuitable: It cannot be read.
     """
     try:
-        return read_generation(directory / RECORD).record
+        return read_either(directory)
     except OSError as error:
         hint = "run as the user who owns the home directory"
         raise HomeUnsuitable(str(directory), f"cannot be read: {error.strerror}", hint) from error

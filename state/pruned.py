@@ -1,13 +1,13 @@
-"""What is left of journal segments that retention removed: enough to prove the chain.
+"""What a journal does not hold: what retention removed, and what another host's journal has alone.
 
 Owns `pruned.json`: for each removed range its numbers, cycles and chains, sealed. The
 first kept segment names the chain that it continues; this file says that it is the right
-one.
+one. A hole is a range that this host never had: it came late to an etcd that had gone on.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import ClassVar, Final
 
 import msgspec
 
@@ -17,6 +17,7 @@ from state.open_struct import OpenStruct, decode_open, encode_open
 from state.seal import SealBroken, seal, unseal
 
 NAME: Final = "pruned.json"
+HOLES_MAX: Final = 100  # of a host that comes late again and again
 RANGES_MAX: Final = 1000  # older ones are merged: 250 bytes each, rewritten at every pruning
 
 
@@ -32,10 +33,18 @@ class PrunedRange(OpenStruct, frozen=True, kw_only=True):
 
 
 class Pruned(OpenStruct, frozen=True, kw_only=True):
-    """Everything that was removed, oldest first."""
+    """Everything that was removed, and every hole, each oldest first.
 
+    Attributes:
+        ranges: What retention removed, from the journal's beginning on.
+        holes: What was never here: the line after one begins a segment with the record as it
+            stood then, chained to the hole's `last_chain`. No line has a hole's own number.
+    """
+
+    LATER: ClassVar = ("holes",)
     format: int = 1
     ranges: tuple[PrunedRange, ...] = ()
+    holes: tuple[PrunedRange, ...] = ()
 
     @property
     def last_seq(self) -> int:
@@ -51,6 +60,16 @@ class Pruned(OpenStruct, frozen=True, kw_only=True):
     def last_chain(self) -> str:
         """Chain of the last removed line."""
         return self.ranges[-1].last_chain if self.ranges else CHAIN_START
+
+    def hole_before(self, seq: int) -> PrunedRange | None:
+        """Return the hole that ends just before a line, or None where there is none."""
+        return next((each for each in self.holes if each.last_seq == seq - 1), None)
+
+
+def with_hole(pruned: Pruned, hole: PrunedRange) -> Pruned:
+    """Return `pruned` with a hole at its end, in the place of one that nothing followed."""
+    kept = [each for each in pruned.holes if each.first_seq < hole.first_seq]
+    return msgspec.structs.replace(pruned, holes=(*kept, hole)[-HOLES_MAX:])
 
 
 def with_ranges(pruned: Pruned, removed: list[PrunedRange]) -> Pruned:

@@ -65,11 +65,7 @@ class RecordFile:
 
     def identity(self) -> Identity | None:
         """Return what tells this generation's file from another's; None where there is none."""
-        try:
-            status = self.path.stat()
-        except FileNotFoundError:
-            return None
-        return status.st_ino, status.st_mtime_ns, status.st_size
+        return identity_of(self.path)
 
     def is_trusted(self) -> bool:
         """Return whether the newest write of this process is known to be durable."""
@@ -196,6 +192,15 @@ class RecordFile:
             return None
         alone = stat.S_ISREG(status.st_mode) and status.st_nlink == 1
         return status.st_ino if alone else None
+
+
+def identity_of(path: Path) -> Identity | None:
+    """Return what tells one generation's file from another's; None where there is none."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def read_generation(path: Path) -> Generation:

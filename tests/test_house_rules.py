@@ -40,6 +40,10 @@ TRADING = re.compile(
     r"|\bforesight\.(?!service\b|toml\b)\w",
     re.IGNORECASE,
 )
+RECORD_NAME = re.compile(r"\b(record|mirror)\.json\b")
+NAMES_THE_RECORD = {
+    "handoff/launcher/record_at_rest.py": "plain JSON: the launcher loads no store",
+}
 SWALLOWED = {"", "Exception", "BaseException"}
 
 
@@ -270,6 +274,15 @@ def test_the_lower_floors_know_nothing_of_trading() -> None:
     assert lines_matching(TRADING, "bad", said) == ["bad:1: Trader", "bad:2: foresight.t"]
     lower = [(name, text) for name, text in texts() if name.split("/")[0] in PACKAGES[:3]]
     assert [hit for name, text in lower for hit in lines_matching(TRADING, name, text)] == []
+
+
+def test_nobody_but_the_store_names_the_files_of_a_record() -> None:
+    """Who opened them could not tell a record from the mirror of one that went on elsewhere."""
+    assert lines_matching(RECORD_NAME, "bad", 'home / "record.json"') == ["bad:1: record.json"]
+    above = [(name, text) for name, text in modules() if name.split("/")[0] in PACKAGES[1:]]
+    assert {name for name, text in above if lines_matching(RECORD_NAME, name, text)} == set(
+        NAMES_THE_RECORD
+    )
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:

@@ -7,7 +7,7 @@ random, so that a story comes out the same every time.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -16,6 +16,7 @@ from handoff.cadence import Schedule
 from handoff.limits import NS
 from handoff.virtual_time import VirtualClock, run_virtual
 from handoff.wire import Kind, decode, encode
+from handoff.worker.footing import Alone
 from handoff.worker.life import Leaving, Worker
 from handoff.worker.ports import Parts
 from handoff.worker.settings import Settings
@@ -38,11 +39,14 @@ if TYPE_CHECKING:
 
     from handoff.wire import Message
     from handoff.wish import Wish
+    from handoff.worker.footing import Footing
+    from handoff.worker.ports import Hosts
     from state.heard import Heard
     from state.journal_frames import Line
     from state.memory_store import MemoryStore
     from state.numbering import Numbered
     from state.record import Record, WorkerId
+    from state.store import Store
 
 STORY_S_MAX = 100_000  # of virtual time
 
@@ -116,17 +120,18 @@ class Process:
         self.gone = False
         parts = Parts(
             workload=app,
-            store=world.store,
+            store=world.store_of(self),
             clock=world.clock,
-            hosts=world,
+            hosts=world.hosts_of(me),
             channel=self.line,
-            schedule=Schedule(app.cadence, TIMELINE),
+            schedule=Schedule(app.cadence, TIMELINE, is_shared=world.is_shared),
             me=me,
             log=self.log.log,
             newest_lines=lambda: world.store.journal()[-2:],
             newest_numbered=world.newest_numbered,
             heard=world.heard,
             settings=world.settings,
+            footing=world.footing_of(self),
         )
         self.worker = Worker(parts, deploy_id=deploy_id, wish=wish)
         self._life = Freezable(self.worker.run())
@@ -197,7 +202,10 @@ class World:
         killed: Names of the workers that another worker killed, in order.
         journal_says: What the moments of cycle numbers are read from.
         doubt: Why whoever is watched may live in another home, or empty.
+        is_shared: Whether workers of several hosts have the record.
     """
+
+    is_shared = False
 
     def __init__(self) -> None:
         self.clock = VirtualClock(START_NS)
@@ -214,6 +222,18 @@ class World:
     def watch(self, worker: WorkerId) -> _Watched:
         found = [each for each in self.processes if each.me == worker]
         return _Watched(self, found[0] if found else None)
+
+    def store_of(self, process: Process) -> Store:  # noqa: ARG002 - all have the same
+        """Return what a process has of the record."""
+        return self.store
+
+    def footing_of(self, process: Process) -> Footing:  # noqa: ARG002 - all have the same
+        """Return what a process stands on as an owner."""
+        return Alone()
+
+    def hosts_of(self, me: WorkerId) -> Hosts:  # noqa: ARG002 - all have the same
+        """Return who shows a worker the others."""
+        return self
 
     def start(
         self,
@@ -300,11 +320,19 @@ class World:
         await asyncio.gather(*(each.task for each in self.processes), return_exceptions=True)
 
 
+WorldT = TypeVar("WorldT", bound=World)
+
+
 def told(story: Callable[[World], Awaitable[None]]) -> World:
     """Tell a story on virtual time, and check what must hold in every one of them."""
+    return told_in(World, story)
 
-    async def main() -> World:
-        world = World()
+
+def told_in(made: Callable[[], WorldT], story: Callable[[WorldT], Awaitable[None]]) -> WorldT:
+    """Tell a story in a world of another kind."""
+
+    async def main() -> WorldT:
+        world = made()
         try:
             async with asyncio.timeout(STORY_S_MAX):
                 await story(world)

@@ -24,13 +24,13 @@ from foresight.cli.output import (
     last_type,
 )
 from foresight.cli.tables import CYCLE_COLUMNS, cycle_cells
-from handoff.commands.cycle_faults import faults_of, overdue_faults
+from handoff.commands.cycle_faults import faults_of, overdue_faults, unproven_words
 from handoff.exit_codes import ExitCode
 from handoff.limits import MS, NS, OVERDUE_GRACE_NS_MIN
 from handoff.plurals import counted
 from state.errors import JournalBroken
-from state.journal_reader import read_lines, verify_chain, verify_cycles
-from state.record_file import RECORD, read_generation
+from state.journal_reader import read_lines, unproven_cycles, verify_chain, verify_cycles
+from state.local_store import read_only_generation
 
 if TYPE_CHECKING:
     from state.cycle_audit import CycleRange, CycleReport
@@ -77,10 +77,11 @@ def _first_cycle(installation: Installation, since: str) -> int:
 
 def _check(installation: Installation, *, since: int | None, as_json: bool) -> int:
     journal = installation.home / "journal"
-    found = read_generation(installation.home / "state" / RECORD)
+    found = read_only_generation(installation.home / "state")
     try:
         verify_chain(journal, digest=found.digest, cycle=found.record.progress.cycle)
         report = verify_cycles(journal, since)
+        unproven = unproven_cycles(journal)
     except JournalBroken as broken:
         if as_json:
             emit_json({"ok": False, "reason": str(broken), "cycle": broken.cycle})
@@ -91,9 +92,12 @@ def _check(installation: Installation, *, since: int | None, as_json: bool) -> i
     if as_json:
         plain = msgspec.to_builtins(report)
         overdue_now = msgspec.to_builtins(overdue) if overdue.count else None
-        emit_json({"ok": not faults, "faults": faults, "overdue": overdue_now, **plain})
+        here = {"overdue": overdue_now, "unproven": msgspec.to_builtins(unproven)}
+        emit_json({"ok": not faults, "faults": faults, **here, **plain})
     else:
         emit_text(_summary(report, overdue, stopped))
+        for words in unproven_words(unproven):
+            emit_text(words)
     for fault in faults[:FAULTS_SHOWN_MAX]:
         complain(fault)
     if len(faults) > FAULTS_SHOWN_MAX:

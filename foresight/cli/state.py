@@ -38,9 +38,11 @@ from handoff.worker.hosts import LocalHosts
 from state.archive import StateNewer, export_state, restore_state
 from state.errors import RecordDamaged, RecordMissing, StateUnusable
 from state.journal_reader import segments
+from state.local_store import read_only_generation
+from state.mirror import record_path
 from state.premises import narrow
 from state.record import Record, header_of
-from state.record_file import PREVIOUS, RECORD, read_generation
+from state.record_file import PREVIOUS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +63,7 @@ def state() -> None:
 def show(installation: Installation, *, with_body: bool, as_json: bool) -> int:
     """Show the record's header, and how large everything is."""
     home = installation.home
-    found = read_generation(home / "state" / RECORD)
+    found = read_only_generation(home / "state")
     summary = summary_of(home, found, with_body=with_body)
     if as_json:
         emit_json(summary)
@@ -186,7 +188,7 @@ def summary_of(home: Path, found: Generation, *, with_body: bool) -> dict[str, A
         "home": str(home),
         "digest": found.digest,
         "bytes": {
-            "record": (home / "state" / RECORD).stat().st_size,
+            "record": record_path(home / "state").stat().st_size,
             "body": len(bytes(record.body)),
             "fallback": len(bytes(record.fallback.body)) if record.fallback else 0,
             "journal": sum(path.stat().st_size for path in journal),
@@ -248,7 +250,7 @@ def nothing_running(home: Path) -> Iterator[None]:
 
 def _owner_lives(home: Path) -> bool:
     try:
-        owner = read_generation(home / "state" / RECORD).record.ownership.owner
+        owner = read_only_generation(home / "state").record.ownership.owner
     except (RecordMissing, RecordDamaged):
         return False
     if owner is None:

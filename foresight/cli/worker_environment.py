@@ -9,6 +9,7 @@ import os
 from typing import TYPE_CHECKING
 
 from foresight import overrides
+from foresight.cluster import told_variables
 from foresight.errors import ConfigError
 from handoff.worker.settings import Settings, variables_of
 
@@ -48,6 +49,7 @@ def kept_variables(
     found = dict(variables_of(Settings(engine.bake_outside_s, engine.health_drop)))
     found[overrides.PROJECT] = str(installation.repository)
     found |= _trusted(installation) | overrides.as_variable(told)
+    found |= dict(told_variables(config, os.environ, installation.repository))
     if overrides.PERIOD in os.environ:  # every release knows this one
         found[overrides.PERIOD] = os.environ[overrides.PERIOD]
     if config.venue.kind == "local":

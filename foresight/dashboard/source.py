@@ -24,7 +24,7 @@ from handoff.processes import Identity
 from handoff.release_files import read_manifest
 from state.errors import RecordMissing, SchemaMismatch, StateError
 from state.local_store import read_only_snapshot
-from state.record_file import RECORD
+from state.mirror import record_paths
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,7 +53,7 @@ class Source:
         self._release = release
         self._tail = JournalTail(home / "journal")
         self._files: dict[Path, tuple[Token, Callable[[], None]]] = {
-            home / "state" / RECORD: (None, self._read_record),
+            **dict.fromkeys(record_paths(home / "state"), (None, self._read_record)),
             home / HISTORY: (None, self._read_history),
             home / "run" / CURRENT: (None, self._read_current),
             home / "run" / LAUNCHER: (None, self._read_children),

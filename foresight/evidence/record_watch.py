@@ -17,7 +17,8 @@ from foresight.board import MICRO
 from foresight.book import SCHEMA, Book
 from foresight.evidence.errors import CourseLeft
 from state.errors import StateError
-from state.record_file import RECORD, read_generation
+from state.local_store import read_only_snapshot
+from state.mirror import record_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,7 +77,7 @@ class RecordWatch:
 
     def __init__(self, home: Path, narrator: Narrator) -> None:
         """Start reading; there need not be a record yet."""
-        self._path = home / "state" / RECORD
+        self._state = home / "state"
         self._narrator = narrator
         self._stop = threading.Event()
         self._stamp: tuple[int, int] | None = None
@@ -129,11 +130,11 @@ class RecordWatch:
 
     def _changed(self) -> Record | None:
         try:
-            status = self._path.stat()
+            status = record_path(self._state).stat()
             stamp = (status.st_ino, status.st_mtime_ns)
             if stamp == self._stamp:
                 return None
-            record = read_generation(self._path).record
+            record = read_only_snapshot(self._state)
         except (OSError, StateError):
             return None  # not there yet; a damaged one is the proof's matter, not a reader's
         self._stamp = stamp

@@ -12,9 +12,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from handoff.account import asker
+from handoff.launcher.engine_config import read_engine_config
 from handoff.plain_text import storable
+from handoff.shared_record import open_shared
 from state import transitions
 from state.local_store import LocalStore, read_only_snapshot
+from state.mirror import is_mirrored
 from state.record import Control
 from state.store import Note
 
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from state.record import Record
+    from state.store import Store
 
     Change = Callable[[Record], Record]
 
@@ -58,6 +62,16 @@ def write_control(
     write(home, as_asked(change), Note(kind="command", evidence={"by": control.by, "note": said}))
 
 
+def _open(home: Path) -> Store:
+    """Open the record of a home, or the one in an etcd that it mirrors."""
+    state = home / "state"
+    record = read_only_snapshot(state)
+    if not is_mirrored(state):
+        return LocalStore(state, app=record.app, timeline=record.timeline, now_ns=time.time_ns)
+    told = dict(read_engine_config(home).environment)
+    return open_shared(home, told, app=record.app, timeline=record.timeline, now_ns=time.time_ns)
+
+
 def write(home: Path, change: Change, note: Note) -> None:
     """Change a record by a rule, whoever owns it.
 
@@ -69,9 +83,7 @@ def write(home: Path, change: Change, note: Note) -> None:
     Raises:
         StateError: There is no record, or it cannot be used.
     """
-    state = home / "state"
-    record = read_only_snapshot(state)
-    store = LocalStore(state, app=record.app, timeline=record.timeline, now_ns=time.time_ns)
+    store = _open(home)
     try:
         store.transact(change, note)
     finally:

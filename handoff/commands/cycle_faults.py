@@ -33,6 +33,16 @@ def faults_of(report: CycleReport) -> list[str]:
     return faults
 
 
+def unproven_words(unproven: Iterable[CycleRange]) -> list[str]:
+    """Return which cycles a host's journal says nothing of, because it came later; no fault."""
+    return [
+        f"cycles up to {each.last} are not proven here: this host came later"
+        if not each.first
+        else f"{_named(each)} {_verb(each)} not proven here: this host was away"
+        for each in unproven
+    ]
+
+
 def overdue_faults(overdue: CycleRange, *, owned: bool) -> list[str]:
     """Return what is wrong with cycles that should be decided by now.
 

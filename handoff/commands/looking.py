@@ -18,10 +18,12 @@ from handoff.limits import MS, NS
 from handoff.plurals import counted
 from handoff.rollout.launcher_client import LauncherClient
 from handoff.wire import Kind
-from handoff.worker.hosts import LocalHosts
+from handoff.worker.hosts import LocalHosts, hosts_of
 from state.errors import RecordMissing
 from state.heard import counting, newest_heard
 from state.local_store import read_only_snapshot
+from state.mirror import is_mirrored
+from state.moments import rfc3339
 from state.record import Phase
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from state.record import Record
 
 _SAID = frozenset({"pid", "app", "stopping", "listening"})  # of what a launcher says of itself
-_OF_CHILD = ("name", "role", "release", "pid", "warm", "owner")
+_OF_CHILD = ("name", "role", "release", "pid", "warm", "owner", "away_since_ms")
 HEALTH_LINES = 16  # of the journal: the newest decision is among them
 
 
@@ -80,7 +82,8 @@ def standing_of(view: View) -> Standing:
     """Return the facts of a look from which a sentence is made."""
     record, launcher = view.record, view.launcher
     if record is None:
-        return Standing(running=bool(launcher), stopping=bool(launcher.get("stopping")))
+        stopping = bool(launcher.get("stopping"))
+        return Standing(running=bool(launcher), stopping=stopping, away=_away(launcher))
     owner, rollout = record.ownership.owner, record.rollout
     is_begun = record.ownership.newest is not None and bool(record.progress.release)
     return Standing(
@@ -89,7 +92,7 @@ def standing_of(view: View) -> Standing:
         started=True,
         release=record.ownership.release,
         worker=owner.pid if owner is not None else 0,
-        lives=owner is not None and not LocalHosts(view.home).judge(owner).is_dead,
+        lives=owner is not None and not _hosts(view.home).judge(owner).is_dead,
         cycle=record.progress.cycle if is_begun else None,
         settled=record.progress.phase is Phase.SETTLED,
         late_s=_late_s(record, view.now_ns),
@@ -99,7 +102,19 @@ def standing_of(view: View) -> Standing:
         lacks=rollout is not None and lacks_inputs(view.home, record),
         paused=record.control.paused,
         halted=record.control.halted,
+        away=_away(launcher),
     )
+
+
+def _away(launcher: Message) -> str:
+    """Return since when a worker has not reached the record, in words; empty where all do."""
+    told = [float(each.get("away_since_ms", 0)) for each in launcher.get("children", ())]
+    since_ms = min((each for each in told if each > 0), default=0.0)
+    return rfc3339(round(since_ms * MS)) if since_ms else ""
+
+
+def _hosts(home: Path) -> LocalHosts:
+    return hosts_of(home, shared=is_mirrored(home / "state"))
 
 
 def next_boundary_ns(record: Record) -> int | None:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from handoff.commands.cycle_faults import faults_of
+from handoff.commands.cycle_faults import faults_of, unproven_words
 from handoff.replay.journal import ReplayedJournal, Unanswered, replay_journal
-from state.cycle_audit import CycleReport
-from state.journal_reader import verify_chain, verify_cycles
-from state.record_file import RECORD, read_generation
+from state.cycle_audit import CycleRange, CycleReport
+from state.journal_reader import unproven_cycles, verify_chain, verify_cycles
+from state.local_store import read_only_generation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,6 +31,7 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
         faults: What is wrong, a sentence each.
         cycles: What was run, missed, lost and doubled.
         replayed: What came of deciding again.
+        unproven: Cycles that this host's journal says nothing of: another host's does.
     """
 
     digest: str
@@ -38,6 +39,7 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     faults: tuple[str, ...]
     cycles: CycleReport
     replayed: ReplayedJournal
+    unproven: tuple[CycleRange, ...] = ()
 
 
 def prove(
@@ -58,7 +60,7 @@ def prove(
     Raises:
         StateError: Record or journal cannot be read, or the chain between them does not hold.
     """
-    found = read_generation(home / "state" / RECORD)
+    found = read_only_generation(home / "state")
     journal, cycle = home / "journal", found.record.progress.cycle
     verify_chain(journal, digest=found.digest, cycle=cycle)
     report = verify_cycles(journal)
@@ -68,7 +70,12 @@ def prove(
     for each in replayed.deviations:
         faults.append(f"cycle {each.cycle} comes out otherwise: {each.reason}")
     return Proof(
-        digest=found.digest, cycle=cycle, faults=tuple(faults), cycles=report, replayed=replayed
+        digest=found.digest,
+        cycle=cycle,
+        faults=tuple(faults),
+        cycles=report,
+        replayed=replayed,
+        unproven=unproven_cycles(journal),
     )
 
 
@@ -81,6 +88,7 @@ def as_json(proof: Proof) -> dict[str, Any]:
         "digest": proof.digest,
         "cycles": plain["cycles"],
         "recomputed": plain["replayed"],
+        "unproven": plain["unproven"],
     }
 
 
@@ -94,5 +102,7 @@ def lines_of(proof: Proof) -> Iterator[str]:
         f"decisions {again.checked} decided again alike, "
         f"{len(again.deviations)} otherwise, {again.skipped} not decided again"
     )
+    for words in unproven_words(proof.unproven):
+        yield f"          {words}"
     for each in again.unanswered:
         yield f"          {each.release} could not be asked: {each.reason}"

@@ -33,6 +33,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         lacks: It gets too little of the world for a clean one.
         paused: Nothing new is taken on.
         halted: Nothing at all is sent.
+        away: When the record went out of reach, in words; empty while it is within reach.
     """
 
     running: bool = False
@@ -50,6 +51,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     lacks: bool = False
     paused: bool = False
     halted: bool = False
+    away: str = ""
 
     @property
     def is_owned(self) -> bool:
@@ -59,7 +61,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
 def sentence(standing: Standing) -> str:
     """Return how it stands, as one sentence, and a second one where a wish holds."""
-    return " ".join(filter(None, (_first(standing), _wish(standing))))
+    return " ".join(filter(None, (_first(standing), _away(standing), _wish(standing))))
 
 
 def _first(now: Standing) -> str:  # noqa: PLR0911 - one sentence for each way of standing
@@ -117,6 +119,12 @@ def _last(now: Standing) -> str:
 
 def _phase(now: Standing) -> str:
     return "settled" if now.settled else "under way"
+
+
+def _away(now: Standing) -> str:
+    if not now.away:
+        return ""
+    return f"The etcd with its record is out of reach since {now.away}: nothing is decided."
 
 
 def _wish(now: Standing) -> str:

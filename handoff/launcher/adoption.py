@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 
 from handoff.errors import HomeCopied
+from handoff.launcher.record_at_rest import is_mirrored
 from handoff.life_signs import FileId, look, open_file, open_lock, this_side
 from handoff.light_typing import TYPE_CHECKING, Any
 from handoff.liveness import HOME, Judgement, Side, Verdict, judge
@@ -32,6 +33,9 @@ def owner_found(home: Path, owner: Mapping[str, Any]) -> tuple[Identity, Judgeme
     here, inode = this_side(), int(owner.get("lock", 0))
     told = Side(identity.boot_id, identity.pid_namespace, owner.get("machine", ""))
     found = judge(told, inode, here, look(home, owner["worker"], identity, inode, here))
+    if found.is_doubtful and is_mirrored(home):
+        # Whoever is elsewhere is of another host: its lease says how long it owns.
+        return identity, Judgement(Verdict.UNSEEN, found.reason)
     if found.verdict is Verdict.COPY:
         message = f"{os.fspath(home)} is a copy of {found.reason}, whose owner is alive"
         raise HomeCopied(message)

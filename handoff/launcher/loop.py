@@ -38,6 +38,7 @@ from handoff.launcher.supervision import (
     Role,
     Situation,
     StartStandby,
+    after_away,
     due_s,
     plan,
     wake_at_s,
@@ -272,6 +273,9 @@ class Launcher:
         if running.judged:
             return
         running.judged = True
+        if running.child.away:
+            self._workforce.ended_away()
+            return  # whatever it died of, it could not have done its work
         match running.child.role:
             case Role.STANDBY:
                 self._workforce.standby_failed(running, how)
@@ -325,7 +329,7 @@ class Launcher:
         connection.child = running.child.name
         self._connections.broadcast(Kind.HELLO, **_members(message))
 
-    def _hear_worker(self, connection: Connection, message: Message) -> None:
+    def _hear_worker(self, connection: Connection, message: Message) -> None:  # noqa: C901 - one case per kind
         running = self._children.get(connection.child)
         if running is None or running.child.role is Role.COMPANION:
             return
@@ -348,6 +352,8 @@ class Launcher:
                 self._due(running, message)
             case Kind.LOST.value:
                 self._children.update(running, owner=False, overdue_s=None)
+            case Kind.AWAY.value | Kind.BACK.value:
+                self._reach(running, message)
             case Kind.YIELDING.value:
                 for role in (Role.CANDIDATE, Role.STANDBY):  # the way back is one
                     self._desk.tell_role(role, Kind.YIELDING, until_ns=message["until_ns"])
@@ -357,6 +363,22 @@ class Launcher:
             case _:
                 pass  # forwarded all the same: a subscriber may know it
         self._forward(message["kind"], {**members, "child": connection.child})
+
+    def _reach(self, running: Running, message: Message) -> None:
+        """A worker reaches the record no more, or again; once all do, everybody's time is new."""
+        if message["kind"] == Kind.AWAY.value:
+            self._workforce.away()
+            self._children.update(running, away_since_ms=float(message["since_ms"]))
+            return
+        self._children.update(running, away_since_ms=0.0)
+        now_s, overdue_s = time.monotonic(), _due_s(message)
+        if any(child.away for child in self._children.values()):
+            return
+        self._unowned_s, self._ready_s = None, now_s
+        for each in self._children:
+            fresh = after_away(each.child, now_s)
+            due = overdue_s if each is running and each.child.owner else fresh.overdue_s
+            self._children.update(each, started_s=fresh.started_s, overdue_s=due)
 
     def _leaves(self, running: Running) -> None:
         """A worker that said so owns nothing any more, and has to be gone in a while.

@@ -13,6 +13,7 @@ import math
 from handoff.light_typing import TYPE_CHECKING, Any, NamedTuple
 from handoff.light_value import Value
 from handoff.limits import (
+    AWAY_GRACE_S,
     CANDIDATE_LIFE_S_MAX,
     DRAIN_TIMEOUT_S,
     DRIVER_ABSENCE_S_MAX,
@@ -48,6 +49,8 @@ class Child(NamedTuple):
         overdue_s: When its next cycle is overdue, if it owns; otherwise None.
         stopping_s: When it was asked to leave, or said that it leaves; or None.
         undriven_s: Since when nobody drives its deploy, if it is a candidate; or None.
+        away_since_ms: Since when the record is out of its reach, as it said last, milliseconds
+            since 1970 UTC; 0 while it is within reach.
     """
 
     name: str
@@ -60,6 +63,12 @@ class Child(NamedTuple):
     overdue_s: float | None = None
     stopping_s: float | None = None
     undriven_s: float | None = None
+    away_since_ms: float = 0.0
+
+    @property
+    def away(self) -> bool:
+        """Whether it said last that the record is out of its reach."""
+        return self.away_since_ms > 0
 
 
 class StartStandby(Value):
@@ -127,6 +136,8 @@ def plan(situation: Situation) -> list[Action]:
     """Return what is to be done now; an empty list where all is as it should be."""
     if situation.stopping:
         return _plan_stop(situation)
+    if any(child.away for child in situation.children):
+        return _plan_away(situation)
     return [*_plan_late(situation), *_plan_standbys(situation)]
 
 
@@ -171,6 +182,22 @@ def due_s(
     if "overdue_at_ms" in message:
         return now_s + float(message["overdue_at_ms"]) / 1000 - wall_s
     return None
+
+
+def after_away(child: Child, now_s: float) -> Child:
+    """Return a child as it is known once the record is within reach again: its time begins anew."""
+    if child.overdue_s is not None:
+        child = child._replace(overdue_s=max(child.overdue_s, now_s + AWAY_GRACE_S))
+    return child._replace(started_s=now_s) if not child.warm else child
+
+
+def _plan_away(situation: Situation) -> list[Action]:
+    """While the record is out of reach nothing counts against anybody; who is dead is replaced."""
+    standbys = [child for child in situation.children if child.role is Role.STANDBY]
+    starts: list[Action] = []
+    if not standbys and situation.now_s >= situation.next_start_s:
+        starts.append(StartStandby("no worker is alive"))
+    return [*starts, *_kills(situation.children, situation.now_s)]
 
 
 def _plan_standbys(situation: Situation) -> list[Action]:

@@ -6,15 +6,14 @@ record is read as plain JSON and never written. Standard library only.
 
 from __future__ import annotations
 
-import contextlib
-import json
 import time
 
 from handoff.errors import HandoffError, ReleaseUnusable
 from handoff.launcher.adoption import owner_found, why_not
 from handoff.launcher.children import Children, Running, child_environment
 from handoff.launcher.first_start import Failed, FirstReleaseBroken, has_begun, is_given_up
-from handoff.launcher.newest_line import as_record, counted_record
+from handoff.launcher.newest_line import counted_record
+from handoff.launcher.record_at_rest import read_record
 from handoff.launcher.restart_policy import Failures, Starts, choose_release
 from handoff.launcher.supervision import Child, Role
 from handoff.light_path import LightPath
@@ -69,7 +68,7 @@ class Workforce:
         Raises:
             HomeCopied: The owner lives, and has another home.
         """
-        owner = ((self._read_record() or {}).get("ownership") or {}).get("owner")
+        owner = ((read_record(self._home) or {}).get("ownership") or {}).get("owner")
         # First of all: in a copy nothing is anybody's.
         looked = owner_found(self._home, owner) if owner else None
         adopted, left = self._children.adopt_recorded()
@@ -109,7 +108,7 @@ class Workforce:
         roles = [each.role for each in self._children.values()]
         if Role.STANDBY in roles or Role.CANDIDATE in roles:
             return True
-        owner = ((self._read_record() or {}).get("ownership") or {}).get("owner")
+        owner = ((read_record(self._home) or {}).get("ownership") or {}).get("owner")
         if not owner:
             return False
         _, found = owner_found(self._home, owner)
@@ -147,7 +146,7 @@ class Workforce:
         self, config: EngineConfig, reason: str, *, owner_hangs: bool, beside_owner: bool
     ) -> None:
         """Start a worker of the release that the record calls for."""
-        record = counted_record(self._home, self._read_record())
+        record = counted_record(self._home, read_record(self._home))
         choice = choose_release(
             record,
             first=config.first_release,
@@ -160,7 +159,7 @@ class Workforce:
 
     def start_previous(self, config: EngineConfig, deploy_id: str) -> None:
         """Start a worker of the release that a bake shall return to, where none lives."""
-        record = counted_record(self._home, self._read_record()) or {}
+        record = counted_record(self._home, read_record(self._home)) or {}
         rollout, previous = record.get("rollout"), (record.get("ownership") or {}).get("previous")
         if not rollout or previous is None or rollout.get("deploy_id") != deploy_id:
             return
@@ -276,6 +275,14 @@ class Workforce:
         self._bad_cycle = faulty or running.leaving == "FAULTY"
         self._failures = self._failures.after_failure(time.monotonic(), warm=running.child.warm)
 
+    def away(self) -> None:
+        """Note that the record is out of reach: what does not come up has no fault of its own."""
+        self._outside = True
+
+    def ended_away(self) -> None:
+        """Note the end of a worker that could not reach the record."""
+        self._failures = self._failures.after_bad_weather(time.monotonic())
+
     def ended(self, running: Running, how: Exit | None) -> None:
         """Note the end of a standby: one that worked until somebody ended it is no failed start.
 
@@ -320,24 +327,10 @@ class Workforce:
         if hanging is not None and self._failures.in_a_row < FIRST_STARTS_MAX:
             how = f"it is not ready after {FIRST_START_S_MAX:g} s"
             failed = Failed(hanging.child.release, how, tail=hanging.tail())
-        ownership = (self._read_record() or {}).get("ownership") or {}
+        ownership = (read_record(self._home) or {}).get("ownership") or {}
         owned = bool(ownership.get("owner") or ownership.get("last_owner"))
         return FirstReleaseBroken(failed, owned=owned, home=str(self._home))
 
     def next_start_s(self) -> float:
         """Return the earliest monotonic time of the next start of a standby."""
         return max(self._failures.next_start_s, self._starts.next_start_s)
-
-    def _read_record(self) -> dict[str, Any] | None:
-        """Return the record as plain JSON; None only if there is none.
-
-        A damaged one is not this process's to judge: the worker that is started refuses
-        or repairs it.
-        """
-        try:
-            data = (self._home / "state" / "record.json").read_bytes()
-        except FileNotFoundError:
-            return None
-        with contextlib.suppress(ValueError):
-            return as_record(json.loads(data))
-        return {}

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # What the next launcher, or this one when the line is up again, has to be told once more.
-RESAID: Final = (Kind.READY, Kind.TOOK, Kind.SEIZED, Kind.SETTLED, Kind.DUE)
+RESAID: Final = (Kind.READY, Kind.TOOK, Kind.SEIZED, Kind.SETTLED, Kind.DUE, Kind.AWAY)
 RETRACTS: Final[Mapping[Kind, tuple[Kind, ...]]] = {
     # A later launcher must not take this worker for the owner that it was.
     Kind.LOST: (Kind.TOOK, Kind.SEIZED, Kind.SETTLED, Kind.DUE),
+    Kind.BACK: (Kind.AWAY,),
     Kind.TOOK: (Kind.DUE,),
     Kind.SEIZED: (Kind.DUE,),
     Kind.SETTLED: (Kind.DUE,),

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from handoff.cadence import Schedule
     from handoff.logs import Log
     from handoff.worker.bake_health import BakeHealth
+    from handoff.worker.footing import Footing
     from handoff.worker.ports import Clock
     from state.outbox import Fates
     from state.planned_stop import Stop
@@ -91,9 +92,10 @@ class CycleRunner(Generic[BodyT, InputsT]):
         cadence: What its cycle numbers mean, proven to be what those of the journal mean; None
             where nothing proves it: then its decisions leave it to a later owner to say it.
         bake: Counts the cycles of a bake that got too little; None outside one.
+        footing: Says how long a request may take that is sent now; None where it may always.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what an owner is made of
         self,
         *,
         workload: Workload[BodyT, InputsT],
@@ -105,6 +107,7 @@ class CycleRunner(Generic[BodyT, InputsT]):
         log: Log,
         cadence: Cadence | None = None,
         bake: BakeHealth | None = None,
+        footing: Footing | None = None,
     ) -> None:
         """Keep the parts; the epoch is the record's."""
         self._workload = workload
@@ -115,7 +118,7 @@ class CycleRunner(Generic[BodyT, InputsT]):
         self._epoch = record.ownership.epoch
         self._log = log
         self._cadence = cadence
-        self._performer = Performer(workload, clock, log)
+        self._performer = Performer(workload, clock, log, footing)
         self._slow_cycles = 0  # in a row
         self._has_settled = False  # a cycle, as this owner
         self._said_near = False  # that the body is near its bound

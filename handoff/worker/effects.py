@@ -23,16 +23,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
     from handoff.logs import Log
+    from handoff.worker.footing import Footing
     from handoff.worker.ports import Clock
 
 
 class Performer:
     """Performs and resolves effects for one worker and one epoch; made as `Requests` are."""
 
-    def __init__(self, workload: Outside, clock: Clock, log: Log) -> None:
+    def __init__(
+        self, workload: Outside, clock: Clock, log: Log, footing: Footing | None = None
+    ) -> None:
         """Keep the parts and the moment."""
         self._clock = clock
-        self._requests = Requests(workload, clock, log)
+        self._requests = Requests(workload, clock, log, footing)
         self._found: dict[str, Verdict] = {}
         self._turns: dict[str, int] = {}  # carried effects, by when each had its last turn
         self._at_once = LANES_MAX  # of the carried ones: fewer where all ran out of time together

@@ -27,12 +27,14 @@ from handoff.worker.control_group import ControlGroup
 from handoff.workload import BodyT, InputsT, NotReady
 from state import transitions
 from state.attempts import ATTEMPTS_MAX, attempts_after_seize
-from state.errors import Refused, SchemaMismatch, StateError, StateUnusable
+from state.errors import OutOfReach, Refused, SchemaMismatch, StateError, StateUnusable
 from state.record import Phase, Record, Rollout, WorkerId, evidence_of
 from state.store import Note
 from state.transitions import Proof
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from handoff.worker.ports import OtherWorker, Parts
     from state.store import Change
 
@@ -43,14 +45,24 @@ class Follower(Generic[BodyT, InputsT]):
     Args:
         parts: The world it lives in.
         deploy_id: The deploy whose candidate it is, or an empty string for a standby.
+        wait_reach: Waits until a record that is out of reach, for a reason, can be read again;
+            returns False where this worker was asked to leave meanwhile.
 
     Attributes:
         spent: Its release bakes, and one owner more would reach the limit of attempts: it
             leaves, and the previous release goes on.
     """
 
-    def __init__(self, parts: Parts[BodyT, InputsT], *, deploy_id: str) -> None:
+    def __init__(
+        self,
+        parts: Parts[BodyT, InputsT],
+        *,
+        deploy_id: str,
+        wait_reach: Callable[[str], Awaitable[bool]],
+    ) -> None:
         """Start without approval and without having seen anything."""
+        self._wait_reach = wait_reach
+        self._overdue: WorkerId | None = None  # an owner of another host that let its limit pass
         self._parts = parts
         self.deploy_id = deploy_id
         self._bake: int | None = None  # cycles to bake, once approved
@@ -107,9 +119,9 @@ class Follower(Generic[BodyT, InputsT]):
                 self.spent = True
                 return False
             if proof is not None and self._knows_or_reads(record):
-                return self._seize(record, proof)
+                return await self._seize(record, proof)
         if self._wants_to_take(record) and await self._ready_for_next(record):
-            return self._take(record)
+            return await self._take(record)
         return False
 
     def _would_spend_the_bake(self, record: Record) -> bool:
@@ -174,7 +186,7 @@ class Follower(Generic[BodyT, InputsT]):
             self._doubted = owner
         return bool(doubt)
 
-    def _take(self, record: Record) -> bool:
+    async def _take(self, record: Record) -> bool:
         parts, owner = self._parts, record.ownership.owner
         if owner is not None and self._is_doubtful(owner):
             return False
@@ -182,6 +194,7 @@ class Follower(Generic[BodyT, InputsT]):
         deadline_ns = max(parts.schedule.take_deadline_ns(cycle), self._yield_until_ns)
         if parts.clock.now_ns() >= deadline_ns:
             return False  # too late for this boundary; the next settle opens the next one
+        parts.footing.get_ready()  # the journal of this host too: its first cycle begins there
         attempt, seen = secrets.token_hex(8), evidence_of(record)
         rollout = self._rollout() or Rollout(deploy_id=self.deploy_id)
 
@@ -201,7 +214,7 @@ class Follower(Generic[BodyT, InputsT]):
         reason = self._control_group.reason if record.rollout is not None else ""
         evidence = self._both_alive(record) | ({"reason": reason} if reason else {})
         note = Note(kind="take", scheduled_ns=boundary_ns, evidence=evidence)
-        if not self._landed(change, note, attempt):
+        if not await self._landed(change, note, attempt):
             return False
         self._took_epoch = record.ownership.epoch + 1
         parts.log.write(LogEvent.OWNERSHIP_TAKEN, cycle=cycle, deploy=self.deploy_id)
@@ -214,7 +227,7 @@ class Follower(Generic[BodyT, InputsT]):
             boundary_ms=boundary_ns // MS,
             of=rollout.of,
             reason=reason,
-            **due_members(parts.clock.belief(), parts.schedule.overdue_at_ns(cycle)),
+            **due_members(parts.clock.belief(), boundary_ns + parts.schedule.told_overdue_ns),
         )
         return True
 
@@ -259,14 +272,20 @@ class Follower(Generic[BodyT, InputsT]):
         return True
 
     def _proof(self, record: Record) -> Proof | None:
-        """Return what proves that the owner cannot go on, or None; only its death is proof."""
+        """Return what proves that the owner cannot go on, or None.
+
+        On one host only its death is proof. Another host cannot see it: there the end of its lease
+        lets this worker own, and proves nothing else, and so does the end of its limit.
+        """
         owner = record.ownership.owner
         if owner is None:
             return Proof.NONE
-        if not self._watch_owner(owner).gone():
-            self._is_doubtful(owner)
-            return None
-        return Proof.OVERDUE if self._killed == owner else Proof.DEAD
+        if self._watch_owner(owner).gone():
+            return Proof.OVERDUE if self._killed == owner else Proof.DEAD
+        if self._overdue == owner or self._parts.footing.has_lapsed():
+            return Proof.LEASE_ENDED
+        self._is_doubtful(owner)
+        return None
 
     def _end_overdue_owner(self, record: Record) -> None:
         """Kill an owner that let its whole limit pass; whether it dies is another question."""
@@ -274,9 +293,15 @@ class Follower(Generic[BodyT, InputsT]):
         if owner is None or self._watch_owner(owner).gone():
             return
         self._note_due(record, owner)
-        if self._is_overdue(record):
+        self._overdue = None
+        if not self._is_overdue(record):
+            return
+        if self._watch_owner(owner).kill():
             self._killed = owner
-            self._watch_owner(owner).kill()
+        elif self._parts.footing.is_shared:
+            self._overdue = owner
+        else:
+            self._killed = owner
 
     def _note_due(self, record: Record, owner: WorkerId) -> None:
         """Remember since when the owner's next step is due, as this worker sees it."""
@@ -285,6 +310,9 @@ class Follower(Generic[BodyT, InputsT]):
             self._due = None
         elif self._due != due:
             self._due, self._due_since_ns = due, clock.monotonic_ns()
+        if self._due is not None and not self._parts.footing.time_counts():
+            # Nobody could have written: afterwards the owner has its whole limit again.
+            self._due = None
 
     def _is_due(self, record: Record) -> bool:
         parts = self._parts
@@ -316,7 +344,7 @@ class Follower(Generic[BodyT, InputsT]):
         # Ticks of another boot say nothing, and nobody of it lives.
         return fresh and owner.boot_id == parts.me.boot_id and not clock.is_synchronised()
 
-    def _seize(self, record: Record, proof: Proof) -> bool:
+    async def _seize(self, record: Record, proof: Proof) -> bool:
         parts = self._parts
         attempt = secrets.token_hex(8)
         change = partial(
@@ -333,7 +361,7 @@ class Follower(Generic[BodyT, InputsT]):
         if owner is not None:
             evidence |= {"old_pid": owner.pid, "old_start_ticks": owner.start_ticks}
             evidence |= self._watch_owner(owner).evidence()
-        if not self._landed(change, Note(kind="seize", evidence=evidence), attempt):
+        if not await self._landed(change, Note(kind="seize", evidence=evidence), attempt):
             return False
         self._took_epoch = record.ownership.epoch + 1
         parts.log.write(LogEvent.OWNERSHIP_SEIZED, cycle=record.progress.cycle, **evidence)
@@ -356,7 +384,7 @@ class Follower(Generic[BodyT, InputsT]):
             return None
         return Rollout(deploy_id=self.deploy_id, of=self._bake)
 
-    def _landed(self, change: Change, note: Note, attempt: str) -> bool:
+    async def _landed(self, change: Change, note: Note, attempt: str) -> bool:
         """Apply a change of owner; a refusal is an ordinary answer: look again."""
         parts = self._parts
         try:
@@ -368,7 +396,16 @@ class Follower(Generic[BodyT, InputsT]):
             raise
         except StateError as error:
             parts.log.write(LogEvent.COMMIT_FAILED, reason=str(error))
-            return parts.store.read().ownership.owner == parts.me
+            return (await self._read_again(error)).ownership.owner == parts.me
+
+    async def _read_again(self, error: StateError) -> Record:
+        """Read a record whose last write may have landed, once it can be read."""
+        while True:
+            try:
+                return self._parts.store.read()
+            except OutOfReach:
+                if not await self._wait_reach(str(error)):
+                    raise
 
     def _is_previous(self, record: Record) -> bool:
         return is_previous(self._parts.me, record)

@@ -10,9 +10,11 @@ import os
 import sys
 from typing import TYPE_CHECKING, Final
 
+from typing_extensions import override
+
 from handoff.errors import HomeCopied, OwnerUnproven
 from handoff.life_signs import look, this_side
-from handoff.liveness import Judgement, Side, Verdict, Word, judge
+from handoff.liveness import Judgement, Side, Verdict, Word, judge, judge_shared
 from handoff.processes import KILL, Identity, Watched, watch
 from state.medium import NETWORK_MAGICS, file_system_magic
 
@@ -127,6 +129,32 @@ class LocalHosts:
             exclusive=self._environment.get(VOLUME) == EXCLUSIVE,
         )
         return judge(told, worker.lock, self._side, seen, word)
+
+
+class SharedHosts(LocalHosts):
+    """Watches workers where hosts share the record: what is not of this host is simply elsewhere.
+
+    A pid proves something in its own namespace of its own boot. A file that lies in this home
+    proves nothing of another boot: a home may be a clone of another host's.
+    """
+
+    @override
+    def judge(self, worker: WorkerId) -> Judgement:
+        """Return what is known of a worker right now; who cannot be seen here is alive."""
+        seen = look(
+            self.home,
+            worker.worker,
+            process_of(worker),
+            worker.lock,
+            self._side,
+            network=self._network,
+        )
+        return judge_shared(Side(worker.boot_id, worker.pid_namespace), self._side, seen)
+
+
+def hosts_of(home: Path, *, shared: bool) -> LocalHosts:
+    """Return who watches workers of a home, whose record may be elsewhere."""
+    return (SharedHosts if shared else LocalHosts)(home, os.environ)
 
 
 def copied(home: Path | str | os.PathLike[str], found: Judgement) -> HomeCopied:

@@ -10,6 +10,7 @@ import asyncio
 from typing import TYPE_CHECKING, assert_never
 
 from handoff.limits import LANES_MAX, NS, RESOLVE_ATTEMPTS_MAX, RESOLVE_PAUSE_S
+from handoff.worker.requests import NotSent
 from handoff.workload import Absent, Pending, Unknown, receipt
 from state.absence import Next, when_absent
 from state.record import Delivery, Effect, Fate, Outcome, Receipt
@@ -109,6 +110,8 @@ class OwnEffects:
         if effect.delivery is Delivery.AT_LEAST_ONCE:
             return await self._send_until(effect)
         answer = await self._requests.send(effect, self._seconds_left())
+        if isinstance(answer, NotSent):
+            answer = receipt(effect, Outcome.REFUSED, reason=answer.reason)
         if isinstance(answer, Receipt):
             return answer
         if effect.delivery is Delivery.AT_MOST_ONCE:

@@ -33,10 +33,18 @@ from handoff.worker.bake_health import BakeHealth
 from handoff.worker.cycle import CycleRunner
 from handoff.worker.follower import Follower
 from handoff.worker.glance import baseline
+from handoff.worker.reach import Reach
 from handoff.worker.warming import Warming
 from handoff.workload import BodyT, InputsT
 from state.attempts import GIVEN_UP, attempts_spent
-from state.errors import Refusal, Refused, StateError, StateUnusable
+from state.errors import (
+    OutcomeUnknown,
+    OutOfReach,
+    Refusal,
+    Refused,
+    StateError,
+    StateUnusable,
+)
 from state.moments import milliseconds
 from state.planned_stop import ASKED, CATCH_UP, Stop, Stops, stops_before
 from state.record import Phase, Record
@@ -70,7 +78,16 @@ class Worker(Generic[BodyT, InputsT]):
         """Start as a follower; the record says what else."""
         self._parts = parts
         self._wish = wish or Wish()
-        self._follower = Follower(parts, deploy_id=deploy_id)
+        self._reach = Reach(
+            parts.footing,
+            parts.clock,
+            parts.channel,
+            parts.log,
+            leaving=self._asked_to_leave,
+            due=self._due_from_now,
+        )
+        self._follower = Follower(parts, deploy_id=deploy_id, wait_reach=self._reach.wait)
+        self._is_warm = False
         self._leave = False
         self._asked_ns = 0  # when it was asked to leave
         self._stops = Stops()  # whose cycles may have to be given up
@@ -119,9 +136,23 @@ class Worker(Generic[BodyT, InputsT]):
             self._reason = f"{self._reason}; close raised {type(error).__name__}: {error}"
 
     async def _live(self) -> Leaving:
-        refused = await self._warm()
-        if refused is not None:
-            return refused
+        while True:
+            try:
+                return await self._live_on()
+            except (OutOfReach, OutcomeUnknown) as error:
+                # No fault of anybody here: the record stands where it is.
+                if not self._parts.footing.is_shared:
+                    raise
+                if not await self._reach.wait(str(error)):
+                    return self._leaves_out_of_reach()
+
+    async def _live_on(self) -> Leaving:
+        if not self._is_warm:
+            self._parts.begin()
+            refused = await self._warm()
+            if refused is not None:
+                return refused
+            self._is_warm = True
         while True:
             record = self._parts.store.read()
             if self._owns(record):
@@ -191,6 +222,7 @@ class Worker(Generic[BodyT, InputsT]):
             # An owner says what its numbers mean only if the journal proves it.
             cadence=parts.schedule.recorded() if known else None,
             bake=self._bake,
+            footing=parts.footing,
         )
         leaving: Leaving | None = None
         while leaving is None:
@@ -205,11 +237,32 @@ class Worker(Generic[BodyT, InputsT]):
             except StateError as error:
                 # A full or failing disk: the old record stands, the cycle is tried again.
                 parts.log.write(LogEvent.COMMIT_FAILED, reason=str(error))
-                await self._pause_refused()
-                record = parts.store.read()
+                found = await self._read_when_back(error)
+                if found is None:
+                    return self._leaves_out_of_reach()
+                record = found
             else:
                 self._refused_writes = 0
         return leaving
+
+    async def _read_when_back(self, error: StateError) -> Record | None:
+        """Return the record once the medium takes writes again; None where this worker leaves."""
+        parts = self._parts
+        if not parts.footing.is_shared:
+            await self._pause_refused()
+            return parts.store.read()
+        while True:
+            if not await self._reach.wait(str(error)):
+                return None
+            try:
+                return parts.store.read()
+            except OutOfReach as again:
+                error = again
+
+    def _leaves_out_of_reach(self) -> Leaving:
+        """Leave without a word in the record, which names this worker still; its end is seen."""
+        self._reason = f"{ASKED}, with the record out of reach"
+        return Leaving.DRAINED
 
     def _bake_health(self, record: Record) -> BakeHealth | None:
         parts, previous = self._parts, record.ownership.previous
@@ -227,6 +280,11 @@ class Worker(Generic[BodyT, InputsT]):
         self, runner: CycleRunner[BodyT, InputsT], record: Record
     ) -> tuple[Leaving | None, Record]:
         """Go one cycle further; say whether this worker leaves, and the record as it is."""
+        if not self._owns(record):
+            # While this worker waited for the record somebody else may have come to own.
+            raise Refused(Refusal.NOT_OWNER, "another worker owns it")
+        if self._parts.footing.is_lost():
+            return None, await self._regain(record)
         try:
             if record.progress.phase is Phase.DECIDED:
                 record = await runner.finish(record, fresh=False)
@@ -240,11 +298,22 @@ class Worker(Generic[BodyT, InputsT]):
             if self._leave:
                 self._reason = ASKED
                 return Leaving.DRAINED, runner.release(ASKED, asked_ns=self._asked_ns)
+            if not self._parts.footing.may_begin():
+                return None, await self._regain(record)
             record = await self._run_next(runner, record)
         except WorkloadFaulty as fault:
             return await self._after_fault(runner, fault)
         self._failures = 0
         return None, record
+
+    async def _regain(self, record: Record) -> Record:
+        """Wait a moment for the lease, bind the owner's key anew where it is gone; look again."""
+        parts = self._parts
+        if parts.footing.is_lost():
+            bound = parts.footing.regain(record.ownership.epoch)
+            parts.log.write(LogEvent.LEASE_LOST, epoch=record.ownership.epoch, bound=bound)
+        await parts.clock.pause(OWNER_POLL_S)
+        return parts.store.read()
 
     async def _after_fault(
         self, runner: CycleRunner[BodyT, InputsT], fault: WorkloadFaulty
@@ -371,6 +440,11 @@ class Worker(Generic[BodyT, InputsT]):
     def _due_members(self, cycle: int) -> dict[str, int]:
         clock, schedule = self._parts.clock, self._parts.schedule
         return due_members(clock.belief(), schedule.overdue_from_ns(cycle, clock.now_ns()))
+
+    def _due_from_now(self) -> dict[str, int]:
+        """Return when an owner is overdue that has all of its limit from now on."""
+        clock, schedule = self._parts.clock, self._parts.schedule
+        return due_members(clock.belief(), clock.now_ns() + schedule.told_overdue_ns)
 
     async def _give_way(self, record: Record) -> None:
         """Step aside for a moment if somebody waits and no gap is left to take in."""

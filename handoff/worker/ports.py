@@ -12,6 +12,7 @@ import msgspec
 
 from handoff.cadence import Schedule
 from handoff.logs import Log
+from handoff.worker.footing import Alone, Footing
 from handoff.worker.settings import Settings
 from handoff.workload import BodyT, InputsT, Workload
 from state.heard import Heard
@@ -117,6 +118,13 @@ def _nothing_heard() -> Iterator[Heard]:
     return iter(())
 
 
+def _nothing_to_begin() -> None:
+    return None
+
+
+_ALONE = Alone()
+
+
 class Parts(msgspec.Struct, Generic[BodyT, InputsT], frozen=True, kw_only=True):
     """What a worker is made of; real or simulated.
 
@@ -127,6 +135,8 @@ class Parts(msgspec.Struct, Generic[BodyT, InputsT], frozen=True, kw_only=True):
             asked only where the record does not say it.
         heard: Returns the journal's lines from the newest back, without bodies.
         settings: What the installation says.
+        footing: What an owner stands on besides the record.
+        begin: Makes the record where there is none and this worker may.
     """
 
     workload: Workload[BodyT, InputsT]
@@ -141,3 +151,5 @@ class Parts(msgspec.Struct, Generic[BodyT, InputsT], frozen=True, kw_only=True):
     newest_numbered: Callable[[], Numbered | None] = _nothing_numbered
     heard: Callable[[], Iterator[Heard]] = _nothing_heard
     settings: Settings = Settings()
+    footing: Footing = _ALONE
+    begin: Callable[[], None] = _nothing_to_begin

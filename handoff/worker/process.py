@@ -13,7 +13,8 @@ import secrets
 import socket
 import sys
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from handoff import life_lock
 from handoff.application import load_workload
@@ -21,31 +22,33 @@ from handoff.cadence import Schedule
 from handoff.deciding import replay_with
 from handoff.errors import HandoffError, LifeLockUnusable
 from handoff.life_signs import file_id_of, machine_id
-from handoff.limits import LIFE_LOCK_ATTEMPTS_MAX, LIFE_LOCK_PAUSE_S
+from handoff.limits import LIFE_LOCK_ATTEMPTS_MAX, LIFE_LOCK_PAUSE_S, lease_s
 from handoff.log_events import LogEvent
 from handoff.log_watch import watch_own_log
 from handoff.logs import Log
 from handoff.processes import STOP_SIGNALS, identity_of
 from handoff.release_files import read_manifest
+from handoff.shared_record import is_shared, open_shared
 from handoff.wire import WIRE
 from handoff.wish import Wish
-from handoff.worker.boundary_clock import system_clock
+from handoff.worker.boundary_clock import SystemClock, system_clock
 from handoff.worker.channel import LauncherChannel
-from handoff.worker.hosts import LocalHosts
+from handoff.worker.footing import Alone, Footing
+from handoff.worker.hosts import hosts_of
 from handoff.worker.life import Leaving, Worker
 from handoff.worker.ports import Parts
 from handoff.worker.settings import settings_of
-from state.errors import RecordMissing, StateError
+from state.errors import RecordDamaged, RecordMissing, StateError
 from state.heard import newest_heard
 from state.journal_reader import newest_lines, read_places
-from state.local_store import LocalStore
+from state.local_store import LocalStore, read_only_snapshot
 from state.numbering import newest_numbered
 from state.record import Progress, Record, Timeline, WorkerId
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from handoff.worker.leased import LeasedStore
     from handoff.workload import Workload
+    from state.store import Store
 
 _FLUSH_S = 1.0  # for the last message to the launcher
 _LINES_MAX = 8  # a few commands of an operator may stand behind the newest cycle
@@ -95,19 +98,15 @@ def run_worker(options: WorkerOptions) -> int:
 async def _run(options: WorkerOptions, workload: Workload[object, object]) -> Leaving:
     clock, name = system_clock(), secrets.token_hex(4)
     log = Log(worker=name, release=options.release)
-    schedule = Schedule(workload.cadence, options.timeline)
-    store = LocalStore(
-        options.home / "state",
-        app=options.app,
-        timeline=options.timeline,
-        now_ns=clock.now_ns,
-        replay=replay_with(workload, schedule),
-        release=options.release,
-        force_filesystem=options.force_filesystem,
-    )
-    if options.create:
-        _create_missing(store, options, workload, schedule, now_ns=clock.now_ns())
-    keep = _owners(store.read())
+    shared = is_shared(os.environ)
+    schedule = Schedule(workload.cadence, options.timeline, is_shared=shared)
+    store = _open(options, workload, schedule, log)
+    begin = partial(_create_missing, store, options, workload, schedule, now_ns=clock.now_ns())
+    if not options.create:
+        begin = partial(_begin_nothing)
+    if not shared:
+        begin()
+    keep = _owners(options.home if shared else store.read())
     me = _myself(name, options.release, lock=await _life_lock(options.home, name, keep, log))
     hello: dict[str, object] = {
         "wire": WIRE,
@@ -123,7 +122,7 @@ async def _run(options: WorkerOptions, workload: Workload[object, object]) -> Le
         workload=workload,
         store=store,
         clock=clock,
-        hosts=LocalHosts(options.home, os.environ),
+        hosts=hosts_of(options.home, shared=shared),
         channel=channel,
         schedule=schedule,
         me=me,
@@ -132,6 +131,8 @@ async def _run(options: WorkerOptions, workload: Workload[object, object]) -> Le
         newest_numbered=lambda: newest_numbered(read_places(options.home / "journal")),
         heard=partial(newest_heard, options.home / "journal"),
         settings=settings_of(os.environ),
+        footing=_footing(store, clock, me),
+        begin=begin,
     )
     worker = Worker(parts, deploy_id=options.deploy_id, wish=options.wish)
     loop = asyncio.get_running_loop()
@@ -146,10 +147,56 @@ async def _run(options: WorkerOptions, workload: Workload[object, object]) -> Le
         store.close()
 
 
-def _owners(record: Record) -> set[str]:
-    """Return the workers about whose death somebody may still ask."""
-    held = record.ownership
-    return {each.worker for each in (held.owner, held.last_owner, held.previous) if each}
+def _open(
+    options: WorkerOptions, workload: Workload[object, object], schedule: Schedule, log: Log
+) -> Store:
+    """Open the record: in the home, or in the etcd that the environment names."""
+    clock = system_clock()
+    if is_shared(os.environ):
+        return open_shared(
+            options.home,
+            os.environ,
+            app=options.app,
+            timeline=options.timeline,
+            now_ns=clock.now_ns,
+            lease_s=lease_s(schedule.bounds),
+            on_trouble=lambda reason: log.write(LogEvent.HOME_BEHIND, reason=reason),
+        )
+    return LocalStore(
+        options.home / "state",
+        app=options.app,
+        timeline=options.timeline,
+        now_ns=clock.now_ns,
+        replay=replay_with(workload, schedule),
+        release=options.release,
+        force_filesystem=options.force_filesystem,
+    )
+
+
+def _footing(store: Store, clock: SystemClock, me: WorkerId) -> Footing:
+    if isinstance(store, LocalStore):
+        return Alone()
+    from handoff.worker.leased import Leased  # noqa: PLC0415 - loads what etcd needs
+
+    return Leased(cast("LeasedStore", store), clock, me)
+
+
+def _begin_nothing() -> None:
+    return None
+
+
+def _owners(held: Record | Path) -> set[str]:
+    """Return the workers about whose death somebody may still ask.
+
+    Args:
+        held: The record; or the home, whose mirror says it as far as this host has followed.
+    """
+    try:
+        record = read_only_snapshot(held / "state") if isinstance(held, Path) else held
+    except (RecordMissing, RecordDamaged):
+        return set()
+    named = record.ownership
+    return {each.worker for each in (named.owner, named.last_owner, named.previous) if each}
 
 
 async def _life_lock(home: Path, worker: str, keep: set[str], log: Log) -> int:
@@ -186,7 +233,7 @@ def _myself(worker: str, release: str, *, lock: int) -> WorkerId:
 
 
 def _create_missing(
-    store: LocalStore,
+    store: Store,
     options: WorkerOptions,
     workload: Workload[object, object],
     schedule: Schedule,

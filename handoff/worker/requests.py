@@ -12,20 +12,26 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from handoff.limits import IN_FLIGHT_NS
+from handoff.limits import IN_FLIGHT_NS, LEASE_POLL_S, NS
 from handoff.log_events import LogEvent
 from handoff.outside import fault_words, is_outside
 from handoff.plain_text import is_storable, storable
+from handoff.worker.footing import Alone
 from handoff.workload import Absent, Pending, Unknown, is_json, receipt
 from state.absence import Absence
 from state.record import Effect, Fate, Outcome, Receipt
 
 if TYPE_CHECKING:
     from handoff.logs import Log
+    from handoff.worker.footing import Footing
     from handoff.worker.ports import Clock
 
 Verdict = Receipt | Fate
 """A receipt, or `Fate.DOUBTFUL`."""
+
+
+class NotSent(Unknown, frozen=True):
+    """Nothing was sent, and that is known."""
 
 
 class Outside(Protocol):
@@ -56,10 +62,14 @@ class Requests:
         clock: Time. Bounds go by its monotonic side, so that a clock that is set can neither
             cut an attempt short nor make a request under way look arrived.
         log: Where doubtful effects are reported.
+        footing: Says how long a request may take that is sent now.
     """
 
-    def __init__(self, workload: Outside, clock: Clock, log: Log) -> None:
+    def __init__(
+        self, workload: Outside, clock: Clock, log: Log, footing: Footing | None = None
+    ) -> None:
         """Keep the parts and the moment."""
+        self._footing = footing or Alone()
         self._workload = workload
         self._clock = clock
         self._log = log
@@ -76,7 +86,13 @@ class Requests:
         return fault
 
     async def send(self, effect: Effect, timeout_s: float) -> Receipt | Pending | Unknown:
-        """Attempt an effect once. Whatever goes wrong, the outcome is unknown."""
+        """Attempt an effect once. Whatever goes wrong, the outcome is unknown.
+
+        What an owner without a lease may not send is not sent: `NotSent`, which is known.
+        """
+        timeout_s = await self._wait_allowed(timeout_s)
+        if not timeout_s:
+            return NotSent("not sent: this owner's lease does not last that long")
         limit = asyncio.timeout(timeout_s)
         try:
             async with limit:
@@ -100,6 +116,18 @@ class Requests:
                 return Unknown(f"no answer within {timeout_s:.2f} s")
             return self._raised("resolve", error)
         return answer if isinstance(answer, Absent) else _checked(answer, effect, "resolve")
+
+    async def _wait_allowed(self, timeout_s: float) -> float:
+        """Return how long a request may take, once it may be sent; 0 if that does not come."""
+        deadline_ns = self.monotonic_ns() + round(timeout_s * NS)
+        allowed_s = self._footing.seconds_to_send(timeout_s)
+        while not allowed_s:
+            await self.pause(LEASE_POLL_S)
+            left_ns = deadline_ns - self.monotonic_ns()
+            if left_ns <= 0:
+                return 0.0
+            allowed_s = self._footing.seconds_to_send(left_ns / NS)
+        return allowed_s
 
     def _raised(self, stage: str, error: Exception) -> Unknown:
         if not is_outside(error, self._workload.outside):

@@ -102,6 +102,7 @@ class Warming(Generic[BodyT, InputsT]):
                 self.reason = f"{verdict.name}: {verdict.reason}"
                 parts.log.write(LogEvent.GATE_FAILED, gate=verdict.name, reason=verdict.reason)
                 return examined
+        parts.footing.get_ready()
         parts.log.write(LogEvent.WORKER_WARM)
         parts.channel.tell(Kind.READY, deploy=deploy_id)
         return None

@@ -8,6 +8,10 @@ Owns the keys of an application and the comparisons of each write. Every commit 
     APP/lines/N  the line, without a chain: each host's journal has its own
     APP/owner    who owns, for as long as its lease lives; written where the epoch changes
 
+Beside them each worker of each host says what time it is, for as long as its lease lives:
+
+    APP/hosts/W  its host, its release and its wall clock; a write that proves that etcd writes
+
 A commit is refused unless the record's revision *and* the head are those that it was made from.
 A revision alone is no fence once a snapshot was put back, for numbers come again; epoch and
 progress alone lose a command that came between. Of two deliveries of one commit the second is
@@ -79,6 +83,22 @@ class Owner(msgspec.Struct, frozen=True, kw_only=True):
     worker: str
 
 
+class Present(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker says of itself and its host.
+
+    Attributes:
+        worker: Its name.
+        host: Name of its host.
+        release: Its release.
+        at_ms: Its wall clock as it said so, milliseconds since 1970 UTC.
+    """
+
+    worker: str
+    host: str = ""
+    release: str = ""
+    at_ms: float = 0.0
+
+
 class LineMark(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked of a line to know whose commit it was; as in `Line`."""
 
@@ -122,6 +142,11 @@ class Keys:
         self.head = self._prefix + b"head"
         self.counter = self._prefix + b"counter"
         self.owner = self._prefix + b"owner"
+        self.hosts = (self._prefix + b"hosts/", self._prefix + b"hosts0")
+
+    def host(self, name: str) -> bytes:
+        """Return the key under which a worker's host says that it is there."""
+        return b"%shosts/%s" % (self._prefix, name.encode())
 
     def line(self, number: int) -> bytes:
         """Return the key of a journal line."""

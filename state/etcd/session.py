@@ -39,13 +39,32 @@ class Session:
 
     Args:
         cluster: Where it is.
+        patience_s: How long an ordinary transaction is tried, seconds; None for as long as a
+            change of leader takes at most.
     """
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, *, patience_s: float | None = None) -> None:
         """Keep the parts; nothing is connected yet."""
+        self._patience_s = patience_s
         self.where = f"etcd at {cluster.words()}"
         self._client = Client(cluster)
         self._highest = 0  # revision of any answer
+
+    @property
+    def patience_s(self) -> float:
+        """How long an ordinary transaction is tried, seconds."""
+        return SETTLE_S_MAX if self._patience_s is None else self._patience_s
+
+    def once(self, transaction: wire.Transaction) -> bool:
+        """Send a transaction that does no harm twice; tell whether it was answered in time.
+
+        Raises:
+            EtcdOlder: It was put back.
+        """
+        try:
+            return self._answer(transaction).succeeded
+        except EtcdError:
+            return False
 
     def settle(
         self, transaction: wire.Transaction, limit_s: float, *, attempt: str | None = None
@@ -91,7 +110,7 @@ class Session:
         Raises:
             OutOfReach: No majority answered.
         """
-        return self.settle(wire.Transaction(success=steps), SETTLE_S_MAX).found()
+        return self.settle(wire.Transaction(success=steps), self.patience_s).found()
 
     def put_chunk(self, key: bytes, part: bytes, *, lease: int) -> None:
         """Write a chunk, with the lease that it goes with until a commit takes it.
@@ -101,7 +120,7 @@ class Session:
         """
         step = wire.put(key, part, lease=lease)
         transaction = wire.Transaction(success=(step,))
-        self.settle(transaction, SETTLE_S_MAX)
+        self.settle(transaction, self.patience_s)
 
     def chunk(self, key: bytes) -> bytes | None:
         """Return a chunk, or None where it is gone.

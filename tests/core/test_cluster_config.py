@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
-from foresight.cluster import configured_cluster, refuse_cluster
+from foresight.cluster import configured_cluster, require_usable, told_variables
 from foresight.config import Config, Engine
 from foresight.errors import ConfigError
+from handoff.shared_record import cluster_in
+from state.errors import HomeUnsuitable
 from state.etcd.address import Credentials
+from tests.homes import open_store
+from tests.records import started
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,17 +31,30 @@ def written(folder: Path, text: str, mode: int = 0o600) -> str:
     return str(file)
 
 
-def test_a_configuration_without_an_etcd_names_none_and_starts(tmp_path: Path) -> None:
+def test_a_configuration_without_an_etcd_names_none_and_tells_none(tmp_path: Path) -> None:
     assert configured_cluster(config(), {}, tmp_path) is None
-    refuse_cluster(config())
+    assert told_variables(config(), {}, tmp_path) == ()
+    require_usable(config(), {}, tmp_path, tmp_path)
     with pytest.raises(ConfigError, match="without"):
         configured_cluster(config(cluster_credentials="x"), {}, tmp_path)
 
 
-def test_a_bot_is_not_started_on_an_etcd_yet() -> None:
-    """What it would run on is the home, and an operator would believe otherwise."""
-    with pytest.raises(ConfigError, match="cannot be run on one yet"):
-        refuse_cluster(config(state="etcd://127.0.0.1/app"))
+def test_workers_are_told_where_the_etcd_is_and_never_a_secret(tmp_path: Path) -> None:
+    named = written(tmp_path, 'user = "u"\npassword = "hunter2"')
+    told = dict(
+        told_variables(
+            config(state="etcd://127.0.0.1/app", cluster_credentials=named), {}, tmp_path
+        )
+    )
+    assert cluster_in(told).credentials == Credentials(user="u", password="hunter2")  # noqa: S106 - of nobody
+    assert "hunter2" not in str(told)
+
+
+def test_a_home_with_a_record_of_its_own_is_not_put_beside_an_etcd(tmp_path: Path) -> None:
+    """What it decided so far nobody in the etcd knows."""
+    started(open_store(tmp_path))
+    with pytest.raises(HomeUnsuitable, match="no etcd knows"):
+        require_usable(config(state="etcd://127.0.0.1/app"), {}, tmp_path, tmp_path)
 
 
 def test_credentials_are_read_and_their_paths_begin_at_their_file(tmp_path: Path) -> None:

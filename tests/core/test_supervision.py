@@ -16,11 +16,13 @@ from handoff.launcher.supervision import (
     Role,
     Situation,
     StartStandby,
+    after_away,
     due_s,
     plan,
     wake_at_s,
 )
 from handoff.limits import (
+    AWAY_GRACE_S,
     CANDIDATE_LIFE_S_MAX,
     DRAIN_TIMEOUT_S,
     DRIVER_ABSENCE_S_MAX,
@@ -53,6 +55,34 @@ def test_of_a_child_nothing_is_believed_that_was_not_said() -> None:
     assert situation(bare).ready_s == 0.0
     assert plan(situation(bare, now_s=READY_TIMEOUT_S)) == []
     assert plan(situation(bare, now_s=READY_TIMEOUT_S + 0.1)) == [Drain("bare", hangs=True)]
+
+
+def test_nothing_counts_against_anybody_while_the_record_is_out_of_reach() -> None:
+    """Overdue, silent, not ready in time, a standby that is wanted: all of it has to wait."""
+    late = OWNER._replace(overdue_s=NOW_S - 1)
+    cold = Child("cold", Role.STANDBY)
+    silent = {"unowned_s": 1.0, "standby": True}
+    assert plan(situation(late)) != []
+    assert plan(situation(cold, STANDBY, **silent)) != []
+    for away in (late._replace(away_since_ms=1.0), cold._replace(away_since_ms=1.0)):
+        assert plan(situation(away, STANDBY, **silent)) == []
+    leaving = STANDBY._replace(stopping_s=NOW_S - DRAIN_TIMEOUT_S - 1)
+    assert plan(situation(late._replace(away_since_ms=1.0), leaving)) == [Kill("standby")]
+
+
+def test_who_died_while_the_record_was_out_of_reach_is_replaced() -> None:
+    away = CANDIDATE._replace(away_since_ms=1.0)
+    assert plan(situation(away)) == [StartStandby("no worker is alive")]
+    assert plan(situation(away, next_start_s=NOW_S + 1)) == []
+    assert plan(situation(away, stopping=True)) == [Drain("candidate")]
+
+
+def test_everybody_has_its_whole_time_again_once_the_record_is_back() -> None:
+    late = after_away(OWNER._replace(overdue_s=NOW_S - 60), NOW_S)
+    assert late.overdue_s == NOW_S + AWAY_GRACE_S
+    assert after_away(OWNER._replace(overdue_s=NOW_S + 99), NOW_S).overdue_s == NOW_S + 99
+    assert after_away(Child("cold", Role.STANDBY), NOW_S).started_s == NOW_S
+    assert after_away(STANDBY, NOW_S) == STANDBY
 
 
 def test_with_an_owner_nothing_is_missing() -> None:

@@ -11,8 +11,7 @@ from tests.process.etcd_server import ABSENT, PATIENCE_S, PROGRAM, Server
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a store wait as long as a busy machine takes; how long is tried where it is meant."""
-    for place in ("state.etcd_store", "state.etcd.session"):
-        monkeypatch.setattr(f"{place}.SETTLE_S_MAX", PATIENCE_S)
+    monkeypatch.setattr("state.etcd.session.SETTLE_S_MAX", PATIENCE_S)
     monkeypatch.setattr("state.etcd_store.TAKE_S_MAX", PATIENCE_S)
 
 

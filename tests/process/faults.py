@@ -15,6 +15,7 @@ class FaultySettings(Settings, frozen=True, kw_only=True):
         every: Strikes only in cycles whose number this divides; 0 means in all.
         once: Path of a file that keeps a fault from striking twice; empty strikes always.
         catch_up_s: A cycle that is later than this is missed; None runs every cycle.
+        budget_s: Longest time of a healthy cycle between two commits; None for half a period.
     """
 
     place: str = ""
@@ -22,3 +23,4 @@ class FaultySettings(Settings, frozen=True, kw_only=True):
     every: int = 0
     once: str = ""
     catch_up_s: float | None = None
+    budget_s: float | None = None

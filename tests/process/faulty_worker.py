@@ -37,7 +37,9 @@ class Faulty(Chained):
 
     def __init__(self, context: Context, settings: FaultySettings) -> None:
         super().__init__(context, settings)
-        self.cadence = every(settings.period_s, catch_up_s=settings.catch_up_s)
+        self.cadence = every(
+            settings.period_s, budget_s=settings.budget_s, catch_up_s=settings.catch_up_s
+        )
 
     @override
     async def warm(self, body: Body) -> None:

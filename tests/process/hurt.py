@@ -12,6 +12,7 @@ import msgspec
 
 from bench.installation import Installation
 from foresight.evidence.count import count_performed
+from handoff.limits import NS
 from handoff.release_files import release_directory
 from state.cycle_audit import audit_cycles, effective
 from state.journal_reader import read_lines
@@ -34,6 +35,9 @@ PERIOD_NS: Final = 500_000_000
 class Hurt(Installation):
     """An installation of the faulty worker; version 0 has no fault unless it is given one."""
 
+    period_s = PERIOD_S
+    budget_s: float | None = None
+
     def release(
         self,
         version: str,
@@ -49,7 +53,8 @@ class Hurt(Installation):
         settings = FaultySettings(
             version=version,
             witness=str(self.witness),
-            period_s=PERIOD_S,
+            period_s=self.period_s,
+            budget_s=self.budget_s,
             body_bytes=1024,
             boot_s=boot_s,
             catch_up_s=catch_up_s,
@@ -116,7 +121,8 @@ def verify_counts(hurt: Hurt, *, last: int = 0) -> None:
     """Check witness and journal of what was carried out so far."""
     reports = hurt.reports()
     first = min(report.cycle for report in reports)
-    seen = count_performed(reports, first=first, last=last or hurt.progress(), period_ns=PERIOD_NS)
+    period_ns = round(hurt.period_s * NS)
+    seen = count_performed(reports, first=first, last=last or hurt.progress(), period_ns=period_ns)
     assert seen.missed == (), hurt.last_words()
     assert seen.doubled == (), hurt.last_words()
     audit = audit_cycles(hurt.lines())

@@ -61,8 +61,7 @@ def test_a_store_logs_in_and_does_so_again_when_its_token_is_worth_nothing(
 
 
 def raw_watch(store: EtcdStore) -> Watch:
-    watch = store._watch  # noqa: SLF001 - how often it was opened is asked of nobody else
-    assert watch is not None
+    (watch,) = store._watches  # noqa: SLF001 - how often it was opened is asked of nobody else
     return watch
 
 

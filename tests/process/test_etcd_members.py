@@ -143,8 +143,7 @@ def test_without_a_majority_nothing_is_read_or_known_and_afterwards_all_is(
     for each in others:
         each.stop()
     with monkeypatch.context() as impatient:
-        for place in ("state.etcd_store", "state.etcd.session"):
-            impatient.setattr(f"{place}.SETTLE_S_MAX", 0.5)
+        impatient.setattr("state.etcd.session.SETTLE_S_MAX", 0.5)
         with pytest.raises(OutOfReach):
             store.read()
         with pytest.raises(OutcomeUnknown, match="decide-11"):

@@ -15,7 +15,6 @@ from msgspec import Raw
 from msgspec.structs import replace
 
 from foresight.cluster_check import examine_cluster
-from state import etcd_store as store_module
 from state import transitions
 from state.errors import (
     DiskFull,
@@ -27,7 +26,9 @@ from state.errors import (
     WriteFailed,
 )
 from state.etcd import keys as plans
+from state.etcd import session as session_module
 from state.etcd import wire
+from state.etcd.lines import Lines
 from state.record import Phase
 from tests.process.etcd_proxy import Fault, Proxy
 from tests.process.etcd_server import (
@@ -182,7 +183,7 @@ def test_an_outcome_is_unknown_only_while_etcd_is_out_of_reach(
 
     between.proxy.meanwhile = mute
     with monkeypatch.context() as impatient:
-        impatient.setattr(store_module, "SETTLE_S_MAX", 0.6)
+        impatient.setattr(session_module, "SETTLE_S_MAX", 0.6)
         between.store.read()
         with pytest.raises(OutcomeUnknown, match="decide-11"):
             between.store.transact(deciding(effect()), note("decide"))
@@ -264,14 +265,13 @@ def test_a_watch_that_says_nothing_is_opened_anew(etcd: Server, tmp_path: Path) 
 def test_a_watch_goes_on_where_what_it_missed_was_compacted(between: Between) -> None:
     """The cluster may be shared, and somebody else compacts it."""
     wait_until(lambda: between.store.token() is not None)
-    watch = between.store._watch  # noqa: SLF001 - what it has missed is set by hand
-    assert watch is not None
+    (watch,) = between.store._watches  # noqa: SLF001 - what it has missed is set by hand
     revision = raw(between.cluster, wire.get(plans.Keys(between.cluster.prefix).record))
     newest = max(kv.mod_revision for kv in revision.values())
     tell(between.cluster, "/v3/kv/compaction", {"revision": newest})
     watch._next, watch.revision = 1, None  # noqa: SLF001
     watch._client.interrupt()  # noqa: SLF001
-    wait_until(lambda: between.store.token() == newest)
+    wait_until(lambda: between.store.token() == (newest,))
 
 
 @pytest.fixture
@@ -342,14 +342,14 @@ def test_a_reader_that_misses_a_chunk_reads_again(
 ) -> None:
     """It was read while another commit took its place, and for longer than the chunks stay."""
     between.other.transact(large, note("decide"))
-    assembled = type(between.store)._assembled  # noqa: SLF001
+    whole = Lines.whole
     calls: list[int] = []
 
-    def missing(self: EtcdStore, value: bytes) -> bytes | None:
+    def missing(self: Lines, value: bytes) -> bytes | None:
         calls.append(len(value))
-        return None if len(calls) == 1 else assembled(self, value)
+        return None if len(calls) == 1 else whole(self, value)
 
-    monkeypatch.setattr(type(between.store), "_assembled", missing)
+    monkeypatch.setattr(Lines, "whole", missing)
     assert between.store.read() == between.other.read()
     assert len(calls) > 1
 

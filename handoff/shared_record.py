@@ -1,0 +1,119 @@
+"""Where the record of an installation is, if it is not in its home: in an etcd that hosts share.
+
+Owns the variables that say so, and how a store of it is opened. They travel in the environment, as
+`worker.settings` do, and what they name is a place: an address and a file, never what the file
+holds. Nothing of etcd is loaded where no variable says so.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from handoff.errors import HandoffError
+from handoff.limits import SHARED_PATIENCE_S
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from state.etcd.address import Cluster
+    from state.etcd_store import EtcdStore
+    from state.record import Timeline
+
+STATE: Final = "HANDOFF_STATE"  # `etcd://h1,h2,h3/app`
+CREDENTIALS: Final = "HANDOFF_CLUSTER_CREDENTIALS"  # path of the file, absolute
+PLACES: Final = "HANDOFF_SECRETS"  # directories made for secrets
+TRUSTED_GROUP: Final = "HANDOFF_TRUSTED_GROUP"
+
+VARIABLES: Final = (STATE, CREDENTIALS, PLACES, TRUSTED_GROUP)
+
+
+class ClusterUnusable(HandoffError):
+    """The environment names an etcd that cannot be used."""
+
+    def __init__(self, reason: str, hint: str) -> None:
+        """Keep what is wrong and what to do."""
+        super().__init__(reason)
+        self.hint = hint
+
+
+def is_shared(environment: Mapping[str, str]) -> bool:
+    """Tell whether the record is in an etcd."""
+    return bool(environment.get(STATE))
+
+
+def variables_of(
+    state: str, *, credentials: str = "", places: str = "", trusted_group: str = ""
+) -> tuple[tuple[str, str], ...]:
+    """Return the variables that say where the record is; none where it is in the home."""
+    if not state:
+        return ()
+    found = {
+        STATE: state,
+        CREDENTIALS: credentials,
+        PLACES: places,
+        TRUSTED_GROUP: trusted_group,
+    }
+    return tuple((name, text) for name, text in found.items() if text)
+
+
+def cluster_in(environment: Mapping[str, str]) -> Cluster:
+    """Return the etcd that the environment names.
+
+    Raises:
+        ClusterUnusable: Its address or its credentials cannot be used.
+    """
+    from state.errors import HomeUnsuitable  # noqa: PLC0415 - see the head of this module
+    from state.etcd.address import ClusterInvalid, cluster_of  # noqa: PLC0415 - as above
+    from state.etcd.credentials import read_credentials  # noqa: PLC0415 - as above
+
+    named = environment.get(CREDENTIALS, "")
+    places = tuple(each for each in environment.get(PLACES, "").split(os.pathsep) if each)
+    group = environment.get(TRUSTED_GROUP, "")
+    try:
+        held = read_credentials(Path(named), places, group) if named else None
+        return cluster_of(environment[STATE], held)
+    except (ClusterInvalid, HomeUnsuitable) as error:
+        raise ClusterUnusable(str(error), error.hint) from error
+
+
+def open_shared(
+    home: Path,
+    environment: Mapping[str, str],
+    *,
+    app: str,
+    timeline: Timeline,
+    now_ns: Callable[[], int],
+    lease_s: int = 0,
+    on_trouble: Callable[[str], None] | None = None,
+) -> EtcdStore:
+    """Return a store of the record in the etcd that the environment names.
+
+    Args:
+        home: The state directory, which follows whatever is read and written.
+        environment: What names the etcd.
+        app: Name of the application.
+        timeline: How wall-clock time maps to application time.
+        now_ns: Reads the wall clock, nanoseconds UTC.
+        lease_s: How long ownership outlasts the last renewal; 0 for who never owns.
+        on_trouble: Told why the home could not follow a commit.
+
+    Raises:
+        ClusterUnusable: Its address or its credentials cannot be used.
+        HomeUnsuitable: The home keeps a record of its own, or cannot be written.
+    """
+    from state.etcd_store import EtcdStore  # noqa: PLC0415 - see the head of this module
+    from state.host_journal import HostJournal  # noqa: PLC0415 - as above
+
+    cluster = cluster_in(environment)
+    return EtcdStore(
+        cluster,
+        app=app,
+        timeline=timeline,
+        now_ns=now_ns,
+        lease_s=lease_s,
+        patience_s=SHARED_PATIENCE_S,
+        home=HostJournal(home, now_ns=now_ns),
+        on_trouble=on_trouble,
+    )

@@ -1,0 +1,80 @@
+"""A record that is out of reach: who waits for it, and how it is said.
+
+Owns that an etcd which does not answer ends no worker. It is said to the launcher, which counts
+nothing against anybody until it is said that the record is back, and who asked to leave may.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from handoff.limits import AWAY_POLL_S, MS
+from handoff.log_events import LogEvent
+from handoff.wire import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from handoff.logs import Log
+    from handoff.worker.footing import Footing
+    from handoff.worker.ports import Channel, Clock
+
+
+class Reach:
+    """Waits until the record can be written again.
+
+    Args:
+        footing: Tells whether it can.
+        clock: Time.
+        channel: Where the launcher is told.
+        log: Where it is said.
+        leaving: Tells whether this worker was asked to leave; hears what it is told.
+        due: Returns when an owner's next step is overdue if all of its limit begins now.
+    """
+
+    def __init__(
+        self,
+        footing: Footing,
+        clock: Clock,
+        channel: Channel,
+        log: Log,
+        *,
+        leaving: Callable[[], bool],
+        due: Callable[[], dict[str, int]],
+    ) -> None:
+        """Start within reach."""
+        self._footing = footing
+        self._clock = clock
+        self._channel = channel
+        self._log = log
+        self._leaving = leaving
+        self._due = due
+        self._since_ns = 0  # boot time from which on it is out of reach; 0 while it is not
+
+    async def wait(self, reason: str) -> bool:
+        """Return once the record can be written; False once this worker is asked to leave.
+
+        Args:
+            reason: Why it is taken to be out of reach.
+        """
+        self._lose(reason)
+        while not self._leaving():
+            if self._footing.time_counts():
+                self._find()
+                return True
+            await self._clock.pause(AWAY_POLL_S)
+        return False
+
+    def _lose(self, reason: str) -> None:
+        if self._since_ns:
+            return
+        self._since_ns = self._clock.boot_ns()
+        since_ms = self._clock.now_ns() // MS
+        self._log.write(LogEvent.RECORD_AWAY, reason=reason)
+        self._channel.tell(Kind.AWAY, since_ms=since_ms, reason=reason)
+
+    def _find(self) -> None:
+        away_ms = (self._clock.boot_ns() - self._since_ns) // MS
+        self._since_ns = 0
+        self._log.write(LogEvent.RECORD_BACK, away_ms=away_ms)
+        self._channel.tell(Kind.BACK, away_ms=away_ms, **self._due())

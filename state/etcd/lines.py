@@ -1,0 +1,96 @@
+"""Journal lines as etcd has them: by number, by what they led to, the oldest that is kept.
+
+Owns putting a value together from its chunks. A line that goes while it is looked for is gone: the
+newest are kept and no others.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Final
+
+from state.errors import LockTimeout, RecordMissing
+from state.etcd import keys as plans
+from state.etcd import wire
+
+if TYPE_CHECKING:
+    from state.errors import EtcdOlder
+    from state.etcd.session import Session
+    from state.journal_frames import Line
+
+READINGS_MAX: Final = 4  # of a value whose chunks went while they were read
+AT_ONCE: Final = 4  # lines of one answer: each may have a mebibyte
+
+
+class Lines:
+    """The lines of one application; a `Source` of a host's journal.
+
+    Args:
+        session: Who asks.
+        keys: The application's.
+    """
+
+    def __init__(self, session: Session, keys: plans.Keys) -> None:
+        """Keep both."""
+        self._session = session
+        self._keys = keys
+
+    def newest(self) -> int:
+        """Return the number of the newest line; 0 where there is none."""
+        stored = self._session.read(wire.get(self._keys.counter)).get(self._keys.counter)
+        return int(stored.value) if stored is not None else 0
+
+    def line(self, number: int) -> Line:
+        """Return a line.
+
+        Raises:
+            RecordMissing: It is not there, or not any more.
+        """
+        key = self._keys.line(number)
+        for _ in range(READINGS_MAX):
+            stored = self._session.read(wire.get(key)).get(key)
+            if stored is None:
+                raise RecordMissing(key.decode())
+            data = self.whole(stored.value)
+            if data is not None:
+                return plans.line_of(data)
+        raise LockTimeout  # it goes while it is read
+
+    def number_of(self, result: str) -> int | None:
+        """Return the number of the line that led to a record; None where it is not there."""
+        newest = self.newest()
+        oldest = _oldest(newest)
+        for last in range(newest, oldest - 1, -AT_ONCE):
+            numbers = range(max(oldest, last - AT_ONCE + 1), last + 1)
+            found = self._session.read(*(wire.get(self._keys.line(each)) for each in numbers))
+            for number in numbers:
+                stored = found.get(self._keys.line(number))
+                if stored is not None and plans.mark_of(stored.value).result == result:
+                    return number
+        return None
+
+    def oldest_line(self) -> Line:
+        """Return the oldest line that is kept."""
+        for _ in range(READINGS_MAX):
+            with contextlib.suppress(RecordMissing):
+                return self.line(_oldest(self.newest()))
+        raise LockTimeout  # they go faster than they are read
+
+    def older(self, fact: str) -> EtcdOlder:
+        """Return the refusal of an etcd that knows less than was seen of it."""
+        return self._session.older(fact)
+
+    def whole(self, value: bytes) -> bytes | None:
+        """Return a value with its chunks put together; None where one of them is gone."""
+        chunks = plans.chunks_of(self._keys, value)
+        parts: list[bytes] = []
+        for key in chunks:
+            part = self._session.chunk(key)
+            if part is None:
+                return None
+            parts.append(part)
+        return b"".join(parts) if chunks else value
+
+
+def _oldest(newest: int) -> int:
+    return max(1, newest - plans.LINES_KEPT + 1)

@@ -1,0 +1,218 @@
+"""Owners and standbys of several hosts: a lease instead of a process's end, and outages of etcd."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from handoff.limits import MS, NS
+from handoff.log_events import LogEvent
+from handoff.wire import Kind
+from handoff.workload import Absent
+from state.record import Fate, Outcome
+from tests.engine_world import FIRST, PERIOD_S, schedule
+from tests.records import effect as planned
+from tests.shared_world import TTL_S, SharedWorld
+from tests.worker_world import told_in
+
+if TYPE_CHECKING:
+    from state.record import Record
+    from tests.worker_world import Process
+
+
+async def two_hosts(world: SharedWorld) -> tuple[Process, Process]:
+    owner = world.start("a")
+    await world.settled(FIRST + 1)
+    standby = world.start("b")
+    await world.until(lambda: bool(standby.told(Kind.READY)))
+    await world.after(FIRST + 2, TTL_S + 2)  # it holds its own lease for long enough
+    return owner, standby
+
+
+def proofs(world: SharedWorld) -> list[object]:
+    return [line.evidence["proof"] for line in world.lines("seize")]
+
+
+def test_a_dead_owner_of_another_host_is_followed_within_its_lease_and_a_second() -> None:
+    async def story(world: SharedWorld) -> None:
+        owner, standby = await two_hosts(world)
+        owner.die()
+        died_ns = world.clock.boot_ns()
+        await world.until(lambda: world.owner() == "b")
+        assert world.clock.boot_ns() - died_ns <= (TTL_S + 1) * NS
+        await world.settled(FIRST + 5)
+        assert standby.told(Kind.SEIZED)[0]["proof"] == "lease_ended"
+
+    assert proofs(told_in(SharedWorld, story)) == ["none", "lease_ended"]
+
+
+@pytest.mark.parametrize("seconds", [1.0, 4.0, 60.0])
+@pytest.mark.parametrize("moment", [-3.0, 0.0, 1.0])
+def test_an_outage_of_etcd_costs_nobody_ownership_or_life(seconds: float, moment: float) -> None:
+    """Everybody's lease ends in it: who came first afterwards would own, and nothing was wrong."""
+
+    async def story(world: SharedWorld) -> None:
+        owner, standby = await two_hosts(world)
+        await world.after(FIRST + 4, moment)
+        world.is_away = True
+        await world.clock.pause(seconds)
+        world.is_away = False
+        await world.settled(FIRST + 14)
+        assert (world.owner(), world.store.read().ownership.epoch) == ("a", 1)
+        assert [owner.gone, standby.gone] == [False, False]
+        assert world.killed == []
+
+    world = told_in(SharedWorld, story)
+    assert set(world.deciders().values()) == {"a"}
+    assert proofs(world) == ["none"]
+
+
+def test_who_cannot_reach_etcd_says_so_and_says_when_it_is_back() -> None:
+    async def story(world: SharedWorld) -> None:
+        owner, _ = await two_hosts(world)
+        world.is_away = True
+        await world.after(FIRST + 5, 0)
+        away_ms = owner.told(Kind.AWAY)[0]["since_ms"]
+        assert abs(away_ms - schedule().boundary_ns(FIRST + 3) / MS) < 1000
+        assert owner.told(Kind.BACK) == []
+        world.is_away = False
+        await world.settled(FIRST + 5)
+        (back,) = owner.told(Kind.BACK)
+        assert back["away_ms"] >= PERIOD_S * 1000
+        assert back["overdue_boot_ms"] * MS > world.clock.boot_ns() - PERIOD_S * NS
+        assert len(owner.told(Kind.AWAY)) == 1
+        assert len(owner.log.lines(LogEvent.RECORD_AWAY.value)) == 1
+
+    told_in(SharedWorld, story)
+
+
+def test_an_owner_that_is_asked_to_leave_in_an_outage_leaves() -> None:
+    async def story(world: SharedWorld) -> None:
+        owner, _ = await two_hosts(world)
+        world.is_away = True
+        await world.after(FIRST + 3, 2)
+        owner.line.say(Kind.DRAIN)
+        assert (await owner.left()).name == "DRAINED"
+        (leaving,) = owner.told(Kind.LEAVING)
+        assert "out of reach" in leaving["reason"]
+
+    told_in(SharedWorld, story)
+
+
+def test_a_worker_that_starts_in_an_outage_waits_for_its_end() -> None:
+    async def story(world: SharedWorld) -> None:
+        world.is_away = True
+        worker = world.start("a")
+        await world.clock.pause(300)
+        assert not worker.gone
+        assert worker.told(Kind.READY) == []
+        world.is_away = False
+        await world.settled(FIRST + 1)
+
+    told_in(SharedWorld, story)
+
+
+def test_an_owner_whose_host_is_cut_off_is_followed_and_decides_nothing_more() -> None:
+    async def story(world: SharedWorld) -> None:
+        owner, standby = await two_hosts(world)
+        world.host(owner).is_cut = True
+        await world.settled(FIRST + 6)
+        assert world.owner() == "b"
+        world.host(owner).is_cut = False
+        await world.until(lambda: bool(owner.told(Kind.LOST)))
+        await world.settled(FIRST + 8)
+        assert (world.owner(), standby.gone, owner.gone) == ("b", False, False)
+
+    world = told_in(SharedWorld, story)
+    assert proofs(world) == ["none", "lease_ended"]
+
+
+def test_an_owner_that_sleeps_beyond_its_lease_wakes_as_a_standby() -> None:
+    """Its process lives, and nobody can end it from elsewhere."""
+
+    async def story(world: SharedWorld) -> None:
+        owner, _ = await two_hosts(world)
+        owner.stop()
+        await world.until(lambda: world.owner() == "b")
+        owner.wake()
+        await world.until(lambda: bool(owner.told(Kind.LOST)))
+        await world.settled(FIRST + 8)
+        assert world.owner() == "b"
+
+    told_in(SharedWorld, story)
+
+
+def test_an_owner_of_another_host_that_hangs_with_a_lease_is_followed_at_its_limit() -> None:
+    """The thread that renews asks nobody whether the rest of the process does anything."""
+
+    async def story(world: SharedWorld) -> None:
+        owner, _ = await two_hosts(world)
+        world.host(owner).renews_anyway = True
+        owner.stop()
+        await world.until(lambda: world.owner() == "b", limit_s=400)
+        await world.settled(FIRST + 6)
+
+    world = told_in(SharedWorld, story)
+    assert proofs(world)[-1] == "lease_ended"
+
+
+def test_an_owner_whose_lease_etcd_forgot_binds_the_key_anew_and_goes_on() -> None:
+    async def story(world: SharedWorld) -> None:
+        owner = world.start("a")
+        await world.settled(FIRST + 1)
+        world.end_lease(owner)
+        await world.settled(FIRST + 4)
+        assert world.is_bound()
+        assert owner.log.lines(LogEvent.LEASE_LOST.value)[0]["epoch"] == 1
+
+    world = told_in(SharedWorld, story)
+    assert world.store.read().ownership.epoch == 1
+    assert len(world.lines("decide")) >= 3
+
+
+def test_an_owner_sends_nothing_once_its_lease_may_be_over() -> None:
+    """It was stopped between the commit and the send, for longer than its lease lasts."""
+
+    async def story(world: SharedWorld) -> None:
+        owner = world.start("a")
+        await world.settled(FIRST + 1)
+        cycle = FIRST + 3
+        owner.app.plans[cycle] = [planned("order-x")]
+        owner.app.deciding = lambda at, _: world.host(owner).age() if at.number == cycle else None
+        await world.settled(cycle + 2)
+
+    world = told_in(SharedWorld, story)
+    assert world.venue.sent == []
+    settled = next(line for line in world.lines("settle") if line.cycle == FIRST + 3)
+    (receipt,) = msgspec.json.decode(settled.header)["receipts"]
+    assert (receipt["outcome"], "lease" in receipt["reason"]) == ("refused", True)
+
+
+def carried(record: Record) -> list[tuple[Fate, bool]]:
+    return [(each.fate, each.unproven) for each in record.outbox]
+
+
+def test_what_was_planned_by_an_owner_without_a_lease_is_asked_about_and_not_written_off() -> None:
+    async def story(world: SharedWorld) -> None:
+        owner, standby = await two_hosts(world)
+        cycle = FIRST + 3
+        owner.app.plans[cycle] = [planned("order-x")]
+        standby.app.plans[cycle] = []
+
+        async def never() -> None:
+            await world.clock.pause(10_000)
+
+        world.venue.hooks["order-x"] = never
+        world.venue.resolving["order-x"] = [Absent()] * 3
+        await world.until(lambda: bool(world.venue.sent))
+        owner.stop()
+        await world.until(lambda: world.owner() == "b")
+        assert carried(world.store.read()) == [(Fate.DOUBTFUL, True)]
+        del world.venue.hooks["order-x"]
+        await world.settled(cycle + 3)
+        outcomes = {each.outcome for each in world.store.read().receipts}
+        assert Outcome.EXPIRED not in outcomes
+
+    told_in(SharedWorld, story)

@@ -1,0 +1,117 @@
+"""A bot whose record is in an etcd, on one host: it lives as on a disk, and outlives an outage."""
+
+from __future__ import annotations
+
+import signal
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bench.installation import is_alive
+from handoff.rollout.table import Phase
+from handoff.shared_record import STATE
+from handoff.wire import Kind
+from state.journal_reader import unproven_cycles
+from tests.process.etcd_server import ABSENT, PROGRAM, Server
+from tests.process.hurt import ENTRY, Hurt, verify_counts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = [pytest.mark.timeout(240), pytest.mark.skipif(PROGRAM is None, reason=ABSENT)]
+OUTAGE_S = 5.0
+
+
+class Beside(Hurt):
+    """An installation beside an etcd; what a take needs there fits into its period."""
+
+    period_s = 2.5
+    budget_s = 0.3
+
+    def restarts(self) -> list[str]:
+        """Return the names of the children that there are."""
+        return sorted(str(each["name"]) for each in self.children())
+
+    def away_since_ms(self) -> float:
+        """Return since when a worker says that the record is out of its reach; 0 if none does."""
+        return max((float(each.get("away_since_ms", 0)) for each in self.children()), default=0.0)
+
+
+@pytest.fixture
+def bot(own_etcd: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Beside]:
+    own_etcd.start()
+    monkeypatch.setenv(STATE, f"etcd://127.0.0.1:{own_etcd.port}/bench")
+    with Beside(tmp_path / "bot") as found:
+        yield found
+
+
+def require_whole(bot: Beside) -> None:
+    """Stop it and see that nothing was lost or done twice, by the witness and by the journal."""
+    assert bot.down() == 0, bot.last_words()
+    verify_counts(bot)
+    assert bot.lines()[0].kind == "genesis"
+    assert unproven_cycles(bot.home / "journal") == ()
+
+
+def test_a_bot_lives_is_replaced_and_followed_on_an_etcd(bot: Beside) -> None:
+    """Its owner is killed: on its own host the process's end is the proof, and no lease's."""
+    bot.up()
+    assert not (bot.home / "state" / "record.json").exists()
+    first = bot.the_owner()
+    assert bot.put(bot.release("v1")).phase is Phase.PERMANENT
+    second = bot.the_owner()
+    assert second.release != first.release
+    bot.wait(lambda: not is_alive(first), "the end of the one before")
+    killed = bot.kill_owner()
+    bot.wait_other_owner(killed)
+    bot.wait_cycles(1)
+    assert bot.call("pause").returncode == 0
+    bot.wait_cycles(1)
+    record = bot.record()
+    assert record is not None
+    assert record.control.paused
+    assert bot.call("resume").returncode == 0
+    assert "decides" in bot.call("status").stdout
+    require_whole(bot)
+    seized = bot.kinds("seize")[-1].evidence
+    assert (seized["proof"], seized["old_pid"]) == ("dead", killed.pid)
+
+
+def test_an_outage_kills_restarts_and_returns_nothing(bot: Beside, own_etcd: Server) -> None:
+    """Nobody decides while it lasts; afterwards the cycles go on where they were."""
+    bot.up("--standby")
+    bot.wait(lambda: len([each for each in bot.children() if each["warm"]]) == 2, "a warm standby")
+    children, owner = bot.restarts(), bot.the_owner()
+    assert own_etcd.process is not None
+    own_etcd.process.send_signal(signal.SIGSTOP)
+    bot.wait(lambda: bot.away_since_ms() > 0, "the word that it is out of reach")
+    said = bot.call("status").stdout
+    time.sleep(OUTAGE_S)
+    before = bot.progress()
+    own_etcd.process.send_signal(signal.SIGCONT)
+    bot.wait(lambda: bot.away_since_ms() == 0, "the word that it is back")
+    bot.wait_cycles(2)
+    assert "out of reach since" in said
+    assert before <= bot.progress() - 2
+    assert (bot.restarts(), bot.the_owner()) == (children, owner)
+    record = bot.record()
+    assert record is not None
+    assert record.ownership.epoch == 1
+    require_whole(bot)
+
+
+def test_a_bot_that_starts_while_etcd_is_away_waits_and_is_counted_for_nothing(
+    bot: Beside, own_etcd: Server
+) -> None:
+    own_etcd.stop()
+    bot.launcher = bot.run(bot.release("v0"), ENTRY)
+    bot.wait(lambda: bot.away_since_ms() > 0, "the word that it is out of reach")
+    (child,) = bot.restarts()
+    assert bot.record() is None, "nobody may create what nobody could ask for"
+    own_etcd.start()
+    bot.wait_cycles(1)
+    assert bot.restarts() == [child]
+    assert bot.ask(Kind.STATUS)["children"][0]["owner"]
+    require_whole(bot)
