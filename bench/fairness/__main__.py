@@ -17,7 +17,7 @@ from typing import Final
 import msgspec
 
 from bench.fairness.fitting import count
-from bench.fairness.judging import Sums, Verdict, collect, judge
+from bench.fairness.judging import Plain, Sums, Verdict, collect, judge
 from bench.fairness.moments import WARM_MINUTES, World, recorded_halves, synthetic_world
 from foresight.exchange.market.calibration import Table
 from foresight.exchange.market.fitting import Counts, fit
@@ -92,31 +92,29 @@ def _write(table: Table) -> None:
 
 def _judge(options: argparse.Namespace, pool: ProcessPoolExecutor) -> int:
     is_fair = True
-    for rule in Rule:
-        if options.only != "synthetic" and options.recordings.is_dir():
-            _, world = recorded_halves(options.recordings)
-            jobs = [
-                partial(_collect_recorded, options.recordings, rule, one) for one in world.assets
-            ]
-            is_fair &= _say(world.name, rule, _summed(pool, jobs))
-        if options.only != "recorded":
-            jobs = [
-                partial(_collect_synthetic, seed, options.days, rule, asset)
-                for seed in JUDGED_SEEDS
-                for asset in DEFAULT_ASSETS
-            ]
-            name = f"synthetic, seeds {', '.join(map(str, JUDGED_SEEDS))}"
-            is_fair &= _say(name, rule, _summed(pool, jobs))
+    if options.only != "synthetic" and options.recordings.is_dir():
+        _, world = recorded_halves(options.recordings)
+        jobs = [partial(_collect_recorded, options.recordings, one) for one in world.assets]
+        is_fair &= _judged(world.name, pool, jobs)
+    if options.only != "recorded":
+        jobs = [
+            partial(_collect_synthetic, seed, options.days, asset)
+            for seed in JUDGED_SEEDS
+            for asset in DEFAULT_ASSETS
+        ]
+        is_fair &= _judged(f"synthetic, seeds {', '.join(map(str, JUDGED_SEEDS))}", pool, jobs)
     return 0 if is_fair else 1
 
 
-def _summed(
-    pool: ProcessPoolExecutor, jobs: Sequence[Callable[[], dict[str, dict[int, list[float]]]]]
-) -> Verdict:
-    sums = Sums()
+def _judged(
+    name: str, pool: ProcessPoolExecutor, jobs: Sequence[Callable[[], dict[Rule, Plain]]]
+) -> bool:
+    sums = {rule: Sums() for rule in Rule}
     for done in [pool.submit(job) for job in jobs]:
-        sums.merge(done.result())
-    return judge(sums)
+        for rule, plain in done.result().items():
+            sums[rule].merge(plain)
+    verdicts = [_say(name, rule, judge(sums[rule])) for rule in Rule]
+    return all(verdicts)
 
 
 def _say(name: str, rule: Rule, verdict: Verdict) -> bool:
@@ -140,21 +138,26 @@ def _count_synthetic(seed: int, days: int, asset: str) -> Counts:
     return count(synthetic_world(seed, days=days), [asset])
 
 
-def _collect_recorded(folder: Path, rule: Rule, asset: str) -> dict[str, dict[int, list[float]]]:
+def _collect_recorded(folder: Path, asset: str) -> dict[Rule, Plain]:
     world: World = recorded_halves(folder)[1]
-    return collect(world, load_table("recorded"), rule, [asset]).plain()
+    return _plain(collect(world, load_table("recorded"), [asset]))
 
 
-def _collect_synthetic(
-    seed: int, days: int, rule: Rule, asset: str
-) -> dict[str, dict[int, list[float]]]:
+def _collect_synthetic(seed: int, days: int, asset: str) -> dict[Rule, Plain]:
     # Seeds are other weeks of one market: their clusters must not be taken for the same windows.
     world = synthetic_world(seed, days=days)
-    plain = collect(world, load_table("synthetic"), rule, [asset]).plain()
+    found = _plain(collect(world, load_table("synthetic"), [asset]))
     return {
-        name: {end_s + seed * 10**9: cell for end_s, cell in clusters.items()}
-        for name, clusters in plain.items()
+        rule: {
+            name: {end_s + seed * 10**9: cell for end_s, cell in clusters.items()}
+            for name, clusters in plain.items()
+        }
+        for rule, plain in found.items()
     }
+
+
+def _plain(sums: dict[Rule, Sums]) -> dict[Rule, Plain]:
+    return {rule: one.plain() for rule, one in sums.items()}
 
 
 if __name__ == "__main__":

@@ -10,8 +10,6 @@ from typing import Final
 from bench.fairness.moments import World, moments
 from foresight.exchange.market.calibration import curve_name
 from foresight.exchange.market.fitting import Counts
-from foresight.exchange.market.rules import Rule
-from foresight.exchange.market.standing import stand
 
 _EVERY: Final = 2  # steps between two moments, outside the last minute
 
@@ -20,10 +18,7 @@ def count(world: World, assets: Sequence[str]) -> Counts:
     """Return the counts of some assets of a world, both rules."""
     counts = Counts()
     for asset in assets:
-        for rule in Rule:
-            for moment in moments(world, asset, rule, every=_EVERY, ahead=True):
-                standing = stand(world.tape, moment.window, rule, moment.market_ns)
-                if standing is not None:
-                    name = curve_name(moment.window.timeframe, rule, standing)
-                    counts.add(name, standing, is_up=moment.is_up)
+        for moment in moments(world, asset, every=_EVERY, ahead=True):
+            name = curve_name(moment.window.timeframe, moment.rule, moment.standing)
+            counts.add(name, moment.standing, is_up=moment.is_up)
     return counts

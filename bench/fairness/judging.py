@@ -6,15 +6,15 @@ and the verdict. Must never enter: fitting, files.
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from functools import cache
 from math import ceil, sqrt
 from typing import Final, NamedTuple
 
 from bench.fairness.moments import Moment, World, moments
 from foresight.exchange.market.calibration import Table
-from foresight.exchange.market.fair_market import FairMarket
 from foresight.exchange.market.fees import RATE
 from foresight.exchange.market.rules import Rule
-from foresight.exchange.market_clock import NS_PER_MINUTE, NS_PER_SECOND
+from foresight.exchange.market_clock import NS_PER_MINUTE
 
 QUOTES_MIN: Final = 1_000
 """A cell with fewer is not judged."""
@@ -25,8 +25,12 @@ MISSES_SHARE: Final = 0.01
 """Cells that may miss."""
 CHEAP: Final = "ask of 1 to 3 c"
 
-_LOOKBACKS_S: Final = (5, 15, 30)
+_FOLLOWING: Final = tuple(f"following the last {seconds} s" for seconds in (5, 15, 30))
 _EVERY: Final = 3  # steps between two quotes, outside the last minute
+
+
+Plain = dict[str, dict[int, list[float]]]
+"""What `Sums` hold: number and sum by name and by the end of the window."""
 
 
 class Estimate(NamedTuple):
@@ -52,7 +56,7 @@ class Sums:
         cell[0] += 1.0
         cell[1] += earned
 
-    def merge(self, plain: dict[str, dict[int, list[float]]]) -> None:
+    def merge(self, plain: Plain) -> None:
         """Take in what `plain` of another one returned."""
         for name, clusters in plain.items():
             mine = self.by_name[name]
@@ -60,7 +64,7 @@ class Sums:
                 mine[end_s][0] += count
                 mine[end_s][1] += earned
 
-    def plain(self) -> dict[str, dict[int, list[float]]]:
+    def plain(self) -> Plain:
         """Return the sums as plain values, to be handed between processes."""
         return {name: dict(clusters) for name, clusters in self.by_name.items()}
 
@@ -87,38 +91,41 @@ class Verdict(NamedTuple):
         return few and not any(fault for _, _, fault in self.rules)
 
 
-def collect(world: World, table: Table, rule: Rule, assets: Sequence[str]) -> Sums:
-    """Return what every rule earns on some assets of a world."""
-    market = FairMarket(world.tape, seed=1, rule=rule, table=table)
-    sums = Sums()
+def collect(world: World, table: Table, assets: Sequence[str]) -> dict[Rule, Sums]:
+    """Return what every rule of trading earns on some assets of a world, by rule of settlement."""
+    sums = {rule: Sums() for rule in Rule}
     for asset in assets:
-        for moment in moments(world, asset, rule, every=_EVERY):
-            fair = market.probability_up(moment.window, moment.market_ns)
-            end_s = moment.window.end_s
-            for name, earned in _earned(world, moment, fair):
-                sums.add(name, end_s, earned)
+        for moment in moments(world, asset, every=_EVERY):
+            window, standing = moment.window, moment.standing
+            fair = table.probability_up(window.timeframe, moment.rule, standing)
+            end_s, mine = window.end_s, sums[moment.rule]
+            for name, earned in _earned(moment, fair):
+                mine.add(name, end_s, earned)
     return sums
 
 
-def _earned(world: World, moment: Moment, fair: float) -> Iterator[tuple[str, float]]:
+def _earned(moment: Moment, fair: float) -> Iterator[tuple[str, float]]:
     window = moment.window
     minute = (window.end_ns - 1 - moment.market_ns) // NS_PER_MINUTE
     gain = moment.is_up - fair  # of an Up share at the fair price; a Down share earns the opposite
-    yield f"cell {window.timeframe} {minute:2} left {min(int(fair * 10), 9) / 10:.1f}", gain
+    yield _cell(window.timeframe, minute, min(int(fair * 10), 9)), gain
     yield "always Up", gain
     favourite = gain if fair >= 0.5 else -gain  # noqa: PLR2004 - one half
     yield "favourites", favourite
     if not 0.1 < fair < 0.9:  # noqa: PLR2004 - a tenth
         yield "longshots", -favourite
-    price = world.tape.price_at(window.asset, moment.market_ns)
-    for lookback_s in _LOOKBACKS_S:
-        before = world.tape.price_at(window.asset, moment.market_ns - lookback_s * NS_PER_SECOND)
-        if price is not None and before is not None and price != before:
-            yield f"following the last {lookback_s} s", gain if price > before else -gain
+    for name, sign in zip(_FOLLOWING, moment.standing.signs, strict=True):
+        if sign:
+            yield name, sign * gain
     for chance, is_won in ((fair, moment.is_up), (1.0 - fair, not moment.is_up)):
         ask = max(1, ceil(100.0 * chance + 0.5)) / 100
         if ask <= 0.03:  # noqa: PLR2004 - 3 cents
             yield CHEAP, is_won - ask - RATE * ask * (1.0 - ask)
+
+
+@cache
+def _cell(timeframe: str, minute: int, tenth: int) -> str:
+    return f"cell {timeframe} {minute:2} left {tenth / 10:.1f}"
 
 
 def judge(sums: Sums, *, quotes_min: int = QUOTES_MIN) -> Verdict:

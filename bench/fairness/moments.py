@@ -4,12 +4,20 @@ Owns the walk over windows and steps of five seconds, and the two kinds of world
 fitted on and judged by. Must never enter: probabilities, verdicts.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from foresight.exchange.market.rules import Rule
-from foresight.exchange.market.standing import NS_PER_STEP, settling_price
+from foresight.exchange.market.standing import (
+    NS_PER_STEP,
+    Look,
+    Standing,
+    look_at,
+    settling_price,
+    stand_by,
+)
 from foresight.exchange.market.windows import TIMEFRAME_SECONDS, Window, window_at
 from foresight.exchange.market_clock import NS_PER_MINUTE
 from foresight.exchange.prices.candles import KNOTS
@@ -39,13 +47,16 @@ class World(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """A window at an instant, and whether it ended Up."""
+    """A window at an instant, how it stands, and whether it ended Up."""
 
     window: Window
+    rule: Rule
     market_ns: int
+    standing: Standing
     is_up: bool
 
 
+@cache
 def recorded_halves(folder: Path) -> tuple[World, World]:
     """Return the first and the second half of the recordings of a folder, in their own time."""
     recordings = load_recordings(folder)
@@ -69,37 +80,56 @@ def synthetic_world(seed: int, *, days: int, assets: tuple[str, ...] = DEFAULT_A
     return World(f"seed {seed}", Tape(prices, seed=seed), assets, first + WARM_MINUTES, end)
 
 
-def moments(
-    world: World, asset: str, rule: Rule, *, every: int = 1, ahead: bool = False
-) -> Iterator[Moment]:
-    """Yield the moments of an asset in order of time.
+def moments(world: World, asset: str, *, every: int = 1, ahead: bool = False) -> Iterator[Moment]:
+    """Yield the moments of an asset by both rules, those of a window in order of time.
+
+    What the asset shows at an instant is looked at once for all windows that it lies in.
 
     Args:
         world: Where.
         asset: One of its assets.
-        rule: How windows are settled.
         every: Take each so many steps of five seconds, outside the last minute of a window.
         ahead: Also the minute before each window's start.
     """
+    looks: dict[int, Look] = {}
+    for window in _windows(world, asset):
+        instants = _instants(window, every=every, ahead=ahead)
+        for rule in Rule:
+            yield from _of_window(world.tape, window, rule, instants, looks)
+
+
+def _windows(world: World, asset: str) -> Iterator[Window]:
     for timeframe, length_s in TIMEFRAME_SECONDS.items():
         minutes = length_s // 60
-        start = -(-world.first_minute // minutes) * minutes
-        for opened in range(start, world.end_minute - minutes + 1, minutes):
-            window = window_at(asset, timeframe, opened * NS_PER_MINUTE)
-            is_up = _is_up(world.tape, window, rule)
-            if is_up is None:
-                continue
-            last = window.end_ns - NS_PER_MINUTE
-            now_ns = window.start_ns - (NS_PER_MINUTE if ahead else 0)
-            while now_ns < window.end_ns:
-                yield Moment(window, now_ns, is_up)
-                now_ns += NS_PER_STEP * (every if now_ns < last else 1)
+        first = -(-world.first_minute // minutes) * minutes
+        for opened in range(first, world.end_minute - minutes + 1, minutes):
+            yield window_at(asset, timeframe, opened * NS_PER_MINUTE)
 
 
-def _is_up(tape: Tape, window: Window, rule: Rule) -> bool | None:
+def _of_window(
+    tape: Tape, window: Window, rule: Rule, instants: Iterable[int], looks: dict[int, Look]
+) -> Iterator[Moment]:
     reference = settling_price(tape, window.asset, rule, window.start_ns)
     final = settling_price(tape, window.asset, rule, window.end_ns)
-    return None if reference is None or final is None else final >= reference
+    if reference is None or final is None:
+        return
+    for now_ns in instants:
+        look = looks.get(now_ns) or look_at(tape, window.asset, now_ns)
+        is_ahead = now_ns < window.start_ns
+        beat = settling_price(tape, window.asset, rule, now_ns) if is_ahead else reference
+        if look is not None and beat is not None:
+            looks[now_ns] = look
+            standing = stand_by(look, window, rule, reference=beat)
+            yield Moment(window, rule, now_ns, standing, final >= reference)
+
+
+def _instants(window: Window, *, every: int, ahead: bool) -> list[int]:
+    last_ns = window.end_ns - NS_PER_MINUTE
+    first_ns = window.start_ns - (NS_PER_MINUTE if ahead else 0)
+    return [
+        *range(first_ns, last_ns, NS_PER_STEP * every),
+        *range(last_ns, window.end_ns, NS_PER_STEP),
+    ]
 
 
 def _tape(recordings: list[Recording]) -> Tape:

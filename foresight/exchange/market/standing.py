@@ -39,6 +39,28 @@ class Kind(Enum):
     """Neither: the market may be frozen."""
 
 
+class Look(NamedTuple):
+    """What an asset shows at an instant, whatever the window and its rule.
+
+    Attributes:
+        now_ns: The instant, on a step of five seconds.
+        price: The last trade.
+        running: The average of the minute that runs, as far as it has come; the price in a gap.
+        kind: What kind of moment.
+        signs: Where the price went in the last 5, 15 and 30 seconds: 1, -1 or 0.
+        sigma: Standard deviation of a minute's return.
+        tick: The asset's price step.
+    """
+
+    now_ns: int
+    price: float
+    running: float
+    kind: Kind
+    signs: tuple[int, int, int]
+    sigma: float
+    tick: float
+
+
 class Standing(NamedTuple):
     """How a window stands.
 
@@ -77,30 +99,66 @@ def stand(tape: Tape, window: Window, rule: Rule, market_ns: int) -> Standing | 
         market_ns: Now.
     """
     now_ns = min(market_ns // NS_PER_STEP * NS_PER_STEP, window.end_ns - NS_PER_STEP)
-    price = tape.price_at(window.asset, now_ns)
+    look = look_at(tape, window.asset, now_ns)
     reference = settling_price(tape, window.asset, rule, min(now_ns, window.start_ns))
-    if price is None or reference is None:
+    if look is None or reference is None:
         return None
-    steps_left = (window.end_ns - max(now_ns, window.start_ns)) // NS_PER_STEP
-    minutes = steps_left / KNOTS
-    if rule is Rule.AVERAGE:
-        if steps_left <= KNOTS:
-            price = _running(tape, window.asset, now_ns, price)
-            minutes *= _AVERAGE_MINUTES
-        else:
-            minutes += _AVERAGE_MINUTES - 1.0
-    grain = tape.source.tick(window.asset) / (2.0 if rule is Rule.LAST else 8.0)
-    spread = sqrt(minutes)
-    reach = tape.sigma(window.asset, now_ns // NS_PER_MINUTE) * spread * reference
-    is_ahead = now_ns < window.start_ns
+    return stand_by(look, window, rule, reference=reference)
+
+
+def look_at(tape: Tape, asset: str, now_ns: int) -> Look | None:
+    """Return what an asset shows at an instant, or None before its first price.
+
+    Args:
+        tape: Prices.
+        asset: Which asset.
+        now_ns: The instant, on a step of five seconds.
+    """
+    price = tape.price_at(asset, now_ns)
+    if price is None:
+        return None
+    return Look(
+        now_ns,
+        price,
+        _running(tape, asset, now_ns, price),
+        kind_of(tape, asset, now_ns),
+        _signs(tape, asset, now_ns, price),
+        tape.sigma(asset, now_ns // NS_PER_MINUTE),
+        tape.source.tick(asset),
+    )
+
+
+def stand_by(look: Look, window: Window, rule: Rule, *, reference: float) -> Standing:
+    """Return how a window stands by what its asset shows.
+
+    Args:
+        look: Before the window's end.
+        window: Which window.
+        rule: How it will be settled.
+        reference: The price to beat; before the start what it would be if it were now.
+    """
+    steps_left = (window.end_ns - max(look.now_ns, window.start_ns)) // NS_PER_STEP
+    is_ahead = look.now_ns < window.start_ns
+    spread = sqrt(_minutes_left(steps_left, rule))
+    is_average = rule is Rule.AVERAGE
+    price = look.running if is_average and steps_left <= KNOTS else look.price
+    grain = look.tick / (8.0 if is_average else 2.0)
     return Standing(
         BEFORE if is_ahead else curve_of(steps_left),
-        kind_of(tape, window.asset, now_ns),
+        look.kind,
         price == reference and not is_ahead,
-        (price - reference + grain) / reach,
-        (0, 0, 0) if is_ahead else _signs(tape, window.asset, now_ns),
+        (price - reference + grain) / (look.sigma * spread * reference),
+        (0, 0, 0) if is_ahead else look.signs,
         0.0 if is_ahead else 1.0 / spread,
     )
+
+
+def _minutes_left(steps_left: int, rule: Rule) -> float:
+    """Return in how many minutes a price moves as far as what settles a window still may."""
+    minutes = steps_left / KNOTS
+    if rule is Rule.LAST:
+        return minutes
+    return minutes * _AVERAGE_MINUTES if steps_left <= KNOTS else minutes + (_AVERAGE_MINUTES - 1.0)
 
 
 def settling_price(tape: Tape, asset: str, rule: Rule, market_ns: int) -> float | None:
@@ -135,15 +193,11 @@ def kind_of(tape: Tape, asset: str, market_ns: int) -> Kind:
     return Kind.STILL if earlier is None or earlier.close == earlier.open else Kind.WAITING
 
 
-def _signs(tape: Tape, asset: str, now_ns: int) -> tuple[int, int, int]:
+def _signs(tape: Tape, asset: str, now_ns: int, price: float) -> tuple[int, int, int]:
     # Recorded minutes go on a little, and made ones turn back by what was not theirs.
-    price = tape.price_at(asset, now_ns)
-    signs = [0, 0, 0]
-    for place, steps in enumerate(_LOOKBACKS):
-        before = tape.price_at(asset, now_ns - steps * NS_PER_STEP)
-        if price is not None and before is not None:
-            signs[place] = _sign(price - before)
-    return signs[0], signs[1], signs[2]
+    before = [tape.price_at(asset, now_ns - steps * NS_PER_STEP) for steps in _LOOKBACKS]
+    first, second, third = (0 if one is None else _sign(price - one) for one in before)
+    return first, second, third
 
 
 def _sign(number: float) -> int:
