@@ -97,7 +97,7 @@ class Workforce:
 
     def permanent_release(self) -> str:
         """Return the release that the record would go back to, or an empty string."""
-        record = counted_record(self._home, self._read_record()) or {}
+        record = counted_record(self._home, read_record(self._home)) or {}
         ownership = record.get("ownership") or {}
         baking = record.get("rollout") and ownership.get("previous")
         worker = baking or ownership.get("owner") or ownership.get("last_owner")
