@@ -22,7 +22,7 @@ from tests.recordings import write_recording
 if TYPE_CHECKING:
     from handoff.gate_verdict import GateVerdict
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)  # seven of the processor, on a machine with other work
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 DAY_MINUTES: Final = 1440
