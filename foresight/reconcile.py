@@ -69,7 +69,7 @@ def strange_kind(book: Book, kind: str) -> str:
     return (
         f"{len(book.positions)} positions and {len(book.orders)} orders of the venue kind "
         f"{book.venue!r} are open, and this release trades at {kind!r}: pause, wait until all is "
-        "decided, then deploy with --replay 0"
+        "decided, then deploy with [engine] replay = 0"
     )
 
 

@@ -80,7 +80,7 @@ def test_what_is_open_at_another_kind_is_neither_settled_nor_traded(open_one: st
     assert [one.kind for one in found.body.anomalies] == ["venue_changed"]
     (violation,) = trader("paper").invariants(found.body)
     assert "1 positions and 0" in violation.reason or "0 positions and 1" in violation.reason
-    assert "--replay 0" in violation.reason
+    assert "[engine] replay = 0" in violation.reason
     assert trader("local").invariants(found.body) == []
 
 
