@@ -94,6 +94,10 @@ soak: setup ## run for hours with deploys and faults, then prove the journal
 drill: setup ## inject faults into a running demonstration and prove the guarantees on this machine
 	@$(VENV)/foresight drill $(ARGS)
 
+.PHONY: page
+page: setup ## deploy twenty times before a browser, fifty requests a second, and stop what runs
+	@$(VENV)/python -m tests.dashboard.deploying $(ARGS)
+
 .PHONY: story
 story: setup ## from an idea to what it earned, on recorded candles (CANDLES=DIR)
 	@$(if $(CANDLES),CANDLES_RECORDED="$(CANDLES)") $(VENV)/python -m docs.story $(ARGS)

@@ -32,6 +32,7 @@ ADDRESS = re.compile(r"(?:https?|file)://|--(?:extra-)?index-url|--find-links")
 TARGETS = {
     *("setup", "run", "demo", "test", "lint", "sim", "crash", "soak"),
     *("drill", "bench", "fairness", "docs", "deploy", "rollback", "status", "mutants", "world"),
+    "page",
 }
 # What the floors below the trader do not speak of. File names, and commands that a user types
 # (`foresight deploy`), are no modules of it.
