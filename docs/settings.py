@@ -48,6 +48,8 @@ that are read in their place where the local exchange plays recorded candles.
 """
 UNITS: Final = (  # by the end of a name: the unit comes last
     (r"_usdc$", "USDC"),
+    (r"^backtest_limit_cents$", "cents a window"),
+    (r"^backtest$", "days"),
     (r"_cents$", "cents a share"),
     (r"_s$|_seconds$", "seconds"),
     (r"_minutes(_min)?$", "minutes"),
