@@ -93,7 +93,7 @@ wait_option = click.option(
 @click.option(
     "--epoch",
     type=click.IntRange(0),
-    default=NOTHING_MEANT,
+    default=None,
     help="Promote only what owns in this epoch, as `status` shows it.",
 )
 @json_option
@@ -112,14 +112,15 @@ def deploy(  # noqa: PLR0913 - one for each option of the command
     irreversible: bool,
     abort: bool,
     promote: bool,
-    epoch: int,
+    epoch: int | None,
     as_json: bool,
     **trial: Any,  # noqa: ANN401 - the options of `backtest_options`, by their names
 ) -> int:
     """Put a commit in charge: build, gate, take over before the next boundary, bake."""
     if promote:
-        return promoting.promote(installation, Meant(release=ref, epoch=epoch))
-    if epoch != NOTHING_MEANT:
+        meant = Meant(release=ref, epoch=NOTHING_MEANT if epoch is None else epoch)
+        return promoting.promote(installation, meant)
+    if epoch is not None:
         what = "--epoch says which bake --promote means"
         raise click.UsageError(what)
     if abort:
