@@ -64,7 +64,7 @@ def _buttons_html(view: View) -> str:
         f'data-name="{escape(version.name)}"'
     )
     return (
-        f'<header><h2>Act</h2></header><div class="acts" data-shown="1" {shown}>'
+        f'<header><h2>Act</h2></header><div class="act-row" data-shown="1" {shown}>'
         f"{''.join(buttons)}{choices}</div>"
     )
 
