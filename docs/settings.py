@@ -48,8 +48,8 @@ that are read in their place where the local exchange plays recorded candles.
 """
 UNITS: Final = (  # by the end of a name: the unit comes last
     (r"_usdc$", "USDC"),
-    (r"^backtest_limit_cents$", "cents a window"),
     (r"^backtest$", "days"),
+    (r"^backtest_limit_cents$", "cents a window"),
     (r"_cents$", "cents a share"),
     (r"_s$|_seconds$", "seconds"),
     (r"_minutes(_min)?$", "minutes"),
@@ -132,7 +132,8 @@ def _purpose_of_strategy(strategy: type) -> str:
 
 
 def _is_number(kind: types.Type) -> bool:
-    return isinstance(kind, types.IntType | types.FloatType)
+    parts = kind.types if isinstance(kind, types.UnionType) else (kind,)
+    return any(isinstance(each, types.IntType | types.FloatType) for each in parts)
 
 
 def _type(kind: types.Type) -> str:
