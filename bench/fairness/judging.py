@@ -26,6 +26,7 @@ MISSES_SHARE: Final = 0.01
 CHEAP: Final = "ask of 1 to 3 c"
 
 _FOLLOWING: Final = tuple(f"following the last {seconds} s" for seconds in (5, 15, 30))
+_LATE: Final = range(1, 4)  # whole minutes left, the last one apart
 _EVERY: Final = 3  # steps between two quotes, outside the last minute
 
 
@@ -112,6 +113,8 @@ def _earned(moment: Moment, fair: float) -> Iterator[tuple[str, float]]:
     yield "always Up", gain
     favourite = gain if fair >= 0.5 else -gain  # noqa: PLR2004 - one half
     yield "favourites", favourite
+    if minute in _LATE:
+        yield _place(moment), favourite
     if not 0.1 < fair < 0.9:  # noqa: PLR2004 - a tenth
         yield "longshots", -favourite
     for name, sign in zip(_FOLLOWING, moment.standing.signs, strict=True):
@@ -121,6 +124,13 @@ def _earned(moment: Moment, fair: float) -> Iterator[tuple[str, float]]:
         ask = max(1, ceil(100.0 * chance + 0.5)) / 100
         if ask <= 0.03:  # noqa: PLR2004 - 3 cents
             yield CHEAP, is_won - ask - RATE * ask * (1.0 - ask)
+
+
+def _place(moment: Moment) -> str:
+    # As a minute begins everybody comes who decides by candles.
+    if moment.market_ns % NS_PER_MINUTE == 0:
+        return "late favourites, begun"
+    return f"late favourites, {moment.standing.kind.value}"
 
 
 @cache

@@ -10,9 +10,9 @@ from foresight.exchange.errors import TableError
 from foresight.exchange.market.calibration import read_table
 from foresight.exchange.market.fair_market import FairMarket
 from foresight.exchange.market.rules import Rule
-from foresight.exchange.market.standing import curve_of, stand
+from foresight.exchange.market.standing import CURVES, curve_of, stand
 from foresight.exchange.market.table_files import TABLES, load_table
-from foresight.exchange.market.windows import Result, Window
+from foresight.exchange.market.windows import TIMEFRAME_SECONDS, Result, Window
 from foresight.exchange.market_clock import NS_PER_SECOND
 
 
@@ -68,5 +68,9 @@ def test_a_table_prices_its_own_source_alone() -> None:
     assert read_table(data, source="recorded").source == "recorded"
 
 
-def test_time_left_is_counted_in_steps_in_the_last_minute_and_in_minutes_before() -> None:
-    assert [curve_of(steps) for steps in (1, 12, 13, 24, 60, 180)] == [1, 12, 13, 13, 16, 26]
+def test_time_left_is_counted_in_steps_in_the_last_minute_and_in_quarters_before() -> None:
+    """The beginning of a minute stands alone: everybody comes then who decides by candles."""
+    assert [curve_of(steps) for steps in (1, 12, 13, 15, 16, 23, 24, 25)] == [
+        *(1, 12, 13, 13, 14, 16, 17, 18)
+    ]
+    assert {one: curve_of(TIMEFRAME_SECONDS[one] // 5) for one in TIMEFRAME_SECONDS} == CURVES

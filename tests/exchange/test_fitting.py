@@ -35,7 +35,7 @@ def test_a_table_has_every_curve_that_a_file_must_have() -> None:
     """Where few moments were counted others stand in; a hole would be found while trading."""
     table = fitted(Counted().add(0, 4000).counts)
     assert read_table(msgspec.json.encode(table), source="synthetic") == table
-    assert table.curves["15m/average/20/moved"] == table.curves[NAME]
+    assert table.curves["15m/average/60/moved"] == table.curves[NAME]
 
 
 def test_a_curve_rises_with_the_distance_from_one_half() -> None:
@@ -55,6 +55,28 @@ def test_parts_that_are_counted_apart_come_to_the_whole() -> None:
 def test_of_few_moments_a_curve_is_one_point() -> None:
     curve = fitted(Counted().add(0, 100).counts, NAME).curves[NAME]
     assert len(curve.at) == 2  # no distance at all, and the mean of all others
+
+
+def kept(counts: Counts, number: int, kind: Kind, share: float, *, moments: int = 3000) -> None:
+    for at in range(moments):
+        standing = Standing(number, kind, is_tied=False, distance=0.5)
+        is_up = at % 100 < 100 * share
+        counts.add(f"15m/last/{number}/{kind.value}", standing, is_up=is_up)
+
+
+@pytest.mark.parametrize(
+    ("near", "share"), [((41, Kind.STILL), 0.6), ((40, Kind.WAITING), 0.7), ((9, Kind.STILL), 0.9)]
+)
+def test_a_thin_curve_is_filled_up_with_what_is_most_like_it(
+    near: tuple[int, Kind], share: float
+) -> None:
+    """Its own kind at about that time; then what has not moved either; then any kind."""
+    counts = Counts()
+    kept(counts, 40, Kind.STILL, 0.5, moments=100)
+    kept(counts, 40, Kind.MOVED, 0.9)
+    kept(counts, *near, share)
+    curve = fitted(counts, *counts.bins).curves["15m/last/40/still"]
+    assert curve.read(0.5) == pytest.approx(share, abs=0.02)
 
 
 def test_without_a_single_moment_every_side_is_as_likely() -> None:

@@ -11,7 +11,7 @@ import msgspec
 
 from foresight.exchange.errors import TableError
 from foresight.exchange.market.rules import Rule
-from foresight.exchange.market.standing import Kind, Standing
+from foresight.exchange.market.standing import CURVES, Kind, Standing
 
 Source = Literal["recorded", "synthetic"]
 
@@ -100,9 +100,9 @@ def read_table(data: bytes, *, source: Source) -> Table:
 
 def _check(table: Table) -> None:
     kinds = [f"{kind.value}{tied}" for kind in Kind for tied in ("", "/tied")]
-    for timeframe, curves in (("5m", 16), ("15m", 26)):
+    for timeframe, last in CURVES.items():
         for rule in Rule:
-            for number in range(curves + 1):
+            for number in range(last + 1):
                 for kind in kinds:
                     if f"{timeframe}/{rule.value}/{number}/{kind}" not in table.curves:
                         message = f"{timeframe}/{rule.value}/{number}/{kind} is missing"

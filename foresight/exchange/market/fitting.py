@@ -5,12 +5,12 @@ and the thinning to few points. Must never enter: which moments are counted, jud
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from foresight.exchange.market.calibration import Curve, Source, Table
 from foresight.exchange.market.rules import Rule
-from foresight.exchange.market.standing import Kind, Standing
+from foresight.exchange.market.standing import CURVES, Kind, Standing
 
 _EDGES: Final = tuple(
     [0.0, 0.005, 0.01, 0.02, 0.03]  # a price step away a side is often sure
@@ -92,7 +92,8 @@ def fit(
         names: Of the curves that are wanted; all that a table file must have without them.
     """
     wanted = _names() if names is None else names
-    curves = {name: _curve(counts, name) for name in wanted}
+    everything = {is_tied: _all(counts, is_tied=is_tied) for is_tied in (False, True)}
+    curves = {name: _curve(counts, name, everything) for name in wanted}
     return Table(source, fitted_on, *span, _pulls(counts, curves), curves)
 
 
@@ -132,41 +133,48 @@ def _solved(rows: list[list[float]], right: list[float]) -> list[float]:
 
 
 def _names() -> Iterator[str]:
-    for timeframe, numbers in (("5m", 16), ("15m", 26)):
+    for timeframe, last in CURVES.items():
         for rule in Rule:
-            for number in range(numbers + 1):
+            for number in range(last + 1):
                 for kind in Kind:
                     for tied in ("", "/tied"):
                         yield f"{timeframe}/{rule.value}/{number}/{kind.value}{tied}"
 
 
-def _curve(counts: Counts, name: str) -> Curve:
-    bins = _stand_in(counts, name)
-    if name.endswith("/tied"):
-        return _thinned(_rising(bins, anchored=False))
-    return _thinned(_rising(bins, anchored=True))
+def _curve(counts: Counts, name: str, everything: Mapping[bool, Bins]) -> Curve:
+    is_tied = name.endswith("/tied")
+    bins = _stand_in(counts, name) or everything[is_tied]
+    return _thinned(_rising(bins, anchored=not is_tied))
 
 
-def _stand_in(counts: Counts, name: str) -> Bins:
-    # A curve with few quotes of its own: the same time left with any kind, then any timeframe.
-    timeframe, rule, number, _, *tied = name.split("/")
-    end = "/tied" if tied else ""
-    candidates = [
-        [name],
-        [f"{timeframe}/{rule}/{number}/{one.value}{end}" for one in Kind],
-        [f"{timeframe}/{rule}/{near}/{one.value}{end}" for one in Kind for near in _near(number)],
-        [known for known in counts.bins if known.endswith("/tied") == bool(tied)],
-    ]
-    found: list[Bins] = []
-    for names in candidates:
+def _stand_in(counts: Counts, name: str) -> Bins | None:
+    """Return what a curve is fitted on, or None where few quotes are near it.
+
+    With few quotes of its own these are its kind's at about that time, then those of what has not
+    moved either, then of any kind.
+    """
+    timeframe, rule, number, kind, *tied = name.split("/")
+    near = range(max(0, int(number) - 2), int(number) + 3)
+    every = [one.value for one in Kind]
+    alike = [kind] if kind == Kind.MOVED.value else [Kind.WAITING.value, Kind.STILL.value]
+    for numbers, kinds in (
+        ([number], [kind]),
+        (near, [kind]),
+        ([number], alike),
+        ([number], every),
+        (near, every),
+    ):
+        names = [
+            "/".join([timeframe, rule, str(at), one, *tied]) for at in numbers for one in kinds
+        ]
         found = [counts.bins[one] for one in names if one in counts.bins]
         if sum(cell[0] for bins in found for cell in bins) >= _CURVE_MIN:
             return _summed(found)
-    return _summed(found)
+    return None
 
 
-def _near(number: str) -> range:
-    return range(max(0, int(number) - 2), int(number) + 3)
+def _all(counts: Counts, *, is_tied: bool) -> Bins:
+    return _summed(bins for name, bins in counts.bins.items() if name.endswith("/tied") is is_tied)
 
 
 def _summed(found: Iterable[Bins]) -> Bins:

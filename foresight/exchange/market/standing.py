@@ -19,6 +19,9 @@ from foresight.exchange.prices.tape import Tape
 
 NS_PER_STEP: Final = KNOT_SECONDS * NS_PER_SECOND
 
+CURVES: Final = {"5m": 32, "15m": 82}
+"""Number of the last curve of each timeframe."""
+
 BEFORE: Final = 0
 """Number of the curve for the time before a window starts."""
 
@@ -26,6 +29,10 @@ _LOOKBACKS: Final = (1, 3, 6)  # steps: 5, 15 and 30 seconds
 
 _AVERAGE_MINUTES: Final = 0.264
 """Variance of (O + H + L + C) / 4 of a Brownian minute in units of the minute's own variance."""
+
+_QUARTER: Final = KNOTS // 4
+_PLACES: Final = 5
+"""Curves of a minute before a window's last one: four for its quarters, one for its beginning."""
 
 
 class Kind(Enum):
@@ -65,7 +72,7 @@ class Standing(NamedTuple):
     """How a window stands.
 
     Attributes:
-        curve: `BEFORE`; 1 to 12 for steps of five seconds left in the last minute; then one for
+        curve: `BEFORE`; 1 to 12 for steps of five seconds left in the last minute; then five for
             each minute more.
         kind: What kind of moment.
         is_tied: Whether the price is exactly the price to beat.
@@ -85,8 +92,16 @@ class Standing(NamedTuple):
 
 
 def curve_of(steps_left: int) -> int:
-    """Return the number of the curve for a number of five-second steps left, >= 1."""
-    return steps_left if steps_left <= KNOTS else KNOTS - 1 + -(-steps_left // KNOTS)
+    """Return the number of the curve for a number of five-second steps left, >= 1.
+
+    As a minute begins everybody comes who decides by candles. Shared with moments that still wait
+    for their move, and have more to come than their time says, its curve would be too flat.
+    """
+    if steps_left <= KNOTS:
+        return steps_left
+    whole, left = divmod(steps_left - 1, KNOTS)
+    place = left // _QUARTER if left < KNOTS - 1 else _PLACES - 1
+    return KNOTS + _PLACES * (whole - 1) + place + 1
 
 
 def stand(tape: Tape, window: Window, rule: Rule, market_ns: int) -> Standing | None:
