@@ -11,11 +11,12 @@ from msgspec.structs import replace
 
 from deploy.history import HISTORY, Entry, entry_line
 from foresight.board import MICRO, NS, Result, Side, Slot, slots_of, window_at
-from foresight.book import SCHEMA, Anomaly, Book, SlotMemory, Word, keep_decided
+from foresight.book import SCHEMA, Anomaly, Book, Cash, SlotMemory, Word, keep_decided
 from foresight.closes import Closes
 from foresight.config import ASSETS, TIMEFRAMES
 from foresight.trades import Decided, Position
 from foresight.trades import Entry as TradeEntry
+from handoff.gate_verdict import failed, passed
 from handoff.processes import boot_id, identity_of, pid_namespace
 from handoff.release_files import Manifest, release_directory, write_manifest
 from state import transitions
@@ -54,6 +55,13 @@ SUBJECTS: Final = {
     SECOND: "Enter late in quarter-hours only above one sigma",
     THIRD: "Shrink the stake after a loss",
 }
+GATES: Final = (
+    passed("disk", "9.1 GiB free, 0.6 GiB needed", seconds=0.01),
+    passed("memory", "1.9 GiB available, 0.2 GiB needed", seconds=0.01),
+    passed("boot", "said hello", seconds=2.4),
+    passed("schema", "version 2", seconds=0.1),
+)
+REPLAYED: Final = "58 cycles decided as recorded"
 
 
 class Home:
@@ -204,16 +212,22 @@ class Home:
 
     def finish_deploy(self, release: str, outcome: str = "permanent", reason: str = "") -> None:
         at_ms = self.now_ns // 1_000_000
+        subject = SUBJECTS.get(release, "Try a wider stop")
         entry = Entry(
             deploy=f"deploy-{release[:7]}",
             requested_at="",
-            requested_ms=at_ms,
+            requested_ms=at_ms - 42_000,
             by="operator",
             release=release,
             commit=release.partition("-")[0].ljust(40, "0"),
-            subject=SUBJECTS.get(release, "Try a wider stop"),
+            subject=subject,
+            from_release=FIRST,
+            gates=(*GATES, failed("replay", reason) if reason else passed("replay", REPLAYED)),
+            commits=(f"{release[:12]} {subject}", "9d0e17a33b52 Say in which unit a threshold is"),
+            phases={"building": 21.4, "replaying": 6.2, "starting": 2.9, "gating": 1.1},
             outcome=outcome,
             reason=reason,
+            output="Traceback (most recent call last):\n  ...\nKeyError: 'stop'" if reason else "",
             boundary_ms=at_ms,
         )
         with (self.path / HISTORY).open("ab") as file:
@@ -254,7 +268,7 @@ def busy_home(path: Path, *, until_ns: int, period_ns: int = 60 * NS) -> Home:
 
 def first_book(chance: random.Random, now_s: int) -> Book:
     """A book after some days of a rule that is right nine times in ten, and earns nothing."""
-    book = Book(now_s=now_s)
+    book = Book(now_s=now_s, venue="local", cash=Cash(held_micro=1_000 * MICRO))
     for asset, price in PRICES.items():
         book.closes[asset] = _first_closes(chance, price, now_s // 60)
     for number in range(164):
@@ -325,6 +339,7 @@ def _position(chance: random.Random, slug: str, slot: Slot, end_s: int, side: Si
         side=side,
         probability_ppm=round((price + 0.012) * MICRO),
         release=SECOND,
+        cycle=end_s // 60 - 1,
     )
     return Position(
         entry=entry,
@@ -371,14 +386,17 @@ def _moved(chance: random.Random, known: Closes, minute: int) -> Closes:
 
 
 def _write_release(home: Path, release: str, subject: str) -> None:
-    release_directory(home, release).mkdir(parents=True)
+    tree = release_directory(home, release) / "tree"
+    tree.mkdir(parents=True)
+    minute = 3 if release == FIRST else 4
+    (tree / "foresight.toml").write_text(f"[strategy.5m]\nminute = {minute}\n", encoding="utf-8")
     write_manifest(
         home,
         Manifest(
             release=release,
             entry="foresight.trader:create",
             python="python3",
-            tree="tree",
+            tree=str(tree),
             commit=release.partition("-")[0].ljust(40, "0"),
             subject=subject,
         ),
