@@ -1,8 +1,8 @@
 """Makes the pictures of the page that the docs show.
 
 Owns which pictures there are and how they are taken: by a real browser, of the page's own process,
-on a home that the store itself made with a market of a fixed seed. `python -m docs.page_pictures` writes
-them. One that is larger than a clone should carry is an error.
+on a home that the store itself made with a market of a fixed seed. `python -m docs.page_pictures`
+writes them. One that is larger than a clone should carry is an error.
 """
 
 from __future__ import annotations
