@@ -6,18 +6,20 @@
     handoff try module:factory --tree DIR
 
 Owns the way from an error to an exit code, and the commands that the engine starts itself:
-`launcher`, `worker` and the ends of a replay. Those for people are `terminal`'s.
+`launcher`, `worker`, `record` and the ends of a replay. Those for people are `terminal`'s.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from handoff import terminal
 from handoff.child_signals import take_signals
 from handoff.errors import HandoffError
 from handoff.exit_codes import ExitCode
+from handoff.limits import NO_RECORD_STATUS
 from handoff.standard_streams import make_usable, remark
 from handoff.wish import declare_options, wish_of_options
 from state.errors import StateError
@@ -77,6 +79,10 @@ def _add_internal(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     worker.add_argument("--force-filesystem", action="store_true")
     worker.set_defaults(run=_worker)
     declare_options(worker)
+    record = commands.add_parser("record")
+    record.add_argument("--home", type=terminal.place, required=True)
+    record.add_argument("--app", required=True)
+    record.set_defaults(run=_record)
     recorded = commands.add_parser("recorded")
     recorded.add_argument("--last", type=int, required=True)
     recorded.set_defaults(run=_recorded)
@@ -113,6 +119,17 @@ def _worker(arguments: argparse.Namespace) -> int:
             wish=wish_of_options(arguments),
         )
     )
+
+
+def _record(arguments: argparse.Namespace) -> int:
+    """Let the home follow an etcd; say which release is wanted, to the launcher by the status."""
+    from handoff.shared_record import look_up  # noqa: PLC0415 - as above
+
+    wanted = look_up(arguments.home, os.environ, app=arguments.app)
+    if wanted is None:
+        return NO_RECORD_STATUS
+    sys.stdout.write(f"{wanted}\n")
+    return ExitCode.DONE
 
 
 def _recorded(arguments: argparse.Namespace) -> int:

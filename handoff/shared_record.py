@@ -8,6 +8,7 @@ holds. Nothing of etcd is loaded where no variable says so.
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -83,7 +84,7 @@ def open_shared(
     environment: Mapping[str, str],
     *,
     app: str,
-    timeline: Timeline,
+    timeline: Timeline | None,
     now_ns: Callable[[], int],
     lease_s: int = 0,
     on_trouble: Callable[[str], None] | None = None,
@@ -94,7 +95,7 @@ def open_shared(
         home: The state directory, which follows whatever is read and written.
         environment: What names the etcd.
         app: Name of the application.
-        timeline: How wall-clock time maps to application time.
+        timeline: How wall-clock time maps to application time; None for who only looks.
         now_ns: Reads the wall clock, nanoseconds UTC.
         lease_s: How long ownership outlasts the last renewal; 0 for who never owns.
         on_trouble: Told why the home could not follow a commit.
@@ -117,3 +118,27 @@ def open_shared(
         home=HostJournal(home, now_ns=now_ns),
         on_trouble=on_trouble,
     )
+
+
+def look_up(home: Path, environment: Mapping[str, str], *, app: str) -> str | None:
+    """Let a home follow the record in the etcd; return the release that it wants.
+
+    Returns:
+        The newest owner's release, empty where nobody owned yet; None where etcd answers that
+        there is no record: then, and only then, one may be made.
+
+    Raises:
+        OutOfReach: Etcd does not answer.
+        StateError: It or the home cannot be used.
+        ClusterUnusable: Its address or its credentials cannot be used.
+    """
+    from state.errors import RecordMissing  # noqa: PLC0415 - see the head of this module
+
+    store = open_shared(home, environment, app=app, timeline=None, now_ns=time.time_ns)
+    try:
+        store.keep_up()
+        return store.read().ownership.release
+    except RecordMissing:
+        return None
+    finally:
+        store.close()

@@ -61,7 +61,7 @@ class EtcdStore:
     Args:
         cluster: Where it is.
         app: Name of the application; another one's record is refused.
-        timeline: Likewise.
+        timeline: Likewise; None for who only looks at what is there.
         now_ns: Reads the wall clock, nanoseconds UTC; for the lines' times only.
         lease_s: How long ownership outlasts the last renewal, seconds; 0 for who never owns.
         boot_ns: Reads nanoseconds since boot.
@@ -77,7 +77,7 @@ class EtcdStore:
         cluster: Cluster,
         *,
         app: str,
-        timeline: Timeline,
+        timeline: Timeline | None,
         now_ns: Callable[[], int],
         lease_s: int = 0,
         boot_ns: Callable[[], int] = boot_clock_ns,
@@ -398,7 +398,7 @@ class EtcdStore:
             raise self._session.older(fact)
 
     def _check(self, record: Record) -> None:
-        check_identity(record, app=self._app, timeline=self._timeline)
+        check_identity(record, app=self._app, timeline=self._timeline or record.timeline)
 
 
 def _applied(change: Change, seen: plans.Seen) -> Record | None:

@@ -23,9 +23,6 @@ MODULE_LINES_MAX = 600
 MODULE_LINES_ASK = 450
 LONG_MODULES: dict[str, str] = {
     "foresight/config.py": "each key of the configuration, with its meaning, stands in one place",
-    "handoff/launcher/loop.py": "one turn of the launcher, in the order in which it happens",
-    "handoff/worker/follower.py": "all that decides whether a worker becomes owner",
-    "handoff/worker/life.py": "a worker's life from its start to its end, read from top to bottom",
 }
 FUNCTION_LINES_MAX = 70
 
@@ -344,6 +341,7 @@ DOES_IO_UNSEEN = {
     "foresight.own_strategies": "it imports a project's own modules",
     "foresight.table_files": "it reads below the tree that it is given",
     "foresight.venues.paper": "it asks the venue that it is given",
+    "state.etcd.lines": "it asks through the session that it is given",
     "state.heard": "it reads through the paths that it is given",
     "state.journal_reader": "it reads through the paths that it is given",
 }

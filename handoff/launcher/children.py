@@ -81,6 +81,20 @@ class Running:
         self.asked = False  # to leave, by this launcher
         self.judged = False  # its end was counted as a failure already
 
+    def end_told(self, how: Exit | None, words: str) -> dict[str, Any]:
+        """Return what is told of the child's end; `how` is None where nobody can collect it."""
+        return {
+            "name": self.child.name,
+            "role": self.child.role.value,
+            "release": self.child.release,
+            "deploy": self.child.deploy_id,
+            "how": words,
+            "status": how.status if how is not None else None,
+            "leaving": self.leaving,
+            "reason": self.reason,
+            "tail": self.tail(),
+        }
+
     def tail(self) -> str:
         """Return the last words of the child."""
         try:

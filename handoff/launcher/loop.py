@@ -28,6 +28,7 @@ from handoff.launcher.connections import Connection, Connections
 from handoff.launcher.desk import Desk
 from handoff.launcher.engine_config import read_engine_config
 from handoff.launcher.notify_socket import NotifySocket
+from handoff.launcher.record_asked import JOB as RECORD_JOB
 from handoff.launcher.restart_policy import DRAINED, was_asked_for
 from handoff.launcher.signal_pipe import SignalPipe
 from handoff.launcher.supervision import (
@@ -38,11 +39,11 @@ from handoff.launcher.supervision import (
     Role,
     Situation,
     StartStandby,
-    after_away,
     due_s,
     plan,
     wake_at_s,
 )
+from handoff.launcher.waiting import all_within_reach, note_drivers
 from handoff.launcher.workforce import Workforce
 from handoff.life_signs import file_id_of
 from handoff.light_typing import TYPE_CHECKING, Any, Final
@@ -150,17 +151,8 @@ class Launcher:
                 case _:
                     self._read_signals()
 
-    def _note_drivers(self) -> None:
-        """Note since when nobody drives a candidate: its deployer died, or an older launcher."""
-        for running in self._children:
-            child = running.child
-            if child.role is not Role.CANDIDATE or self._connections.is_driven(child.deploy_id):
-                self._children.update(running, undriven_s=None)
-            elif child.undriven_s is None:
-                self._children.update(running, undriven_s=time.monotonic())
-
     def _situation(self) -> Situation:
-        self._note_drivers()
+        note_drivers(self._children, self._connections)
         now_s, children = time.monotonic(), self._children.values()
         if any(child.owner for child in children):
             self._unowned_s = None
@@ -229,18 +221,7 @@ class Launcher:
             child = running.child
             words = how.words() if how is not None else running.leaving or "gone"
             self._log.write(LogEvent.CHILD_EXITED, child=child.name, how=words)
-            self._connections.broadcast(
-                Kind.EXITED,
-                name=child.name,
-                role=child.role.value,
-                release=child.release,
-                deploy=child.deploy_id,
-                how=words,
-                status=how.status if how is not None else None,
-                leaving=running.leaving,
-                reason=running.reason,
-                tail=running.tail(),
-            )
+            self._connections.broadcast(Kind.EXITED, **running.end_told(how, words))
             self._after_exit(running, how)
         self._children.bury()
         reap_strangers(self._children.is_unreaped)
@@ -263,6 +244,9 @@ class Launcher:
             self._connections.drop(line)  # a process that it forked may hold the other end
         if role is Role.STANDBY:
             self._workforce.ended(running, how)
+        if running.child.name == RECORD_JOB and role is Role.JOB:
+            self._workforce.record_told(how)
+            return
         status = how.status if how is not None and not how.signal else None
         asked, leaving = running.asked, running.leaving
         if not was_asked_for(role, asked=asked, leaving=leaving, status=status):
@@ -370,15 +354,8 @@ class Launcher:
             self._workforce.away()
             self._children.update(running, away_since_ms=float(message["since_ms"]))
             return
-        self._children.update(running, away_since_ms=0.0)
-        now_s, overdue_s = time.monotonic(), _due_s(message)
-        if any(child.away for child in self._children.values()):
-            return
-        self._unowned_s, self._ready_s = None, now_s
-        for each in self._children:
-            fresh = after_away(each.child, now_s)
-            due = overdue_s if each is running and each.child.owner else fresh.overdue_s
-            self._children.update(each, started_s=fresh.started_s, overdue_s=due)
+        if all_within_reach(self._children, running, _due_s(message)):
+            self._unowned_s, self._ready_s = None, time.monotonic()
 
     def _leaves(self, running: Running) -> None:
         """A worker that said so owns nothing any more, and has to be gone in a while.

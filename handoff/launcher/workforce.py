@@ -13,6 +13,7 @@ from handoff.launcher.adoption import owner_found, why_not
 from handoff.launcher.children import Children, Running, child_environment
 from handoff.launcher.first_start import Failed, FirstReleaseBroken, has_begun, is_given_up
 from handoff.launcher.newest_line import counted_record
+from handoff.launcher.record_asked import JOB, Answer, RecordAsked, is_shared, origin_ns
 from handoff.launcher.record_at_rest import read_record
 from handoff.launcher.restart_policy import Failures, Starts, choose_release
 from handoff.launcher.supervision import Child, Role
@@ -56,6 +57,7 @@ class Workforce:
         self._starts = Starts()
         self._settled_s = 0.0  # when a cycle settled last
         self._bad_cycle = False
+        self._asked = RecordAsked()
         self._begun_s = time.monotonic()
         self._has_begun = False  # that a cycle was decided is never undone
         self._was_ready = False
@@ -145,7 +147,12 @@ class Workforce:
     def start_standby(
         self, config: EngineConfig, reason: str, *, owner_hangs: bool, beside_owner: bool
     ) -> None:
-        """Start a worker of the release that the record calls for."""
+        """Start a worker of the release that the record calls for.
+
+        Beside an etcd it is asked first what the record is, if nobody lives who follows it.
+        """
+        if self._has_to_ask(config):
+            return
         record = counted_record(self._home, read_record(self._home))
         choice = choose_release(
             record,
@@ -156,6 +163,42 @@ class Workforce:
         )
         self._log.write(LogEvent.CHILD_STARTED, reason=reason, release=choice.release)
         self._start_or_note(config, choice.release, create=record is None)
+
+    def _has_to_ask(self, config: EngineConfig) -> bool:
+        """Ask an etcd what its record is; tell whether its answer is still to come."""
+        roles = {each.role for each in self._children.values()}
+        if not is_shared(config.environment) or roles & {Role.STANDBY, Role.CANDIDATE}:
+            return False
+        now_s, job = time.monotonic(), self._children.get(JOB)
+        if job is None and self._asked.answer in (Answer.UNASKED, Answer.ASKED):
+            self._asked.begin(now_s)
+            self._ask_record(config)
+        if job is not None and self._asked.is_late(now_s):
+            self._children.kill(job)
+        if self._asked.answer is Answer.ASKED:
+            return True
+        self._asked.take()
+        return False
+
+    def _ask_record(self, config: EngineConfig) -> None:
+        record = counted_record(self._home, read_record(self._home))
+        release = choose_release(
+            record, first=config.first_release, failed_starts=0, bad_cycle=False
+        ).release
+        try:
+            manifest = read_manifest(self._home, release)
+            argv = manifest.program(JOB, "--home", str(self._home), "--app", config.app)
+            extra = [*config.environment, *manifest.variables().items()]
+            told = config._replace(environment=tuple(extra))
+            self.start_job(told, Child(JOB, Role.JOB), tuple(argv), attempts_left=0)
+        except (HandoffError, OSError) as error:
+            self._log.write(LogEvent.START_FAILED, child=JOB, reason=str(error))
+            self._asked.told(None)
+
+    def record_told(self, how: Exit | None) -> None:
+        """Note what the job found that asked an etcd for the record."""
+        self._asked.told(how.status if how is not None and not how.signal else None)
+        self._log.write(LogEvent.RECORD_ASKED, answer=self._asked.answer.value)
 
     def start_previous(self, config: EngineConfig, deploy_id: str) -> None:
         """Start a worker of the release that a bake shall return to, where none lives."""
@@ -203,7 +246,10 @@ class Workforce:
         """
         manifest = read_manifest(self._home, release)
         argv = manifest.program("worker", "--home", str(self._home), "--app", config.app)
-        argv += ["--release", release, "--origin-ns", str(config.origin_ns)]
+        origin = config.origin_ns
+        if is_shared(config.environment):
+            origin = origin_ns(read_record(self._home), origin)
+        argv += ["--release", release, "--origin-ns", str(origin)]
         argv += ["--speed", str(config.speed), "--deploy", deploy_id]
         argv += options
         argv += ["--create"] if create else []

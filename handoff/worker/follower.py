@@ -272,10 +272,9 @@ class Follower(Generic[BodyT, InputsT]):
         return True
 
     def _proof(self, record: Record) -> Proof | None:
-        """Return what proves that the owner cannot go on, or None.
+        """Return what proves that the owner cannot go on, or None: on one host only its death.
 
-        On one host only its death is proof. Another host cannot see it: there the end of its lease
-        lets this worker own, and proves nothing else, and so does the end of its limit.
+        Another host cannot see it: the end of its lease, or limit, lets this worker own, no more.
         """
         owner = record.ownership.owner
         if owner is None:
@@ -296,12 +295,10 @@ class Follower(Generic[BodyT, InputsT]):
         self._overdue = None
         if not self._is_overdue(record):
             return
-        if self._watch_owner(owner).kill():
+        if self._watch_owner(owner).kill() or not self._parts.footing.is_shared:
             self._killed = owner
-        elif self._parts.footing.is_shared:
-            self._overdue = owner
         else:
-            self._killed = owner
+            self._overdue = owner
 
     def _note_due(self, record: Record, owner: WorkerId) -> None:
         """Remember since when the owner's next step is due, as this worker sees it."""

@@ -11,14 +11,13 @@ import asyncio
 import enum
 from typing import TYPE_CHECKING, Generic
 
-from handoff.believed_clock import due_members, has_just_booted
+from handoff.believed_clock import has_just_booted
 from handoff.errors import WorkloadFaulty
 from handoff.gate_verdict import GateName
 from handoff.limits import (
     CLOSE_S_MAX,
     DECIDE_ATTEMPTS_MAX,
     FOLLOW_POLL_S,
-    MS,
     NS,
     OWNER_POLL_S,
     WRITE_RETRY_S_MAX,
@@ -34,6 +33,7 @@ from handoff.worker.cycle import CycleRunner
 from handoff.worker.follower import Follower
 from handoff.worker.glance import baseline
 from handoff.worker.reach import Reach
+from handoff.worker.told import Told
 from handoff.worker.warming import Warming
 from handoff.workload import BodyT, InputsT
 from state.attempts import GIVEN_UP, attempts_spent
@@ -78,14 +78,9 @@ class Worker(Generic[BodyT, InputsT]):
         """Start as a follower; the record says what else."""
         self._parts = parts
         self._wish = wish or Wish()
-        self._reach = Reach(
-            parts.footing,
-            parts.clock,
-            parts.channel,
-            parts.log,
-            leaving=self._asked_to_leave,
-            due=self._due_from_now,
-        )
+        self._told = Told(parts)
+        due = self._told.due_from_now
+        self._reach = Reach(parts, leaving=self._asked_to_leave, due=due)
         self._follower = Follower(parts, deploy_id=deploy_id, wait_reach=self._reach.wait)
         self._is_warm = False
         self._leave = False
@@ -99,7 +94,6 @@ class Worker(Generic[BodyT, InputsT]):
         self._refused_writes = 0  # by the disk, in a row
         self._reason = ""
         self._numbers_fault = ""  # how its cycle numbers differ from those of the record
-        self._due_said_ns = 0  # boot time at which the launcher was told last
 
     def drain(self) -> None:
         """Ask the worker to finish what it has in hand and leave."""
@@ -284,11 +278,11 @@ class Worker(Generic[BodyT, InputsT]):
             # While this worker waited for the record somebody else may have come to own.
             raise Refused(Refusal.NOT_OWNER, "another worker owns it")
         if self._parts.footing.is_lost():
-            return None, await self._regain(record)
+            return None, await self._stand_anew(record)
         try:
             if record.progress.phase is Phase.DECIDED:
                 record = await runner.finish(record, fresh=False)
-                self._report(record, self._parts.clock.now_ns())
+                self._told.settled(record, self._parts.clock.now_ns())
             if self._numbers_fault:
                 self._reason = self._numbers_fault
                 return Leaving.FAULTY, runner.release(self._reason)
@@ -299,21 +293,16 @@ class Worker(Generic[BodyT, InputsT]):
                 self._reason = ASKED
                 return Leaving.DRAINED, runner.release(ASKED, asked_ns=self._asked_ns)
             if not self._parts.footing.may_begin():
-                return None, await self._regain(record)
+                return None, await self._stand_anew(record)
             record = await self._run_next(runner, record)
         except WorkloadFaulty as fault:
             return await self._after_fault(runner, fault)
         self._failures = 0
         return None, record
 
-    async def _regain(self, record: Record) -> Record:
-        """Wait a moment for the lease, bind the owner's key anew where it is gone; look again."""
-        parts = self._parts
-        if parts.footing.is_lost():
-            bound = parts.footing.regain(record.ownership.epoch)
-            parts.log.write(LogEvent.LEASE_LOST, epoch=record.ownership.epoch, bound=bound)
-        await parts.clock.pause(OWNER_POLL_S)
-        return parts.store.read()
+    async def _stand_anew(self, record: Record) -> Record:
+        await self._reach.regain(record.ownership.epoch)
+        return self._parts.store.read()
 
     async def _after_fault(
         self, runner: CycleRunner[BodyT, InputsT], fault: WorkloadFaulty
@@ -342,7 +331,7 @@ class Worker(Generic[BodyT, InputsT]):
         if attempts_spent(record):
             return self._miss(runner, number, GIVEN_UP)
         record = await runner.run(record, number)
-        self._report(record, started_ns)
+        self._told.settled(record, started_ns)
         await self._give_way(record)
         return record
 
@@ -369,7 +358,7 @@ class Worker(Generic[BodyT, InputsT]):
         if self._clock_may_be_wrong():
             if attempts_spent(record):
                 return self._miss(runner, number, GIVEN_UP)  # whatever time it is
-            self._say_due(number, every_ns=NS)
+            self._told.due(number, every_ns=NS)
             await parts.clock.pause(OWNER_POLL_S)
             return record
         boundary_ns = parts.schedule.boundary_ns(number)
@@ -391,8 +380,11 @@ class Worker(Generic[BodyT, InputsT]):
         token = parts.store.token()
         while True:
             self._listen()
-            if (parts.clock.belief().moved_ns or 0) > self._due_said_ns:
-                self._say_due(record.progress.cycle + 1)
+            self._told.due_if_moved(record.progress.cycle + 1)
+            if (
+                parts.footing.is_lost()
+            ):  # long before the boundary: others wait for no owner's cycle
+                await self._reach.regain(record.ownership.epoch)
             left_ns = boundary_ns - parts.clock.now_ns()
             if left_ns <= 0 or self._leave:
                 break
@@ -412,39 +404,6 @@ class Worker(Generic[BodyT, InputsT]):
         self._parts.log.write(LogEvent.OWNERSHIP_LOST)
         self._parts.channel.tell(Kind.LOST)
         self._follower.lost()
-
-    def _report(self, record: Record, started_ns: int) -> None:
-        parts = self._parts
-        cycle = record.progress.cycle
-        rollout = record.rollout
-        self._due_said_ns = parts.clock.boot_ns()
-        parts.channel.tell(
-            Kind.SETTLED,
-            cycle=cycle,
-            epoch=record.ownership.epoch,
-            release=parts.me.release,
-            late_ms=round((started_ns - parts.schedule.boundary_ns(cycle)) / MS, 3),
-            **self._due_members(cycle + 1),
-            clean_cycles=rollout.clean_cycles if rollout else 0,
-            of=rollout.of if rollout else 0,
-            deploy=rollout.deploy_id if rollout else "",
-        )
-
-    def _say_due(self, cycle: int, *, every_ns: int = 0) -> None:
-        """Tell the launcher anew when the next cycle is overdue, unless that was just said."""
-        now_ns = self._parts.clock.boot_ns()
-        if now_ns >= self._due_said_ns + every_ns:
-            self._due_said_ns = now_ns
-            self._parts.channel.tell(Kind.DUE, cycle=cycle, **self._due_members(cycle))
-
-    def _due_members(self, cycle: int) -> dict[str, int]:
-        clock, schedule = self._parts.clock, self._parts.schedule
-        return due_members(clock.belief(), schedule.overdue_from_ns(cycle, clock.now_ns()))
-
-    def _due_from_now(self) -> dict[str, int]:
-        """Return when an owner is overdue that has all of its limit from now on."""
-        clock, schedule = self._parts.clock, self._parts.schedule
-        return due_members(clock.belief(), clock.now_ns() + schedule.told_overdue_ns)
 
     async def _give_way(self, record: Record) -> None:
         """Step aside for a moment if somebody waits and no gap is left to take in."""

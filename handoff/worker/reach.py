@@ -6,47 +6,40 @@ nothing against anybody until it is said that the record is back, and who asked 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic
 
-from handoff.limits import AWAY_POLL_S, MS
+from handoff.limits import AWAY_POLL_S, MS, OWNER_POLL_S
 from handoff.log_events import LogEvent
 from handoff.wire import Kind
+from handoff.workload import BodyT, InputsT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from handoff.logs import Log
-    from handoff.worker.footing import Footing
-    from handoff.worker.ports import Channel, Clock
+    from handoff.worker.ports import Parts
 
 
-class Reach:
+class Reach(Generic[BodyT, InputsT]):
     """Waits until the record can be written again.
 
     Args:
-        footing: Tells whether it can.
-        clock: Time.
-        channel: Where the launcher is told.
-        log: Where it is said.
+        parts: The world it lives in.
         leaving: Tells whether this worker was asked to leave; hears what it is told.
         due: Returns when an owner's next step is overdue if all of its limit begins now.
     """
 
     def __init__(
         self,
-        footing: Footing,
-        clock: Clock,
-        channel: Channel,
-        log: Log,
+        parts: Parts[BodyT, InputsT],
         *,
         leaving: Callable[[], bool],
         due: Callable[[], dict[str, int]],
     ) -> None:
         """Start within reach."""
-        self._footing = footing
-        self._clock = clock
-        self._channel = channel
-        self._log = log
+        self._footing = parts.footing
+        self._clock = parts.clock
+        self._channel = parts.channel
+        self._log = parts.log
         self._leaving = leaving
         self._due = due
         self._since_ns = 0  # boot time from which on it is out of reach; 0 while it is not
@@ -64,6 +57,17 @@ class Reach:
                 return True
             await self._clock.pause(AWAY_POLL_S)
         return False
+
+    async def regain(self, epoch: int) -> None:
+        """Bind an owner's key anew where its lease is over, and wait a moment for the lease.
+
+        Raises:
+            OutOfReach: The record is out of reach.
+        """
+        if self._footing.is_lost():
+            bound = self._footing.regain(epoch)
+            self._log.write(LogEvent.LEASE_LOST, epoch=epoch, bound=bound)
+        await self._clock.pause(OWNER_POLL_S)
 
     def _lose(self, reason: str) -> None:
         if self._since_ns:

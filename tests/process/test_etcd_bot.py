@@ -112,6 +112,27 @@ def test_a_bot_that_starts_while_etcd_is_away_waits_and_is_counted_for_nothing(
     assert bot.record() is None, "nobody may create what nobody could ask for"
     own_etcd.start()
     bot.wait_cycles(1)
-    assert bot.restarts() == [child]
+    assert bot.restarts() == [child], "one worker, from before the outage's end"
     assert bot.ask(Kind.STATUS)["children"][0]["owner"]
+    require_whole(bot)
+
+
+def test_a_second_home_learns_of_the_etcd_which_release_is_wanted(
+    bot: Beside, tmp_path: Path
+) -> None:
+    """It has a release of its own to begin with, and may neither create nor own with it."""
+    bot.up()
+    with Beside(tmp_path / "other") as other:
+        other.witness = bot.witness
+        other.launcher = other.run(other.release("v9"), ENTRY)
+        wanted = bot.the_owner().release
+
+        def asks_for_it() -> bool:
+            return wanted in other.output.read_text("utf-8")
+
+        other.wait(asks_for_it, "the release that owns")
+        mirrored = other.record()
+        assert mirrored is not None
+        assert mirrored.ownership.release == wanted
+        assert other.lines()[0].kind == "genesis", "it has the whole journal, from its first line"
     require_whole(bot)

@@ -94,8 +94,8 @@ MUTANTS: Final = (
     _one(
         "having sent SIGKILL counts as death",
         FOLLOWER,
-        "if not self._watch_owner(owner).gone():",
-        "if not (self._killed == owner or self._watch_owner(owner).gone()):",
+        "if self._watch_owner(owner).gone():",
+        "if self._killed == owner or self._watch_owner(owner).gone():",
     ),
     _one(
         "an effect with an unknown outcome is sent again blindly",
