@@ -187,7 +187,9 @@ class Installation:
         """End what still runs, launcher first so that it starts nothing again."""
         pids = [int(child["pid"]) for child in self.children()]
         owner = self.owner()
-        pids += [owner.pid] if owner is not None else []
+        # Of another host, or of another boot, the same number is somebody else's here.
+        is_here = owner is not None and identity_of(owner.pid) == process_of(owner)
+        pids += [owner.pid] if owner is not None and is_here else []
         for process in self._begun:
             process.kill()
             process.wait(PATIENCE_S)

@@ -111,3 +111,19 @@ def test_a_deploy_on_the_owners_host_goes_through_beside_another_hosts_standby(
     assert hosts.other.the_owner().release == hosts.one.the_owner().release != before.release
     assert hosts.one.ask(Kind.STATUS)["children"]
     verify_counts(hosts.one)
+
+
+def test_a_candidate_of_another_host_takes_before_the_boundary_and_its_bake_ends_there(
+    hosts: TwoHosts,
+) -> None:
+    """A planned takeover costs no punctuality, wherever the candidate is."""
+    hosts.up()
+    before = hosts.one.the_owner()
+    assert hosts.other.put(hosts.other.release("v1")).phase is Phase.PERMANENT
+    hosts.other.wait_cycles(1)
+    owner = hosts.other.the_owner()
+    assert (owner.host, owner.release != before.release) == ("second", True)
+    (took,) = hosts.other.kinds("take")
+    assert took.scheduled_ms is not None
+    assert took.at_ms < took.scheduled_ms
+    verify_counts(hosts.other)
