@@ -6,8 +6,10 @@ import ccxt
 import msgspec
 import pytest
 
+from foresight.exchange.ledger.prediction_entries import Fill
+from foresight.exchange.ledger.predictions import Order
 from foresight.exchange.market.windows import Side
-from foresight.exchange.polymarket import pages
+from foresight.exchange.polymarket import clob_messages, pages
 from foresight.exchange.polymarket.pages import BadPageError, Limits, by_offset, clob_page
 from foresight.exchange.polymarket.tokens import condition_id
 from foresight.orders import Buy
@@ -26,22 +28,22 @@ def test_a_cursor_leads_from_page_to_page_and_ends() -> None:
     seen: list[Any] = []
     cursor, sizes = "", []
     while cursor != "LTE=":
-        page = clob_page(ROWS, cursor)
+        page = clob_page(ROWS, cursor, dict)
         assert (page["limit"], page["count"]) == (100, len(page["data"]))
         seen += page["data"]
         sizes.append(page["count"])
         cursor = page["next_cursor"]
     assert (seen, sizes) == (ROWS, [100, 100, 50])
-    assert clob_page(ROWS, "MA==") == clob_page(ROWS, "")  # the official client's first
-    assert clob_page([], "")["next_cursor"] == "LTE="
-    assert clob_page(ROWS[:100], "")["next_cursor"] == "LTE="
+    assert clob_page(ROWS, "MA==", dict) == clob_page(ROWS, "", dict)  # the official client's first
+    assert clob_page([], "", dict)["next_cursor"] == "LTE="
+    assert clob_page(ROWS[:100], "", dict)["next_cursor"] == "LTE="
 
 
 @pytest.mark.parametrize("cursor", ["x", "LTE=", "4pyT", "ZZZ", "////"])
 def test_a_cursor_that_no_page_gave_is_refused(cursor: str) -> None:
     """An unknown cursor read as the beginning would make a reader go round for ever."""
     with pytest.raises(BadPageError, match="invalid next_cursor"):
-        clob_page(ROWS, cursor)
+        clob_page(ROWS, cursor, dict)
 
 
 def test_an_offset_and_a_limit_cut_a_page_out() -> None:
@@ -108,6 +110,28 @@ async def test_orders_and_trades_are_listed_by_market_time_and_id(running: Runni
         assert len((await running.board.clobPrivateGetDataTrades(query))["data"]) == count
     with pytest.raises(ccxt.ExchangeNotAvailable, match="invalid after"):
         await running.board.clobPrivateGetDataTrades({"after": "noon"})
+
+
+@pytest.mark.asyncio
+async def test_of_a_long_history_only_the_rows_of_the_page_are_written(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Writing all of them for each page kept everybody waiting after some thousand trades."""
+    monkeypatch.setattr(pages, "CLOB_ROWS", 1)
+    written: list[str] = []
+    write = clob_messages.trade
+
+    def noted(one: Order, fill: Fill, *rest: Any) -> Any:  # noqa: ANN401 - as it is called
+        written.append(fill.id)
+        return write(one, fill, *rest)
+
+    monkeypatch.setattr(clob_messages, "trade", noted)
+    outcome = await running.outcome()
+    for number in (1, 2, 3):
+        await running.board.create_order(outcome, "limit", "buy", 5, 0.99, pinned(number))
+    first = await running.board.clobPrivateGetDataTrades({})
+    assert written == [row["id"] for row in first["data"]]
+    assert first["next_cursor"] != "LTE=", "there is more than was written"
 
 
 @pytest.mark.asyncio

@@ -141,28 +141,29 @@ def trade(one: Order, fill: Fill, course: Course, window: Window, owner: str) ->
     }
 
 
+def fills_of(orders: Iterable[Order]) -> list[tuple[Order, Fill]]:
+    """Return every fill of some orders, newest first."""
+    found = [(one, fill) for one in orders for fill in one.fills]
+    found.sort(key=lambda each: each[1].wall_ns, reverse=True)
+    return found
+
+
 def trades(
     orders: Iterable[Order],
     owner_of: Callable[[str], str],
     course_of: Callable[[Order, Fill], Course],
 ) -> list[Json]:
-    """Return every fill of some orders, newest first.
+    """Return every fill of some orders as it is shown, newest first.
 
     Args:
         orders: Which.
         owner_of: Gives the API key of an account.
         course_of: Gives a trade's state, and since when, wall time.
     """
-    rows = [
-        (
-            fill.wall_ns,
-            trade(one, fill, course_of(one, fill), window_of(one), owner_of(one.account)),
-        )
-        for one in orders
-        for fill in one.fills
+    return [
+        trade(one, fill, course_of(one, fill), window_of(one), owner_of(one.account))
+        for one, fill in fills_of(orders)
     ]
-    rows.sort(key=lambda row: row[0], reverse=True)
-    return [row for _, row in rows]
 
 
 def window_of(one: Order) -> Window:

@@ -4,13 +4,13 @@ Owns the routes, their parameters and status codes. Must never enter: decisions 
 `prediction_desk`), shapes of JSON (see `clob_messages`), faults other than asking for them.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from aiohttp import web
 
 from foresight.exchange.faults import Fault
-from foresight.exchange.ledger.prediction_entries import OrderReceived
+from foresight.exchange.ledger.prediction_entries import Fill, OrderReceived
 from foresight.exchange.ledger.predictions import Order
 from foresight.exchange.market_clock import NS_PER_SECOND
 from foresight.exchange.polymarket import clob_messages as messages
@@ -24,6 +24,7 @@ from foresight.exchange.polymarket.access import (
 )
 from foresight.exchange.polymarket.order_hash import EXCHANGE_ADDRESS, signed_digest
 from foresight.exchange.polymarket.order_reading import BadOrderError, read_order
+from foresight.exchange.polymarket.pages import RowT
 from foresight.exchange.signing.signatures import signer_of
 from foresight.exchange.venue import Venue
 
@@ -137,9 +138,8 @@ class ClobOrdersApi:
         self.watch_heartbeats()
         self._venue.advance()
         wanted = self._wanted(request, self._venue.ledger.live.values())
-        rows = (self._order(order) for order in wanted)
         only = request.query.get("id")
-        return _page(request, (row for row in rows if only in {None, row["id"]}))
+        return _page(request, (one for one in wanted if only in {None, one.id}), self._order)
 
     async def my_trades(self, request: web.Request) -> web.Response:
         """Return a page of the account's fills, newest first."""
@@ -147,16 +147,13 @@ class ClobOrdersApi:
         query = request.query
         after_s, before_s = _seconds(query, "after", 0), _seconds(query, "before", _FOR_EVER_S)
         wanted = self._wanted(request, self._venue.ledger.orders.values())
-        rows = messages.trades(wanted, self._access.owner, self._venue.course)
         only = query.get("id")
-        return _page(
-            request,
-            (
-                row
-                for row in rows
-                if after_s <= int(row["match_time"]) <= before_s and only in {None, row["id"]}
-            ),
+        rows = (
+            (order, fill)
+            for order, fill in messages.fills_of(wanted)
+            if after_s <= fill.wall_ns // NS_PER_SECOND <= before_s and only in {None, fill.id}
         )
+        return _page(request, rows, self._trade)
 
     async def balance_allowance(self, request: web.Request) -> web.Response:
         """Return the account's USDC, or its shares of one token, in millionths."""
@@ -224,6 +221,11 @@ class ClobOrdersApi:
         owner = self._access.owner(order.account)
         return messages.order(order, messages.window_of(order), owner)
 
+    def _trade(self, row: tuple[Order, Fill]) -> messages.Json:
+        order, fill = row
+        owner, course = self._access.owner(order.account), self._venue.course(order, fill)
+        return messages.trade(order, fill, course, messages.window_of(order), owner)
+
 
 def _named(body: object, field: str) -> str:
     # The official clients name what they were not told as an empty text.
@@ -237,5 +239,7 @@ def _seconds(query: Mapping[str, str], name: str, otherwise: int) -> int:
     return int(text)
 
 
-def _page(request: web.Request, rows: Iterable[messages.Json]) -> web.Response:
-    return web.json_response(pages.clob_page(rows, request.query.get("next_cursor", "")))
+def _page(
+    request: web.Request, rows: Iterable[RowT], show: Callable[[RowT], messages.Json]
+) -> web.Response:
+    return web.json_response(pages.clob_page(rows, request.query.get("next_cursor", ""), show))

@@ -7,10 +7,11 @@ Must never enter: what the rows are, HTTP.
 """
 
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple, TypeVar
 
 Json = dict[str, Any]
+RowT = TypeVar("RowT")
 
 CLOB_ROWS: Final = 100
 """Rows of one page of the clob."""
@@ -38,19 +39,20 @@ class BadPageError(ValueError):
     """A page is asked for that cannot be; the text is what the venue answers."""
 
 
-def clob_page(rows: Iterable[Json], cursor: str) -> Json:
+def clob_page(rows: Iterable[RowT], cursor: str, show: Callable[[RowT], Json]) -> Json:
     """Return one page of a listing of the clob.
 
     Args:
         rows: The whole listing.
         cursor: What the page before said; empty for the first.
+        show: Writes a row; asked of those of the page alone, however long the listing is.
 
     Raises:
         BadPageError: It said no such thing.
     """
     everything = list(rows)
     start = _start(cursor)
-    data = everything[start : start + CLOB_ROWS]
+    data = [show(row) for row in everything[start : start + CLOB_ROWS]]
     after = start + CLOB_ROWS
     following = _cursor(after) if after < len(everything) else LAST
     return {"data": data, "next_cursor": following, "limit": CLOB_ROWS, "count": len(data)}
