@@ -168,8 +168,8 @@ class Trades(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the venue says of the trades that are waited for.
 
     Attributes:
-        stages: By the trade's id; of those that it knows.
-        failure: Why the venue did not answer.
+        stages: By the trade's id; of those that it knows, or named before it failed.
+        failure: Why it did not answer to the end.
     """
 
     stages: dict[str, Stage] = {}

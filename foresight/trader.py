@@ -43,6 +43,7 @@ from foresight.market import (
     Market,
     Offer,
     Ruling,
+    Stage,
     Trades,
     WindowFacts,
 )
@@ -323,11 +324,18 @@ class Trader(Workload[Book, Market]):
         if not wanted:
             return None
         since_ns = wall_time_ns(self._policy.timeline, confirmation.since_s(body) * NS)
+        stages: dict[str, Stage] = {}
+
+        async def read() -> None:
+            async for some in self._venue.trades(wanted, since_s=since_ns // NS - CLOCKS_DIFFER_S):
+                stages.update(some)
+
         try:
-            since_s = since_ns // NS - CLOCKS_DIFFER_S
-            return await self._to_its_end(self._venue.trades(wanted, since_s=since_s))
+            await self._to_its_end(read())
         except VenueError as error:
-            return Trades(failure=f"{type(error).__name__}: {error}"[:200])
+            # What was said holds. Dropped, it is waited for, and the listing only grows.
+            return Trades(stages=stages, failure=f"{type(error).__name__}: {error}"[:200])
+        return Trades(stages=stages)
 
     async def _facts(self, body: Book, now_s: int) -> dict[str, WindowFacts | str]:
         policy = self._policy

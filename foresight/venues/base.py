@@ -5,13 +5,13 @@ Whatever is neither of them (a time-out, a lost or unreadable answer, a failure 
 side) is raised as a `VenueError`: the outcome is unknown and is asked for, never assumed.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
 
 from foresight.board import Side
-from foresight.market import Holdings, Offer, Ruling, Trades, WindowFacts
+from foresight.market import Holdings, Offer, Ruling, Stage, WindowFacts
 from foresight.orders import Bought, Buy
 
 
@@ -66,8 +66,8 @@ class Venue(Protocol):
     async def holdings(self) -> Holdings | None:
         """Return what the venue says is ours, or None where it keeps no account of it."""
 
-    async def trades(self, wanted: Collection[str], *, since_s: int) -> Trades:
-        """Return how far the venue has got with trades.
+    def trades(self, wanted: Collection[str], *, since_s: int) -> AsyncIterator[dict[str, Stage]]:
+        """Yield how far the venue has got with trades, by id, as soon as it says so of some.
 
         Args:
             wanted: Their ids.

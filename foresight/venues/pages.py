@@ -4,7 +4,7 @@ Owns the walk over the pages, its bound, and rows that two pages both show becau
 changed in between. What the rows are, and how a page is asked for, is the caller's.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any, Final
 
 from foresight.errors import AnswerUnreadable
@@ -28,16 +28,32 @@ async def by_cursor(ask: AskByCursor, *, what: str) -> list[Any]:
         AnswerUnreadable: A page is none, or they do not end.
     """
     found: dict[object, Any] = {}
+    async for rows in each_by_cursor(ask, what=what):
+        _take(found, rows, "id")
+    return list(found.values())
+
+
+async def each_by_cursor(ask: AskByCursor, *, what: str) -> AsyncGenerator[list[Any], None]:
+    """Yield the rows of one page after the other: who stops early keeps what was read by then.
+
+    Args:
+        ask: Asks for the page of a cursor; empty for the first.
+        what: The listing, for an error.
+
+    Raises:
+        AnswerUnreadable: A page is none, or they do not end.
+    """
     cursor = ""
     for _ in range(PAGES_MAX):
         page = await ask(cursor)
         if isinstance(page, list):  # a venue without pages
-            return page
+            yield page
+            return
         fields = mapping_of(page, what)
-        _take(found, list_of(fields.get("data"), what), "id")
+        yield list_of(fields.get("data"), what)
         cursor = str(fields.get("next_cursor") or LAST)
         if cursor == LAST:
-            return list(found.values())
+            return
     raise _endless(what)
 
 

@@ -6,11 +6,11 @@ again; the body is the only account there is. Prices and results come from the r
 """
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 
 from foresight.board import MICRO, Side, cost_micro, fee_micro
 from foresight.errors import AnswerUnreadable
-from foresight.market import Holdings, Offer, Ruling, Trades, WindowFacts
+from foresight.market import Holdings, Offer, Ruling, Stage, WindowFacts
 from foresight.orders import NOT_FILLABLE, REFUSED, Bought, Buy
 from foresight.venues.base import Missing, NotBought, Venue
 
@@ -50,10 +50,12 @@ class Paper:
         """Return None: nobody but the body knows simulated positions."""
         return None
 
-    async def trades(self, wanted: Collection[str], *, since_s: int) -> Trades:
-        """Return nothing: simulated fills are final."""
+    async def trades(
+        self, wanted: Collection[str], *, since_s: int
+    ) -> AsyncIterator[dict[str, Stage]]:
+        """Yield nothing of any: simulated fills are final."""
         del wanted, since_s
-        return Trades()
+        yield {}
 
     async def buy(self, order: Buy) -> Bought | NotBought:
         """Simulate an order against the book of this moment."""

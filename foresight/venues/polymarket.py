@@ -10,19 +10,20 @@ outcome an order needs is put in before it is sent.
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from foresight.board import MICRO, Side
 from foresight.errors import AnswerUnreadable, VenueError, VenueRefused, VenueUnreachable
-from foresight.market import Holdings, Offer, Ruling, Trades, WindowFacts
+from foresight.market import Holdings, Offer, Ruling, Stage, WindowFacts
 from foresight.orders import NOT_FILLABLE, REFUSED, Bought, Buy
 from foresight.venues import pages
 from foresight.venues import polymarket_answers as answers
 from foresight.venues.base import Missing, NotBought, Waiting
 from foresight.venues.ccxt_calls import OPEN_TIMEOUT_S, Requests, board_client, list_of, mapping_of
+from foresight.venues.trade_states import stages_of
 
 OUTCOMES_KEPT: Final = 64
 IDS_KEPT: Final = 256  # of orders; one is asked about a few times at most
@@ -160,14 +161,13 @@ class Polymarket:
             cash_micro=answers.read_cash(mapping_of(balance, "balance")),
         )
 
-    async def trades(self, wanted: Collection[str], *, since_s: int) -> Trades:
-        """Return how far the venue has got with trades: all of the account's since then."""
+    def trades(self, wanted: Collection[str], *, since_s: int) -> AsyncIterator[dict[str, Stage]]:
+        """Yield how far the venue has got with trades: page by page of the account's since then."""
         query = {"after": str(since_s)}
-        rows = await pages.by_cursor(
+        return stages_of(
+            wanted,
             lambda cursor: self._listed(self._client.clobPrivateGetDataTrades, query, cursor),
-            what="trades",
         )
-        return Trades(stages=answers.read_stages(rows, wanted))
 
     async def buy(self, order: Buy) -> Bought | NotBought | Waiting:
         """Send an order once; a duplicate is looked up instead."""

@@ -286,13 +286,35 @@ def state(trade_id: str, status: str) -> dict[str, str]:
 async def test_states_of_trades_are_read_through_all_pages() -> None:
     """A trade on the second page that failed is as gone as one on the first."""
     made, client = paged([state("x", "FAILED")], [state("t1", "MINED")], [state("t2", "FAILED")])
-    found = await made.trades({"t1", "t2"}, since_s=77)
-    assert found.stages == {"t1": Stage.MINED, "t2": Stage.FAILED}
+    assert await said_of(made, "t1", "t2") == {"t1": Stage.MINED, "t2": Stage.FAILED}
     assert client.asked == [
         {"after": "77"},
         {"after": "77", "next_cursor": "c1"},
         {"after": "77", "next_cursor": "c2"},
     ]
+
+
+async def said_of(made: Polymarket, *trades: str) -> dict[str, Stage]:
+    return {
+        name: stage
+        async for page in made.trades(trades, since_s=77)
+        for name, stage in page.items()
+    }
+
+
+async def test_pages_beyond_the_last_trade_that_is_waited_for_are_not_asked_for() -> None:
+    made, client = paged([state("t1", "MINED")], [state("t2", "FAILED")], [state("x", "MINED")])
+    assert await said_of(made, "t1", "t2") == {"t1": Stage.MINED, "t2": Stage.FAILED}
+    assert len(client.asked) == 2
+
+
+async def test_what_a_page_said_is_told_before_the_next_one_is_asked_for() -> None:
+    """A venue that answers no further page has said of the newest trades what it said."""
+    made, _ = paged([state("t1", "FAILED")], "soon")
+    told = made.trades({"t1", "t2"}, since_s=77)
+    assert await anext(told) == {"t1": Stage.FAILED}
+    with pytest.raises(AnswerUnreadable):
+        await anext(told)
 
 
 async def test_a_delayed_order_that_ends_unmatched_bought_nothing() -> None:

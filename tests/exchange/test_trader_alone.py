@@ -5,7 +5,7 @@ has once a year.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
@@ -25,6 +25,7 @@ from foresight.market import (
     Market,
     Offer,
     Ruling,
+    Stage,
     VenuePosition,
     WindowFacts,
 )
@@ -100,6 +101,7 @@ class World:
             "books": {SLOT.slot_id: offer()},
             "rulings": (),
             "holdings": Holdings(),
+            "trades": [],
             "buy": None,
             "find": None,
         }
@@ -146,6 +148,13 @@ class World:
 
     async def holdings(self) -> Holdings | None:
         return cast("Holdings | None", await self._answer("holdings"))
+
+    async def trades(
+        self, wanted: Collection[str], *, since_s: int
+    ) -> AsyncIterator[dict[str, Stage]]:
+        for page in cast("list[dict[str, Stage]]", self.answers["trades"]):
+            yield {name: stage for name, stage in page.items() if name in wanted}
+            await self._answer("another page", since_s)
 
     async def buy(self, order: Buy) -> Any:  # noqa: ANN401 - as set
         return await self._answer("buy", order)
