@@ -21,8 +21,11 @@ def environment_of(place: Path) -> dict[str, str]:
     """Return the variables of a reader whose state lies below a directory."""
     whose = ("AUTHOR", "COMMITTER")
     names = {f"GIT_{who}_{what}": "you" for who in whose for what in ("NAME", "EMAIL")}
+    # What make tells a make below it, its own ARGS among it, is no reader's.
+    told = ("MAKE", "MFLAGS")
+    own = {name: each for name, each in os.environ.items() if not name.startswith(told)}
     return {
-        **os.environ,
+        **own,
         **names,
         "PATH": f"{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}",
         "XDG_STATE_HOME": str(place / "state"),

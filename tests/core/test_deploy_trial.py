@@ -57,7 +57,7 @@ def test_its_verdict_is_the_gates_and_it_was_told_both_releases(ask: Asks) -> No
     told = ask(f"echo {shlex.quote(ANSWER)}")
     assert (told.name, told.result, told.evidence) == ("backtest", "passed", "it earns as much")
     assert told.seconds > 0
-    words = (ask.home / "told").read_text(encoding="utf-8").split()
+    words = (ask.home / "told").read_text(encoding="utf-8").splitlines()
     assert words[:5] == ["-I", "-m", "own.gate", "--days", "2"]
     asked = ["--home", str(ask.home), "--running", "r1", "--candidate", "r2"]
     assert words[5:] == asked

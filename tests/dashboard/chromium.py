@@ -198,6 +198,7 @@ class Chromium:
             case "Runtime.exceptionThrown":
                 self.complaints.append(json.dumps(params["exceptionDetails"])[:600])
             case "Log.entryAdded" if params["entry"]["level"] == "error":
-                self.complaints.append(params["entry"]["text"])
+                entry = params["entry"]
+                self.complaints.append(f"{entry['text']} {entry.get('url', '')}".rstrip())
             case "Runtime.consoleAPICalled" if params["type"] == "error":
                 self.complaints.append(json.dumps(params["args"])[:600])

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -14,6 +15,7 @@ from tests.dashboard.chromium import PROGRAM
 from tests.dashboard.serving import ROOT
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 LIMIT_S: Final = 380.0
@@ -29,16 +31,24 @@ pytestmark = [
 ]
 
 
-def test_a_browser_sees_each_deploy_and_nobody_who_asks_is_refused(tmp_path: Path) -> None:
-    numbers, work = tmp_path / "numbers.json", tmp_path / "work"
-    work.mkdir()
+@pytest.fixture
+def work() -> Iterator[str]:
+    """A place with a short name: the browser has a socket there."""
+    with tempfile.TemporaryDirectory(prefix="page") as place:
+        yield place
+
+
+def test_a_browser_sees_each_deploy_and_nobody_who_asks_is_refused(
+    tmp_path: Path, work: str
+) -> None:
+    numbers = tmp_path / "numbers.json"
     words = ["--deploys", str(DEPLOYS), "--rounds", "1", "--json", str(numbers)]
     done = subprocess.run(
         [sys.executable, "-m", "tests.dashboard.deploying", *words],
         check=False,
         capture_output=True,
         cwd=ROOT,
-        env=os.environ | {"TMPDIR": str(work)},
+        env=os.environ | {"TMPDIR": work},
         text=True,
         timeout=LIMIT_S,
     )

@@ -222,7 +222,7 @@ LISTED: Final = {
         f"{LONG}: its bake is three minutes"
     ),
     "python docs/drill.py": LONG,
-    "python -m tests.dashboard.pictures": LONG,
+    "python -m docs.page_pictures": LONG,
     "python -m bench.trading_soak --deploys 30": LONG,
     "python -m bench.trading_soak --faults --deploys 100": LONG,
     "python -m bench.soak --faults --deploys 1000": LONG,

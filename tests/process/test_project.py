@@ -55,7 +55,7 @@ def test_its_own_tests_pass(tmp_path: Path) -> None:
         command, cwd=project.tree, check=False, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0, done.stdout
-    assert "3 passed" in done.stdout
+    assert "4 passed" in done.stdout
 
 
 def test_a_directory_that_holds_something_is_left_alone(tmp_path: Path) -> None:
