@@ -16,7 +16,7 @@ import msgspec
 
 from bench.fairness.__main__ import DAYS, FITTED_SEEDS, RECORDINGS
 from bench.fairness.moments import recorded_halves, synthetic_world
-from foresight.backtest.calibration import SHAPES, Span, fit
+from foresight.backtest.calibration import SHAPES, Span, fit, seen_in
 from foresight.backtest.candle_rows import Candles, stretches
 
 if TYPE_CHECKING:
@@ -50,12 +50,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _write(source: Prices, worlds: Sequence[World], fitted_on: str) -> None:
     candles = [part for world in worlds for part in _candles(world)]
+    span = _span(worlds[0])
     for timeframe, rule in SHAPES:
         table = fit(
-            candles,
+            seen_in(candles, timeframe, rule, span),
             timeframe,
             rule,
-            within=_span(worlds[0]),
+            within=span,
             source=source,
             fitted_on=fitted_on,
         )

@@ -106,20 +106,30 @@ def profit_micro(order: Buy | None, result: Result) -> int:
     return payout_micro(result, side=order.side, shares_micro=shares) - paid - fee
 
 
+def note_market(seen: Seen, inputs: Market) -> None:
+    """Add what a cycle saw that tells how windows end: candles, rulings, rules.
+
+    Args:
+        seen: Changed.
+        inputs: Of the cycle.
+    """
+    for asset, fresh in inputs.candles.items():
+        candles = Closes(minutes=fresh.minutes, prices=fresh.prices, details=fresh.details)
+        _note_closes(seen, asset, candles)
+    for ruling in inputs.rulings:
+        if ruling.result is not None:
+            seen.results[ruling.slug] = ruling.result
+    for offer in inputs.offers.values():
+        if offer.rules is not None:
+            seen.ties[offer.slug] = offer.rules.tie
+            if offer.rules.method is Method.AVERAGE_60S:
+                seen.averaged.add(offer.slug)
+
+
 def _look(seen: Seen, cycle: TwiceDecided[Market]) -> None:
     seen.now_s = cycle.cycle.now_ns // NS
     if not isinstance(cycle.inputs, Unavailable):
-        for asset, fresh in cycle.inputs.candles.items():
-            candles = Closes(minutes=fresh.minutes, prices=fresh.prices, details=fresh.details)
-            _note_closes(seen, asset, candles)
-        for ruling in cycle.inputs.rulings:
-            if ruling.result is not None:
-                seen.results[ruling.slug] = ruling.result
-        for offer in cycle.inputs.offers.values():
-            if offer.rules is not None:
-                seen.ties[offer.slug] = offer.rules.tie
-                if offer.rules.method is Method.AVERAGE_60S:
-                    seen.averaged.add(offer.slug)
+        note_market(seen, cycle.inputs)
     _note_orders(seen.decided, cycle.decided)
     _note_orders(seen.wanted, cycle.wanted)
 

@@ -7,7 +7,7 @@ some chance, how many kept their side. Distances are measured as a strategy meas
 from __future__ import annotations
 
 from math import log, sqrt
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -17,9 +17,9 @@ from foresight.strategies.base import SIGMA_FLOOR, read_table, spread_minutes
 from foresight.strategies.table import MINUTES_OF, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from foresight.strategies.table import Points, Prices
+    from foresight.strategies.table import Points, Prices, Venue
 
 WINDOWS_MIN: Final = 400  # that a curve is fitted on: ten for each of its groups
 QUARTER_MINUTES: Final = 15
@@ -53,6 +53,10 @@ class Observed(NamedTuple):
     is_right: bool
 
 
+Seen: TypeAlias = "Mapping[int, Iterable[Observed]]"
+"""Windows of one length and rule by the whole minutes since their start."""
+
+
 class Reliability(msgspec.Struct, frozen=True, kw_only=True):
     """What became of windows that a table gave about the same chance.
 
@@ -79,33 +83,31 @@ class Reliability(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def fit(
-    candles: Sequence[Candles],
+    seen: Seen,
     timeframe: str,
     rule: Rule,
     *,
     within: Span,
     source: Prices,
     fitted_on: str,
+    venue: Venue = "",
 ) -> Table:
     """Return a table; minutes with too few windows are left out, and so silent.
 
     Args:
-        candles: All assets, pooled; every stretch without a gap by itself.
+        seen: What it is fitted on.
         timeframe: `5m` or `15m`.
         rule: What settles the windows.
-        within: Windows count that lie in it, with the minute before them.
+        within: Where these windows lie.
         source: Whose prices they are.
         fitted_on: Dates or seeds, for people.
+        venue: Kind of the venue whose offers they are; empty for candles.
     """
     curves: dict[int, Points] = {}
-    for minute in range(1, MINUTES_OF[timeframe]):
-        seen = [
-            (each.distance, each.is_right)
-            for one in candles
-            for each in observed(one, timeframe, minute, rule, within)
-        ]
-        if len(seen) >= WINDOWS_MIN:
-            curves[minute] = _rounded(fitted(seen).points)
+    for minute, windows in seen.items():
+        pairs = [(each.distance, each.is_right) for each in windows]
+        if len(pairs) >= WINDOWS_MIN:
+            curves[minute] = _rounded(fitted(pairs).points)
     is_recorded = source == "recorded"
     return Table(
         source=source,
@@ -115,7 +117,25 @@ def fit(
         first_minute=within.first if is_recorded else 0,
         end_minute=within.end if is_recorded else 0,
         minutes=curves,
+        venue=venue,
     )
+
+
+def seen_in(candles: Sequence[Candles], timeframe: str, rule: Rule, within: Span) -> Seen:
+    """Return the windows of candles, each minute's to be read once.
+
+    Args:
+        candles: All assets, pooled; every stretch without a gap by itself.
+        timeframe: `5m` or `15m`.
+        rule: What settles the windows.
+        within: Windows count that lie in it, with the minute before them.
+    """
+
+    def after(minute: int) -> Iterator[Observed]:
+        for one in candles:
+            yield from observed(one, timeframe, minute, rule, within)
+
+    return {minute: after(minute) for minute in range(1, MINUTES_OF[timeframe])}
 
 
 def observed(
@@ -149,22 +169,19 @@ def observed(
             )
 
 
-def reliability(candles: Sequence[Candles], table: Table, *, within: Span) -> list[Reliability]:
+def reliability(seen: Seen, table: Table) -> list[Reliability]:
     """Judge a table by windows that it was not fitted on: its chances against what became of them.
 
     Args:
-        candles: As for `fit`.
+        seen: These windows, of its timeframe and rule.
         table: What is judged.
-        within: Windows count that lie in it, with the minute before them.
     """
-    rule = Rule(table.rule)
     bins = [_Bin() for _ in BINS[1:]]
     for minute, points in table.minutes.items():
-        for one in candles:
-            for each in observed(one, table.timeframe, minute, rule, within):
-                chance = read_table(points, each.distance)
-                place = sum(chance >= edge for edge in BINS[1:-1])
-                bins[place].add(each.quarter, chance, is_right=each.is_right)
+        for each in seen.get(minute, ()):
+            chance = read_table(points, each.distance)
+            place = sum(chance >= edge for edge in BINS[1:-1])
+            bins[place].add(each.quarter, chance, is_right=each.is_right)
     return [
         Reliability(
             window=table.timeframe,

@@ -1,7 +1,7 @@
-"""`calibrate`: the tables that strategies read, fitted on one part of a recording.
+"""`calibrate`: the tables that strategies read, fitted on one part of what is known.
 
-Owns the command: which part is fitted, which one judges, and the files that are written. The fit
-is `foresight.backtest.calibration`'s.
+Owns the command: candles or the offers that a journal kept, which part is fitted, which one judges,
+and the files that are written. The fit is `foresight.backtest.calibration`'s.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from foresight.backtest.calibration import (
     fit,
     reliability,
 )
-from foresight.backtest.candle_rows import Candles, stretches
+from foresight.backtest.candle_rows import Rule
+from foresight.cli.installation import Installation, pass_installation
 from foresight.cli.output import emit_json, emit_table, json_option, progress
+from foresight.cli.window_sources import WindowSource, of_candles, of_journal
 from foresight.errors import ConfigError
-from foresight.exchange.prices.recordings import load_recordings
 from handoff.exit_codes import ExitCode
 from state.atomic_file import SystemFiles, replace_file
 
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 COLUMNS: Final = ("window", "rule", "chance", "windows", "said", "kept", "kept - said")
 MINUTE_S: Final = 60
 DAY_MINUTES: Final = 1440
-_RECORDED_COLUMNS: Final = 5  # of a recording: prices, then the volume
 _FORMATS: Final = ["%Y-%m-%d", "%Y-%m-%dT%H:%M"]
 
 
@@ -49,11 +49,19 @@ def _moment(name: str, what: str) -> click.Option:
         _moment("--fit-from", "First day that is fitted; by default the first one there is"),
         _moment("--fit-until", "Where that part ends; by default in the middle"),
         _moment("--judge-from", "First day that judges; by default where fitting ends"),
-        _moment("--judge-until", "Where that part ends; by default with the recording"),
+        _moment("--judge-until", "Where that part ends; by default with the last one there is"),
     ]
 )
 @click.argument(
-    "folder", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="DIR"
+    "folder",
+    required=False,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="[DIR]",
+)
+@click.option(
+    "--journal",
+    is_flag=True,
+    help="Instead of candles in DIR: the offers that this installation's journal kept.",
 )
 @click.option(
     "--into",
@@ -64,49 +72,64 @@ def _moment(name: str, what: str) -> click.Option:
 @click.option(
     "--source",
     type=click.Choice(["recorded", "synthetic"]),
-    default="recorded",
-    show_default=True,
-    help="Whose candles these are: a real market's, or a generated one's.",
+    help="Whose candles DIR has: a real market's, the default, or a generated one's.",
 )
 @json_option
+@pass_installation
 def calibrate(
-    folder: Path,
+    installation: Installation,
+    /,
     *,
+    folder: Path | None,
+    journal: bool,
     into: Path,
-    source: Prices,
+    source: Prices | None,
+    as_json: bool,
+    **dates: datetime | None,
+) -> int:
+    """Fit the tables of strategies on candles in DIR or on kept offers, judged by later ones.
+
+    Writes a table for each timeframe and rule. What judges them was not fitted on: two parts that
+    have a minute in common are refused. A DATE is a day or a minute, UTC. With --journal a table
+    holds the minutes in which a strategy spoke, at the kind of venue that is traded now.
+    """
+    if journal == (folder is not None):
+        what = "name either DIR, a folder of candles, or --journal"
+        raise click.UsageError(what)
+    if journal and source is not None:
+        what = "--source is about candles in DIR: a journal's prices are those of its venue"
+        raise click.UsageError(what)
+    data = of_journal(installation) if folder is None else of_candles(folder, source)
+    fitted, judged = _parts(data.whole, **dates)
+    progress(f"fitted on {_dates(fitted)}, judged by {_dates(judged)}")
+    tables = _fitted(data, fitted)
+    found = [row for one in tables for row in _judged(data, one, judged)]
+    _show(found, as_json=as_json)
+    for one in tables:
+        prefix = f"{one.venue}-offers" if one.venue else one.source
+        path = into / f"{prefix}-{one.timeframe}-{one.rule}.json"
+        replace_file(SystemFiles(), path, msgspec.json.encode(one) + b"\n")
+        progress(f"written: {path}")
+    return ExitCode.DONE
+
+
+def _parts(
+    whole: Span,
+    *,
     fit_from: datetime | None,
     fit_until: datetime | None,
     judge_from: datetime | None,
     judge_until: datetime | None,
-    as_json: bool,
-) -> int:
-    """Fit the tables of strategies on candles in DIR, and judge them by later ones.
+) -> tuple[Span, Span]:
+    """Return what is fitted on, and what judges.
 
-    Writes a table for each timeframe and rule. What judges them was not fitted on: two parts that
-    have a minute in common are refused. A DATE is a day or a minute, UTC.
+    Raises:
+        ConfigError: Nothing can lie in one of them, or they overlap.
     """
-    recordings = load_recordings(folder)
-    whole = Span(
-        min(each.minutes[0] for each in recordings),
-        max(each.minutes[-1] for each in recordings) + 1,
-    )
     fitted = Span(_minute(fit_from, whole.first), _minute(fit_until, _middle(whole)))
     judged = Span(_minute(judge_from, fitted.end), _minute(judge_until, whole.end))
     _refuse(fitted, judged)
-    candles = [
-        part
-        for each in recordings
-        for part in stretches(each.minutes, each.values, _RECORDED_COLUMNS)
-    ]
-    progress(f"fitted on {_dates(fitted)}, judged by {_dates(judged)}")
-    tables = _fitted(candles, fitted, source)
-    found = [row for one in tables for row in reliability(candles, one, within=judged)]
-    _show(found, as_json=as_json)
-    for one in tables:
-        path = into / f"{one.source}-{one.timeframe}-{one.rule}.json"
-        replace_file(SystemFiles(), path, msgspec.json.encode(one) + b"\n")
-        progress(f"written: {path}")
-    return ExitCode.DONE
+    return fitted, judged
 
 
 def _refuse(fitted: Span, judged: Span) -> None:
@@ -119,22 +142,36 @@ def _refuse(fitted: Span, judged: Span) -> None:
         raise ConfigError(what, "a table judged by what it was fitted on always looks right")
 
 
-def _fitted(candles: Sequence[Candles], span: Span, source: Prices) -> list[Table]:
+def _fitted(data: WindowSource, span: Span) -> list[Table]:
     tables = [
         fit(
-            candles,
+            data.seen(timeframe, rule, span),
             timeframe,
             rule,
             within=span,
-            source=source,
-            fitted_on=f"{source} minutes, {_dates(span)} UTC",
+            source=data.source,
+            fitted_on=f"{data.words}, {_dates(span)} UTC",
+            venue=data.venue,
         )
         for timeframe, rule in SHAPES
     ]
-    if not all(one.minutes for one in tables):
+    useful = [one for one in tables if one.minutes]
+    # Candles tell of every window; offers only of those that the venue has and a strategy wants.
+    if not useful or (len(useful) < len(tables) and not data.venue):
         what = f"fewer than {WINDOWS_MIN} windows that moved lie in {_dates(span)}"
-        raise ConfigError(what, "a curve needs more: take more assets, or more days")
-    return tables
+        raise ConfigError(what, f"a curve needs more: {data.more}")
+    for one in tables:
+        if not one.minutes:
+            progress(f"no table for {one.timeframe} {one.rule}: no minute has {WINDOWS_MIN} offers")
+    return useful
+
+
+def _judged(data: WindowSource, table: Table, span: Span) -> list[Reliability]:
+    found = reliability(data.seen(table.timeframe, Rule(table.rule), span), table)
+    if not found:
+        what = f"nothing in {_dates(span)} judges the table of {table.timeframe} {table.rule}"
+        raise ConfigError(what, data.more)
+    return found
 
 
 def _show(found: Sequence[Reliability], *, as_json: bool) -> None:

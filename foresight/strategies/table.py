@@ -23,12 +23,15 @@ CALIBRATE: Final = "`foresight calibrate` writes such files"
 
 Prices = Literal["synthetic", "recorded"]
 Rule = Literal["last", "average"]
+Venue = Literal["", "local", "paper", "live"]
 Distance = Annotated[float, Meta(ge=0, le=1000)]
 Chance = Annotated[float, Meta(gt=0, lt=1)]
 Points = Annotated[tuple[tuple[Distance, Chance], ...], Meta(min_length=1, max_length=1000)]
 
 
-class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Table(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
     """Curves fitted on one source of prices.
 
     Attributes:
@@ -41,6 +44,8 @@ class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         end_minute: First minute after it; 0 for generated prices.
         minutes: By whole minutes since the window's start: points of (distance from the price to
             beat in standard deviations of what is left, share of windows that kept their side).
+        venue: Kind of the venue whose offers a journal kept, where it was fitted on these; empty
+            where it was fitted on candles.
     """
 
     source: Prices
@@ -50,6 +55,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     first_minute: Annotated[int, Meta(ge=0)]
     end_minute: Annotated[int, Meta(ge=0)]
     minutes: dict[int, Points]
+    venue: Venue = ""
 
 
 def parse_table(data: bytes, *, where: str) -> Table:

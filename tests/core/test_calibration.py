@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from foresight.backtest.calibration import Span, fit, observed, reliability
+from foresight.backtest.calibration import Reliability, Span, fit, observed, reliability, seen_in
 from foresight.backtest.candle_rows import Candles, Rule
 from foresight.board import Method
 from foresight.strategies.base import WindowView, sigma_of
@@ -42,9 +42,16 @@ def candles(values: Sequence[tuple[float, float, float, float]]) -> list[Candles
 
 
 def fitted(values: Values, timeframe: str = "5m", rule: Rule = Rule.LAST) -> Table:
-    return fit(
-        candles(values), timeframe, rule, within=EARLY, source="recorded", fitted_on="a walk"
-    )
+    return fitted_on(candles(values), timeframe, rule)
+
+
+def fitted_on(parts: list[Candles], timeframe: str = "5m", rule: Rule = Rule.LAST) -> Table:
+    seen = seen_in(parts, timeframe, rule, EARLY)
+    return fit(seen, timeframe, rule, within=EARLY, source="recorded", fitted_on="a walk")
+
+
+def judged(parts: list[Candles], table: Table) -> list[Reliability]:
+    return reliability(seen_in(parts, table.timeframe, Rule(table.rule), LATE), table)
 
 
 def test_a_distance_is_measured_as_the_strategy_measures_it() -> None:
@@ -113,8 +120,8 @@ def test_what_judges_does_not_change_what_is_fitted() -> None:
     assert fitted(later) == table
     assert fitted(walk(seed=2)) != table
     assert (table.first_minute, table.end_minute) == EARLY
-    told = reliability(candles(values), table, within=LATE)
-    assert reliability(candles(later), table, within=LATE) != told
+    told = judged(candles(values), table)
+    assert judged(candles(later), table) != told
 
 
 def test_a_table_knows_each_minute_that_has_enough_windows() -> None:
@@ -122,7 +129,7 @@ def test_a_table_knows_each_minute_that_has_enough_windows() -> None:
         for rule in Rule:
             values = walk()
             table = fit(
-                candles(values) * 4,
+                seen_in(candles(values) * 4, timeframe, rule, EARLY),
                 timeframe,
                 rule,
                 within=EARLY,
@@ -132,23 +139,21 @@ def test_a_table_knows_each_minute_that_has_enough_windows() -> None:
             assert list(table.minutes) == list(range(1, length))
             assert parse_table(msgspec.json.encode(table), where="here") == table
             assert table.end_minute == 0  # of generated prices dates say nothing
-    few = fit(
-        candles(walk()), "15m", Rule.LAST, within=EARLY, source="recorded", fitted_on="a walk"
-    )
+    few = fitted(walk(), "15m")
     assert few.minutes == {}
 
 
 def test_a_walk_without_memory_keeps_its_side_as_often_as_the_table_says() -> None:
     """Windows that nobody fitted on: what a table promises must come about."""
     many = [one for seed in range(8) for one in candles(walk(seed))]
-    table = fit(many, "5m", Rule.LAST, within=EARLY, source="recorded", fitted_on="walks")
-    found = reliability(many, table, within=LATE)
+    table = fitted_on(many)
+    found = judged(many, table)
     assert sum(each.windows for each in found) > 15_000
     for each in found:
         assert abs(each.kept - each.said) < 4 * each.error + 0.01
         assert each.low <= each.said <= each.high
     wrong = msgspec.structs.replace(table, minutes=dict.fromkeys(table.minutes, ((0.0, 0.9),)))
-    (only,) = reliability(many, wrong, within=LATE)
+    (only,) = judged(many, wrong)
     assert only.said == pytest.approx(0.9)
     assert only.kept < 0.9 - 10 * only.error
 
@@ -158,15 +163,13 @@ def test_windows_of_one_quarter_hour_count_together() -> None:
     once = candles(walk())
     table = fitted(walk())
     for alone, twice in zip(
-        reliability(once, table, within=LATE),
-        reliability(once * 2, table, within=LATE),
+        judged(once, table),
+        judged(once * 2, table),
         strict=True,
     ):
         assert twice.windows == 2 * alone.windows
         assert twice.error == pytest.approx(alone.error)
-    (all_of_them,) = reliability(
-        once, msgspec.structs.replace(table, minutes={4: ((0.0, 0.8),)}), within=LATE
-    )
+    (all_of_them,) = judged(once, msgspec.structs.replace(table, minutes={4: ((0.0, 0.8),)}))
     spread = sqrt(all_of_them.kept * (1 - all_of_them.kept) / all_of_them.windows)
     assert 0.5 * spread < all_of_them.error < 2 * spread
 

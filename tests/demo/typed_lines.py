@@ -179,6 +179,7 @@ LISTED: Final = {
     "foresight drill": LONG,
     "foresight up --detach && foresight drill --yes --json": LONG,
     "foresight calibrate DIR --into tables": f"{LONG} over what it needs: days of candles",
+    "foresight calibrate --journal --into tables": f"{LONG} over what it needs: days of offers",
     "foresight compare main my-idea --candles DIR": "`compare main . --candles candles` is run",
     "foresight compare HEAD idea --candles candles": "`compare main . --candles candles` is run",
     "foresight compare A B --candles DIR": "`compare main . --candles candles` is run",
