@@ -22,7 +22,7 @@ def environment_of(place: Path) -> dict[str, str]:
     whose = ("AUTHOR", "COMMITTER")
     names = {f"GIT_{who}_{what}": "you" for who in whose for what in ("NAME", "EMAIL")}
     # What make tells a make below it, its own ARGS among it, is no reader's.
-    told = ("MAKE", "MFLAGS")
+    told = ("MAKE", "MFLAGS", "ARGS")
     own = {name: each for name, each in os.environ.items() if not name.startswith(told)}
     return {
         **own,
