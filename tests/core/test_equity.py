@@ -200,7 +200,7 @@ def test_the_charts_are_drawn_by_the_file_that_its_readme_names() -> None:
     # What the page's Content-Security-Policy would refuse.
     script = shell().assets["uPlot.iife.min.js"].content
     assert not re.search(rb"\beval\(|new Function|setAttribute\(.style", script)
-    assert set(shell().assets) >= {"charts.js", "opened.js", "opened.css"}
+    assert set(shell().assets) >= {"moments.js", "charts.js", "opened.js", "opened.css"}
     assert "LICENSE" not in shell().assets
 
 

@@ -118,6 +118,19 @@ def host_journal(home: Path, **changes: object) -> HostJournal:
     return HostJournal(home, **(words | changes))  # type: ignore[arg-type]
 
 
+def follow_once(home: Path, elsewhere: Elsewhere) -> None:
+    """Let a host write down what there is, and leave."""
+    host = host_journal(home)
+    host.follow(elsewhere.newest(), elsewhere)
+    host.close()
+
+
+def forget_most(elsewhere: Elsewhere) -> None:
+    """Run so many cycles that whoever followed before has missed some that are not kept."""
+    run_cycles(elsewhere.store, BODIES)
+    elsewhere.kept = 2 * BODIES - 8
+
+
 def prove(home: Path) -> list[str]:
     """Check journal and mirror against each other; return the kinds of the lines."""
     found = read_only_generation(home / "state")
@@ -161,13 +174,9 @@ def test_what_was_followed_already_is_not_appended_twice(
 
 
 def test_a_host_that_was_away_catches_up_where_it_was(elsewhere: Elsewhere, home: Path) -> None:
-    first = host_journal(home)
-    first.follow(elsewhere.newest(), elsewhere)
-    first.close()
+    follow_once(home, elsewhere)
     run_cycles(elsewhere.store, 40)
-    again = host_journal(home)
-    again.follow(elsewhere.newest(), elsewhere)
-    again.close()
+    follow_once(home, elsewhere)
     assert prove(home) == ["genesis", "seize", *["decide", "settle"] * 40]
     assert unproven_cycles(home / "journal") == ()
 
@@ -177,11 +186,8 @@ def test_a_host_that_comes_too_late_begins_with_the_newest_body_and_names_the_ho
     elsewhere: Elsewhere, home: Path, *, was_there: bool
 ) -> None:
     if was_there:
-        first = host_journal(home)
-        first.follow(elsewhere.newest(), elsewhere)
-        first.close()
-    run_cycles(elsewhere.store, BODIES)
-    elsewhere.kept = 2 * BODIES - 8
+        follow_once(home, elsewhere)
+    forget_most(elsewhere)
     late = host_journal(home)
     late.follow(elsewhere.newest(), elsewhere)
     run_cycles(elsewhere.store)
@@ -198,8 +204,7 @@ def test_a_host_that_comes_too_late_begins_with_the_newest_body_and_names_the_ho
 
 def test_a_hole_that_nothing_followed_is_put_right(elsewhere: Elsewhere, home: Path) -> None:
     """The writer died between the note and the segment."""
-    run_cycles(elsewhere.store, BODIES)
-    elsewhere.kept = 2 * BODIES - 8
+    forget_most(elsewhere)
     files = FaultyFiles()
     dying = host_journal(home, files=files)
 
@@ -213,18 +218,14 @@ def test_a_hole_that_nothing_followed_is_put_right(elsewhere: Elsewhere, home: P
     dying.close()
     assert read_pruned(home / "journal").holes
     assert unproven_cycles(home / "journal") == ()
-    again = host_journal(home)
-    again.follow(elsewhere.newest(), elsewhere)
-    again.close()
+    follow_once(home, elsewhere)
     prove(home)
     assert len(read_pruned(home / "journal").holes) == 1
 
 
 @pytest.mark.parametrize("call", list(range(9)))
 def test_wherever_it_dies_the_next_one_goes_on(elsewhere: Elsewhere, home: Path, call: int) -> None:
-    first = host_journal(home)
-    first.follow(elsewhere.newest(), elsewhere)
-    first.close()
+    follow_once(home, elsewhere)
     run_cycles(elsewhere.store, 2)
     files = FaultyFiles()
     dying = host_journal(home, files=files)
@@ -232,9 +233,7 @@ def test_wherever_it_dies_the_next_one_goes_on(elsewhere: Elsewhere, home: Path,
     with pytest.raises(Killed):
         dying.follow(elsewhere.newest(), elsewhere)
     dying.close()
-    again = host_journal(home)
-    again.follow(elsewhere.newest(), elsewhere)
-    again.close()
+    follow_once(home, elsewhere)
     assert prove(home) == ["genesis", "seize", *["decide", "settle"] * 2]
 
 
@@ -256,8 +255,7 @@ def test_a_segment_before_a_hole_may_go_by_age(elsewhere: Elsewhere, home: Path)
     for _ in range(3):
         run_cycles(elsewhere.store)
         kept.follow(elsewhere.newest(), elsewhere)
-    run_cycles(elsewhere.store, BODIES)
-    elsewhere.kept = 2 * BODIES - 8
+    forget_most(elsewhere)
     kept.follow(elsewhere.newest(), elsewhere)
     assert unproven_cycles(home / "journal")
     for _ in range(30):
@@ -269,14 +267,9 @@ def test_a_segment_before_a_hole_may_go_by_age(elsewhere: Elsewhere, home: Path)
 
 
 def test_a_hole_does_not_hide_a_line_that_was_removed(elsewhere: Elsewhere, home: Path) -> None:
-    first = host_journal(home)
-    first.follow(elsewhere.newest(), elsewhere)
-    first.close()
-    run_cycles(elsewhere.store, BODIES)
-    elsewhere.kept = 2 * BODIES - 8
-    late = host_journal(home)
-    late.follow(elsewhere.newest(), elsewhere)
-    late.close()
+    follow_once(home, elsewhere)
+    forget_most(elsewhere)
+    follow_once(home, elsewhere)
     before, after = segments(home / "journal")
     whole = before.read_bytes()
     before.write_bytes(b"".join(whole.splitlines(keepends=True)[:-1]))
@@ -293,9 +286,7 @@ def test_a_journal_that_has_gone_further_than_etcd_refuses_it(
 ) -> None:
     """An etcd that was put back knows less: nothing may be decided from there."""
     run_cycles(elsewhere.store, 3)
-    kept = host_journal(home)
-    kept.follow(elsewhere.newest(), elsewhere)
-    kept.close()
+    follow_once(home, elsewhere)
     put_back = Elsewhere()
     run_cycles(put_back.store, 2)
     put_back.store.transact(lambda record: seize(record, B), note("seize"))
@@ -322,9 +313,7 @@ def test_a_disk_that_fails_is_said_and_the_next_call_goes_on(
 
 
 def test_a_home_keeps_a_record_or_a_mirror_never_both(elsewhere: Elsewhere, home: Path) -> None:
-    kept = host_journal(home)
-    kept.follow(elsewhere.newest(), elsewhere)
-    kept.close()
+    follow_once(home, elsewhere)
     assert record_path(home / "state").name == MIRROR
     with pytest.raises(HomeUnsuitable, match="in an etcd") as refused:
         open_store(home)
@@ -337,9 +326,7 @@ def test_a_home_keeps_a_record_or_a_mirror_never_both(elsewhere: Elsewhere, home
 
 
 def test_a_mirror_is_the_record_to_the_byte(elsewhere: Elsewhere, home: Path) -> None:
-    kept = host_journal(home)
-    kept.follow(elsewhere.newest(), elsewhere)
-    kept.close()
+    follow_once(home, elsewhere)
     record = elsewhere.store.read()
     assert (home / "state" / MIRROR).read_bytes() == encode_record(record)[0]
     with pytest.raises(RecordMissing, match=RECORD):

@@ -36,10 +36,12 @@ from tests.dashboard import standstill
 from tests.dashboard.asking import Asking
 from tests.dashboard.chromium import PROGRAM, Chromium
 from tests.dashboard.eyewitness import Eyewitness
-from tests.dashboard.showing import Deployed, Evidence, Proof, prove
+from tests.dashboard.showing import Deployed, Evidence, prove
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from foresight.demo.proof import Proof
 
 DEPLOYS: Final = 20
 ROUNDS: Final = 3

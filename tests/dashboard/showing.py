@@ -10,6 +10,7 @@ import statistics
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from foresight.demo.proof import Line, Proof
 from tests.dashboard.standstill import SEEN_MS_MAX
 
 if TYPE_CHECKING:
@@ -53,26 +54,6 @@ class Evidence(NamedTuple):
     owned_ms: Mapping[str, float]
     stood: Mapping[str, Sequence[float | None]]
     seconds: float
-
-
-class Line(NamedTuple):
-    """One claim."""
-
-    holds: bool
-    claim: str
-    found: str
-
-
-class Proof(NamedTuple):
-    """All claims, and the figures behind them as JSON builtins."""
-
-    lines: tuple[Line, ...]
-    numbers: dict[str, Any]
-
-    @property
-    def holds(self) -> bool:
-        """Whether every claim does."""
-        return all(line.holds for line in self.lines)
 
 
 def prove(found: Evidence) -> Proof:

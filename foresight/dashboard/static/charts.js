@@ -39,14 +39,7 @@
 
   // --- words ----------------------------------------------------------------------------------------
 
-  const pad = (number) => String(number).padStart(2, "0");
-
-  function clock(ms, seconds) {
-    const date = new Date(ms);
-    const words = `${pad(date.getHours())}:${pad(date.getMinutes())}`;
-    return seconds ? `${words}:${pad(date.getSeconds())}` : words;
-  }
-
+  const { clock } = moments;
   const day = (ms) => new Date(ms).toLocaleDateString("en-US", { month: "short", day: "numeric" });
   const signed = (value) => `${value < 0 ? "\u2212" : "+"}${Math.abs(value).toFixed(2)}`;
 
@@ -265,7 +258,7 @@
     const index = plot.cursor.idx;
     const said = figure.querySelector(".readout");
     if (!said) return;
-    const text = plot.cursor.left < 0 || index == null ? HINT : `${day(plot.data[0][index])} ${clock(plot.data[0][index], true)}  ${words(index)}`;
+    const text = plot.cursor.left < 0 || index == null ? HINT : `${day(plot.data[0][index])} ${clock(plot.data[0][index])}  ${words(index)}`;
     if (said.textContent !== text) said.textContent = text;
   }
 

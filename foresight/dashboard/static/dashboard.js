@@ -13,6 +13,7 @@ window.foresight = (() => {
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   let skewMs = 0; // server clock minus ours
 
+  const { pad, clock, length } = moments;
   const now = () => Date.now() + skewMs;
 
   // --- changing only what differs, so that focus, tooltips and movements stay ---------------
@@ -144,23 +145,6 @@ window.foresight = (() => {
     if (periodMs <= 10_000) return seconds.toFixed(1);
     const whole = Math.ceil(seconds);
     return whole < 60 ? String(whole) : `${Math.floor(whole / 60)}:${pad(whole % 60)}`;
-  }
-
-  const pad = (number) => String(number).padStart(2, "0");
-
-  function clock(ms) {
-    const date = new Date(ms);
-    return `${pad(date.getHours())}:${pad(date.getMinutes())}:${pad(date.getSeconds())}`;
-  }
-
-  function length(ms) {
-    const seconds = Math.max(0, Math.floor(ms / 1000));
-    const minutes = Math.floor(seconds / 60);
-    const hours = Math.floor(minutes / 60);
-    if (minutes === 0) return `${seconds} s`;
-    if (hours === 0) return `${minutes} min`;
-    if (hours < 24) return `${hours} h ${minutes % 60} min`;
-    return `${Math.floor(hours / 24)} d ${hours % 24} h`;
   }
 
   function tick() {
