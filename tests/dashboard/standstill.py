@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from foresight.evidence.errors import CourseLeft
 from foresight.evidence.processes import end, send, workers_of
+from foresight.evidence.waiting import wait_for
 from handoff.processes import Identity, identity_of
 
 if TYPE_CHECKING:
@@ -36,20 +37,28 @@ class Running(NamedTuple):
 
 
 def running(home: Path) -> Running:
-    """Return who runs for a home, as its launcher wrote it down.
+    """Return who runs for a home, once the page is the owner's and no other one is left.
 
     Raises:
-        CourseLeft: There is no launcher, or no page.
+        NeverCame: There is no launcher, or no such page.
     """
+    return wait_for("a launcher and the owner's page alone", lambda: _settled(home), FRESH_S)
+
+
+def _settled(home: Path) -> Running | None:
     told = json.loads((home / "run" / "launcher.json").read_bytes())
     launcher = identity_of(told["pid"])
-    found = {each["name"]: identity_of(each["pid"]) for each in told["children"]}
-    page = found.pop(PAGE, None)
-    if launcher is None or page is None:
-        what = f"no launcher or no page runs: {told}"
-        raise CourseLeft(what)
-    others = {each for each in found.values() if each is not None} | set(workers_of(home))
-    return Running(launcher, page, tuple(sorted(others)))
+    living = [(each, identity_of(each["pid"])) for each in told["children"]]
+    # While one page makes way for the next there are two, or one that is not written down yet.
+    pages = [each for each, lives in living if lives and each["name"].startswith(PAGE)]
+    owners = {each["release"] for each, lives in living if lives and each.get("owner")}
+    if launcher is None or len(pages) != 1 or {pages[0]["release"]} != owners:
+        return None
+    page = identity_of(pages[0]["pid"])
+    if page is None:
+        return None
+    others = {lives for _, lives in living if lives not in (None, page)} | set(workers_of(home))
+    return Running(launcher, page, tuple(sorted(each for each in others if each is not None)))
 
 
 def page_stopped(home: Path, witness: Eyewitness) -> float | None:
