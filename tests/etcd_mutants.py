@@ -179,6 +179,27 @@ ETCD_MUTANTS = (
         "test_whatever_becomes_of_requests_and_answers_everybody_knows_what_happened",
     ),
     _mutant(
+        "a cycle begins however old its lease's renewal is",
+        "handoff/worker/leased.py",
+        "return may_begin(self._standing(), now_ns=self._clock.boot_ns())",
+        "return True",
+        "core/test_leased_footing.py::test_a_cycle_begins_only_within_a_third_of_the_lease",
+    ),
+    _mutant(
+        "an owner whose key is gone goes on",
+        "handoff/worker/leased.py",
+        "return self._store.was_owner_bound() and not self.is_lost()",
+        "return not self.is_lost()",
+        "core/test_leased_footing.py::test_an_owner_goes_on_only_where_its_key_is_bound",
+    ),
+    _mutant(
+        "an owner goes on with a lease that may be gone",
+        "handoff/worker/leased.py",
+        "return self._store.was_owner_bound() and not self.is_lost()",
+        "return self._store.was_owner_bound()",
+        "core/test_leased_footing.py::test_an_owner_goes_on_only_where_its_key_is_bound",
+    ),
+    _mutant(
         "a commit that landed is done again",
         "state/etcd_store.py",
         "            self._seen_in(found)  # an earlier delivery of it; somebody may have written "

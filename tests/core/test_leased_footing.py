@@ -1,0 +1,86 @@
+"""What a worker may do on its lease, at each bound and from both sides of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from handoff.limits import NS
+from handoff.worker.leased import Leased
+from state.etcd.lease import PARTS, Standing
+from tests.records import worker
+
+if TYPE_CHECKING:
+    from state.etcd.keys import Present
+
+TTL_NS = 3 * NS
+SENT_NS = 100 * NS  # when the newest renewal was sent
+
+
+class Clock:
+    """Stands still."""
+
+    def __init__(self, now_ns: int) -> None:
+        self.at_ns = now_ns
+
+    def boot_ns(self) -> int:
+        return self.at_ns
+
+    def now_ns(self) -> int:
+        return self.at_ns
+
+
+class Store:
+    """An etcd's answers, as they are wanted."""
+
+    def __init__(self, *, binds: bool = False, bound: bool = True) -> None:
+        self._binds, self._bound = binds, bound
+
+    def hold_lease(self) -> Standing:
+        return self.standing()
+
+    def standing(self) -> Standing:
+        return Standing(lease=7, ttl_ns=TTL_NS, renewed_ns=SENT_NS)
+
+    def bind_anew(self, *, epoch: int) -> bool:
+        assert epoch == 2
+        return self._binds
+
+    def keep_up(self) -> None:
+        """Nobody follows."""
+
+    def was_owner_bound(self) -> bool:
+        return self._bound
+
+    def say_present(self, present: Present) -> bool:
+        return bool(present.worker)
+
+
+def footing(store: Store, *, after_ns: int) -> Leased:
+    return Leased(store, Clock(SENT_NS + after_ns), worker("a"))  # type: ignore[arg-type] # all that is asked of it
+
+
+@pytest.mark.parametrize(("late_ns", "may"), [(0, True), (1, False)])
+def test_a_cycle_begins_only_within_a_third_of_the_lease(late_ns: int, *, may: bool) -> None:
+    assert footing(Store(), after_ns=TTL_NS // PARTS + late_ns).may_begin() is may
+
+
+def test_a_lease_is_lost_when_its_time_is_over() -> None:
+    assert not footing(Store(), after_ns=TTL_NS - 1).is_lost()
+    assert footing(Store(), after_ns=TTL_NS).is_lost()
+
+
+@pytest.mark.parametrize(
+    ("store", "after_ns", "has_it"),
+    [
+        (Store(binds=True, bound=False), TTL_NS, True),
+        (Store(bound=True), TTL_NS - 1, True),  # nobody could renew it, and it outlived that
+        (Store(bound=True), TTL_NS, False),  # it may be gone any moment
+        (Store(bound=False), 0, False),  # somebody else may have seized
+    ],
+)
+def test_an_owner_goes_on_only_where_its_key_is_bound(
+    store: Store, after_ns: int, *, has_it: bool
+) -> None:
+    assert footing(store, after_ns=after_ns).regain(2) is has_it
