@@ -103,6 +103,22 @@ def test_giving_up_the_old_one_says_nothing_of_the_wanted_one() -> None:
     assert given_up(known, "", "the installation's own") == known
 
 
+def test_who_is_ready_after_all_is_given_up_no_more() -> None:
+    late = with_ready(given_up(TO_R2, "r2", "it was slow"), "r2")
+    assert late == Known("r2", "r2")
+    other = with_ready(given_up(TO_R2, "r2", "it was slow"), "r1")
+    assert other.why == "it was slow", "that another one is ready says nothing of it"
+
+
+def test_the_installations_own_is_never_given_up() -> None:
+    assert given_up(Known(), "", "it ended three times") == Known()
+
+
+def test_a_ready_one_that_leaves_does_not_take_the_place_of_one_that_serves() -> None:
+    leaving = NEW._replace(warm=True, stopping_s=NOW_S)
+    assert planned(OLD, leaving, with_ready(TO_R2, "r2")) == [], "nobody would be left"
+
+
 def test_a_release_that_is_wanted_no_more_is_not_waited_for() -> None:
     assert planned(OLD, NEW, AT_R1) == [End("page-7-1")]
     assert planned(OLD, NEW, Known("r3", "r1")) == [End("page-7-1")]
