@@ -70,7 +70,7 @@ def shape(text: str) -> list[str]:
     text = re.sub(r"\b[0-9a-f]{8,}(-[0-9a-f]{6})?\b|\bd[0-9a-f]{8}\b", "ID", text)
     text = re.sub(r"[+-]?\d+(\.\d+)?", "N", text)
     text = text.replace("effect pending", "effects pending")
-    text = re.sub(r"settled, next in [\d.]+ s", "settled", text)  # it may be due by then
+    text = text.replace("settled, next in N s", "settled")  # it may be due by then
     # Whether anything strange was noticed depends on the market too.
     told = [line for line in text.splitlines() if not line.startswith("anomalies ")]
     lines = [" ".join(line.split()) for line in told]

@@ -233,10 +233,7 @@ class Trader(Workload[Book, Market]):
         strange = reconcile.strange_kind(body, self._policy.venue)
         if strange:
             return Reconciliation(differences=(strange,))
-        try:
-            holdings = await self._venue.holdings()
-        except VenueError as error:
-            return Reconciliation(differences=(f"the venue did not answer: {error}",))
+        holdings = await self._venue.holdings()  # its silence is the world's: asked again
         if holdings is None:
             return Reconciliation()
         found = reconcile.differences(body, holdings, now_s=self._now_s())

@@ -51,6 +51,7 @@ STANDBY_SILENCE_S_MAX: Final = 30.0  # a warm standby seizes at once where nobod
 STANDBY_TRIAL_S: Final = 300.0  # to get warm, to see that an owner hangs, and to seize
 WEATHER_S_MAX: Final = 90.0  # a standby that cannot get warm for the weather tries for so long
 WEATHER_PAUSE_S: Final = (0.5, 1.0, 2.0, 5.0)  # between its tries; the last again and again
+RECONCILE_PAUSE_S: Final = (0.5, 1.0)  # before it asks again; 0.3 s are an answer's at 1 s a cycle
 COMPANION_READY_S: Final = 30.0  # for a release's companion to serve; then another's goes on
 DRAIN_TIMEOUT_S: Final = 30.0  # then an old worker that owns nothing is killed
 LAUNCHER_REPLY_S_MAX: Final = 10.0  # a launcher that does not answer is hung

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from handoff.deciding import shape_fault
 from handoff.gate_verdict import LIMITS_S, GateName, GateVerdict, failed, passed
-from handoff.limits import MS, NS
+from handoff.limits import MS, NS, RECONCILE_PAUSE_S
 from handoff.outside import fault_words, is_outside
 from state.errors import SchemaMismatch, StateError
 from state.moments import milliseconds, rfc3339
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from handoff.cadence import Schedule
     from handoff.worker.ports import Clock
-    from handoff.workload import Workload
+    from handoff.workload import Reconciliation, Workload
     from state.numbering import Numbered
     from state.record import Record
 
@@ -107,10 +107,11 @@ async def examine(
         limit_s: Longest time for each of them, where that is less than its own limit.
     """
     schema = partial(_schema, way_back=way_back)
+    reconcile = partial(_reconcile, clock=clock)
     for gate, check in (
         (GateName.SCHEMA, schema),
         (GateName.WARM, _warm),
-        (GateName.RECONCILE, _reconcile),
+        (GateName.RECONCILE, reconcile),
     ):
         begun_ns = clock.monotonic_ns()
         try:
@@ -168,10 +169,24 @@ async def _warm(workload: Workload[Any, Any], record: Record) -> str:
     return "warm"
 
 
-async def _reconcile(workload: Workload[Any, Any], record: Record) -> str:
+async def _reconcile(workload: Workload[Any, Any], record: Record, *, clock: Clock) -> str:
     body = workload.body.decode(record.body, record.schema)
     async with asyncio.timeout(LIMITS_S[GateName.RECONCILE]):
-        answer = await workload.reconcile(body, record.outbox)
+        answer = await _answered(lambda: workload.reconcile(body, record.outbox), workload, clock)
     if answer.differences:
         raise _Disagrees("; ".join(answer.differences))
     return "the outside world agrees"
+
+
+async def _answered(
+    ask: Callable[[], Awaitable[Reconciliation]], workload: Workload[Any, Any], clock: Clock
+) -> Reconciliation:
+    """Ask again where the world kept silent: one late answer is no reason to refuse a release."""
+    for pause_s in RECONCILE_PAUSE_S:
+        try:
+            return await ask()
+        except Exception as error:
+            if not is_outside(error, workload.outside):
+                raise
+        await clock.pause(pause_s)
+    return await ask()

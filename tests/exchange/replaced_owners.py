@@ -23,6 +23,7 @@ from typing_extensions import override
 from foresight.board import NS
 from foresight.book import Book
 from foresight.config import Config
+from foresight.errors import VenueError
 from foresight.exchange.faults import Fault
 from foresight.overrides import EXCHANGE_URL
 from foresight.trader import Trader, create_with
@@ -130,8 +131,9 @@ class Replaced(Driven):
         self._look()
         if self.moment is Moment.SETTLED:
             await self.replace(Moment.SETTLED)
-            found = await self.trader.reconcile(self.body, tuple(self.outbox.values()))
-            self.differences += found.differences
+            with suppress(VenueError):  # it may be silent just now: a worker asks again
+                found = await self.trader.reconcile(self.body, tuple(self.outbox.values()))
+                self.differences += found.differences
 
     @override
     async def _settle(self, fresh: Sequence[Effect]) -> list[Receipt]:

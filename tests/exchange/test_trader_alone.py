@@ -17,7 +17,7 @@ from foresight import decision, reconcile, trader
 from foresight.board import Result, Side, Window, window_of_slug
 from foresight.book import Book, SlotMemory, violations_of
 from foresight.config import Config
-from foresight.errors import VenueUnreachable
+from foresight.errors import AnswerUnreadable, VenueThrottled, VenueUnreachable
 from foresight.market import (
     Candles,
     FeedClock,
@@ -34,6 +34,7 @@ from foresight.trader import Trader
 from foresight.venues.base import Missing, NotBought, Venue, Waiting
 from foresight.venues.request_budget import Budget
 from handoff.cadence import Schedule
+from handoff.outside import is_outside
 from handoff.virtual_time import run_virtual
 from handoff.worker.boundary_clock import SystemClock
 from handoff.workload import (
@@ -408,9 +409,12 @@ def reconciled(world: World, body: Book | None = None) -> Reconciliation:
 
 
 def test_a_venue_that_did_not_answer_agrees_with_nothing(world: World) -> None:
-    world.answers["holdings"] = DOWN
-    (words,) = reconciled(world).differences
-    assert words.startswith("the venue did not answer: nobody")
+    """It is the world's silence, no difference that the release would be refused for."""
+    for silence in (DOWN, VenueThrottled("not so many"), AnswerUnreadable("no list")):
+        world.answers["holdings"] = silence
+        with pytest.raises(type(silence)) as found:
+            reconciled(world)
+        assert is_outside(found.value, Trader.outside)
 
 
 def test_a_venue_that_keeps_no_account_contradicts_nothing(world: World) -> None:
