@@ -28,6 +28,11 @@ ALONE = {
     "world": "process",
 }
 
+# Under `nice` others go first, for as long as they like: an owner that is not let run for two
+# seconds is replaced, as it has to be, and a test of something else sees it. It is tried again, and
+# the summary counts that; where nobody goes first, the first try is what counts.
+TRIES_AGAIN = 2 if os.nice(0) > 0 else 0
+
 # A plugin asks for the event loop before every test; where none was ever set, Python 3.11 makes one
 # that nobody closes, and a later test fails for it. Said once that there is none, it makes none.
 asyncio.set_event_loop(None)
@@ -63,6 +68,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         folder = _folder_alone(item.nodeid)
         if folder is not None:
             item.add_marker(ALONE[folder])
+            if TRIES_AGAIN:
+                item.add_marker(pytest.mark.flaky(reruns=TRIES_AGAIN))
     items.sort(key=lambda item: _folder_alone(item.nodeid) is not None)
 
 

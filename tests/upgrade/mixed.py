@@ -115,10 +115,10 @@ os.execv(program[0], program)
 def holds(checked: dict[str, Any]) -> bool:
     """Tell whether `cycles --check` found nothing wrong.
 
-    An owner of 0.2.0 does not say when it was asked to leave: a cycle that began between that and
-    its release is not decided, and counts as due before the stop.
+    An owner of 0.2.0 does not say when it was asked to leave: cycles that began between that and
+    its release are not decided, and count as due before the stop.
     """
-    begun = "has begun before the planned stop"
+    begun = "begun before the planned stop"
     return checked["ok"] or all(begun in fault for fault in checked["faults"])
 
 
