@@ -96,7 +96,7 @@ def refuse_misfits(
 ) -> None:
     """Refuse strategies, parameters and tables of ours that no worker would take.
 
-    Of a project's own strategies nothing is known here: their code is a release's to run.
+    Of a project's own strategies only the minutes are judged: their code is a release's to run.
 
     Args:
         config: The configuration.
@@ -109,7 +109,10 @@ def refuse_misfits(
             one for other windows or prices.
     """
     for key in _keys(config):
-        if ":" not in str(_section(config, key).get("name", "")):
+        section = _section(config, key)
+        if ":" in str(section.get("name", "")):
+            _refuse_minutes(timeframe_of(key), section, place=f"{where}: [strategy.{key}]")
+        else:
             _made(config, key, STRATEGIES, files, prices=prices, where=where)
 
 
@@ -254,14 +257,11 @@ def _built(
         raise ConfigError(what, nearest(str(name), known))
     kind = known[name]
     parameters = {key: value for key, value in section.items() if key != "name"}
-    for key, value in parameters.items():
+    for key in parameters:
         if key not in _parameters_of(kind):
             what = f"{place}: {name} has no parameter {key}"
             raise ConfigError(what, nearest(key, _parameters_of(kind)))
-        minutes = MINUTES_OF[timeframe]
-        if key in _MINUTES and isinstance(value, int) and value >= minutes:
-            what = f"{place}: {key} = {value}, and a window of {timeframe} has {minutes} minutes"
-            raise ConfigError(what, f"0 to {minutes - 1} are whole minutes since its start")
+    _refuse_minutes(timeframe, parameters, place=place)
     if issubclass(kind, Calibrated):
         parameters.pop(REPLAY_TABLES, None)
         parameters[TABLES] = list(tables)
@@ -270,3 +270,13 @@ def _built(
     except msgspec.ValidationError as error:
         what = f"{place}: {error}"
         raise ConfigError(what) from error
+
+
+def _refuse_minutes(timeframe: str, section: Mapping[str, Any], *, place: str) -> None:
+    """Refuse a minute that no window of this length has, whoever's strategy asks for it."""
+    minutes = MINUTES_OF[timeframe]
+    for key in _MINUTES:
+        value = section.get(key)
+        if isinstance(value, int) and value >= minutes:
+            what = f"{place}: {key} = {value}, and a window of {timeframe} has {minutes} minutes"
+            raise ConfigError(what, f"0 to {minutes - 1} are whole minutes since its start")

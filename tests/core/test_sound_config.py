@@ -63,6 +63,8 @@ def test_what_another_exchange_has_is_not_ours_to_say() -> None:
         ("name = 'late_entry'\nminute = 9", "minute = 9, and a window of 5m has 5 minutes"),
         ("name = 'fade'\nminute_last = 5", "minute_last = 5, and a window of 5m has 5 minutes"),
         ("name = 'fade'\npul = 1.0", "fade has no parameter pul"),
+        ("name = 'mine:Own'\nminute = 9", "minute = 9, and a window of 5m has 5 minutes"),
+        ("name = 'mine:Own'\nminute_last = 5", "minute_last = 5, and a window of 5m"),
     ],
 )
 def test_a_strategy_that_no_worker_would_take_is_refused(strategy: str, what: str) -> None:
@@ -73,6 +75,6 @@ def test_a_strategy_that_no_worker_would_take_is_refused(strategy: str, what: st
 
 def test_a_projects_own_strategy_is_left_to_its_release() -> None:
     """Its code is a release's to run: nobody imports the working tree to look at it."""
-    config = parse("[strategy.5m]\nname = 'nowhere:Nobody'\nminute = 9", {}, where="t")
+    config = parse("[strategy.5m]\nname = 'nowhere:Nobody'\nwhatever = 9", {}, where="t")
     refuse_misfits(config, {}, "")
     assert config.strategy["5m"]["name"] == "nowhere:Nobody"
