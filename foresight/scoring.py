@@ -67,6 +67,11 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     brier_ours: float
     brier_price: float
 
+    @property
+    def with_result(self) -> int:
+        """Of how many trades the win rate is; where it is 0, there is none."""
+        return self.won + self.lost
+
 
 class Earned(msgspec.Struct, frozen=True, kw_only=True):
     """What the trades came to that one release decided at one kind of venue.

@@ -11,8 +11,11 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import shutil
 import sys
-from typing import TextIO
+from typing import Final, TextIO
+
+TEXT_COLUMNS: Final = 80  # of what is no terminal: a mail, a file, a pull request
 
 
 def make_usable() -> None:
@@ -46,6 +49,13 @@ def print_line(stream: TextIO, text: str) -> bool:
             raise
         return False
     return True
+
+
+def text_columns() -> int:
+    """Return how many letters of text fit into a line of stdout."""
+    if not sys.stdout.isatty():
+        return TEXT_COLUMNS
+    return max(1, shutil.get_terminal_size().columns)
 
 
 def remark(text: str) -> None:

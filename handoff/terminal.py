@@ -22,8 +22,9 @@ from handoff.account import user_directory
 from handoff.clean_text import cleaned
 from handoff.errors import AnotherInCharge, HandoffError, NotRunning
 from handoff.exit_codes import ExitCode
+from handoff.folding import folded
 from handoff.limits import MS
-from handoff.standard_streams import print_line, remark
+from handoff.standard_streams import print_line, remark, text_columns
 from handoff.wish import BAKE_BY_HAND, Wish
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ CAUSES: Final = {
     "StartRefused": ExitCode.REFUSED,
     "StartLate": ExitCode.TIMED_OUT,
     "ReleaseUnnamed": ExitCode.USAGE,
+    "WorkerUnheard": ExitCode.USAGE,
     "NotBaking": ExitCode.REFUSED,
     "OtherBake": ExitCode.REFUSED,
 }
@@ -268,8 +270,12 @@ def _status(arguments: argparse.Namespace) -> int:
     if arguments.as_json:
         _show_json(summary)
     else:
-        for line in looking.lines_of(summary, now_ns / MS):
+        says, *facts = looking.lines_of(summary, now_ns / MS)
+        for line in folded(says, text_columns()):
             _show(line)
+        for fact in facts:  # what goes on stands below what it goes on with
+            for line in folded(fact, text_columns(), later=9):
+                _show(line)
     return ExitCode.DONE if summary["running"] else ExitCode.NOT_RUNNING
 
 
@@ -278,7 +284,10 @@ def _releases(arguments: argparse.Namespace) -> int:
     from handoff.commands.looking import look  # noqa: PLC0415 - as above
 
     home = _home(arguments)
-    for each in kept_releases(home, look(home, time.time_ns()).record):
+    found = kept_releases(home, look(home, time.time_ns()).record)
+    if not found:
+        remark("no release is kept yet: `handoff run` makes the first one")
+    for each in found:
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(each.made_s))
         if arguments.as_json:
             release, entry = each.manifest.release, each.manifest.entry
@@ -290,7 +299,7 @@ def _releases(arguments: argparse.Namespace) -> int:
 
 def _logs(arguments: argparse.Namespace) -> int:
     from handoff.commands.log_words import json_of, since_of, words_of  # noqa: PLC0415 - as above
-    from handoff.commands.reading import Logs, Wanted  # noqa: PLC0415 - as above
+    from handoff.commands.reading import Logs, Wanted, WorkerUnheard  # noqa: PLC0415 - as above
 
     try:
         since = since_of(arguments.since, time.time_ns()) if arguments.since else ""
@@ -305,7 +314,17 @@ def _logs(arguments: argparse.Namespace) -> int:
 
     wanted = Wanted(lines=arguments.lines, worker=arguments.worker, since=since)
     logs = Logs(_home(arguments), wanted)
-    for said in logs.newest():
+    try:
+        found = logs.newest()
+    except WorkerUnheard as unheard:
+        if not arguments.follow:
+            raise
+        remark(f"{unheard} yet")  # it may come to speak
+        found = []
+    else:
+        if not found:
+            remark(logs.why_none())
+    for said in found:
         show(said)
     if arguments.follow:
         logs.follow(show, lambda: heard[0])

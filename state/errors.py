@@ -71,6 +71,11 @@ class RecordMissing(StateUnusable):
 
     hint = "start with `up` (or `run`) to create one, or check the home directory"
 
+    def __init__(self, where: str) -> None:
+        """Keep where it was looked for."""
+        super().__init__(f"there is no record at {where}")
+        self.where = where
+
 
 class RecordDamaged(StateUnusable):
     """The record does not match its own digest or shape."""

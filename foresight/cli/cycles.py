@@ -22,8 +22,9 @@ from foresight.cli.output import (
     emit_text,
     json_option,
     last_type,
+    progress,
 )
-from foresight.cli.tables import CYCLE_COLUMNS, cycle_cells
+from foresight.cli.tables import CYCLE_COLUMNS, cycle_cells, cycle_note
 from handoff.commands.cycle_faults import faults_of, overdue_faults, unproven_words
 from handoff.exit_codes import ExitCode
 from handoff.limits import MS, NS, OVERDUE_GRACE_NS_MIN
@@ -54,11 +55,13 @@ def cycles(
         return _check(installation, since=first, as_json=as_json)
     rows = list(rows_of(read_lines(journal, first)))
     rows = rows[-last:] if last else rows
+    if not rows:
+        progress("no cycle was decided yet" if first is None else "no cycle was decided since")
     if as_json:
         for row in rows:
             emit_json(row)
         return ExitCode.DONE
-    emit_table(CYCLE_COLUMNS, map(cycle_cells, rows), folded=("",))
+    emit_table(CYCLE_COLUMNS, map(cycle_cells, rows), notes=map(cycle_note, rows))
     return ExitCode.DONE
 
 

@@ -22,13 +22,14 @@ from foresight.cli.deploy_trial import backtest_options, trial_asked
 from foresight.cli.installation import Installation, as_text, pass_installation
 from foresight.cli.moments import now_ns
 from foresight.cli.output import (
+    BELOW,
     complain,
+    emit_folded,
     emit_json,
     emit_text,
     json_option,
     last_type,
     progress,
-    shortened,
 )
 from foresight.cli.planning import show_plan
 from foresight.cli.tables import deploy_lines
@@ -43,6 +44,7 @@ from handoff.plain_text import storable
 from handoff.plurals import counted
 from handoff.release_files import read_manifest
 from handoff.rollout.launcher_client import LauncherClient
+from handoff.standard_streams import text_columns
 from handoff.wire import Kind
 from handoff.wish import BAKE_NONE, Wish
 from state.moments import rfc3339
@@ -202,11 +204,13 @@ def deploys(installation: Installation, *, last: int, as_json: bool) -> int:
     entries = found.entries[-last:]
     if found.unreadable:
         progress(f"{counted(found.unreadable, 'line')} of the history cannot be read")
+    if not entries:
+        progress("no deploy was made yet: `foresight deploy` makes one of a commit")
     if as_json:
         for entry in entries:
             emit_json(entry)
         return ExitCode.DONE
-    for line in deploy_lines(entries):
+    for line in deploy_lines(entries, text_columns()):
         emit_text(line)
     return ExitCode.DONE
 
@@ -217,7 +221,10 @@ def deploys(installation: Installation, *, last: int, as_json: bool) -> int:
 def releases(installation: Installation, *, as_json: bool) -> int:
     """List the releases that are kept, the newest first: `rollback` takes each of them."""
     view = look(installation.home, now_ns())
-    for each in kept_releases(installation.home, view.record):
+    found = kept_releases(installation.home, view.record)
+    if not found:
+        progress("no release is kept yet: `foresight up` builds the first one")
+    for each in found:
         manifest, when = each.manifest, rfc3339(round(each.made_s * NS))
         row = {
             "release": manifest.release,
@@ -231,7 +238,7 @@ def releases(installation: Installation, *, as_json: bool) -> int:
         else:
             part = f" ({each.part})" if each.part else ""
             text = f"{when[:16].replace('T', ' ')}  {manifest.release}{part}  {manifest.subject}"
-            emit_text(shortened(text))
+            emit_folded(text, later=BELOW)
     return ExitCode.DONE
 
 

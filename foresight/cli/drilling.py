@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from foresight.drill.scene import Scene
 
 NAMES = [fault.name for fault in FAULTS]
-COLUMNS = ("", "fault", "step", "seen", "evidence")  # the tick first: the last ones fold
+COLUMNS = ("", "fault", "step", "seen", "evidence")  # the tick first: the others fold
 
 
 @click.command()
@@ -109,7 +109,9 @@ def _show_plan(faults: list[Fault], instance: Instance, *, as_json: bool) -> Non
     if as_json:
         emit_json({"home": str(instance.home), "period_s": period_s, "faults": rows})
         return
-    emit_table(("name", "fault", "step", "seconds"), [tuple(row.values()) for row in rows])
+    emit_table(
+        ("name", "fault", "step", "seconds"), [tuple(row.values()) for row in rows], is_prose=True
+    )
     emit_text(f"about {_minutes(estimate_s(faults, period_s))} in all; nothing was done")
 
 
@@ -210,7 +212,7 @@ def _emit_cells(cells: list[Cell], instance: Instance, begun_ns: int, *, holds: 
 def _show_cells(cells: list[Cell], begun_ns: int, *, holds: bool) -> None:
     rows = [(_sign(cell), cell.fault, cell.step, cell.seen, cell.evidence) for cell in cells]
     elsewhere = [("", each.fault, "", "not drilled here", each.proof) for each in ELSEWHERE]
-    emit_table(COLUMNS, [*rows, *elsewhere], folded=("seen", "evidence", "fault", "step"))
+    emit_table(COLUMNS, [*rows, *elsewhere], is_prose=True)
     good = sum(cell.holds for cell in cells)
     verdict = f"all {good} hold" if holds else f"{good} of {len(cells)} hold"
     emit_text(f"{verdict}; {_minutes((now_ns() - begun_ns) / 1e9)}")

@@ -47,6 +47,8 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
 def locks(installation: Installation, *, as_json: bool) -> int:
     """List what is locked, by whom, and until when."""
     found = shown_of(installation.record())
+    if not found:
+        progress("nothing is locked")
     if as_json:
         for one in found:
             emit_json(msgspec.to_builtins(one))

@@ -46,6 +46,7 @@ from handoff.child_signals import take_signals
 from handoff.commands.background import StartLate, StartRefused
 from handoff.commands.kept_releases import ReleaseUnnamed
 from handoff.commands.promoting import NotBaking, OtherBake
+from handoff.commands.reading import WorkerUnheard
 from handoff.errors import AnotherInCharge, HandoffError, NotRunning, OpenFilesLacking
 from handoff.exit_codes import ExitCode
 from handoff.open_files import permit
@@ -185,7 +186,7 @@ def main(arguments: list[str] | None = None) -> int:  # noqa: PLR0911 - one way 
 def exit_code_of(error: Exception) -> ExitCode:  # noqa: PLR0911 - one for each code
     """Return the documented exit code of an error."""
     match error:
-        case ConfigError() | UnknownRef() | ReleaseUnnamed():
+        case ConfigError() | UnknownRef() | ReleaseUnnamed() | WorkerUnheard():
             return ExitCode.USAGE
         case SourceRefused() | OpenFilesLacking() | StartRefused() | FileInTheWay():
             return ExitCode.REFUSED

@@ -16,6 +16,8 @@ from handoff.commands.launchers import launchers
 from handoff.commands.looking import look, summary_of
 from handoff.errors import HandoffError
 from handoff.exit_codes import ExitCode
+from handoff.folding import folded
+from handoff.standard_streams import text_columns
 from state.errors import StateError
 
 if TYPE_CHECKING:
@@ -57,4 +59,5 @@ def row_of(launcher: Launcher) -> dict[str, Any]:
 def lines_of(row: dict[str, Any]) -> list[str]:
     """Return a bot as text: name and page, how it stands, where it is."""
     name = f"{row['app'] or '?'}  pid {row['pid']}  {row['page']}".rstrip()
-    return [name, f"    {row['says']}", f"    {row['home']}"]
+    says = folded(f"    {row['says']}", text_columns(), later=4)
+    return [name, *says, f"    {row['home']}"]

@@ -16,21 +16,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
+from foresight.cli.layout import laid_out
 from handoff.clean_text import cleaned
-from handoff.standard_streams import print_line, remark
+from handoff.folding import folded
+from handoff.standard_streams import print_line, remark, text_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
-
-    from rich.console import OverflowMethod
+    from collections.abc import Iterable, Sequence
 
 # What moves a terminal: to its corner, and clearing what is behind the cursor.
 _HOME, _TO_LINE_END, _TO_END = "\x1b[H", "\x1b[K", "\x1b[J"
+_BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"
 PIPE_COLUMNS = 1000
+BELOW = 4  # letters by which a note is set in below its row
 CAUSES_MAX = 10  # a chain of errors may lead back to itself
 NORMAL = 0
 VERBOSE = 1
@@ -73,35 +72,45 @@ def _json(value: object) -> str:
 
 
 def emit_table(
-    columns: Sequence[str], rows: Iterable[Sequence[object]], *, folded: Collection[str] = ()
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    notes: Iterable[str] = (),
+    is_prose: bool = False,
 ) -> None:
-    """Print rows under their headings; on a terminal, folded columns go on in a next line."""
-    heading = "" if os.environ.get("NO_COLOR") else "bold"
-    table = Table(box=None, pad_edge=False, header_style=heading)
-    for column in columns:
-        goes_on = column in folded
-        overflow: OverflowMethod = "fold" if goes_on else "ellipsis"
-        table.add_column(column, no_wrap=not goes_on, overflow=overflow)
-    for row in rows:
-        table.add_row(*(Text("" if cell is None else cleaned(str(cell))) for cell in row))
-    # A pipe has no width: nothing is cut there.
-    console = Console(width=None if sys.stdout.isatty() else PIPE_COLUMNS)
-    with console.capture() as captured:
-        console.print(table)
-    _print(captured.get().removesuffix("\n"))
+    """Print rows under their headings; what is too wide goes on in further lines, nothing is cut.
+
+    Args:
+        columns: The headings.
+        rows: The cells of each row.
+        notes: What stands below each row, one for each of them, or none at all; may be empty.
+        is_prose: It holds sentences: where nobody has a width, it is as wide as text.
+    """
+    cells = [[_text(cell) for cell in row] for row in rows]
+    below = list(notes) or [""] * len(cells)
+    # A pipe has no width: figures stay on one line there.
+    width = text_columns() if is_prose or sys.stdout.isatty() else PIPE_COLUMNS
+    heading, lines = laid_out(columns, cells, width)
+    _print(f"{_BOLD}{heading}{_PLAIN}" if _is_styled() and heading else heading)
+    for row, note in zip(lines, below, strict=True):
+        _print("\n".join(row))
+        if note:
+            emit_folded(f"{'':{BELOW}}{note}", later=BELOW)
 
 
-def columns() -> int:
-    """Return how many letters fit into a line of stdout; a pipe has no width."""
-    if not sys.stdout.isatty():
-        return PIPE_COLUMNS
-    return shutil.get_terminal_size().columns
+def _text(cell: object) -> str:
+    return "" if cell is None else cleaned(str(cell))
 
 
-def shortened(text: str) -> str:
-    """Return text as it fits into one line of stdout."""
-    most = columns()
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+def _is_styled() -> bool:
+    plain_asked = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return sys.stdout.isatty() and not plain_asked
+
+
+def emit_folded(text: str, *, later: int = 0) -> None:
+    """Print a line of sentences, in as many lines as it takes; they are set in after the first."""
+    for line in folded(cleaned(text), text_columns(), later=later):
+        _print(line)
 
 
 def repaint(lines: Sequence[str]) -> None:
@@ -112,9 +121,13 @@ def repaint(lines: Sequence[str]) -> None:
     if not sys.stdout.isatty():
         _print("\n".join(map(cleaned, lines)))
         return
-    rows = shutil.get_terminal_size().lines - 1
-    shown = [f"{shortened(cleaned(line))}{_TO_LINE_END}" for line in lines[:rows]]
+    width, rows = text_columns(), shutil.get_terminal_size().lines - 1
+    shown = [f"{_shortened(cleaned(line), width)}{_TO_LINE_END}" for line in lines[:rows]]
     _print(f"{_HOME}" + "\n".join(shown) + _TO_END)
+
+
+def _shortened(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 def speak(loudness: int) -> None:

@@ -39,6 +39,8 @@ from handoff.launcher.locks import take_home
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from foresight.finding import Finding
+
 GIT_S_MAX = 60.0
 SIGNS_WITH = ("GPG_TTY", "SSH_AUTH_SOCK")
 REBUILDABLE = ("releases", "environments", "logs")  # the next start makes them again
@@ -145,11 +147,15 @@ def doctor(installation: Installation, *, as_json: bool) -> int:
         for finding in findings:
             emit_json(finding._asdict())
     else:
-        rows = ((each.verdict.value, each.check, each.found, each.remedy) for each in findings)
-        emit_table(("", "check", "found", "remedy"), rows)
+        rows = ((each.verdict.value, each.check, _words(each)) for each in findings)
+        emit_table(("", "check", "found, and what to do"), rows, is_prose=True)
     if is_misconfigured(findings):
         return ExitCode.USAGE
     return ExitCode.FAILED if any(each.is_bad for each in findings) else ExitCode.DONE
+
+
+def _words(finding: Finding) -> str:
+    return f"{finding.found}\ndo: {finding.remedy}" if finding.remedy else finding.found
 
 
 @click.command()

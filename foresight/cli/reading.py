@@ -8,9 +8,17 @@ import msgspec
 from foresight.book import SCHEMA, Book
 from foresight.cli.installation import Installation, pass_installation
 from foresight.cli.moments import now_ns
-from foresight.cli.output import emit_json, emit_table, emit_text, is_heard, json_option, last_type
+from foresight.cli.output import (
+    emit_json,
+    emit_table,
+    emit_text,
+    is_heard,
+    json_option,
+    last_type,
+    progress,
+)
 from handoff.commands.log_words import Said, json_of, since_of, words_of
-from handoff.commands.reading import Logs, Wanted
+from handoff.commands.reading import Logs, Wanted, WorkerUnheard
 from handoff.exit_codes import ExitCode
 
 
@@ -23,12 +31,15 @@ def anomalies(installation: Installation, *, as_json: bool) -> int:
     book: Book = SCHEMA.decode(record.body, record.schema)
     newest_first = sorted(book.anomalies, key=lambda one: one.last_cycle, reverse=True)
     rows = [msgspec.structs.asdict(anomaly) for anomaly in newest_first]
+    if not rows:
+        progress("nothing is odd")
     if as_json:
         for row in rows:
             emit_json(row)
         return ExitCode.DONE
-    columns = ("kind", "subject", "detail", "cycle", "last_cycle", "count")
-    emit_table(columns, ([row[name] for name in columns] for row in rows))
+    columns = ("kind", "subject", "cycle", "last_cycle", "count")
+    cells = ([row[name] for name in columns] for row in rows)
+    emit_table(columns, cells, notes=[str(row["detail"]) for row in rows])
     return ExitCode.DONE
 
 
@@ -63,7 +74,17 @@ def logs(
         emit_json(json_of(said)) if as_json else emit_text(words_of(said))
 
     read = Logs(installation.home, Wanted(lines=lines, worker=worker, since=moment))
-    for said in read.newest():
+    try:
+        found = read.newest()
+    except WorkerUnheard as unheard:
+        if not follow:
+            raise
+        progress(f"{unheard} yet")  # it may come to speak
+        found = []
+    else:
+        if not found:
+            progress(read.why_none())
+    for said in found:
         show(said)
     if follow:
         read.follow(show, is_heard)

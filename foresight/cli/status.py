@@ -21,17 +21,20 @@ from foresight.cli.installation import Installation, pass_installation
 from foresight.cli.locking import shown_of
 from foresight.cli.moments import now_ns, now_s, pause
 from foresight.cli.output import emit_json, emit_text, is_heard, json_option, plain, repaint
+from foresight.cli.tables import figure_lines
 from foresight.overridden import Seen
 from foresight.scoring import scores_of
 from foresight.settlement import awaited
 from handoff.commands.looking import children_of, look, standing_of
 from handoff.commands.standing import bake_words, sentence
 from handoff.exit_codes import ExitCode
+from handoff.folding import folded
 from handoff.launcher.edition_file import read_editions
 from handoff.launcher.edition_rules import Known
 from handoff.limits import MS
 from handoff.plurals import counted
 from handoff.release_files import read_manifest
+from handoff.standard_streams import text_columns
 from state.cycle_audit import audit_cycles
 from state.heard import counting, newest_heard
 from state.journal_reader import newest_lines
@@ -60,9 +63,9 @@ def status(installation: Installation, *, watch: bool, as_json: bool) -> int:
         if as_json:
             emit_json(summary)
         elif watch:
-            repaint(lines_of(summary))
+            repaint(in_width(lines_of(summary), text_columns()))
         else:
-            for line in lines_of(summary):
+            for line in in_width(lines_of(summary), text_columns()):
                 emit_text(line)
         if not (watch and is_heard()):
             return ExitCode.DONE if summary["running"] else ExitCode.NOT_RUNNING
@@ -178,6 +181,17 @@ def _next(summary: dict[str, Any]) -> str:
     return f", next in {left_s:.1f} s" if summary["running"] and left_s > 0 else ""
 
 
+def in_width(lines: list[str], width: int) -> list[str]:
+    """Return lines of a summary as lines of a width: a sentence, then what stands behind labels.
+
+    Args:
+        lines: As `lines_of` returns them.
+        width: Letters of a line.
+    """
+    says, *facts = lines
+    return folded(says, width) + [part for fact in facts for part in folded(fact, width, later=10)]
+
+
 def _money_lines(summary: dict[str, Any]) -> list[str]:
     lines = []
     if summary["cash"] is not None:
@@ -209,18 +223,13 @@ def lines_of(summary: dict[str, Any]) -> list[str]:
         return [summary["says"], f"home      {summary['home']}"]
     owner = summary["owner"]
     who = f"worker {owner['worker']} pid {owner['pid']}" if owner else "nobody"
-    recent = summary["scores"]["recent"]
-    low, high = recent["win_rate_interval"]["low"], recent["win_rate_interval"]["high"]
-    rate = f"{recent['win_rate']:.0%} of {recent['trades']} (95 %: {low:.0%} to {high:.0%})"
-    worth = f"expectation {recent['expectation']:+.4f} a share, profit {recent['profit']:+.2f}"
     lines = [
         summary["says"],
         f"release   {summary['release']} {summary['subject']}",
         f"owner     {who}, epoch {summary['epoch']}, standby {summary['standby']}",
         f"cycle     {summary['cycle']} {summary['phase']}{_next(summary)}",
         f"positions {summary['positions']} open, {counted(summary['outbox'], 'effect')} pending",
-        f"win rate  {rate}, mean price {recent['mean_price']:.3f}",
-        f"          {worth}",
+        *figure_lines(summary["scores"]["recent"]),
         *_money_lines(summary),
     ]
     if summary["locks"]:

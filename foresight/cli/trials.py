@@ -161,7 +161,7 @@ def _row(slot: str, signals: int, score: Score, evidence: str) -> Sequence[str]:
         slot,
         str(signals),
         str(score.trades),
-        f"{100 * score.win_rate:.1f} %",
+        f"{100 * score.win_rate:.1f} %" if score.with_result else "",
         f"{100 * score.mean_price:.1f} c",
         f"{100 * score.expectation:+.2f} c",
         f"[{100 * low:+.2f}, {100 * high:+.2f}]",

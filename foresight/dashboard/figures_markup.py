@@ -76,11 +76,11 @@ def _win_rate(score: Score) -> str:
     def place(share: float) -> float:
         return 100 * (min(1.0, max(base, share)) - base) / (1 - base)
 
-    decided = score.won + score.lost
-    words = f"95 % interval {_percent(interval)}"
+    decided = score.with_result
+    words = f"95 % interval {_percent(interval)}" if decided else "no trade has a result yet"
     need = f"needs {score.break_even:.1%} at these prices" if score.trades else ""
     return _scale(
-        name=f"Win rate, last {score.trades}",
+        name=f"Win rate, last {score.trades}" if decided else "Win rate",
         value=f"{score.win_rate:.1%}" if decided else "—",
         low=place(interval.low),
         high=place(interval.high),

@@ -125,6 +125,7 @@ def _agreement(groups: Sequence[Group], said: Sequence[float], name: str, words:
     dots = [
         charts.Dot(value, each.score.win_rate, each.score.win_rate_interval)
         for value, each in zip(said, groups, strict=True)
+        if each.score.with_result
     ]
     if not dots:
         return ""
@@ -134,11 +135,12 @@ def _agreement(groups: Sequence[Group], said: Sequence[float], name: str, words:
 def _group_row(group: Group) -> GroupRow:
     score = group.score
     low, high = charts.interval_ends(score.win_rate_interval)
+    is_known = score.with_result > 0
     return GroupRow(
         said=f"{100 * group.mean:.1f} %",
         trades=score.trades,
-        won=f"{100 * score.win_rate:.1f} %",
-        interval=f"[{100 * low:.1f}, {100 * high:.1f}]",
+        won=f"{100 * score.win_rate:.1f} %" if is_known else "",
+        interval=f"[{100 * low:.1f}, {100 * high:.1f}]" if is_known else "",
     )
 
 
@@ -172,7 +174,7 @@ def _row(name: str, score: Score | None, says: str, reach: float) -> Row:
     return Row(
         name=name,
         trades=score.trades,
-        won=f"{100 * score.win_rate:.1f} %",
+        won=f"{100 * score.win_rate:.1f} %" if score.with_result else "",
         paid=f"{100 * score.mean_price:.1f} c",
         share=sentences.cents(score.expectation),
         interval=sentences.interval_of(score),

@@ -1,12 +1,13 @@
 """Logs as people read them: which lines, in which order, in which words."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from handoff.commands.log_words import is_of, said_in, since_of, words_of
-from handoff.commands.reading import Logs, Wanted
+from handoff.commands.reading import Logs, Wanted, WorkerUnheard
 
 AT = "2026-11-29T10:00:0{}.000Z"
 
@@ -59,3 +60,32 @@ def test_lines_of_several_logs_are_shown_in_the_order_in_which_they_were_written
     ]
     since = Wanted(lines=9, since=AT.format(3), worker="worker-3-1")
     assert [said.members["event"] for said in Logs(tmp_path, since).newest()] == ["ownership_taken"]
+
+
+def test_who_says_nothing_is_named_with_those_who_do(tmp_path: Path) -> None:
+    """A name that was mistyped looked like a worker that is silent."""
+    (tmp_path / "logs").mkdir()
+    with pytest.raises(WorkerUnheard) as unheard:
+        Logs(tmp_path, Wanted(lines=4, worker="a1")).newest()
+    assert unheard.value.hint == "there is no log yet"
+    worker = tmp_path / "logs" / "worker-3-1.log"
+    worker.write_text(line(1, "worker_warm", worker="a1") + "\n", encoding="utf-8")
+    (tmp_path / "logs" / "launcher.log").write_text("started\n", encoding="utf-8")
+    os.utime(worker, ns=(1, 1))
+    with pytest.raises(WorkerUnheard, match="no log has a line of 'a2'") as unheard:
+        Logs(tmp_path, Wanted(lines=4, worker="a2")).newest()
+    assert unheard.value.hint == "there are lines of launcher, worker-3-1 (a1)"
+
+
+def test_why_nothing_is_shown_is_a_sentence(tmp_path: Path) -> None:
+    nothing = Logs(tmp_path, Wanted(lines=4))
+    assert nothing.newest() == []
+    assert nothing.why_none() == f"nothing was said yet: {tmp_path / 'logs'} has no line"
+    (tmp_path / "logs").mkdir()
+    path = tmp_path / "logs" / "launcher.log"
+    path.write_text(line(1, "child_started") + "\n", encoding="utf-8")
+    later = Logs(tmp_path, Wanted(lines=4, since=AT.format(2)))
+    assert later.newest() == []
+    assert later.why_none() == (
+        f"nothing was said since {AT.format(2)}; the newest line is of {AT.format(1)}"
+    )

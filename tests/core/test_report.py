@@ -202,6 +202,13 @@ def test_a_release_without_a_trade_is_named() -> None:
     assert "decided no trade" in document_of(found)
 
 
+def test_trades_without_a_result_have_no_win_rate() -> None:
+    """Of two windows that nobody decided it said that 0 % were won."""
+    void = [msgspec.structs.replace(each, result=Result.VOID) for each in fair(2)]
+    assert "0.0 %" not in document_of(facts(void))
+    assert "0.0 %" in document_of(facts([trade(1, is_won=False)]))
+
+
 def test_trades_that_are_no_longer_kept_are_in_the_sums_and_in_the_curve() -> None:
     trades = fair(DECIDED_KEPT + 50)
     found = facts(trades)

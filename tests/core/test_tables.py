@@ -2,9 +2,21 @@
 
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from deploy.history import Entry
 from foresight.cli.cycle_rows import Row
-from foresight.cli.tables import cycle_cells, deploy_lines, trade_cells, trade_totals
+from foresight.cli.output import plain
+from foresight.cli.tables import (
+    cycle_cells,
+    cycle_note,
+    deploy_lines,
+    figure_lines,
+    trade_cells,
+    trade_totals,
+)
+from foresight.scoring import score_of
+from foresight.trades import Tally
 from handoff.commands.launchers import Launcher, home_in, launchers
 from handoff.launcher.process import command
 from handoff.plurals import counted
@@ -22,12 +34,22 @@ ENTRY = Entry(
 
 
 def test_a_deploy_is_what_it_brought_how_it_ended_and_why() -> None:
-    line, reason = deploy_lines([ENTRY])
-    assert line == (
-        "11-29 10:05  0123456789ab  refused     Ask for a larger move, and for one that…"
-    )
-    assert reason == "    warm: no route"
-    assert max(len(each) for each in deploy_lines([ENTRY])) <= 80
+    assert deploy_lines([ENTRY], 80) == [
+        "11-29 10:05  0123456789ab  refused     Ask for a larger move, and for one that",
+        "                                       is far too long for a line of a screen",
+        "    warm: no route",
+        "    and 1 more line (`foresight deploys --json`)",
+    ]
+
+
+def test_why_a_deploy_was_refused_is_read_whole_in_any_width() -> None:
+    """It was cut at the edge of 80 columns, in a terminal of 200 and in a file, too."""
+    reason = "replay: 43 of 200 cycles are decided otherwise, at most 50 may be: " + "why " * 30
+    long = replace(ENTRY, reason=reason.strip())
+    for width in (40, 80, 200):
+        lines = deploy_lines([long], width)
+        assert max(map(len, lines)) <= width
+        assert " ".join(" ".join(lines).split()).endswith(f"{ENTRY.subject} {reason.strip()}")
 
 
 def test_a_cycle_is_when_it_was_due_when_it_ran_and_how_late() -> None:
@@ -42,8 +64,10 @@ def test_a_cycle_is_when_it_was_due_when_it_ran_and_how_late() -> None:
         answered=19,
     )
     cells = cycle_cells(row)
-    assert cells == (
-        *(29932453, "11:00:00", "11:00:01", "1400", "0123456789ab", 0, "19 of 20", ""),
+    assert cells == (*(29932453, "11:00:00", "11:00:01", "1400", "0123456789ab", 0, "19 of 20"),)
+    assert cycle_note(row) == ""
+    assert cycle_note(Row(cycle=1, scheduled=None, started=None, unavailable="silence")) == (
+        "no inputs: silence; in hand"
     )
     assert sum(len(str(each)) + 2 for each in cells) < 80
 
@@ -58,6 +82,19 @@ def test_trades_are_summed_up_in_a_sentence() -> None:
     assert trade_totals([held, won]) == (
         "1 trade decided, 1 won, profit +1.90 after fees of 0.10; 1 position open"
     )
+    assert trade_totals([held]) == "no trade is decided yet; 1 position open"
+    assert trade_totals([]) == "no trade was made yet"
+
+
+def test_what_has_no_trade_has_no_win_rate() -> None:
+    """It said 0 % of 0, and a mean price of nothing: as if all had been lost."""
+    assert figure_lines(plain(score_of(Tally()))) == ["win rate  none: no trade is decided yet"]
+    void = Tally(trades=2, void=2, share_cost_micro=1_600_000)
+    rate, worth = figure_lines(plain(score_of(void)))
+    assert rate == "win rate  none: 2 trades without a result, mean price 0.800"
+    assert worth.startswith("          expectation ")
+    half = Tally(trades=3, won=1, void=1, share_cost_micro=2_400_000)
+    assert figure_lines(plain(score_of(half)))[0].startswith("win rate  50% of 2 (95 %: ")
 
 
 def test_one_is_said_as_one() -> None:

@@ -1,0 +1,81 @@
+"""What a command says where there is nothing to list: a sentence, never silence.
+
+Whoever sees an empty screen cannot know whether nothing happened, or nothing was understood.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from foresight.book import SCHEMA, Book
+from foresight.cli.main import main
+from handoff.exit_codes import ExitCode
+from tests.homes import open_store
+from tests.records import APP, empty
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The home of a project that we stand in; it was never started."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "foresight.toml").write_text(f'[engine]\napp = "{APP}"\n', encoding="utf-8")
+    return tmp_path / "state" / "foresight" / APP
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        ("deploys", ExitCode.DONE, "no deploy was made yet"),
+        ("releases", ExitCode.DONE, "no release is kept yet"),
+        ("cycles", ExitCode.DONE, "no cycle was decided yet"),
+        ("logs", ExitCode.DONE, "nothing was said yet"),
+        ("logs --worker a1", ExitCode.USAGE, "error: no log has a line of 'a1'"),
+        ("trades", ExitCode.FAILED, "error: there is no record at "),
+    ],
+)
+@pytest.mark.usefixtures("home")
+def test_before_the_first_start_each_list_says_that_there_is_nothing(
+    words: str, code: ExitCode, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for options in ([], ["--json"]):
+        assert main([*words.split(), *options]) == code
+        said = capsys.readouterr()
+        assert said.err.startswith(says)
+        assert "{" not in said.out
+
+
+def test_a_bot_without_a_trade_says_so_in_lines_that_fit(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home.mkdir(mode=0o700, parents=True)
+    body = SCHEMA.encode(Book(venue="local"))
+    open_store(home).create(msgspec.structs.replace(empty(), body=body, schema=SCHEMA.schema_id))
+    for words, says in (
+        ("trades", "no trade was made yet"),
+        ("anomalies", "nothing is odd"),
+        ("locks", "nothing is locked"),
+        ("status", "win rate  none: no trade is decided yet"),
+    ):
+        main([words])
+        said = capsys.readouterr()
+        assert says in (said.out + said.err).splitlines(), words
+        assert all(len(line) <= 80 or str(home) in line for line in said.out.splitlines())
+
+
+def test_a_worker_that_is_mistyped_is_told_from_one_that_is_silent(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "logs").mkdir(parents=True)
+    line = b'{"at":"2026-11-29T10:00:01.000Z","event":"worker_warm","worker":"a1"}\n'
+    (home / "logs" / "worker-3-1.log").write_bytes(line)
+    assert main(["logs", "--worker", "a2"]) == ExitCode.USAGE
+    assert "hint: there are lines of worker-3-1 (a1)" in capsys.readouterr().err
+    assert main(["logs", "--worker", "a1", "--since", "2026-11-30"]) == ExitCode.DONE
+    assert capsys.readouterr().err.startswith("nothing was said since 2026-11-30T00:00:00.000Z;")
