@@ -17,12 +17,26 @@ class Project:
     """A project made by `init`, and a home of its own.
 
     Its commands run under whatever program is named before them.
+
+    Args:
+        place: Where the project and its home lie; several of one user share it.
+        under: The program that its commands run under, and that program's words.
+        name: Name of its directory.
+        page: Where its page is wished to be; empty for where it is by default.
     """
 
-    def __init__(self, place: Path, *, under: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        place: Path,
+        *,
+        under: Sequence[str] = (),
+        name: str = "my project",
+        page: str = "127.0.0.1:0",
+    ) -> None:
         self.under = under
         self.python = sys.executable
-        self.tree = place / "my project"
+        self.tree = place / name
+        self.page = page
         self.state = place / "state"
         self.config = place / "config"
 
@@ -30,9 +44,10 @@ class Project:
         variables = os.environ | {
             "XDG_STATE_HOME": str(self.state),
             "XDG_CONFIG_HOME": str(self.config),
-            "FORESIGHT_ENGINE_PAGE": "127.0.0.1:0",
             "PYTHONPATH": "",
         }
+        if self.page:
+            variables["FORESIGHT_ENGINE_PAGE"] = self.page
         command = [*self.under, self.python, "-m", "foresight", *words]
         return subprocess.run(
             command,
