@@ -40,7 +40,8 @@ def _commands_html() -> str:
         for command, words in COMMANDS
     )
     return (
-        "<header><h2>Act</h2></header><details><summary>Commands; this page only reads</summary>"
+        '<header><h2>Act</h2></header><details data-key="commands">'
+        "<summary>Commands; this page only reads</summary>"
         f'<ul class="commands">{items}</ul></details>'
     )
 

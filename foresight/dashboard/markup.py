@@ -5,41 +5,23 @@ text that comes from outside is escaped. Nothing is told by colour alone. What m
 (countdowns, window progress) carries its two ends as data and is moved by `static/dashboard.js`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from html import escape
-from itertools import groupby
 from typing import Final
 
 from foresight.dashboard.acts_markup import acts_html
-from foresight.dashboard.cycles import Cell, Mark, Run, Strip
 from foresight.dashboard.deploys import STAGES, Deploying, PastDeploy
 from foresight.dashboard.equity_markup import equity_html
 from foresight.dashboard.figures_markup import figures_html
 from foresight.dashboard.instant_markup import moment
 from foresight.dashboard.money_markup import earned_html, events_html, guards_html, money_html
 from foresight.dashboard.slots_markup import slots_html
-from foresight.dashboard.turns import Turn
+from foresight.dashboard.strip_markup import strip_html
 from foresight.dashboard.view import View, duration
-from state.moments import rfc3339
 
 RING: Final = 276.46  # circumference of the countdown's circle, radius 44
 DEPLOYS: Final = '<a data-view="deploys">Deploys</a>'
-LABEL_CELLS: Final = 12  # a run of fewer has no room for the subject below it
 
-MARKS: Final[Mapping[Mark, tuple[str, str]]] = {
-    Mark.DECIDING: ("·", "its effects are not final yet"),
-    Mark.DONE: ("", "in time"),
-    Mark.LATE: ("!", "late"),
-    Mark.MISSED: ("\N{MULTIPLICATION SIGN}", "missed"),
-    Mark.ABSENT: ("?", "no line in the journal"),
-}
-TURNS: Final[Mapping[Turn, tuple[str, str]]] = {
-    Turn.TAKEN: ("→", "taken over"),
-    Turn.CRASHED: ("↯", "crashed, gone on with"),
-    Turn.RETURNED: ("↩", "returned"),
-    Turn.STOPPED: ("■", "stopped"),
-    Turn.BEGUN: ("○", "begun"),
-}
 OUTCOMES: Final[Mapping[str, str]] = {
     "permanent": "✓",
     "refused": "✗",
@@ -95,26 +77,26 @@ def version_html(view: View) -> str:
             f'<span data-since="{version.since_ms:.0f}">'
             f"{duration(view.now_ms - version.since_ms)}</span> ago"
         )
-    label = live("Foresight runs", "Foresight ran") if view.is_running else "Stopped; last ran"
+    level, health = _health(view)
+    label = "Stopped; last ran"
+    if view.is_running:
+        label = live(f"Foresight runs · {health}", "Foresight ran")
     return (
         f'<p class="label">{label}</p>'
         f'<p class="name hued" data-css="--hue:{version.hue}" '
         f'data-release="{text(version.release)}" data-changed="{version.since_ms or 0:.0f}">'
-        f"{_health(view)}{text(version.name)}</p>"
+        f'<span class="health {level}" aria-hidden="true"></span>{text(version.name)}</p>'
         f'<p class="subject" title="{text(version.subject)}">{text(version.subject)}</p>'
         f'<p class="since">{since}</p>'
     )
 
 
-def _health(view: View) -> str:
-    """Return the square beside the version: it means health alone."""
+def _health(view: View) -> tuple[str, str]:
+    """Return what the square beside the version shows, health alone, and the words for it."""
     levels = {trouble.level for trouble in view.troubles}
     level = "stop" if "stop" in levels else "warn" if "warn" in levels else "well"
     words = {"stop": "something is wrong", "warn": "there is a warning", "well": "all is well"}
-    return (
-        f'<span class="health {level}" role="img" aria-label="{words[level]}" '
-        f'title="{words[level]}"></span>'
-    )
+    return level, words[level]
 
 
 def tempo_html(view: View) -> str:
@@ -180,108 +162,6 @@ def crew_html(view: View) -> str:
     )
     items = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in rows)
     return f'<dl class="facts">{items}</dl>'
-
-
-def strip_html(view: View) -> str:
-    """Return the recent cycles, coloured by release."""
-    strip = view.strip
-    if not strip.cycles:
-        return (
-            '<header><h2>Recent cycles</h2></header><p class="quiet">The first cycle has not '
-            "been decided yet.</p>"
-        )
-    turns = {cycle: [*group] for cycle, group in groupby(view.turns, key=lambda each: each.cycle)}
-    marks = {cycle: [each.turn for each in group] for cycle, group in turns.items()}
-    runs = "".join(_run_html(run, marks) for run in strip.runs)
-    legend = "".join(
-        f'<li class="hued" data-css="--hue:{run.hue}">'
-        '<span class="swatch" aria-hidden="true"></span>'
-        f'<span class="mono">{text(run.name)}</span> {text(run.subject)}</li>'
-        for run in strip.runs
-    )
-    return (
-        f'<header><h2>Last {strip.cycles} cycles</h2><p class="summary">{_summary(strip)}</p>'
-        f'</header><div class="runs" role="img" aria-label="{text(_spoken(view))}">{runs}</div>'
-        f"{_key_html(view)}"
-        f'<ul class="legend" aria-label="Releases in the strip">{legend}</ul>'
-    )
-
-
-def _summary(strip: Strip) -> str:
-    parts = [
-        f"<b>{strip.missed}</b> missed",
-        f"<b>{strip.late}</b> late",
-        f"<b>{strip.changes}</b> handover{'' if strip.changes == 1 else 's'}",
-    ]
-    if strip.absent:
-        parts.insert(0, f"<b>{strip.absent}</b> not in the journal")
-    if strip.start_median_ms is not None and strip.start_worst_ms is not None:
-        parts.append(
-            f"begun <b>{strip.start_median_ms:.0f} ms</b> after the boundary "
-            f"(worst {strip.start_worst_ms:.0f} ms)"
-        )
-    return " · ".join(parts)
-
-
-def _key_html(view: View) -> str:
-    """Return what the signs on the strip mean, those that stand there, each with how often."""
-    marks = [cell.mark for run in view.strip.runs for cell in run.cells]
-    turns = [each.turn for each in view.turns]
-    signs = [(*TURNS[turn], turns.count(turn)) for turn in TURNS]
-    signs += [(*MARKS[mark], marks.count(mark)) for mark in (Mark.LATE, Mark.MISSED, Mark.ABSENT)]
-    items = "".join(
-        f'<li><span class="sign" aria-hidden="true">{symbol}</span> {words} &times;{number}</li>'
-        for symbol, words, number in signs
-        if number
-    )
-    return f'<ul class="key" aria-label="Signs on the strip">{items}</ul>' if items else ""
-
-
-def _spoken(view: View) -> str:
-    strip = view.strip
-    names = ", then ".join(f"{run.name} for {len(run.cells)} cycles" for run in strip.runs)
-    return (
-        f"Last {strip.cycles} cycles: {names}. {strip.missed} missed, {strip.late} late, "
-        f"{strip.absent} not in the journal."
-        + "".join(f" Cycle {each.cycle}: {TURNS[each.turn][1]}." for each in view.turns)
-    )
-
-
-def _run_html(run: Run, turns: Mapping[int, Sequence[Turn]]) -> str:
-    cells = "".join(_cell_html(run, cell, turns.get(cell.cycle, ())) for cell in run.cells)
-    narrow = len(run.cells) < LABEL_CELLS
-    label = f'<span class="mono">{text(run.name)}</span> {"" if narrow else text(run.subject)}'
-    classes = f"run hued{' narrow' if narrow else ''}"
-    return (
-        f'<div class="{classes}" data-css="--hue:{run.hue};flex-grow:{len(run.cells)}" '
-        f'data-key="{text(run.release)}-{run.cells[-1].epoch}">'
-        f'<div class="cells">{cells}</div><p class="run-label">{label}</p></div>'
-    )
-
-
-def _cell_html(run: Run, cell: Cell, turns: Sequence[Turn]) -> str:
-    symbol, words = MARKS[cell.mark]
-    changes = [TURNS[turn][1] for turn in turns]
-    facts = [
-        f"cycle {cell.cycle:,}",
-        *changes,
-        words if cell.mark is not Mark.DONE else "",
-        run.name,
-    ]
-    if cell.boundary_ms is not None:
-        facts.insert(1, rfc3339(round(cell.boundary_ms * 1e6))[11:19] + " UTC")
-    if cell.late_ms is not None:
-        facts.append(f"begun after {cell.late_ms:.0f} ms")
-    if cell.worked_ms is not None:
-        facts.append(f"worked {cell.worked_ms:.0f} ms")
-    if cell.note:
-        facts.append(cell.note)
-    title = text(" · ".join(fact for fact in facts if fact))
-    mark = f'<span class="mark">{symbol}</span>' if symbol else ""
-    if turns:
-        # The last one stands for all of that cycle; the title and the events name each.
-        mark += f'<span class="turn {turns[-1].value}">{TURNS[turns[-1]][0]}</span>'
-    return f'<i class="cell {cell.mark.value}" data-key="c{cell.cycle}" title="{title}">{mark}</i>'
 
 
 def deploy_html(view: View) -> str:

@@ -21,7 +21,6 @@ DIGEST_CHARS: Final = 16
 SERVED: Final = frozenset({".css", ".js", ".svg"})
 
 LABELS: Final = {
-    "banner": "What needs attention",
     "version": "Running version",
     "tempo": "Next boundary",
     "crew": "Owner and standby",
@@ -37,6 +36,7 @@ LABELS: Final = {
     "events": "What happened lately",
     "neighbours": "Other bots of this user",
     "footer": "About this page",
+    "banner": "What needs attention",
 }
 
 

@@ -204,9 +204,14 @@ class Home:
         )
 
     def pause(self, *, note: str) -> None:
-        control = Control(paused=True, by="operator", note=note)
+        self._command(Control(paused=True, by="operator", note=note))
+
+    def resume(self) -> None:
+        self._command(Control())
+
+    def _command(self, control: Control) -> None:
         self._commit(
-            lambda record: transitions.command(record, control=control, attempt="pause"),
+            lambda record: transitions.command(record, control=control, attempt="command"),
             Note(kind="command"),
         )
 

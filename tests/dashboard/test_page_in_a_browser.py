@@ -203,6 +203,56 @@ def test_landmarks_and_names_are_there_for_those_who_listen(
     assert "1 late" in spoken
 
 
+LATE = "document.querySelector('.cell.late')"
+CELLS = "[...document.querySelectorAll('.cell')]"
+TOLD = "document.querySelector('[data-told]').textContent"
+
+
+@needs_chromium
+def test_what_is_known_of_a_cycle_is_read_without_hovering(
+    browser: Chromium, home: Home, tmp_path: Path
+) -> None:
+    """By a tap, by the arrow keys, by ear, and as text: it stood in a tooltip alone."""
+    with Served(home.path, log=tmp_path / "log") as page:
+        browser.screen(390, 844)
+        browser.open(page.link)
+        assert "tap it" in browser.value(TOLD)
+        words = browser.value(f"{LATE}.dataset.says")
+        assert " · late · " in words
+        browser.value("document.querySelector('.unlike summary').click()")
+        assert words in browser.value("document.querySelector('.unlike').innerText")
+        _tap(browser, LATE)
+        browser.expect_that(f"{TOLD} === {json.dumps(words)}")
+        browser.value("document.querySelector('.runs').focus()")
+        _press(browser, "ArrowRight")
+        after = browser.value(f"{CELLS}[{CELLS}.indexOf({LATE}) + 1].dataset.says")
+        assert browser.value(TOLD) == after
+        spoken = "document.querySelector('.runs').getAttribute('aria-valuetext')"
+        assert browser.value(spoken) == after
+        home.pause(note="another frame")
+        browser.expect_that("document.body.innerText.includes('another frame')")
+        assert browser.value(TOLD) == after, "it stays chosen"
+        _press(browser, "Escape")
+        assert "tap it" in browser.value(TOLD)
+        home.resume()
+
+
+def _tap(browser: Chromium, element: str) -> None:
+    browser.value(f"{element}.scrollIntoView({{ block: 'center' }})")
+    place = browser.value(
+        f"(({{x, y, width, height}}) => [x + width / 2, y + height / 2])"
+        f"({element}.getBoundingClientRect())"
+    )
+    point = [{"x": place[0], "y": place[1]}]
+    browser.call("Input.dispatchTouchEvent", type="touchStart", touchPoints=point)
+    browser.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+
+
+def _press(browser: Chromium, key: str) -> None:
+    browser.call("Input.dispatchKeyEvent", type="keyDown", key=key, code=key)
+    browser.call("Input.dispatchKeyEvent", type="keyUp", key=key, code=key)
+
+
 @needs_chromium
 def test_who_wants_calm_sees_no_movement(browser: Chromium, served: Served) -> None:
     running = (

@@ -11,7 +11,7 @@
   function say(words, isDone) {
     outcome.hidden = false;
     outcome.classList.toggle("refused", !isDone);
-    outcome.textContent = words;
+    outcome.querySelector("span").textContent = words;
   }
 
   function ask(button) {
@@ -60,6 +60,9 @@
     const button = target.closest?.("button");
     if (button?.dataset.act) ask(button);
     else if (button?.dataset.copy) copy(button);
+  });
+  outcome.querySelector("[data-leave]").addEventListener("click", () => {
+    outcome.hidden = true;
   });
   dialog.querySelector("[data-not]").addEventListener("click", () => dialog.close());
   sure.addEventListener("click", () => {

@@ -191,6 +191,7 @@ window.foresight = (() => {
   // --- how old it is ---------------------------------------------------------------------------
 
   const silence = document.querySelector(".silence");
+  const dock = document.querySelector(".dock");
   let heard = null; // when, by both clocks of this browser
 
   // One clock stands still while the machine sleeps, the other one may be set.
@@ -324,6 +325,10 @@ window.foresight = (() => {
       follow();
     }
   });
+  // Room that was needed once stays: whoever has scrolled to the end would see the page move.
+  new ResizeObserver(() => {
+    dock.style.minHeight = `${dock.offsetHeight}px`;
+  }).observe(dock);
   addEventListener("hashchange", comeIn);
   addEventListener("pagehide", leave);
   addEventListener("pageshow", follow);
