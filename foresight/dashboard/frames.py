@@ -12,6 +12,10 @@ import msgspec
 from foresight.dashboard.markup import REGIONS, title_of
 from foresight.dashboard.view import View
 
+# Of the frames, and of what the scripts ask the server for. A page that is open goes on with
+# another process while this number stays the same: it changes where a frame lacks what the scripts
+# of releases before look for, or has what their styles do not know.
+FORMAT: Final = 1
 RETRY: Final = b"retry: 500\n\n"  # milliseconds; the launcher holds the socket of a new process
 
 
@@ -36,8 +40,8 @@ def beat(now_ms: int) -> bytes:
 
 
 def hello(assets: str) -> bytes:
-    """Return the first event of a stream: which scripts and styles the regions are made for."""
-    return RETRY + _event("hello", {"assets": assets})
+    """Return the first event of a stream: whose scripts and styles are served, and which format."""
+    return RETRY + _event("hello", {"assets": assets, "format": FORMAT})
 
 
 def _event(name: str, value: object) -> bytes:

@@ -48,7 +48,7 @@ HEADERS: Final = {
 CLOSED: Final = frozenset({"/events", "/api/state", "/session", ACT})  # to whoever has no token
 METRICS: Final = "/metrics"  # closed to whoever has no token of scrapers
 METHOD_NOT_ALLOWED: Final = 405
-KEPT: Final = "public, max-age=31536000, immutable"  # a file's address has its digest
+KEPT: Final = "public, max-age=31536000, immutable"  # what is asked for by this page's digest
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -172,7 +172,9 @@ class Page:
         asset = self._shell.assets.get(request.match_info["name"])
         if asset is None:
             raise web.HTTPNotFound
-        headers = {"Content-Type": asset.kind, "Cache-Control": KEPT}
+        # Two processes may answer here: a file is not kept under the digest of another version.
+        is_of_it = request.query.get("v") == self._shell.digest
+        headers = {"Content-Type": asset.kind, "Cache-Control": KEPT if is_of_it else "no-store"}
         return web.Response(body=asset.content, headers=headers)
 
     async def _events(self, request: web.Request) -> web.StreamResponse:

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 import jinja2
 
+from foresight.dashboard.frames import FORMAT
 from foresight.dashboard.span import LABELS as RANGES
 
 STATIC: Final = Path(__file__).parent / "static"
@@ -70,7 +71,7 @@ def shell() -> Shell:
         summed.update(asset.content)
     digest = summed.hexdigest()[:DIGEST_CHARS]
     page = templates().get_template("page.html")
-    html = page.render(labels=LABELS, ranges=RANGES, digest=digest).encode()
+    html = page.render(labels=LABELS, ranges=RANGES, digest=digest, format=FORMAT).encode()
     return Shell(html=html, assets=assets, digest=digest)
 
 

@@ -32,6 +32,11 @@ FLAGS: Final = (
     "--hide-scrollbars",
     "--remote-debugging-pipe",
 )
+# What a browser does to a tab that is hidden, told to the page by hand: a headless one shows all.
+HIDE: Final = """
+Object.defineProperty(document, "hidden", { configurable: true, get: () => %s });
+document.dispatchEvent(new Event("visibilitychange"));
+"""
 ANSWER_S: Final = 60.0  # on a busy machine, with a look at every element of a page
 
 

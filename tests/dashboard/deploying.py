@@ -3,8 +3,9 @@
     python -m tests.dashboard.deploying [--deploys 20] [--rounds 3] [--speed 60] [--json FILE]
 
 A clone of the project runs by the real command; each deploy brings another number and another
-page. A browser looks all the time, and fifty requests a second come by a connection each. At the
-end processes are stopped. Owns the course; what it proves is `showing`'s matter.
+page, its styles included. A browser looks all the time, and fifty requests a second come by a
+connection each. At the end processes are stopped. Owns the course; what it proves is `showing`'s
+matter.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ SHOWN_S_MAX: Final = 20.0
 LOOK_S: Final = 0.2
 OWNER_LOOK_S: Final = 0.02
 PAGE_FILE: Final = "foresight/dashboard/page.py"
+STYLE_FILE: Final = "foresight/dashboard/static/dashboard.css"
 SERVER: Final = '    "Server": "foresight",'
 CHANGE: Final = "x-page-change"
 SIGMAS: Final = 0.45  # of the five minutes' threshold, and a little more with each deploy
@@ -61,7 +63,11 @@ class PageProject(Project):
     """A clone of the project whose every commit changes a threshold and the page itself."""
 
     def change(self, number: int) -> str:
-        """Commit a release; the page in it says which one it is in each of its answers."""
+        """Commit a release; its page says which one it is in each answer, and has another style."""
+        style = self.directory / STYLE_FILE
+        lines = style.read_text(encoding="utf-8").splitlines()
+        kept_lines = [line for line in lines if CHANGE not in line]
+        style.write_text("\n".join([*kept_lines, f"/* {CHANGE} {number} */", ""]), encoding="utf-8")
         path = self.directory / PAGE_FILE
         before, found, rest = path.read_text(encoding="utf-8").partition(SERVER)
         if not found:

@@ -36,6 +36,7 @@ class Served:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self._port: int = self._listener.getsockname()[1]
         self.address = f"http://127.0.0.1:{self._port}/"
+        self._tree = ROOT
         self._leaving: subprocess.Popen[bytes] | None = None
         self._process = self._start()
 
@@ -56,9 +57,15 @@ class Served:
         """The address with what opens it."""
         return f"{self.address}#token={page_token(self._home)}"
 
-    def leave(self) -> None:
-        """Ask the process to go, and start the next one on the same socket at once."""
-        assert self._leaving is None, "once"
+    def leave(self, tree: Path | None = None) -> None:
+        """Ask the process to go, and start the next one on the same socket at once.
+
+        Args:
+            tree: The tree that the next one runs from; None for the same.
+        """
+        if self._leaving is not None:
+            self._leaving.wait(PATIENCE_S)
+        self._tree = tree or self._tree
         self._leaving = self._process
         self._leaving.terminate()
         self._process = self._start()
@@ -126,7 +133,7 @@ class Served:
         with self._log.open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", "foresight.dashboard", *words],
-                cwd=ROOT,
+                cwd=self._tree,
                 pass_fds=(descriptor,),
                 stdout=log,
                 stderr=log,

@@ -11,7 +11,7 @@ import pytest
 
 from foresight.board import NS
 from handoff.processes import identity_of
-from tests.dashboard.chromium import PROGRAM, Chromium
+from tests.dashboard.chromium import HIDE, PROGRAM, Chromium
 from tests.dashboard.homes import busy_home
 from tests.dashboard.serving import Served
 
@@ -26,11 +26,6 @@ pytestmark = [
 
 SHOWN: Final = "document.querySelector('[data-region=footer] a') !== null"
 OLD: Final = "document.documentElement.classList.contains('old')"
-# What a browser does to a tab that is hidden, told to the page by hand: a headless one shows all.
-HIDE: Final = """
-Object.defineProperty(document, "hidden", { configurable: true, get: () => %s });
-document.dispatchEvent(new Event("visibilitychange"));
-"""
 
 
 @pytest.fixture(scope="module")

@@ -254,10 +254,9 @@ window.foresight = (() => {
     tick();
   }
 
-  // Regions of another version of the page need its scripts and styles.
-  function hello({ assets }) {
+  function hello(said) {
     close(false);
-    if (assets !== document.documentElement.dataset.assets) location.reload();
+    if (!renewal.understands(said)) leave(); // what follows cannot be shown here
   }
 
   function follow() {
@@ -319,8 +318,11 @@ window.foresight = (() => {
   }
 
   document.addEventListener("visibilitychange", () => {
-    if (document.hidden) leave();
-    else {
+    if (document.hidden) {
+      leave();
+      renewal.unseen();
+    } else {
+      renewal.seen();
       tick();
       follow();
     }
