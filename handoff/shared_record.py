@@ -8,12 +8,15 @@ holds. Nothing of etcd is loaded where no variable says so.
 from __future__ import annotations
 
 import os
+import socket
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from handoff.errors import HandoffError
 from handoff.limits import SHARED_PATIENCE_S
+from state.hosts_file import write_hosts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -104,10 +107,14 @@ def open_shared(
         ClusterUnusable: Its address or its credentials cannot be used.
         HomeUnsuitable: The home keeps a record of its own, or cannot be written.
     """
-    from state.etcd_store import EtcdStore  # noqa: PLC0415 - see the head of this module
+    from handoff.life_signs import machine_id  # noqa: PLC0415 - see the head of this module
+    from state.etcd.herald import Listener  # noqa: PLC0415 - as above
+    from state.etcd.presence import mark_of  # noqa: PLC0415 - as above
+    from state.etcd_store import EtcdStore  # noqa: PLC0415 - as above
     from state.host_journal import HostJournal  # noqa: PLC0415 - as above
 
     cluster = cluster_in(environment)
+    mark = mark_of(machine_id(), socket.gethostname(), os.path.realpath(home))
     return EtcdStore(
         cluster,
         app=app,
@@ -117,6 +124,7 @@ def open_shared(
         patience_s=SHARED_PATIENCE_S,
         home=HostJournal(home, now_ns=now_ns),
         on_trouble=on_trouble,
+        listener=Listener(mark, partial(write_hosts, home)),
     )
 
 

@@ -15,8 +15,6 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from state.commit import Generation, plan_commit, plan_genesis
 from state.errors import (
     EtcdOlder,
@@ -33,8 +31,10 @@ from state.errors import (
 from state.etcd import keys as plans
 from state.etcd import wire
 from state.etcd.client import Client, EtcdError
+from state.etcd.herald import Herald, system_moment
 from state.etcd.keeper import Keeper, boot_clock_ns
 from state.etcd.lines import READINGS_MAX, Lines
+from state.etcd.presence import encode_present
 from state.etcd.session import TAKE_S_MAX, Session
 from state.etcd.watch import SILENCE_S_MAX, Watch
 from state.host_journal import Newest
@@ -45,7 +45,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from state.etcd.address import Cluster
+    from state.etcd.herald import Listener
     from state.etcd.lease import Standing
+    from state.etcd.presence import Present
     from state.host_journal import HostJournal
     from state.journal_frames import Line
     from state.record import Record, Timeline
@@ -70,9 +72,10 @@ class EtcdStore:
             leader takes at most.
         home: Where this host keeps its journal and its mirror; None for who only looks.
         on_trouble: Told why home could not follow a commit: the commit stands all the same.
+        listener: Who hears what all hosts say; None for who says nothing of itself.
     """
 
-    def __init__(  # noqa: PLR0913 - the last six are for the caller who needs another one
+    def __init__(  # noqa: PLR0913 - the last seven are for the caller who needs another one
         self,
         cluster: Cluster,
         *,
@@ -85,8 +88,11 @@ class EtcdStore:
         patience_s: float | None = None,
         home: HostJournal | None = None,
         on_trouble: Callable[[str], None] | None = None,
+        listener: Listener | None = None,
     ) -> None:
         """Keep the parts; nothing is connected yet."""
+        self._listener = listener
+        self._herald: Herald | None = None
         self._home = home
         self._on_trouble = on_trouble
         self._cluster = cluster
@@ -104,6 +110,7 @@ class EtcdStore:
             self._keeper = Keeper(ours, asking, ttl_s=lease_s, boot_ns=boot_ns)
         self._seen: plans.Seen | None = None  # the newest that this store knows
         self._kept = ""  # digest of the newest record that the home followed
+        self._kept_number = 0  # of that record's line
         self._trouble: StateError | None = None  # why it could not follow the newest
 
     def read(self) -> Record:
@@ -162,7 +169,7 @@ class EtcdStore:
 
     def close(self) -> None:
         """See `Store.close`; a lease is given back."""
-        for each in (*self._watches, self._keeper, self._session, self._home):
+        for each in (*self._watches, self._herald, self._keeper, self._session, self._home):
             if each is not None:
                 each.close()
         self._watches, self._seen = (), None
@@ -227,7 +234,7 @@ class EtcdStore:
         """Tell whether the owner's key was there when this store last looked."""
         return self._seen is not None and self._seen.is_owner_bound
 
-    def say_present(self, present: plans.Present) -> bool:
+    def say_present(self, present: Present) -> bool:
         """Write that a worker is there; tell whether etcd took it within one request's time.
 
         That is how it is known that etcd writes: who counts time against somebody counts it only
@@ -240,18 +247,22 @@ class EtcdStore:
             lease = self.hold_lease().lease
         except OutOfReach:
             return False
-        value = msgspec.json.encode(present)
-        step = wire.put(self._keys.host(present.worker), value, lease=lease)
+        step = wire.put(self._keys.writes(present.worker), encode_present(present), lease=lease)
         return self._session.once(wire.Transaction(success=(step,)))
 
-    def hosts(self) -> tuple[plans.Present, ...]:
-        """Return what the workers of all hosts said last.
-
-        Raises:
-            OutOfReach: Etcd did not answer.
-        """
-        found = self._session.read(wire.get(*self._keys.hosts))
-        return tuple(msgspec.json.decode(each.value, type=plans.Present) for each in found.values())
+    def introduce(self, present: Present) -> None:
+        """Say to all hosts what this worker is, from now on about once a second, and hear them."""
+        if self._herald is None and self._listener is not None:
+            self._herald = Herald(
+                Client(self._cluster),
+                self._keys,
+                mark=self._listener.mark,
+                now=system_moment,
+                line=lambda: self._kept_number,
+                hand=self._listener.hand,
+            )
+        if self._herald is not None:
+            self._herald.say(present)
 
     def keep_up(self) -> None:
         """Let the home follow up to the newest record, or say why it cannot.
@@ -379,6 +390,7 @@ class EtcdStore:
             self._trouble = error
         else:
             self._kept, self._trouble = seen.digest, None
+            self._kept_number = seen.number
             return
         if self._on_trouble is not None:
             self._on_trouble(str(self._trouble))

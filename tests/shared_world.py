@@ -23,7 +23,7 @@ from tests.worker_world import World
 if TYPE_CHECKING:
     from handoff.worker.footing import Footing
     from handoff.worker.ports import Hosts, OtherWorker
-    from state.etcd.keys import Present
+    from state.etcd.presence import Present
     from state.record import Record, WorkerId
     from state.store import Change, Note, Store
     from tests.worker_world import Process
@@ -38,6 +38,7 @@ class Host:
     def __init__(self, world: SharedWorld, process: Process) -> None:
         self._world = world
         self._process = process
+        self.said: Present | None = None  # to the other hosts
         self._standing = Standing()
         self._seen_bound = False
         self.is_cut = False
@@ -104,6 +105,9 @@ class Host:
     def say_present(self, present: Present) -> bool:
         assert present.worker == self._process.me.worker
         return self.can_reach
+
+    def introduce(self, present: Present) -> None:
+        self.said = present
 
     def age(self) -> None:
         """Let the lease be as old as if nothing had renewed it until now, nor does for a while."""

@@ -6,7 +6,10 @@ of a record that has its home to itself. What a lease answers is in `leased`.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from state.hosts_seen import Role
 
 
 class Footing(Protocol):
@@ -57,6 +60,15 @@ class Footing(Protocol):
         """Tell whether the owner, as the record was read last, stands on nothing any more."""
         ...
 
+    def stand(self, role: Role, why: str = "") -> None:
+        """Say to all hosts what this worker is from now on; nothing is waited for.
+
+        Args:
+            role: What it is.
+            why: Why it is no standby, or leaves.
+        """
+        ...
+
 
 class Alone:
     """The footing of a record in its own home: the lock says who writes, and nobody is away."""
@@ -89,3 +101,6 @@ class Alone:
     def has_lapsed(self) -> bool:
         """See `Footing.has_lapsed`."""
         return False
+
+    def stand(self, role: Role, why: str = "") -> None:
+        """See `Footing.stand`; there is no other host."""

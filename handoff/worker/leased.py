@@ -11,12 +11,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from handoff.limits import CONFIRM_AGAIN_NS, CONFIRMED_NS, MS, NS
-from state.etcd.keys import Present
 from state.etcd.lease import PARTS, left_ns, may_begin, time_to_send_ns
+from state.etcd.presence import Present
 
 if TYPE_CHECKING:
     from handoff.worker.ports import Clock
     from state.etcd.lease import Standing
+    from state.hosts_seen import Role
     from state.record import WorkerId
 
 
@@ -45,6 +46,10 @@ class LeasedStore(Protocol):
 
     def say_present(self, present: Present) -> bool:
         """Write that a worker is there; tell whether etcd took it in time."""
+        ...
+
+    def introduce(self, present: Present) -> None:
+        """Say to all hosts what a worker is, from now on."""
         ...
 
 
@@ -99,16 +104,17 @@ class Leased:
         """See `Footing.time_counts`."""
         now_ns = self._clock.boot_ns()
         if self._confirmed_ns is None or now_ns - self._confirmed_ns > CONFIRM_AGAIN_NS:
-            present = Present(
-                worker=self._me.worker,
-                host=self._me.host,
-                release=self._me.release,
-                at_ms=self._clock.now_ns() / MS,
-            )
+            present = Present(worker=self._me.worker, at_ms=self._clock.now_ns() / MS)
             if self._store.say_present(present):
                 self._confirmed_ns = now_ns
         now_ns = self._clock.boot_ns()
         return self._confirmed_ns is not None and now_ns - self._confirmed_ns <= CONFIRMED_NS
+
+    def stand(self, role: Role, why: str = "") -> None:
+        """See `Footing.stand`."""
+        me = self._me
+        word = Present(worker=me.worker, host=me.host, release=me.release, role=role.value, why=why)
+        self._store.introduce(word)
 
     def has_lapsed(self) -> bool:
         """See `Footing.has_lapsed`."""

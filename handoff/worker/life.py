@@ -45,6 +45,7 @@ from state.errors import (
     StateError,
     StateUnusable,
 )
+from state.hosts_seen import Role
 from state.moments import milliseconds
 from state.planned_stop import ASKED, CATCH_UP, Stop, Stops, stops_before
 from state.record import Phase, Record
@@ -112,6 +113,7 @@ class Worker(Generic[BodyT, InputsT]):
         finally:
             self._follower.forget_owner()
             await self._close()
+        parts.footing.stand(Role.LEFT, self._reason)
         parts.log.write(LogEvent.WORKER_LEAVING, leaving=leaving.name, reason=self._reason)
         parts.channel.tell(
             Kind.LEAVING,
@@ -170,6 +172,7 @@ class Worker(Generic[BodyT, InputsT]):
     async def _follow(self) -> Leaving | None:
         """Follow the record until this worker owns it (None) or leaves."""
         parts, follower = self._parts, self._follower
+        parts.footing.stand(Role.CANDIDATE if follower.deploy_id else Role.STANDBY)
         # The token first: what changes between the two is then seen as a change, not missed.
         token = parts.store.token()
         record = parts.store.read()
@@ -197,6 +200,7 @@ class Worker(Generic[BodyT, InputsT]):
     async def _own(self, record: Record) -> Leaving | None:
         """Run cycles until ownership is lost (None) or this worker leaves."""
         parts = self._parts
+        parts.footing.stand(Role.OWNER)
         self._follower.forget_owner()
         self._failures = 0
         self._stops = stops_before(parts.newest_lines())
@@ -381,9 +385,7 @@ class Worker(Generic[BodyT, InputsT]):
         while True:
             self._listen()
             self._told.due_if_moved(record.progress.cycle + 1)
-            if (
-                parts.footing.is_lost()
-            ):  # long before the boundary: others wait for no owner's cycle
+            if parts.footing.is_lost():  # long before the boundary: nobody waits for its cycle
                 await self._reach.regain(record.ownership.epoch)
             left_ns = boundary_ns - parts.clock.now_ns()
             if left_ns <= 0 or self._leave:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import enum
 from itertools import chain, repeat
-from typing import TYPE_CHECKING, Generic
+from typing import TYPE_CHECKING, Final, Generic
 
 from handoff.gate_verdict import to_message
 from handoff.limits import NS, WEATHER_PAUSE_S, WEATHER_S_MAX
@@ -22,6 +22,7 @@ from handoff.worker.gates import Examined
 from handoff.worker.observe_gate import ObserveGate
 from handoff.worker.shadow import Shadow
 from handoff.workload import BodyT, InputsT
+from state.hosts_seen import Role
 from state.planned_stop import ASKED
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from handoff.wish import Wish
     from handoff.worker.ports import Parts
     from state.record import Record
+
+GETTING_WARM: Final = "it is getting warm"
 
 
 class Cold(enum.Enum):
@@ -70,6 +73,7 @@ class Warming(Generic[BodyT, InputsT]):
     async def run(self) -> Cold | None:
         """Return None once the worker is warm, otherwise why it never will be."""
         parts, is_standby = self._parts, not self._follower.deploy_id
+        parts.footing.stand(Role.NOT_STANDBY, GETTING_WARM)
         begun_ns = parts.clock.monotonic_ns()
         for pause_s in chain(WEATHER_PAUSE_S, repeat(WEATHER_PAUSE_S[-1])):
             left_s = WEATHER_S_MAX - (parts.clock.monotonic_ns() - begun_ns) / NS
@@ -79,6 +83,7 @@ class Warming(Generic[BodyT, InputsT]):
                 return None
             if not (is_standby and refused.is_weather):
                 return Cold.REFUSED
+            parts.footing.stand(Role.NOT_STANDBY, self.reason)
             if left_s <= pause_s:
                 break
             await parts.clock.pause(pause_s)

@@ -8,9 +8,10 @@ Owns the keys of an application and the comparisons of each write. Every commit 
     APP/lines/N  the line, without a chain: each host's journal has its own
     APP/owner    who owns, for as long as its lease lives; written where the epoch changes
 
-Beside them each worker of each host says what time it is, for as long as its lease lives:
+Beside them each worker of each host writes, and nothing is decided by what it says:
 
-    APP/hosts/W  its host, its release and its wall clock; a write that proves that etcd writes
+    APP/hosts/M.W  what it is and what time it is there, about once a second; see `presence`
+    APP/writes/W   its wall clock, as long as its lease lives: a write proves that etcd writes
 
 A commit is refused unless the record's revision *and* the head are those that it was made from.
 A revision alone is no fence once a snapshot was put back, for numbers come again; epoch and
@@ -83,22 +84,6 @@ class Owner(msgspec.Struct, frozen=True, kw_only=True):
     worker: str
 
 
-class Present(msgspec.Struct, frozen=True, kw_only=True):
-    """What a worker says of itself and its host.
-
-    Attributes:
-        worker: Its name.
-        host: Name of its host.
-        release: Its release.
-        at_ms: Its wall clock as it said so, milliseconds since 1970 UTC.
-    """
-
-    worker: str
-    host: str = ""
-    release: str = ""
-    at_ms: float = 0.0
-
-
 class LineMark(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked of a line to know whose commit it was; as in `Line`."""
 
@@ -144,9 +129,13 @@ class Keys:
         self.owner = self._prefix + b"owner"
         self.hosts = (self._prefix + b"hosts/", self._prefix + b"hosts0")
 
-    def host(self, name: str) -> bytes:
-        """Return the key under which a worker's host says that it is there."""
-        return b"%shosts/%s" % (self._prefix, name.encode())
+    def host(self, mark: str, worker: str) -> bytes:
+        """Return the key under which a worker of a host says what it is."""
+        return b"%shosts/%s.%s" % (self._prefix, mark.encode(), worker.encode())
+
+    def writes(self, worker: str) -> bytes:
+        """Return the key by which a worker sees that etcd writes."""
+        return b"%swrites/%s" % (self._prefix, worker.encode())
 
     def line(self, number: int) -> bytes:
         """Return the key of a journal line."""

@@ -12,7 +12,7 @@ from state.etcd.lease import PARTS, Standing
 from tests.records import worker
 
 if TYPE_CHECKING:
-    from state.etcd.keys import Present
+    from state.etcd.presence import Present
 
 TTL_NS = 3 * NS
 SENT_NS = 100 * NS  # when the newest renewal was sent
@@ -55,6 +55,9 @@ class Store:
 
     def say_present(self, present: Present) -> bool:
         return bool(present.worker)
+
+    def introduce(self, present: Present) -> None:
+        """Nobody is told."""
 
 
 def footing(store: Store, *, after_ns: int) -> Leased:
