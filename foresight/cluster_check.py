@@ -1,4 +1,4 @@
-"""What `foresight doctor` looks at in an etcd: reach, version, size, alarms, and who is let in.
+"""What `foresight doctor` looks at in an etcd: reach, version, size, alarms, who is let in, clocks.
 
 Owns what follows from what the etcd says. It is asked, never changed.
 """
@@ -9,6 +9,9 @@ import ssl
 from typing import TYPE_CHECKING, Final
 
 from foresight.finding import Finding, Verdict
+from handoff.commands.host_words import CLOCK_REMEDY, warnings_of
+from state.etcd.bystander import overheard
+from state.etcd.client import EtcdError
 from state.etcd.survey import REVISIONS_KEPT_MAX, Survey, survey
 
 if TYPE_CHECKING:
@@ -35,6 +38,7 @@ def examine_cluster(cluster: Cluster) -> Iterator[Finding]:
         yield _size(found)
         yield _alarms(found)
         yield _compaction(found)
+        yield _clocks(cluster)
 
 
 def _reach(found: Survey) -> Finding:
@@ -99,5 +103,24 @@ def _compaction(found: Survey) -> Finding:
     if found.is_compacted is None:
         return Finding(check, Verdict.ODD, f"{words}; whether it is compacted is not told", remedy)
     if found.revision > REVISIONS_KEPT_MAX:
-        return Finding(check, Verdict.BAD, f"{words}, never compacted", remedy)
+        old = f"{words}, older than {REVISIONS_KEPT_MAX} are kept"
+        return Finding(check, Verdict.BAD, old, remedy)
     return Finding(check, Verdict.ODD, f"{words}, not compacted so far", remedy)
+
+
+def _clocks(cluster: Cluster) -> Finding:
+    """Whether the clocks of the hosts that say what they are agree with this one's."""
+    check = "hosts' clocks"
+    try:
+        seen = overheard(cluster)
+    except EtcdError as error:
+        return Finding(check, Verdict.ODD, f"they could not be heard: {error}", "look again")
+    warned = warnings_of(seen)
+    if warned:
+        return Finding(check, Verdict.ODD, " ".join(warned), CLOCK_REMEDY)
+    known = {host.name: host.clock for host in seen.hosts if host.clock is not None}
+    if not known:
+        return Finding(check, Verdict.GOOD, "no host says what time it is there")
+    furthest_s = max(max(abs(each.low_ms), abs(each.high_ms)) for each in known.values()) / 1e3
+    found = f"{', '.join(sorted(known))}: within {furthest_s:.2f} s of this host's"
+    return Finding(check, Verdict.GOOD, found)

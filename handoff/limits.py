@@ -18,6 +18,7 @@ LEASE_S_MIN: Final = 3  # of an owner on several hosts; etcd notices its end hal
 LEASE_S_MAX: Final = 10  # how late another host follows a host that is gone
 SHARED_TRANSACT_NS: Final = 800 * MS  # a change of etcd's leader may cost a take, never a cycle
 SHARED_SKEW_NS: Final = 500 * MS  # between the clocks of two hosts
+SHARED_SKEW_WARNED_MS: Final = 250.0  # from half of it on an operator is told
 SHARED_WAKE_UP_NS: Final = 50 * MS
 SHARED_PATIENCE_S: Final = 1.5  # a read or a commit; a killed leader was replaced after 0.98 s
 NO_RECORD_STATUS: Final = 8  # exit status of `handoff record`: etcd says that there is none

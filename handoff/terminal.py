@@ -216,10 +216,11 @@ def _replace(arguments: argparse.Namespace) -> int:
         allow_differences=arguments.allow_differences,
         irreversible=arguments.irreversible,
     )
+    home = _home(arguments)
+    for line in _room("commands.looking").left_out(home, time.time_ns()):
+        remark(line)
     return _ended(
-        plain.replace(
-            _home(arguments), entry=arguments.entry, tree=arguments.tree, wish=wish, say=_say
-        ),
+        plain.replace(home, entry=arguments.entry, tree=arguments.tree, wish=wish, say=_say),
         as_json=arguments.as_json,
     )
 

@@ -35,7 +35,7 @@ from foresight.cli.planning import show_plan
 from foresight.cli.tables import deploy_lines
 from foresight.project import ENTRY
 from handoff.commands.kept_releases import kept_releases, named
-from handoff.commands.looking import look
+from handoff.commands.looking import left_out, look
 from handoff.commands.promoting import NOTHING_MEANT, Meant
 from handoff.errors import ReleaseUnusable
 from handoff.exit_codes import ExitCode
@@ -290,6 +290,8 @@ def _abort(installation: Installation) -> int:
 def _submit(
     home: Path, request: requests.Request, *, detach: bool, wait_s: float, as_json: bool
 ) -> int:
+    for line in left_out(home, now_ns()):
+        progress(line)
     jobs.submit(home, request, sys.executable)
     if detach:
         emit_json({"deploy": request.deploy}) if as_json else emit_text(request.deploy)

@@ -12,6 +12,7 @@ import click
 from foresight.cli.moments import now_ns
 from foresight.cli.output import emit_json, emit_text, json_option, progress
 from foresight.cli.running import PAGE
+from handoff.commands.host_words import titled
 from handoff.commands.launchers import launchers
 from handoff.commands.looking import look, summary_of
 from handoff.errors import HandoffError
@@ -43,6 +44,7 @@ def ps(*, as_json: bool) -> int:
 def row_of(launcher: Launcher) -> dict[str, Any]:
     """Return what is known of a bot; one that does not answer is named all the same."""
     row: dict[str, Any] = {"app": "", "pid": launcher.pid, "home": str(launcher.home), "page": ""}
+    row["hosts"] = None
     try:
         summary = summary_of(look(launcher.home, now_ns()))
     except (HandoffError, StateError, OSError) as error:
@@ -53,11 +55,14 @@ def row_of(launcher: Launcher) -> dict[str, Any]:
         "says": summary["says"],
         "release": summary.get("release", ""),
         "page": f"http://{address}" if address else "",
+        "hosts": summary["hosts"],
     }
 
 
 def lines_of(row: dict[str, Any]) -> list[str]:
-    """Return a bot as text: name and page, how it stands, where it is."""
+    """Return a bot as text: name and page, how it stands, on which hosts, where it is."""
     name = f"{row['app'] or '?'}  pid {row['pid']}  {row['page']}".rstrip()
-    says = folded(f"    {row['says']}", text_columns(), later=4)
-    return [name, *says, f"    {row['home']}"]
+    hosts = titled(row["hosts"], title="hosts", warned="clocks", width=10)
+    told = [f"    {row['says']}", *(f"    {line}" for line in hosts)]
+    told = [part for line in told for part in folded(line, text_columns(), later=4)]
+    return [name, *told, f"    {row['home']}"]

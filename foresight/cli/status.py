@@ -25,7 +25,8 @@ from foresight.cli.tables import figure_lines
 from foresight.overridden import Seen
 from foresight.scoring import scores_of
 from foresight.settlement import awaited
-from handoff.commands.looking import children_of, look, standing_of
+from handoff.commands.host_words import titled
+from handoff.commands.looking import children_of, hosts_json_of, look, standing_of
 from handoff.commands.standing import bake_words, sentence
 from handoff.exit_codes import ExitCode
 from handoff.folding import folded
@@ -78,7 +79,9 @@ def summary_of(installation: Installation) -> dict[str, Any]:
     launcher, record = view.launcher, view.record
     says = sentence(standing_of(view))
     if record is None:  # never started, or about to decide for the first time
-        return {"says": says, "running": bool(launcher), "home": str(installation.home)}
+        hosts = hosts_json_of(view)
+        home = str(installation.home)
+        return {"says": says, "running": bool(launcher), "home": home, "hosts": hosts}
     release = record.ownership.release
     manifest = read_manifest(installation.home, release) if release else None
     current = history.read_current(installation.home)
@@ -105,6 +108,7 @@ def summary_of(installation: Installation) -> dict[str, Any]:
             child["role"] == "heir" and child["warm"] and not child["owner"] for child in children
         ),
         "children": children_of(view),
+        "hosts": hosts_json_of(view),
         "deploy": plain(current) if current is not None else None,
         "rollout": plain(record.rollout),
         "inputs": _inputs(installation),
@@ -192,6 +196,10 @@ def in_width(lines: list[str], width: int) -> list[str]:
     return folded(says, width) + [part for fact in facts for part in folded(fact, width, later=10)]
 
 
+def _hosts(summary: dict[str, Any]) -> list[str]:
+    return list(titled(summary["hosts"], title="hosts", warned="clocks", width=10))
+
+
 def _money_lines(summary: dict[str, Any]) -> list[str]:
     lines = []
     if summary["cash"] is not None:
@@ -220,7 +228,7 @@ def _money_lines(summary: dict[str, Any]) -> list[str]:
 def lines_of(summary: dict[str, Any]) -> list[str]:
     """Return the summary as lines of text, how it stands first."""
     if "release" not in summary:
-        return [summary["says"], f"home      {summary['home']}"]
+        return [summary["says"], *_hosts(summary), f"home      {summary['home']}"]
     owner = summary["owner"]
     who = f"worker {owner['worker']} pid {owner['pid']}" if owner else "nobody"
     lines = [
@@ -252,6 +260,7 @@ def lines_of(summary: dict[str, Any]) -> list[str]:
     elif summary["rollout"]:
         rollout = summary["rollout"]
         lines.append(f"bake      {bake_words(rollout['clean_cycles'], rollout['of'])}")
+    lines += _hosts(summary)
     if summary["page"]:
         lines.append(f"page      {summary['page']}")
         if summary["page_why"]:

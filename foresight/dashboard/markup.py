@@ -13,6 +13,7 @@ from foresight.dashboard.acts_markup import acts_html
 from foresight.dashboard.deploys import STAGES, Deploying, PastDeploy
 from foresight.dashboard.equity_markup import equity_html
 from foresight.dashboard.figures_markup import figures_html
+from foresight.dashboard.hosts_markup import hosts_html
 from foresight.dashboard.instant_markup import moment
 from foresight.dashboard.money_markup import earned_html, events_html, guards_html, money_html
 from foresight.dashboard.slots_markup import slots_html
@@ -142,7 +143,8 @@ def _ring(data: str, content: str) -> str:
 def crew_html(view: View) -> str:
     """Return who works."""
     crew = view.crew
-    owner = f"pid {crew.pid}" if crew.worker else "nobody"
+    where = f" on {crew.host}" if crew.host else ""
+    owner = f"pid {crew.pid}{where}" if crew.worker else "nobody"
     standby = f"{len(crew.standby)} warm" if crew.standby else "none"
     if crew.way_back:
         standby = crew.way_back
@@ -277,6 +279,7 @@ REGIONS: Final[Mapping[str, Callable[[View], str]]] = {
     "version": version_html,
     "tempo": tempo_html,
     "crew": crew_html,
+    "hosts": lambda view: hosts_html(view.hosts),
     "money": lambda view: money_html(view.money),
     "strip": strip_html,
     "deploy": deploy_html,

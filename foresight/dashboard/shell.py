@@ -25,6 +25,7 @@ LABELS: Final = {
     "version": "Running version",
     "tempo": "Next boundary",
     "crew": "Owner and standby",
+    "hosts": "Hosts that share the record",
     "money": "Money at this moment",
     "strip": "Recent cycles by release",
     "deploy": "Deploys",

@@ -6,7 +6,7 @@ Owns the look at them. A record says who owned last, not whether that process st
 from typing import Final
 
 from foresight.dashboard.snapshot import Sign
-from handoff.processes import Identity, pid_namespace, proven_dead, stat_fields
+from handoff.processes import Identity, boot_id, pid_namespace, proven_dead, stat_fields
 from state.record import WorkerId
 
 _STOPPED: Final = frozenset({"T", "t"})  # by a signal, by a tracer: proc_pid_stat(5)
@@ -33,3 +33,8 @@ def identity_in(worker: WorkerId | None) -> Identity | None:
     if worker is None:
         return None
     return Identity(worker.pid, worker.start_ticks, worker.boot_id, worker.pid_namespace)
+
+
+def is_of_this_side(identity: Identity) -> bool:
+    """Tell whether a process is of this boot and pid namespace: only such a one can be seen."""
+    return (identity.boot_id, identity.pid_namespace) == (boot_id(), pid_namespace())

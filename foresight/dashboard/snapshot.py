@@ -11,6 +11,7 @@ from deploy.history import Entry
 from foresight.book import Book
 from foresight.dashboard.cycles import CycleLine
 from foresight.dashboard.deploys import ReleaseName
+from state.hosts_seen import HostsSeen
 from state.record import Record
 
 
@@ -79,6 +80,8 @@ class Snapshot:
         launcher: The same of the newest launcher.
         neighbours: Other bots of this user.
         lacks_inputs: A release bakes, and gets too little of the world for a clean cycle.
+        hosts: What was heard of all hosts that share the record; None where it is of one.
+        elsewhere: The owner's host where that is another one, or an empty string.
     """
 
     record: Record | None = None
@@ -94,3 +97,5 @@ class Snapshot:
     launcher: Sign = Sign.UNKNOWN
     neighbours: Sequence[Neighbour] = ()
     lacks_inputs: bool = False
+    hosts: HostsSeen | None = None
+    elsewhere: str = ""

@@ -14,8 +14,9 @@ from deploy.history import CURRENT, HISTORY, Entry, read_current, read_history
 from foresight.book import SCHEMA, Book
 from foresight.dashboard.deploys import ReleaseName
 from foresight.dashboard.journal_tail import JournalTail
-from foresight.dashboard.signs import identity_in, sign_of
-from foresight.dashboard.snapshot import Child, Snapshot, Trouble
+from foresight.dashboard.signs import identity_in, is_of_this_side, sign_of
+from foresight.dashboard.snapshot import Child, Sign, Snapshot, Trouble
+from handoff.clean_text import cleaned_line
 from handoff.commands.promoting import lacks_inputs
 from handoff.errors import ReleaseUnusable
 from handoff.launcher.edition_file import EDITIONS_FILE, read_editions
@@ -23,13 +24,15 @@ from handoff.launcher.edition_rules import Known
 from handoff.processes import Identity
 from handoff.release_files import read_manifest
 from state.errors import RecordMissing, SchemaMismatch, StateError
+from state.hosts_file import hosts_path, read_hosts
 from state.local_store import read_only_snapshot
-from state.mirror import record_paths
+from state.mirror import is_mirrored, record_paths
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from state.hosts_seen import HostsSeen
     from state.record import Record
 
 Token = tuple[int, int, int] | None
@@ -58,6 +61,7 @@ class Source:
             home / "run" / CURRENT: (None, self._read_current),
             home / "run" / LAUNCHER: (None, self._read_children),
             home / "run" / EDITIONS_FILE: (None, self._read_editions),
+            hosts_path(home): (None, self._read_hosts),
         }
         self._first = True
         self._record: Record | None = None
@@ -66,6 +70,7 @@ class Source:
         self._current: Entry | None = None
         self._children: tuple[Child, ...] = ()
         self._launcher: Identity | None = None
+        self._hosts: HostsSeen | None = None
         self._names: dict[str, ReleaseName] = {}
         self._troubles: dict[str, Trouble] = {}
 
@@ -87,8 +92,17 @@ class Source:
     def snapshot(self) -> Snapshot:
         """Return what is known now; who is named in it is looked at."""
         owner = self._record.ownership.owner if self._record is not None else None
+        process = identity_in(owner)
+        # Of another host nothing can be seen from here, and its boot id proves nothing.
+        is_elsewhere = (
+            process is not None
+            and not is_of_this_side(process)
+            and is_mirrored(self._home / "state")
+        )
         return Snapshot(
-            owner=sign_of(identity_in(owner)),
+            owner=Sign.UNKNOWN if is_elsewhere else sign_of(process),
+            elsewhere=cleaned_line(owner.host) if owner is not None and is_elsewhere else "",
+            hosts=self._hosts,
             launcher=sign_of(self._launcher),
             lacks_inputs=self._record is not None and lacks_inputs(self._home, self._record),
             record=self._record,
@@ -183,6 +197,9 @@ class Source:
             self._launcher = _launcher(plain)
         except (OSError, ValueError, KeyError, TypeError):
             self._children, self._launcher = (), None
+
+    def _read_hosts(self) -> None:
+        self._hosts = read_hosts(self._home)
 
     def _read_editions(self) -> None:
         known = read_editions(self._home).get(COMPANION, Known())

@@ -30,8 +30,10 @@ from foresight.dashboard.earned import EarnedRow, earned_rows
 from foresight.dashboard.equity import Equity, curve_of, equity_of
 from foresight.dashboard.figures import Figures, Verdict, figures_of
 from foresight.dashboard.happenings import Happening, happenings
+from foresight.dashboard.hosts import HostRow, host_rows, host_troubles, is_away
 from foresight.dashboard.hues import hue_of
 from foresight.dashboard.money import Money, money_of
+from foresight.dashboard.silent import silent_troubles
 from foresight.dashboard.slots import SlotView, slot_views
 from foresight.dashboard.snapshot import Neighbour, Sign, Snapshot, Trouble
 from foresight.dashboard.turns import Turned, turns_of
@@ -101,6 +103,7 @@ class Crew:
         epoch: Rises at each change of owner.
         worker: Name of the owner; empty if nobody owns.
         pid: Its process.
+        host: Its host, where that is another one; empty otherwise.
         standby: Names of warm workers beside it.
         way_back: Short name of the release that is kept warm during a bake.
         outbox: Effects without a final outcome.
@@ -112,6 +115,7 @@ class Crew:
     epoch: int = 0
     worker: str = ""
     pid: int = 0
+    host: str = ""
     standby: tuple[str, ...] = ()
     way_back: str = ""
     outbox: int = 0
@@ -157,6 +161,7 @@ class View:
         neighbours: Other bots of this user on this machine.
         kept: Releases that are kept and do not own: id, and what they are called.
         may_act: Whether whoever is let in may act, too.
+        hosts: Those that share the record; none where it is of one host.
     """
 
     now_ms: int
@@ -184,6 +189,7 @@ class View:
     troubles: tuple[Trouble, ...]
     kept: tuple[tuple[str, str], ...] = ()
     may_act: bool = False
+    hosts: tuple[HostRow, ...] = ()
 
 
 def view_of(snapshot: Snapshot, *, now_ms: int, before: Verdict | None = None) -> View:
@@ -234,8 +240,13 @@ def view_of(snapshot: Snapshot, *, now_ms: int, before: Verdict | None = None) -
         neighbours=tuple(snapshot.neighbours),
         remarks=_remarks(book, tempo.cycle),
         chained=snapshot.chained,
-        troubles=(*snapshot.troubles, *_troubles(snapshot, tempo, crew)),
+        troubles=(
+            *host_troubles(snapshot.hosts, now_ms),
+            *snapshot.troubles,
+            *_troubles(snapshot, tempo, crew, is_away=is_away(snapshot.hosts, now_ms)),
+        ),
         kept=_kept(snapshot),
+        hosts=host_rows(snapshot.hosts),
     )
 
 
@@ -359,6 +370,7 @@ def _crew(snapshot: Snapshot, names: Mapping[str, str], now_ms: int) -> Crew:
         epoch=held.epoch,
         worker=owner.worker if owner else "",
         pid=pid,
+        host=snapshot.elsewhere,
         standby=tuple(child.name for child in standbys),
         way_back=names[previous.release] if previous else "",
         outbox=len(record.outbox),
@@ -387,11 +399,13 @@ def _remarks(book: Book | None, cycle: int | None) -> tuple[Remark, ...]:
     )
 
 
-def _troubles(snapshot: Snapshot, tempo: Tempo, crew: Crew) -> list[Trouble]:
+def _troubles(
+    snapshot: Snapshot, tempo: Tempo, crew: Crew, *, is_away: bool = False
+) -> list[Trouble]:
     record = snapshot.record
     if record is None:
         return []
-    silent = _silent(snapshot, crew)
+    silent = silent_troubles(snapshot, pid=crew.pid)
     found = [*silent]
     control = record.control
     by = f" by {control.by}" if control.by else ""
@@ -405,40 +419,10 @@ def _troubles(snapshot: Snapshot, tempo: Tempo, crew: Crew) -> list[Trouble]:
     if not crew.worker and record.ownership.last_owner is not None:
         text = "Nobody owns the cycles: the system is stopped."
         found.append(Trouble(level="stop", text=text, hint="foresight up"))
-    elif tempo.overdue_ms and not silent:
+    elif tempo.overdue_ms and not silent and not is_away:
         text = f"Cycle {tempo.due} is overdue by {duration(tempo.overdue_ms)}."
         found.append(Trouble(level="stop", text=text, hint="foresight status"))
     if crew.doubtful:
         text = f"{crew.doubtful} order(s) with an unknown outcome; the venue is being asked."
         found.append(Trouble(level="warn", text=text))
-    return found
-
-
-def _silent(snapshot: Snapshot, crew: Crew) -> list[Trouble]:
-    """Return who does nothing although the record says that somebody works."""
-    if not crew.worker:
-        return []
-    restart = "foresight up"
-    found: list[Trouble] = []
-    match snapshot.owner, snapshot.launcher:
-        case Sign.GONE, Sign.GONE:
-            text = "Owner and launcher are gone: the system is stopped."
-            return [Trouble(level="stop", text=text, hint=restart)]
-        case Sign.GONE, _:
-            text = "The owner is gone; the launcher has another one take over."
-            found.append(Trouble(level="stop", text=text, hint="foresight status"))
-        case Sign.STOPPED, _:
-            text = f"The owner is stopped by a signal: pid {crew.pid} does nothing."
-            found.append(Trouble(level="stop", text=text, hint=f"kill -CONT {crew.pid}"))
-        case _:
-            pass
-    match snapshot.launcher:
-        case Sign.GONE:
-            text = "The launcher is gone: the owner goes on, and nobody would replace it."
-            found.append(Trouble(level="stop", text=text, hint=restart))
-        case Sign.STOPPED:
-            text = "The launcher is stopped by a signal: nobody would replace the owner."
-            found.append(Trouble(level="stop", text=text, hint="foresight status"))
-        case _:
-            pass
     return found

@@ -11,16 +11,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from handoff.cadence import Cadence, Schedule
+from handoff.clean_text import cleaned_line
+from handoff.commands.host_words import hosts_as_json, not_standby, titled
 from handoff.commands.promoting import lacks_inputs
 from handoff.commands.standing import Standing, is_promoted, sentence
 from handoff.errors import NotRunning
 from handoff.limits import MS, NS
+from handoff.liveness import Judgement, Verdict
 from handoff.plurals import counted
 from handoff.rollout.launcher_client import LauncherClient
 from handoff.wire import Kind
 from handoff.worker.hosts import LocalHosts, hosts_of
 from state.errors import RecordMissing
 from state.heard import counting, newest_heard
+from state.hosts_file import read_hosts
 from state.local_store import read_only_snapshot
 from state.mirror import is_mirrored
 from state.moments import rfc3339
@@ -30,7 +34,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from handoff.wire import Message
-    from state.record import Record
+    from state.hosts_seen import HostsSeen
+    from state.record import Record, WorkerId
 
 _SAID = frozenset({"pid", "app", "stopping", "listening"})  # of what a launcher says of itself
 _OF_CHILD = ("name", "role", "release", "pid", "warm", "owner", "away_since_ms")
@@ -45,12 +50,14 @@ class View(NamedTuple):
         launcher: What the launcher says; empty where none answers.
         record: The record, or None where there is none.
         now_ns: Wall-clock time of the look, nanoseconds UTC.
+        hosts: What its workers heard of all hosts; None where its record is its own.
     """
 
     home: Path
     launcher: Message
     record: Record | None
     now_ns: int
+    hosts: HostsSeen | None = None
 
 
 def look(home: Path, now_ns: int) -> View:
@@ -60,7 +67,7 @@ def look(home: Path, now_ns: int) -> View:
         StateError: Its record cannot be read.
         HandoffError: The launcher is there and makes no sense.
     """
-    return View(home, _launcher(home), _record(home), now_ns)
+    return View(home, _launcher(home), _record(home), now_ns, read_hosts(home))
 
 
 def _launcher(home: Path) -> Message:
@@ -83,8 +90,9 @@ def standing_of(view: View) -> Standing:
     record, launcher = view.record, view.launcher
     if record is None:
         stopping = bool(launcher.get("stopping"))
-        return Standing(running=bool(launcher), stopping=stopping, away=_away(launcher))
+        return Standing(running=bool(launcher), stopping=stopping, away=_away(view))
     owner, rollout = record.ownership.owner, record.rollout
+    found = _hosts(view.home).judge(owner) if owner is not None else Judgement(Verdict.DEAD)
     is_begun = record.ownership.newest is not None and bool(record.progress.release)
     return Standing(
         running=bool(launcher),
@@ -92,7 +100,7 @@ def standing_of(view: View) -> Standing:
         started=True,
         release=record.ownership.release,
         worker=owner.pid if owner is not None else 0,
-        lives=owner is not None and not _hosts(view.home).judge(owner).is_dead,
+        lives=not found.is_dead,
         cycle=record.progress.cycle if is_begun else None,
         settled=record.progress.phase is Phase.SETTLED,
         late_s=_late_s(record, view.now_ns),
@@ -102,13 +110,26 @@ def standing_of(view: View) -> Standing:
         lacks=rollout is not None and lacks_inputs(view.home, record),
         paused=record.control.paused,
         halted=record.control.halted,
-        away=_away(launcher),
+        away=_away(view),
+        host=_elsewhere(view.home, owner, found),
     )
 
 
-def _away(launcher: Message) -> str:
-    """Return since when a worker has not reached the record, in words; empty where all do."""
-    told = [float(each.get("away_since_ms", 0)) for each in launcher.get("children", ())]
+def _elsewhere(home: Path, owner: WorkerId | None, found: Judgement) -> str:
+    """Return the name of an owner's host where that is another one."""
+    is_elsewhere = found.verdict is Verdict.UNSEEN and is_mirrored(home / "state")
+    return cleaned_line(owner.host) if owner is not None and is_elsewhere else ""
+
+
+def _away(view: View) -> str:
+    """Return since when the record is out of reach, in words; empty where it is not.
+
+    A worker says so to its launcher once it misses the record, and to the file of all hosts when
+    nothing answers it: that is the earlier word where it has nothing to write.
+    """
+    told = [float(each.get("away_since_ms", 0)) for each in view.launcher.get("children", ())]
+    if view.hosts is not None and view.hosts.is_fresh(view.now_ns / MS):
+        told.append(view.hosts.away_since_ms)
     since_ms = min((each for each in told if each > 0), default=0.0)
     return rfc3339(round(since_ms * MS)) if since_ms else ""
 
@@ -146,6 +167,7 @@ def summary_of(view: View) -> dict[str, Any]:
         "says": sentence(standing_of(view)),
         "running": bool(view.launcher),
         "home": str(view.home),
+        "hosts": hosts_json_of(view),
     }
     if record is None:
         return summary
@@ -165,6 +187,17 @@ def summary_of(view: View) -> dict[str, Any]:
         "health": _health_of(view.home),
         "effects_pending": len(record.outbox),
     }
+
+
+def hosts_json_of(view: View) -> dict[str, Any] | None:
+    """Return all hosts for programs; None where the record is of one host."""
+    return None if view.hosts is None else hosts_as_json(view.hosts, view.now_ns / MS)
+
+
+def left_out(home: Path, now_ns: int) -> list[str]:
+    """Return a sentence for each host that does not count as standby: what a deploy says first."""
+    seen = read_hosts(home)
+    return [] if seen is None else not_standby(seen, now_ns / MS)
 
 
 def children_of(view: View) -> list[dict[str, Any]]:
@@ -213,6 +246,7 @@ def lines_of(summary: dict[str, Any], now_ms: float) -> list[str]:
             f"health   {_health(summary['health'])}",
             f"effects  {summary['effects_pending']} pending",
         ]
+    lines += titled(summary["hosts"], title="hosts", warned="clocks", width=9)
     return [*lines, f"home     {summary['home']}"]
 
 

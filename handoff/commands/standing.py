@@ -34,6 +34,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         paused: Nothing new is taken on.
         halted: Nothing at all is sent.
         away: When the record went out of reach, in words; empty while it is within reach.
+        host: The owner's, where that is another one than this; empty otherwise.
     """
 
     running: bool = False
@@ -52,6 +53,12 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     paused: bool = False
     halted: bool = False
     away: str = ""
+    host: str = ""
+
+    @property
+    def owner(self) -> str:
+        """The newest owner's release, and its host where that is another one."""
+        return f"{self.release} on {self.host}" if self.host else self.release
 
     @property
     def is_owned(self) -> bool:
@@ -61,7 +68,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
 def sentence(standing: Standing) -> str:
     """Return how it stands, as one sentence, and a second one where a wish holds."""
-    return " ".join(filter(None, (_first(standing), _away(standing), _wish(standing))))
+    first = _away(standing) if standing.running and standing.away else _first(standing)
+    return " ".join(filter(None, (first, _wish(standing))))
 
 
 def _first(now: Standing) -> str:  # noqa: PLR0911 - one sentence for each way of standing
@@ -72,16 +80,16 @@ def _first(now: Standing) -> str:  # noqa: PLR0911 - one sentence for each way o
     if not now.is_owned:
         return f"Nobody owns: the launcher runs, and no worker decides. {_last(now)}"
     if now.stopping:
-        return f"It is stopping: {now.release} finishes cycle {now.cycle}."
+        return f"It is stopping: {now.owner} {_goes_on(now)} cycle {now.cycle}."
     if now.late_s >= LATE_S_MIN:
         late = f"cycle {now.cycle + 1} should have begun {now.late_s:.0f} s ago"
-        return f"{now.release} owns and is late: {late}."
+        return f"{now.owner} owns and is late: {late}."
     if now.promoted:
-        return f"{now.release} decides and bakes: {_promoted(now)}."
+        return f"{now.owner} decides and bakes: {_promoted(now)}."
     if now.of:
         bake = bake_words(now.clean, now.of)
-        return f"{now.release} decides and bakes: {bake}, the way back is kept."
-    return f"{now.release} decides: cycle {now.cycle} is {_phase(now)}."
+        return f"{now.owner} decides and bakes: {bake}, the way back is kept."
+    return f"{now.owner} decides: cycle {now.cycle} is {_phase(now)}."
 
 
 def bake_words(clean: int, of: int) -> str:
@@ -105,10 +113,16 @@ def _promoted(now: Standing) -> str:
 def _without_launcher(now: Standing) -> str:
     if not now.started:
         return "It was never started: there is no record."
+    if now.is_owned and now.host:
+        return f"No launcher runs here. {now.owner} decided last, as far as this host knows."
     if now.is_owned:
         who = f"{now.release} goes on without one as pid {now.worker}"
         return f"No launcher runs; {who}, and nobody starts it again."
     return f"It is stopped. {_last(now)}"
+
+
+def _goes_on(now: Standing) -> str:
+    return "is at" if now.host else "finishes"
 
 
 def _last(now: Standing) -> str:
@@ -122,9 +136,17 @@ def _phase(now: Standing) -> str:
 
 
 def _away(now: Standing) -> str:
-    if not now.away:
-        return ""
-    return f"The etcd with its record is out of reach since {now.away}: nothing is decided."
+    """Return what is true while nobody can look: nothing of it says that somebody is dead."""
+    stopping = "It is stopping. " if now.stopping else ""
+    away = f"The etcd with its record is out of reach since {now.away}"
+    return f"{stopping}{away}: this host decides nothing. As last known: {_known(now)}"
+
+
+def _known(now: Standing) -> str:
+    if not now.started or now.cycle is None:
+        return "no cycle was decided yet."
+    who = f", {now.owner} owns" if now.worker else ", nobody owns"
+    return f"cycle {now.cycle} is {_phase(now)}{who}."
 
 
 def _wish(now: Standing) -> str:

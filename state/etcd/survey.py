@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from state.etcd.address import Endpoint
 
-REVISIONS_KEPT_MAX: Final = 10_000  # beyond so many the first one should have been compacted
+REVISIONS_KEPT_MAX: Final = 50_000  # what is older should be compacted; a worker writes 1 a second
 _ANSWER_S_MAX: Final = 2.0
 _NO_LEASE: Final = 1  # etcd makes its own numbers, and they are large
 
@@ -73,7 +73,8 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
         members: Each endpoint.
         alarms: Of any member.
         revision: The newest one.
-        is_compacted: Whether anything ever was; None where nobody could say.
+        is_compacted: Whether what is older than `REVISIONS_KEPT_MAX` is gone, or the first
+            revision where there is nothing older; None where nobody could say.
     """
 
     members: tuple[Member, ...]
@@ -110,8 +111,9 @@ def _of_all(client: Client, found: Survey) -> Survey:
     data = client.call(wire.TXN, read, timeout_s=_ANSWER_S_MAX)
     revision = wire.decode(data, wire.TransactionAnswer).header.revision
     found = msgspec.structs.replace(found, alarms=alarms, revision=revision)
+    old = {"key": b"\0", "revision": max(1, revision - REVISIONS_KEPT_MAX)}
     try:
-        client.call(wire.RANGE, {"key": b"\0", "revision": 1}, timeout_s=_ANSWER_S_MAX)
+        client.call(wire.RANGE, old, timeout_s=_ANSWER_S_MAX)
     except Rejected as refusal:
         is_compacted = True if "compacted" in refusal.reason else None
         return msgspec.structs.replace(found, is_compacted=is_compacted)

@@ -18,6 +18,7 @@ from foresight.dashboard.reader import Reader
 from foresight.dashboard.scrape import Scrape, text_of
 from foresight.dashboard.snapshot import Sign, Snapshot, Trouble
 from foresight.dashboard.source import Source
+from state.hosts_seen import Clock, HostSeen, HostsSeen
 from state.journal_frames import Health
 from state.record import Control, Effect, Fate, Rollout
 from tests.core.dashboard_values import (
@@ -76,6 +77,11 @@ def full_snapshot() -> Snapshot:
         ),
         owner=Sign.RUNS,
         launcher=Sign.STOPPED,
+        hosts=HostsSeen(
+            hosts=(HostSeen(name="other", heard_ms=1.0, clock=Clock(low_ms=1, high_ms=2)),),
+            heard_ms=1.0,
+            written_ms=NOW_MS,
+        ),
     )
 
 

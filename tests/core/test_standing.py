@@ -48,6 +48,33 @@ NOBODY = (
             "It is stopped. Cycle 41, under way, was the last, by r2.",
         ),
         ({"running": False, "started": False}, "It was never started: there is no record."),
+        ({"host": "alpha"}, "r2 on alpha decides: cycle 41 is settled."),
+        (
+            {"host": "alpha", "running": False},
+            "No launcher runs here. r2 on alpha decided last, as far as this host knows.",
+        ),
+        ({"host": "alpha", "stopping": True}, "It is stopping: r2 on alpha is at cycle 41."),
+        (
+            {"away": "T", "late_s": 40.0},
+            (
+                "The etcd with its record is out of reach since T: this host decides nothing. "
+                "As last known: cycle 41 is settled, r2 owns."
+            ),
+        ),
+        (
+            {"away": "T", "stopping": True, "worker": 0},
+            (
+                "It is stopping. The etcd with its record is out of reach since T: this host "
+                "decides nothing. As last known: cycle 41 is settled, nobody owns."
+            ),
+        ),
+        (
+            {"away": "T", "started": False},
+            (
+                "The etcd with its record is out of reach since T: this host decides nothing. "
+                "As last known: no cycle was decided yet."
+            ),
+        ),
         (
             {"paused": True},
             "r2 decides: cycle 41 is settled. It is paused: nothing new is taken on.",

@@ -12,6 +12,7 @@ from bench.installation import is_alive
 from handoff.rollout.table import Phase
 from handoff.shared_record import STATE
 from handoff.wire import Kind
+from state.hosts_file import read_hosts
 from state.journal_reader import unproven_cycles
 from tests.process.etcd_server import ABSENT, PROGRAM, Server
 from tests.process.hurt import ENTRY, Hurt, verify_counts
@@ -33,6 +34,11 @@ class Beside(Hurt):
     def restarts(self) -> list[str]:
         """Return the names of the children that there are."""
         return sorted(str(each["name"]) for each in self.children())
+
+    def says_away(self) -> bool:
+        """Tell whether the file of all hosts says that etcd does not answer."""
+        seen = read_hosts(self.home)
+        return seen is not None and seen.away_since_ms > 0
 
     def away_since_ms(self) -> float:
         """Return since when a worker says that the record is out of its reach; 0 if none does."""
@@ -86,6 +92,8 @@ def test_an_outage_kills_restarts_and_returns_nothing(bot: Beside, own_etcd: Ser
     children, owner = bot.restarts(), bot.the_owner()
     assert own_etcd.process is not None
     own_etcd.process.send_signal(signal.SIGSTOP)
+    bot.wait(bot.says_away, "the word of all hosts that it is out of reach")
+    soon = bot.call("status").stdout
     bot.wait(lambda: bot.away_since_ms() > 0, "the word that it is out of reach")
     said = bot.call("status").stdout
     time.sleep(OUTAGE_S)
@@ -93,7 +101,9 @@ def test_an_outage_kills_restarts_and_returns_nothing(bot: Beside, own_etcd: Ser
     own_etcd.process.send_signal(signal.SIGCONT)
     bot.wait(lambda: bot.away_since_ms() == 0, "the word that it is back")
     bot.wait_cycles(2)
+    assert "out of reach since" in soon
     assert "out of reach since" in said
+    assert not bot.says_away(), "it is heard again"
     assert before <= bot.progress() - 2
     assert (bot.restarts(), bot.the_owner()) == (children, owner)
     record = bot.record()

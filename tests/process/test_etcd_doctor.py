@@ -11,6 +11,7 @@ from foresight.finding import Finding, Verdict
 from state.etcd import wire
 from state.etcd.address import Cluster, Credentials, Endpoint
 from state.etcd.survey import Member, Status, Survey, survey
+from state.hosts_seen import HostsSeen
 from tests.process.etcd_door import certificates, with_certificates, with_users
 from tests.process.etcd_server import Server, free_port, tell
 
@@ -35,6 +36,7 @@ def test_an_etcd_is_described_and_its_open_door_is_said(own_etcd: Server) -> Non
         "etcd's size": Verdict.GOOD,
         "etcd's alarms": Verdict.GOOD,
         "etcd's history": Verdict.ODD,
+        "hosts' clocks": Verdict.GOOD,
     }
     assert "compact and renew leases" in found["etcd's door"].found
     assert found["etcd's version"].found.startswith("3.")
@@ -80,11 +82,14 @@ def test_an_etcd_without_a_majority_is_bad_and_with_one_member_less_odd(etcd: Se
 
 
 def test_what_a_cluster_says_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard = HostsSeen()
+
     def judged(**changes: object) -> dict[str, Verdict]:
         status = Status(version="3.5.1", dbSize=1, leader=7)
         members = tuple(Member(endpoint=f"h{n}:2379", status=status) for n in range(3))
         survey_ = Survey(**({"members": members, "is_compacted": True} | changes))  # type: ignore[arg-type]
         monkeypatch.setattr("foresight.cluster_check.survey", lambda _: survey_)
+        monkeypatch.setattr("foresight.cluster_check.overheard", lambda _: heard)
         cluster = Cluster((Endpoint("h1"),), "x", Credentials("/ca", "/c", "/k"))
         return {name: each.verdict for name, each in found_in(cluster).items()}
 
@@ -96,7 +101,7 @@ def test_what_a_cluster_says_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
     assert judged(members=(sound, sound, silent))["etcd"] is Verdict.ODD
     assert judged(members=(sound, silent, silent))["etcd"] is Verdict.BAD
     found = judged(
-        members=(sound, old, opened), alarms=("NOSPACE",), is_compacted=False, revision=20_000
+        members=(sound, old, opened), alarms=("NOSPACE",), is_compacted=False, revision=60_000
     )
     assert found == {
         "etcd": Verdict.GOOD,
@@ -105,5 +110,6 @@ def test_what_a_cluster_says_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
         "etcd's size": Verdict.ODD,
         "etcd's alarms": Verdict.BAD,
         "etcd's history": Verdict.BAD,
+        "hosts' clocks": Verdict.GOOD,
     }
     assert judged(is_compacted=None)["etcd's history"] is Verdict.ODD

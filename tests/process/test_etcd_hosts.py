@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import uuid
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ import pytest
 from handoff.rollout.table import Phase
 from handoff.shared_record import STATE
 from handoff.wire import Kind
+from state.hosts_file import read_hosts
+from state.hosts_seen import Role
 from state.journal_reader import verify_chain
 from state.local_store import read_only_generation
 from tests.process.etcd_server import ABSENT, PROGRAM, Server
@@ -37,6 +40,12 @@ class Beside(Hurt):
     def warm(self) -> bool:
         """Tell whether a worker here is warm."""
         return any(each["warm"] for each in self.children())
+
+    def hears(self, name: str, *, role: Role, silent: bool = False) -> bool:
+        """Tell whether a worker here has heard that of a host."""
+        seen = read_hosts(self.home)
+        found = [each for each in seen.hosts if each.name == name] if seen is not None else []
+        return any((each.role, each.is_silent) == (role, silent) for each in found)
 
 
 class TwoHosts:
@@ -83,6 +92,9 @@ def test_a_standby_of_another_host_follows_by_the_lease_when_everything_on_one_d
     hosts.up()
     hosts.one.wait_cycles(2)
     owner = hosts.one.the_owner()
+    hosts.one.wait(lambda: hosts.one.hears("second", role=Role.STANDBY), "a standby elsewhere")
+    hosts.other.wait(lambda: hosts.other.hears(owner.host, role=Role.OWNER), "its owner")
+    said = hosts.other.call("status").stdout
     hosts.one.end()
     hosts.other.wait(lambda: hosts.other.owner() not in (None, owner), "another owner")
     follower = hosts.other.the_owner()
@@ -90,6 +102,11 @@ def test_a_standby_of_another_host_follows_by_the_lease_when_everything_on_one_d
     assert (follower.host, follower.boot_id) != (owner.host, owner.boot_id)
     seized = hosts.other.kinds("seize")[-1]
     assert (seized.evidence["proof"], seized.evidence["old_pid"]) == ("lease_ended", owner.pid)
+    is_silent = partial(hosts.other.hears, owner.host, role=Role.OWNER, silent=True)
+    hosts.other.wait(is_silent, "the silence of the first")
+    assert f"on {owner.host} decides" in said
+    assert f"{owner.host}: silent since" in hosts.other.call("status").stdout
+    assert hosts.other.hears("second", role=Role.OWNER)
     verify_counts(hosts.other)
     found = read_only_generation(hosts.other.home / "state")
     verify_chain(
