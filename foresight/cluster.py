@@ -6,6 +6,7 @@ secret as a private key is: nobody else may read or replace it, and no error say
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,8 @@ from foresight.errors import ConfigError
 from foresight.overrides import CREDENTIALS
 from foresight.places import place_of
 from foresight.venues.keys import PLACES
-from handoff.shared_record import variables_of
-from state.errors import HomeUnsuitable
+from handoff.shared_record import look_up, variables_of
+from state.errors import HomeUnsuitable, OutOfReach
 from state.etcd.address import Cluster, ClusterInvalid, Credentials, cluster_of
 from state.etcd.credentials import read_credentials
 from state.mirror import refuse_kept
@@ -63,6 +64,24 @@ def require_usable(
     """
     if configured_cluster(config, environment, project) is not None:
         refuse_kept(home / "state")
+
+
+def refuse_put_back(home: Path, told: tuple[tuple[str, str], ...], app: str) -> None:
+    """Refuse to begin beside an etcd that knows less than this home has seen of it.
+
+    One that does not answer is no reason: whoever is started waits for it.
+
+    Args:
+        home: The state directory.
+        told: What workers are told of the etcd.
+        app: Name of the application.
+
+    Raises:
+        EtcdOlder: It was put back from a copy.
+        StateError: What lies in it, or in the home, cannot be used.
+    """
+    with contextlib.suppress(OutOfReach):
+        look_up(home, dict(told), app=app)
 
 
 def told_variables(

@@ -19,10 +19,10 @@ from handoff import terminal
 from handoff.child_signals import take_signals
 from handoff.errors import HandoffError
 from handoff.exit_codes import ExitCode
-from handoff.limits import NO_RECORD_STATUS
+from handoff.limits import NO_RECORD_STATUS, OLDER_STATUS
 from handoff.standard_streams import make_usable, remark
 from handoff.wish import declare_options, wish_of_options
-from state.errors import StateError
+from state.errors import EtcdOlder, StateError
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -125,7 +125,11 @@ def _record(arguments: argparse.Namespace) -> int:
     """Let the home follow an etcd; say which release is wanted, to the launcher by the status."""
     from handoff.shared_record import look_up  # noqa: PLC0415 - as above
 
-    wanted = look_up(arguments.home, os.environ, app=arguments.app)
+    try:
+        wanted = look_up(arguments.home, os.environ, app=arguments.app)
+    except EtcdOlder as older:
+        remark(f"{older}")  # the launcher says it on: this and no more
+        return OLDER_STATUS
     if wanted is None:
         return NO_RECORD_STATUS
     sys.stdout.write(f"{wanted}\n")

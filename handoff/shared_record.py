@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from handoff.errors import HandoffError
+from handoff.life_signs import machine_id
 from handoff.limits import SHARED_PATIENCE_S
 from state.hosts_file import write_hosts
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from state.etcd.address import Cluster
     from state.etcd_store import EtcdStore
+    from state.place import Place
     from state.record import Timeline
 
 STATE: Final = "HANDOFF_STATE"  # `etcd://h1,h2,h3/app`
@@ -122,10 +124,17 @@ def open_shared(
         now_ns=now_ns,
         lease_s=lease_s,
         patience_s=SHARED_PATIENCE_S,
-        home=HostJournal(home, now_ns=now_ns),
+        home=HostJournal(home, now_ns=now_ns, place=this_place()),
         on_trouble=on_trouble,
         listener=Listener(mark, partial(write_hosts, home)),
     )
+
+
+def this_place() -> Place:
+    """Return this host, as a record names it."""
+    from state.place import Place  # noqa: PLC0415 - see the head of this module
+
+    return Place(socket.gethostname(), machine_id())
 
 
 def look_up(home: Path, environment: Mapping[str, str], *, app: str) -> str | None:

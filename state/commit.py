@@ -70,6 +70,11 @@ def plan_commit(before: Generation, record: Record, note: Note, *, now_ns: int) 
     return Commit(generation, data, line)
 
 
+def with_body(commit: Commit) -> Commit:
+    """Return a commit whose line carries the body, whether it changed or not."""
+    return replace(commit, line=_with_bodies(commit.line, commit.generation.record))
+
+
 def plan_genesis(record: Record, *, now_ns: int) -> Commit:
     """Return what has to be written for the first record of a home."""
     data, digest = encode_record(record)

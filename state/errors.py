@@ -217,7 +217,7 @@ class OutOfReach(WriteFailed):
 class EtcdOlder(StateUnusable):
     """The etcd knows less than this program has seen: it was put back from a copy."""
 
-    hint = "stop all launchers of this application before anything else writes there"
+    hint = "stop the launchers of all hosts, then run `state repair` on each of them"
 
     def __init__(self, where: str, fact: str) -> None:
         """Keep which etcd and what gives it away."""

@@ -6,14 +6,16 @@ let it happen once, and the line at its number tells whose commit won. So an unk
 here only where etcd is out of reach. What a transaction says is in `etcd.keys`, how long it is
 tried in `etcd.session`.
 
-An etcd that knows less than this store has seen was put back from a copy: nothing is read from it
-and nothing written.
+An etcd that knows less than this store has seen, or its home before it, was put back from a copy:
+nothing is read from it and nothing written until it is repaired (`etcd_repair`).
 """
 
 from __future__ import annotations
 
 import errno
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from state.commit import Generation, plan_commit, plan_genesis
 from state.errors import (
@@ -35,7 +37,8 @@ from state.etcd.herald import Herald, system_moment
 from state.etcd.keeper import Keeper, boot_clock_ns
 from state.etcd.lines import READINGS_MAX, Lines
 from state.etcd.presence import encode_present
-from state.etcd.session import TAKE_S_MAX, Session
+from state.etcd.put_back import Kept
+from state.etcd.session import CHUNK_LEASE_S, TAKE_S_MAX, Session
 from state.etcd.watch import SILENCE_S_MAX, Watch
 from state.host_journal import Newest
 from state.journal import AppendInDoubt
@@ -54,7 +57,6 @@ if TYPE_CHECKING:
     from state.store import Change, Note
 
 RERUNS_MAX: Final = 64  # losses in a row; of two who write without a pause one lost 16
-CHUNK_LEASE_S: Final = 600  # what nothing points to goes after so long
 
 
 class EtcdStore:
@@ -101,7 +103,8 @@ class EtcdStore:
         self._now_ns = now_ns
         self._silence_s = silence_s
         self._keys = plans.Keys(cluster.prefix)
-        self._session = Session(cluster, patience_s=patience_s)
+        seen = home.sighting() if home is not None else None
+        self._session = Session(cluster, patience_s=patience_s, seen=seen)
         self._lines = Lines(self._session, self._keys)
         self._watches: tuple[Watch, ...] = ()
         self._keeper: Keeper | None = None
@@ -111,6 +114,7 @@ class EtcdStore:
         self._seen: plans.Seen | None = None  # the newest that this store knows
         self._kept = ""  # digest of the newest record that the home followed
         self._kept_number = 0  # of that record's line
+        self._is_registered = False
         self._trouble: StateError | None = None  # why it could not follow the newest
 
     def read(self) -> Record:
@@ -274,6 +278,20 @@ class EtcdStore:
         self._look()
         if self._trouble is not None:
             raise self._trouble
+        self._register()
+
+    def _register(self) -> None:
+        """Let etcd know, for good, that this home keeps a journal: a repair asks all of them."""
+        seen = self._home.seen() if self._home is not None else None
+        if self._home is None or seen is None or self._is_registered:
+            return
+        kept = Kept(home=seen.home, host=self._home.place.host, machine=self._home.place.machine)
+        key, value = self._keys.journal(seen.home), msgspec.json.encode(kept)
+        absent = wire.Transaction(
+            compare=(wire.of_value(key, value),), failure=(wire.put(key, value),)
+        )
+        self._session.settle(absent, self._session.patience_s)
+        self._is_registered = True
 
     def newest_line(self) -> int:
         """Return the number of the newest line."""
@@ -297,8 +315,11 @@ class EtcdStore:
 
     def _seen_in(self, found: Mapping[bytes, wire.KeyValue]) -> plans.Seen | None:
         """Return what was read; None where its chunks are gone: it is old by now."""
+        self._session.note_repairs(plans.repairs_in(found, self._keys))
         self._require_history(found)
         stored = found.get(self._keys.record)
+        if stored is None and self._home is not None:
+            self._home.require_nothing_followed(self._lines)
         data = None if stored is None else self._lines.whole(stored.value)
         if stored is not None and data is None:
             return None
@@ -369,15 +390,14 @@ class EtcdStore:
         if len(chunks) > plans.CHUNKS_MAX:
             reason = f"record and line have {len(chunks)} MiB, {plans.CHUNKS_MAX} at most"
             raise self._session.failed(errno.EFBIG, reason)
-        lease = self._session.grant(CHUNK_LEASE_S) if chunks else 0
-        for key, part in chunks.items():
-            self._session.put_chunk(key, part, lease=lease)
+        self._session.send_ahead(chunks)
 
     def _keep(self, seen: plans.Seen, data: bytes, *, written: Line | None = None) -> None:
         """Let the home follow; a commit stands whatever happens there."""
         if self._home is None or self._kept == seen.digest:
             return
-        newest = Newest(Generation(seen.record, seen.digest), data, seen.number)
+        generation = Generation(seen.record, seen.digest)
+        newest = Newest(generation, data, seen.number, self._session.sighting())
         try:
             self._home.follow(newest, self._lines, written=written)
         except EtcdOlder:

@@ -21,9 +21,11 @@ from state.errors import RecordDamaged, RecordMissing
 from state.journal import Journal, Retention
 from state.journal_frames import SEGMENT, Line, following_cycle
 from state.mirror import MIRROR, refuse_kept, write_mirror
+from state.place import Place
 from state.record import EMPTY_BODY
 from state.record_file import identity_of, read_generation
 from state.record_lock import RecordLock
+from state.sighting import Seen, Sighting, read_seen, write_seen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,11 +68,15 @@ class Source(Protocol):
 
 
 class Newest(NamedTuple):
-    """The record in etcd: its bytes, what they say, and the number of the line that led to it."""
+    """The record in etcd: its bytes, what they say, and the number of the line that led to it.
+
+    Beside it how far etcd had gone when it was read.
+    """
 
     generation: Generation
     data: bytes
     number: int
+    sighting: Sighting = Sighting()
 
 
 class HostJournal:
@@ -81,6 +87,7 @@ class HostJournal:
         now_ns: Reads the wall clock, nanoseconds UTC; for the lines' times only.
         files: The system calls that change the disk.
         retention: How much of the journal is kept.
+        place: The host that the home is on.
     """
 
     def __init__(
@@ -88,6 +95,7 @@ class HostJournal:
         home: Path,
         *,
         now_ns: Callable[[], int],
+        place: Place = Place(),  # noqa: B008 - a value that nobody can change
         files: Files = _SYSTEM_FILES,
         retention: Retention = _RETENTION,
     ) -> None:
@@ -97,6 +105,7 @@ class HostJournal:
             HomeUnsuitable: This home keeps a record of its own, or cannot be written.
         """
         self._state = home / "state"
+        self.place = place
         refuse_kept(self._state)
         for each in (self._state, home / "journal"):
             make_directory(files, each)
@@ -134,6 +143,36 @@ class HostJournal:
             if mirrored is None or mirrored.digest != digest:
                 write_mirror(self._files, self._state, newest.data)
                 self._mirrored = (identity_of(self._state / MIRROR), newest.generation)
+            write_seen(self._files, self._state, newest.sighting)
+
+    def sighting(self) -> Sighting:
+        """Return how far this host has seen its etcd.
+
+        Raises:
+            HomeUnsuitable: What it keeps of that is not what was written.
+        """
+        seen = self.seen()
+        return seen.sighting if seen is not None else Sighting()
+
+    def seen(self) -> Seen | None:
+        """Return what this home keeps of its etcd; None where it has not followed one yet.
+
+        Raises:
+            HomeUnsuitable: It is not what was written.
+        """
+        return read_seen(self._state)
+
+    def require_nothing_followed(self, source: Source) -> None:
+        """Refuse an etcd without a record where this host has followed one there.
+
+        Raises:
+            EtcdOlder: It has.
+        """
+        with self._lock.held():
+            head = self._journal.head()
+        if head is not None and head.last is not None:
+            fact = f"it has no record, and this host followed one to cycle {head.last.cycle}"
+            raise source.older(fact)
 
     def close(self) -> None:
         """Give the lock file back."""

@@ -62,6 +62,11 @@ def unproven(outbox: Sequence[Effect]) -> tuple[Effect, ...]:
     )
 
 
+def disowned(outbox: Sequence[Effect]) -> tuple[Effect, ...]:
+    """Return an outbox of which nobody who goes on has planned anything, nor knows who may send."""
+    return tuple(replace(each, fate=Fate.DOUBTFUL, unproven=True) for each in outbox)
+
+
 def settled(
     outbox: Sequence[Effect], fates: Fates
 ) -> tuple[tuple[Effect, ...], tuple[Receipt, ...]]:

@@ -16,6 +16,8 @@ How far it got. Only the owner writes these, and only with its own epoch:
                   |                                          v
     (n, settled) -+- decide n+1 -> (n+1, decided) - settle -> (n+1, settled)
 
+A record that an etcd had forgotten goes on by `begin_anew`, on an operator's word alone.
+
 A seize from a dead owner counts against the step that was next (`attempts`), every write above
 sets the count to 0, and at its limit `miss` and a `settle` that learnt nothing are all that is
 left. What becomes of effects is in `outbox`, what may be done about a doubtful one in `absence`.
@@ -35,6 +37,7 @@ from state.attempts import attempts_after_seize, attempts_spent, require_attempt
 from state.errors import Refusal, Refused
 from state.outbox import (
     Fates,
+    disowned,
     planned_in,
     require_none_planned,
     require_plannable,
@@ -298,6 +301,23 @@ def release(record: Record, *, worker: WorkerId, epoch: int, attempt: str) -> Re
     require_settled(record)
     ownership = replace(record.ownership, owner=None, last_owner=record.ownership.owner)
     return replace(record, attempt=attempt, ownership=ownership)
+
+
+def begin_anew(record: Record, *, above: int, attempt: str) -> Record:
+    """Let a history go on that an etcd had forgotten, under an epoch that nobody has seen.
+
+    An operator's word stands behind it: nothing runs on any host. What was planned or in doubt
+    counts as somebody else's: it is asked about, and no proof of a death writes it off.
+
+    Args:
+        record: The newest record that is known.
+        above: The highest epoch that was seen anywhere.
+        attempt: Id of this write.
+    """
+    held = record.ownership
+    epoch = max(above, held.epoch) + 1
+    ownership = replace(held, epoch=epoch, owner=None, last_owner=held.newest)
+    return replace(record, attempt=attempt, ownership=ownership, outbox=disowned(record.outbox))
 
 
 def command(record: Record, *, control: Control, attempt: str) -> Record:

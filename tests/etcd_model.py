@@ -89,4 +89,5 @@ class ModelEtcd:
 
     def _within(self, wanted: wire.Range) -> Iterable[wire.KeyValue]:
         end = wanted.range_end or wanted.key + b"\0"
-        return [self.kept[key] for key in sorted(self.kept) if wanted.key <= key < end]
+        found = [self.kept[key] for key in sorted(self.kept) if wanted.key <= key < end]
+        return found[: wanted.limit or None]

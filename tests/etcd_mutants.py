@@ -7,6 +7,10 @@ from pathlib import Path
 from tests.mutants import Mutant
 
 ETCD = "state/etcd"
+REPAIR = "core/test_etcd_repair.py::"
+STANDING = (
+    "    return wire.at_revision(keys.record, seen.revision), wire.of_value(keys.head, seen.head)"
+)
 
 
 def _mutant(name: str, target: str, source: str, replacement: str, test: str) -> Mutant:
@@ -22,16 +26,14 @@ def _key(name: str, source: str, replacement: str, test: str) -> Mutant:
 ETCD_MUTANTS = (
     _key(
         "a commit in etcd does not compare the head",
-        "    compare = [wire.at_revision(keys.record, seen.revision), "
-        "wire.of_value(keys.head, seen.head)]",
-        "    compare = [wire.at_revision(keys.record, seen.revision)]",
+        STANDING,
+        "    return (wire.at_revision(keys.record, seen.revision),)",
         "test_a_commit_from_before_a_snapshot_was_put_back_is_refused_at_an_equal_revision",
     ),
     _key(
         "a commit in etcd does not compare the revision",
-        "    compare = [wire.at_revision(keys.record, seen.revision), "
-        "wire.of_value(keys.head, seen.head)]",
-        "    compare = [wire.of_value(keys.head, seen.head)]",
+        STANDING,
+        "    return (wire.of_value(keys.head, seen.head),)",
         "test_a_commit_is_refused_once_its_record_was_written_although_the_head_is_the_same",
     ),
     _key(
@@ -112,8 +114,8 @@ ETCD_MUTANTS = (
     _mutant(
         "an etcd at a lower revision is believed",
         f"{ETCD}/session.py",
-        "        if revision < self._highest:\n",
-        "        if revision < 0:\n",
+        "        if found < self._highest:\n",
+        "        if found.revision < 0:\n",
         "process/test_etcd_put_back.py::"
         "test_an_etcd_that_was_put_back_is_refused_by_who_saw_more_of_it[folder]",
     ),
@@ -216,5 +218,69 @@ ETCD_MUTANTS = (
         "        if is_unclear and attempt is None:\n",
         "core/test_etcd_faults.py::"
         "test_whatever_becomes_of_requests_and_answers_everybody_knows_what_happened",
+    ),
+    _mutant(
+        "what a home has seen of an etcd is not asked of it",
+        "state/etcd_store.py",
+        "        seen = home.sighting() if home is not None else None\n",
+        "        seen = None\n",
+        f"{REPAIR}test_what_a_home_has_seen_outlasts_its_workers",
+    ),
+    _mutant(
+        "an etcd without a record is a new one for everybody",
+        "state/etcd_store.py",
+        "        if stored is None and self._home is not None:\n",
+        "        if stored is None and self._home is None:\n",
+        f"{REPAIR}test_an_etcd_without_the_record_is_an_older_one_for_who_followed_it",
+    ),
+    _mutant(
+        "an etcd that has forgotten a repair is believed",
+        f"{ETCD}/session.py",
+        "        if repairs < self._highest.repairs:\n",
+        "        if repairs < 0:\n",
+        f"{REPAIR}test_a_copy_from_before_a_repair_is_an_older_one_too",
+    ),
+    _mutant(
+        "a repair waits for nobody",
+        f"{ETCD}/put_back.py",
+        "    if not unheard:\n        return\n",
+        "    return\n",
+        f"{REPAIR}test_a_repair_waits_for_every_host_and_is_done_where_the_journal_goes_furthest",
+    ),
+    _mutant(
+        "a host that owned after the copy is not asked",
+        "state/etcd_repair.py",
+        "            rows = put_back.rows_of(there.heard, there.kept, named_by(there, ours), "
+        "self._without)\n",
+        "            rows = put_back.rows_of(there.heard, there.kept, (), self._without)\n",
+        f"{REPAIR}test_a_host_that_owned_after_the_copy_was_made_is_known_by_the_journals_of_others",
+    ),
+    _mutant(
+        "a repair is made wherever it is asked for",
+        "state/etcd_repair.py",
+        "        if furthest.result != ours.heard.result:\n",
+        '        if furthest.result == "":\n',
+        f"{REPAIR}test_a_repair_waits_for_every_host_and_is_done_where_the_journal_goes_furthest",
+    ),
+    _mutant(
+        "a repair forgets another history",
+        f"{ETCD}/put_back.py",
+        "        if each.result in is_in or not {each.host, each.home}.isdisjoint(without):\n",
+        "        if each.result or not {each.host, each.home}.isdisjoint(without):\n",
+        f"{REPAIR}test_two_histories_are_one_too_many",
+    ),
+    _mutant(
+        "a repair leaves effects planned",
+        "state/outbox.py",
+        "    return tuple(replace(each, fate=Fate.DOUBTFUL, unproven=True) for each in outbox)",
+        "    return tuple(replace(each, unproven=True) for each in outbox)",
+        f"{REPAIR}test_effects_that_were_forgotten_are_asked_about_and_sent_by_nobody",
+    ),
+    _mutant(
+        "a repair begins under the epoch that there was",
+        "state/transitions.py",
+        "    epoch = max(above, held.epoch) + 1\n",
+        "    epoch = held.epoch\n",
+        f"{REPAIR}test_one_host_brings_it_forward_to_its_newest_line_under_a_new_epoch",
     ),
 )

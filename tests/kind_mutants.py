@@ -192,9 +192,11 @@ EXIT_CODES: Final = (
     _mutant(
         "a restore in JSON over newer state fails as any error does",
         "foresight/cli/state.py",
-        "            complain(str(error), error.hint)\n            return ExitCode.REFUSED\n",
+        "            complain(str(error), error.hint)\n            return ExitCode.REFUSED\n"
+        "        note_restored",
         "            complain(str(error), error.hint)\n"
-        "            return ExitCode.FAILED if as_json else ExitCode.REFUSED\n",
+        "            return ExitCode.FAILED if as_json else ExitCode.REFUSED\n"
+        "        note_restored",
         "test_exit_codes_in_json.py::"
         "test_a_restore_over_newer_state_is_refused_however_it_is_printed[json]",
     ),

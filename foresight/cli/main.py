@@ -51,7 +51,7 @@ from handoff.errors import AnotherInCharge, HandoffError, NotRunning, OpenFilesL
 from handoff.exit_codes import ExitCode
 from handoff.open_files import permit
 from handoff.standard_streams import make_usable, to_nobody
-from state.errors import StateError
+from state.errors import EtcdOlder, StateError
 
 DISTRIBUTION = "foresight-engine"
 VERSION = importlib.metadata.version(DISTRIBUTION)
@@ -190,7 +190,7 @@ def exit_code_of(error: Exception) -> ExitCode:  # noqa: PLR0911 - one for each 
             return ExitCode.USAGE
         case SourceRefused() | OpenFilesLacking() | StartRefused() | FileInTheWay():
             return ExitCode.REFUSED
-        case NotBaking() | OtherBake() | ShownChanged():
+        case NotBaking() | OtherBake() | ShownChanged() | EtcdOlder():
             return ExitCode.REFUSED
         case StartLate():
             return ExitCode.TIMED_OUT

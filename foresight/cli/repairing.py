@@ -1,26 +1,35 @@
 """Bringing a record forward that is damaged, missing, or was put back.
 
 Owns who does it: this program where nothing has to be decided again, otherwise the release that
-wrote the newest line, in its own environment. The rule is in `state.recovery`.
+wrote the newest line, in its own environment. The rule is in `state.recovery`, that of an etcd in
+`state.etcd_repair`.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
+import secrets
 from typing import TYPE_CHECKING
 
 from deploy.verification import ask
 from foresight.cli.moments import now_ns
 from foresight.cli.output import detail, progress
+from foresight.cluster import configured_cluster
+from foresight.overrides import gathered
 from handoff.errors import ReleaseUnusable
 from handoff.replay.journal import Unanswered
 from handoff.replay.repair import Repaired, header_in, repaired_as
+from handoff.shared_record import this_place
 from state.errors import RecordBehind, RecordDamaged, RecordMissing
 from state.local_store import LocalStore, read_only_snapshot
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from foresight.cli.installation import Installation
+    from state.etcd_repair import Repaired as RepairedEtcd
     from state.record import Record
 
 
@@ -51,6 +60,53 @@ def repair(home: Path, app: str) -> Repaired:
         return answer
     finally:
         store.close()
+
+
+def repair_shared(installation: Installation, without: Sequence[str]) -> RepairedEtcd:
+    """Say how far this host's journal goes; bring the etcd forward once every host has said it.
+
+    The caller has made sure that nothing runs here, and keeps it so.
+
+    Args:
+        installation: What is configured.
+        without: Names of hosts, or of their homes, that an operator gives up.
+
+    Raises:
+        RepairRefused: A host was not heard, or the repair is another one's to do.
+        OutOfReach: The etcd does not answer.
+        StateError: What lies there or here cannot be used.
+    """
+    from state.etcd_repair import Repair
+
+    variables, tree = gathered(os.environ), installation.repository
+    cluster = configured_cluster(installation.config, variables, tree)
+    assert cluster is not None, "it is asked for where there is one"
+    repair = Repair(
+        cluster,
+        installation.home,
+        app=installation.config.engine.app,
+        place=this_place(),
+        now_ns=now_ns,
+        without=without,
+        by=installation.asker(),
+    )
+    return repair.run(secrets.token_hex(8))
+
+
+def words_of(found: RepairedEtcd) -> list[str]:
+    """Return what came of the repair of an etcd, in words."""
+    where = f"cycle {found.cycle} {found.phase}, epoch {found.epoch}"
+    if found.kept:
+        return [
+            f"this home's journal is in {found.kept}",
+            f"it follows the etcd anew, from {where} on",
+        ]
+    if not found.was_older:
+        return [f"the record is at {where}; the etcd knows all that is known here"]
+    return [
+        f"{found.carried} lines were written back; the record is at {where}, and nobody owns it",
+        "the launchers of all hosts may be started",
+    ]
 
 
 def counted_header(home: Path) -> Record:

@@ -36,7 +36,7 @@ from foresight.cli.overriding import refuse_contradictions, refuse_unknown, say_
 from foresight.cli.repairing import counted_header, owning_release, repair_for_start
 from foresight.cli.serving import control_words
 from foresight.cli.worker_environment import PASSED, kept_variables
-from foresight.cluster import require_usable
+from foresight.cluster import refuse_put_back, require_usable
 from foresight.errors import ConfigError
 from foresight.exchange.prices.recordings import recorded_assets
 from foresight.login_session import remedy, this_session, why_ended
@@ -135,7 +135,9 @@ def up(
     places = _places(home, config)
     traded = assets_at_start(installation, first_release)
     told = _told(installation, places, traded, replay, live=live)  # may refuse: before a repair
-    if not config.engine.state:  # an etcd needs no repair, and this home has no record of its own
+    if config.engine.state:
+        refuse_put_back(home, told, config.engine.app)
+    else:
         repair_for_start(home, config.engine.app)
     put_back(installation)
     ask_for_another(installation, first_release)

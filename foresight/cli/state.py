@@ -31,12 +31,14 @@ from handoff.commands.standing import bake_words
 from handoff.errors import AnotherInCharge, ReleaseUnusable
 from handoff.exit_codes import ExitCode
 from handoff.launcher.locks import take_home
+from handoff.liveness import Verdict
 from handoff.plain import note_restored, prepare_home
 from handoff.replay.journal import Unanswered
 from handoff.replay.verify import Verified
-from handoff.worker.hosts import LocalHosts
+from handoff.worker.hosts import hosts_of
 from state.archive import StateNewer, export_state, restore_state
 from state.errors import RecordDamaged, RecordMissing, StateUnusable
+from state.etcd.put_back import RepairRefused
 from state.journal_reader import segments
 from state.local_store import read_only_generation
 from state.mirror import record_path
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
 
     from handoff.replay.verify import Knowledge
     from state.commit import Generation
+    from state.etcd.put_back import Row
 
 
 @click.group()
@@ -139,16 +142,57 @@ def restore(installation: Installation, *, file: Path, force: bool, as_json: boo
 
 
 @state.command()
+@click.option(
+    "--without",
+    multiple=True,
+    metavar="HOST",
+    help="My word: this host, or home, is lost for good, and what only it has done is given up.",
+)
 @json_option
 @pass_installation
-def repair(installation: Installation, *, as_json: bool) -> int:
-    """Bring a damaged, missing or older record to where the journal's newest line has it."""
+def repair(installation: Installation, *, without: tuple[str, ...], as_json: bool) -> int:
+    """Bring a damaged, missing or older record to where the journal's newest line has it.
+
+    Beside an etcd that was put back it is run on every host, with nothing running on any.
+    """
+    if installation.config.engine.state:
+        return _repair_shared(installation, without, as_json=as_json)
+    if without:
+        what = "--without names a host of an etcd, and this record is in its home"
+        raise click.UsageError(what)
     found = repairing.repair(installation.home, installation.config.engine.app)
     if as_json:
         emit_json(found)
     else:
         emit_text(f"the record is at cycle {found.cycle} {found.phase}, digest {found.digest[:16]}")
     return ExitCode.DONE
+
+
+def _repair_shared(installation: Installation, without: tuple[str, ...], *, as_json: bool) -> int:
+    home = installation.home
+    prepare_home(home, trusted_group=installation.config.engine.trusted_group)
+    with nothing_running(home, shared=True):
+        try:
+            found = repairing.repair_shared(installation, without)
+        except RepairRefused as error:
+            _say_hosts(error.rows, as_json=as_json, reason=str(error))
+            complain(str(error), error.hint)
+            return ExitCode.REFUSED
+    if as_json:
+        emit_json(found)
+        return ExitCode.DONE
+    _say_hosts(found.hosts, as_json=False)
+    for words in repairing.words_of(found):
+        emit_text(words)
+    return ExitCode.DONE
+
+
+def _say_hosts(rows: tuple[Row, ...], *, as_json: bool, reason: str = "") -> None:
+    if as_json:
+        emit_json({"was_older": True, "reason": reason, "hosts": msgspec.to_builtins(rows)})
+        return
+    for row in rows:
+        emit_text(row.words())
 
 
 @state.command()
@@ -232,15 +276,19 @@ def lines_of(summary: dict[str, Any]) -> list[str]:
 
 
 @contextlib.contextmanager
-def nothing_running(home: Path) -> Iterator[None]:
+def nothing_running(home: Path, *, shared: bool = False) -> Iterator[None]:
     """Hold the home for the length of a block.
+
+    Args:
+        home: The state directory.
+        shared: Its record is in an etcd: an owner of another host is nobody here.
 
     Raises:
         AnotherInCharge: A launcher, or a worker whose launcher is gone, has it.
     """
     lock = take_home(home)
     try:
-        if _owner_lives(home):
+        if _owner_lives(home, shared=shared):
             message = f"a worker still owns {home}"
             raise AnotherInCharge(message)
         yield
@@ -248,14 +296,16 @@ def nothing_running(home: Path) -> Iterator[None]:
         os.close(lock)
 
 
-def _owner_lives(home: Path) -> bool:
+def _owner_lives(home: Path, *, shared: bool) -> bool:
     try:
         owner = read_only_generation(home / "state").record.ownership.owner
     except (RecordMissing, RecordDamaged):
         return False
     if owner is None:
         return False
-    found = LocalHosts(home).judge(owner)
+    found = hosts_of(home, shared=shared).judge(owner)
+    if shared:
+        return found.verdict is Verdict.HERE
     return not (found.is_dead or found.is_doubtful)  # who has another home does not run here
 
 

@@ -90,7 +90,10 @@ def standing_of(view: View) -> Standing:
     record, launcher = view.record, view.launcher
     if record is None:
         stopping = bool(launcher.get("stopping"))
-        return Standing(running=bool(launcher), stopping=stopping, away=_away(view))
+        put_back = str(launcher.get("put_back", ""))
+        return Standing(
+            running=bool(launcher), stopping=stopping, away=_away(view), put_back=put_back
+        )
     owner, rollout = record.ownership.owner, record.rollout
     found = _hosts(view.home).judge(owner) if owner is not None else Judgement(Verdict.DEAD)
     is_begun = record.ownership.newest is not None and bool(record.progress.release)
@@ -111,6 +114,7 @@ def standing_of(view: View) -> Standing:
         paused=record.control.paused,
         halted=record.control.halted,
         away=_away(view),
+        put_back=str(launcher.get("put_back", "")),
         host=_elsewhere(view.home, owner, found),
     )
 

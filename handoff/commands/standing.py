@@ -35,6 +35,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         halted: Nothing at all is sent.
         away: When the record went out of reach, in words; empty while it is within reach.
         host: The owner's, where that is another one than this; empty otherwise.
+        put_back: Why its etcd is taken to be put back from a copy; empty where it is not.
     """
 
     running: bool = False
@@ -54,6 +55,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     halted: bool = False
     away: str = ""
     host: str = ""
+    put_back: str = ""
 
     @property
     def owner(self) -> str:
@@ -69,7 +71,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 def sentence(standing: Standing) -> str:
     """Return how it stands, as one sentence, and a second one where a wish holds."""
     first = _away(standing) if standing.running and standing.away else _first(standing)
-    return " ".join(filter(None, (first, _wish(standing))))
+    return " ".join(filter(None, (first, _put_back(standing), _wish(standing))))
 
 
 def _first(now: Standing) -> str:  # noqa: PLR0911 - one sentence for each way of standing
@@ -147,6 +149,13 @@ def _known(now: Standing) -> str:
         return "no cycle was decided yet."
     who = f", {now.owner} owns" if now.worker else ", nobody owns"
     return f"cycle {now.cycle} is {_phase(now)}{who}."
+
+
+def _put_back(now: Standing) -> str:
+    if not now.put_back:
+        return ""
+    remedy = "stop the launchers of all hosts, then run `state repair` on each of them"
+    return f"The {now.put_back}. Nothing is decided or started until it is repaired: {remedy}."
 
 
 def _wish(now: Standing) -> str:

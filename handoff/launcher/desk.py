@@ -156,6 +156,7 @@ class Desk:
             "pid": os.getpid(),
             "app": self._config.app,
             "stopping": self.stopping,
+            "put_back": self._workforce.put_back,
             "foreign_modules": sorted(_foreign_modules()),
             "children": [
                 {

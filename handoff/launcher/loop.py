@@ -245,7 +245,7 @@ class Launcher:
         if role is Role.STANDBY:
             self._workforce.ended(running, how)
         if running.child.name == RECORD_JOB and role is Role.JOB:
-            self._workforce.record_told(how)
+            self._workforce.record_told(running, how)
             return
         status = how.status if how is not None and not how.signal else None
         asked, leaving = running.asked, running.leaving

@@ -13,7 +13,7 @@ from handoff.launcher.adoption import owner_found, why_not
 from handoff.launcher.children import Children, Running, child_environment
 from handoff.launcher.first_start import Failed, FirstReleaseBroken, has_begun, is_given_up
 from handoff.launcher.newest_line import counted_record
-from handoff.launcher.record_asked import JOB, Answer, RecordAsked, is_shared, origin_ns
+from handoff.launcher.record_asked import JOB, OLDER, Answer, RecordAsked, is_shared, origin_ns
 from handoff.launcher.record_at_rest import read_record
 from handoff.launcher.restart_policy import Failures, Starts, choose_release
 from handoff.launcher.supervision import Child, Role
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 JOB_ATTEMPTS: Final = 3  # a deployer that is killed goes on where it was
 _FAULTY_STATUS: Final = 4  # `Leaving.FAULTY` of a worker
 _OUTSIDE_STATUS: Final = 5  # `Leaving.OUTSIDE` of a worker
+_OLDER_STATUS: Final = 6  # `Leaving.OLDER` of a worker
 
 
 class Workforce:
@@ -96,6 +97,11 @@ class Workforce:
         child = child._replace(started_s=time.monotonic())
         if self._children.adopt(child, identity) is not None:
             self._log.write(LogEvent.CHILD_ADOPTED, child=name)
+
+    @property
+    def put_back(self) -> str:
+        """Why the etcd is taken to be put back from a copy; empty where it is not."""
+        return self._asked.put_back
 
     def permanent_release(self) -> str:
         """Return the release that the record would go back to, or an empty string."""
@@ -165,9 +171,14 @@ class Workforce:
         self._start_or_note(config, choice.release, create=record is None)
 
     def _has_to_ask(self, config: EngineConfig) -> bool:
-        """Ask an etcd what its record is; tell whether its answer is still to come."""
+        """Ask an etcd what its record is; tell whether nobody may be started yet.
+
+        Its answer is still to come, or says that it was put back from a copy: then it is asked
+        again and again, and whoever lives beside it will find that out, too.
+        """
         roles = {each.role for each in self._children.values()}
-        if not is_shared(config.environment) or roles & {Role.STANDBY, Role.CANDIDATE}:
+        follows = roles & {Role.STANDBY, Role.CANDIDATE} and not self.put_back
+        if not is_shared(config.environment) or follows:
             return False
         now_s, job = time.monotonic(), self._children.get(JOB)
         if job is None and self._asked.answer in (Answer.UNASKED, Answer.ASKED):
@@ -178,7 +189,9 @@ class Workforce:
         if self._asked.answer is Answer.ASKED:
             return True
         self._asked.take()
-        return False
+        if self.put_back:
+            self.ended_away()  # a pause before it is asked again
+        return bool(self.put_back)
 
     def _ask_record(self, config: EngineConfig) -> None:
         record = counted_record(self._home, read_record(self._home))
@@ -195,10 +208,13 @@ class Workforce:
             self._log.write(LogEvent.START_FAILED, child=JOB, reason=str(error))
             self._asked.told(None)
 
-    def record_told(self, how: Exit | None) -> None:
+    def record_told(self, running: Running, how: Exit | None) -> None:
         """Note what the job found that asked an etcd for the record."""
-        self._asked.told(how.status if how is not None and not how.signal else None)
-        self._log.write(LogEvent.RECORD_ASKED, answer=self._asked.answer.value)
+        status = how.status if how is not None and not how.signal else None
+        self._asked.told(status, _last_line(running.tail()))
+        self._log.write(
+            LogEvent.RECORD_ASKED, answer=self._asked.answer.value, put_back=self.put_back
+        )
 
     def start_previous(self, config: EngineConfig, deploy_id: str) -> None:
         """Start a worker of the release that a bake shall return to, where none lives."""
@@ -312,6 +328,12 @@ class Workforce:
         """Note that a standby ended although nobody asked it to, or hangs."""
         words = how.words() if how is not None else running.leaving
         self._last_failed = Failed(running.child.release, words, running.reason, running.tail())
+        if running.leaving == "OLDER" or (how is not None and how.status == _OLDER_STATUS):
+            # Nobody is started until the etcd itself says otherwise.
+            self._asked.put_back = running.reason or OLDER
+            self.ended_away()
+            self.away()
+            return
         if running.leaving == "OUTSIDE" or (how is not None and how.status == _OUTSIDE_STATUS):
             # Nothing is held against its release: it waits for the world, as a worker does.
             self._failures = self._failures.after_bad_weather(time.monotonic())
@@ -380,3 +402,8 @@ class Workforce:
     def next_start_s(self) -> float:
         """Return the earliest monotonic time of the next start of a standby."""
         return max(self._failures.next_start_s, self._starts.next_start_s)
+
+
+def _last_line(said: str) -> str:
+    lines = said.strip().splitlines()
+    return lines[-1] if lines else ""

@@ -38,6 +38,7 @@ from handoff.worker.warming import Warming
 from handoff.workload import BodyT, InputsT
 from state.attempts import GIVEN_UP, attempts_spent
 from state.errors import (
+    EtcdOlder,
     OutcomeUnknown,
     OutOfReach,
     Refusal,
@@ -62,6 +63,7 @@ class Leaving(enum.Enum):
     REFUSED = 3  # a gate refused it
     FAULTY = 4  # a bad cycle in its bake: the previous release goes on
     OUTSIDE = 5  # the outside world keeps it from getting warm: no fault of the release
+    OLDER = 6  # the etcd was put back from a copy: nobody may decide until it is repaired
 
 
 class Worker(Generic[BodyT, InputsT]):
@@ -109,7 +111,8 @@ class Worker(Generic[BodyT, InputsT]):
         except WorkloadFaulty as error:
             leaving, self._reason = Leaving.FAILED, error.reason
         except StateError as error:
-            leaving, self._reason = Leaving.FAILED, str(error)
+            leaving = Leaving.OLDER if isinstance(error, EtcdOlder) else Leaving.FAILED
+            self._reason = str(error)
         finally:
             self._follower.forget_owner()
             await self._close()
@@ -385,7 +388,8 @@ class Worker(Generic[BodyT, InputsT]):
         while True:
             self._listen()
             self._told.due_if_moved(record.progress.cycle + 1)
-            if parts.footing.is_lost():  # long before the boundary: nobody waits for its cycle
+            # Long before the boundary: others wait for no owner's cycle.
+            if parts.footing.is_lost():
                 await self._reach.regain(record.ownership.epoch)
             left_ns = boundary_ns - parts.clock.now_ns()
             if left_ns <= 0 or self._leave:

@@ -8,6 +8,12 @@ Owns the keys of an application and the comparisons of each write. Every commit 
     APP/lines/N  the line, without a chain: each host's journal has its own
     APP/owner    who owns, for as long as its lease lives; written where the epoch changes
 
+What a repair needs when etcd was put back from a copy (see `put_back`):
+
+    APP/journals/H  a home that keeps a journal, and which host it is on; for good
+    APP/heard/H     how far its journal goes, said when a repair was asked for; for an hour
+    APP/repairs     how often it was repaired: revisions that were seen before count no more
+
 Beside them each worker of each host writes, and nothing is decided by what it says:
 
     APP/hosts/M.W  what it is and what time it is there, about once a second; see `presence`
@@ -84,6 +90,18 @@ class Owner(msgspec.Struct, frozen=True, kw_only=True):
     worker: str
 
 
+class Repairs(msgspec.Struct, frozen=True, kw_only=True):
+    """How often a repair has begun this history anew, after etcd was put back from a copy.
+
+    Attributes:
+        count: How often.
+        attempt: Id of the newest one's write.
+    """
+
+    count: int = 0
+    attempt: str = ""
+
+
 class LineMark(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked of a line to know whose commit it was; as in `Line`."""
 
@@ -127,7 +145,11 @@ class Keys:
         self.head = self._prefix + b"head"
         self.counter = self._prefix + b"counter"
         self.owner = self._prefix + b"owner"
+        self.repairs = self._prefix + b"repairs"
         self.hosts = (self._prefix + b"hosts/", self._prefix + b"hosts0")
+        self.journals = (self._prefix + b"journals/", self._prefix + b"journals0")
+        self.heard = (self._prefix + b"heard/", self._prefix + b"heard0")
+        self.lines_end = self._prefix + b"lines0"
 
     def host(self, mark: str, worker: str) -> bytes:
         """Return the key under which a worker of a host says what it is."""
@@ -136,6 +158,14 @@ class Keys:
     def writes(self, worker: str) -> bytes:
         """Return the key by which a worker sees that etcd writes."""
         return b"%swrites/%s" % (self._prefix, worker.encode())
+
+    def journal(self, home: str) -> bytes:
+        """Return the key under which a home says that it keeps a journal."""
+        return self.journals[0] + home.encode()
+
+    def heard_of(self, home: str) -> bytes:
+        """Return the key under which a home says, for a repair, how far its journal goes."""
+        return self.heard[0] + home.encode()
 
     def line(self, number: int) -> bytes:
         """Return the key of a journal line."""
@@ -151,7 +181,7 @@ class Keys:
 
     def reading(self, *numbers: int) -> tuple[wire.Operation, ...]:
         """Return the steps that read the record, what belongs to it, and some lines."""
-        names = [self.record, self.head, self.counter, self.owner]
+        names = [self.record, self.head, self.counter, self.owner, self.repairs]
         return tuple(wire.get(name) for name in [*names, *map(self.line, numbers)])
 
 
@@ -214,13 +244,7 @@ def written(keys: Keys, commit: Commit, *, number: int) -> Written:
         if whole:
             return Parcel(value=data)
         stem = f"{number:012d}-{attempt}-{name}"
-        parts = [data[at : at + CHUNK_BYTES] for at in range(0, len(data), CHUNK_BYTES)]
-        result = commit.generation.digest
-        pointer = Pointer(
-            chunks=Chunks(stem=stem, count=len(parts), attempt=attempt, result=result)
-        )
-        chunks = {keys.chunk(stem, index): part for index, part in enumerate(parts)}
-        return Parcel(value=msgspec.json.encode(pointer), chunks=chunks)
+        return parcel_of(keys, data, stem, attempt=attempt, result=commit.generation.digest)
 
     return Written(
         commit=commit,
@@ -229,6 +253,22 @@ def written(keys: Keys, commit: Commit, *, number: int) -> Written:
         line=parcel(line, "line"),
         head=msgspec.json.encode(head),
     )
+
+
+def parcel_of(keys: Keys, data: bytes, stem: str, *, attempt: str, result: str) -> Parcel:
+    """Return a value in chunks.
+
+    Args:
+        keys: The application's.
+        data: The value.
+        stem: What the chunks' names begin with.
+        attempt: Id of the write.
+        result: Digest of the record that it led to.
+    """
+    parts = [data[at : at + CHUNK_BYTES] for at in range(0, len(data), CHUNK_BYTES)]
+    pointer = Pointer(chunks=Chunks(stem=stem, count=len(parts), attempt=attempt, result=result))
+    chunks = {keys.chunk(stem, index): part for index, part in enumerate(parts)}
+    return Parcel(value=msgspec.json.encode(pointer), chunks=chunks)
 
 
 def commit_transaction(
@@ -243,7 +283,7 @@ def commit_transaction(
         binding: What becomes of the owner's key; None leaves it as it is.
         lease: Of chunks that nothing points to any more.
     """
-    compare = [wire.at_revision(keys.record, seen.revision), wire.of_value(keys.head, seen.head)]
+    compare = [*standing_as(keys, seen)]
     steps = _writing(keys, new)
     steps += [wire.releasing(key) for key in new.chunks]
     steps += [wire.releasing(key, lease=lease) for key in seen.chunks]
@@ -260,9 +300,16 @@ def commit_transaction(
     return wire.Transaction(compare=tuple(compare), success=tuple(steps), failure=failure)
 
 
+def standing_as(keys: Keys, seen: Seen | None) -> tuple[wire.Compare, ...]:
+    """Require that record and head are those that were read; None requires that there are none."""
+    if seen is None:
+        return tuple(wire.at_revision(key, 0) for key in (keys.record, keys.head))
+    return wire.at_revision(keys.record, seen.revision), wire.of_value(keys.head, seen.head)
+
+
 def genesis_transaction(keys: Keys, new: Written) -> wire.Transaction:
     """Return the transaction that writes the first record, where there is none."""
-    compare = tuple(wire.at_revision(key, 0) for key in (keys.record, keys.head))
+    compare = standing_as(keys, None)
     steps = _writing(keys, new) + [wire.releasing(key) for key in new.chunks]
     return wire.Transaction(compare=compare, success=tuple(steps), failure=keys.reading(1))
 
@@ -356,6 +403,12 @@ def seen_of(keys: Keys, found: Mapping[bytes, wire.KeyValue], data: bytes | None
         chunks=chunks_of(keys, stored.value),
         is_owner_bound=keys.owner in found,
     )
+
+
+def repairs_in(found: Mapping[bytes, wire.KeyValue], keys: Keys) -> int:
+    """Return how often a repair has begun this history anew."""
+    stored = found.get(keys.repairs)
+    return msgspec.json.decode(stored.value, type=Repairs).count if stored is not None else 0
 
 
 def line_of(data: bytes) -> Line:

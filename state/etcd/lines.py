@@ -1,12 +1,11 @@
 """Journal lines as etcd has them: by number, by what they led to, the oldest that is kept.
 
 Owns putting a value together from its chunks. A line that goes while it is looked for is gone: the
-newest are kept and no others.
+newest are kept and no others. After a repair there may be a hole before the oldest that is kept.
 """
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING, Final
 
 from state.errors import LockTimeout, RecordMissing
@@ -14,6 +13,8 @@ from state.etcd import keys as plans
 from state.etcd import wire
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from state.errors import EtcdOlder
     from state.etcd.session import Session
     from state.journal_frames import Line
@@ -58,22 +59,29 @@ class Lines:
 
     def number_of(self, result: str) -> int | None:
         """Return the number of the line that led to a record; None where it is not there."""
+        return self.newest_of({result})
+
+    def newest_of(self, results: Collection[str]) -> int | None:
+        """Return the number of the newest line that led to one of some records; None for none."""
         newest = self.newest()
         oldest = _oldest(newest)
         for last in range(newest, oldest - 1, -AT_ONCE):
-            numbers = range(max(oldest, last - AT_ONCE + 1), last + 1)
+            numbers = range(last, max(oldest - 1, last - AT_ONCE), -1)
             found = self._session.read(*(wire.get(self._keys.line(each)) for each in numbers))
             for number in numbers:
                 stored = found.get(self._keys.line(number))
-                if stored is not None and plans.mark_of(stored.value).result == result:
+                if stored is not None and plans.mark_of(stored.value).result in results:
                     return number
         return None
 
     def oldest_line(self) -> Line:
         """Return the oldest line that is kept."""
         for _ in range(READINGS_MAX):
-            with contextlib.suppress(RecordMissing):
-                return self.line(_oldest(self.newest()))
+            first, end = self._keys.line(_oldest(self.newest())), self._keys.lines_end
+            for stored in self._session.read(wire.get(first, end, limit=1)).values():
+                data = self.whole(stored.value)
+                if data is not None:
+                    return plans.line_of(data)
         raise LockTimeout  # they go faster than they are read
 
     def older(self, fact: str) -> EtcdOlder:

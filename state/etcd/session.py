@@ -22,6 +22,8 @@ from state.errors import (
 )
 from state.etcd import wire
 from state.etcd.client import Client, EtcdError, NotSent, Rejected, Unclear
+from state.etcd.keys import Keys, repairs_in
+from state.sighting import Sighting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 TAKE_S_MAX: Final = 0.8  # a change of leader may cost a take, never a cycle
 SETTLE_S_MAX: Final = 3.0  # a killed leader was replaced after 0.98 s at most
 TRIES_MAX: Final = 200  # of one transaction, within its time
+CHUNK_LEASE_S: Final = 600  # what nothing points to goes after so long
 _PAUSE_S: Final = 0.02  # between two tries where nothing answers at once
 
 
@@ -41,14 +44,19 @@ class Session:
         cluster: Where it is.
         patience_s: How long an ordinary transaction is tried, seconds; None for as long as a
             change of leader takes at most.
+        seen: How far this host has seen it before.
     """
 
-    def __init__(self, cluster: Cluster, *, patience_s: float | None = None) -> None:
+    def __init__(
+        self, cluster: Cluster, *, patience_s: float | None = None, seen: Sighting | None = None
+    ) -> None:
         """Keep the parts; nothing is connected yet."""
         self._patience_s = patience_s
         self.where = f"etcd at {cluster.words()}"
         self._client = Client(cluster)
-        self._highest = 0  # revision of any answer
+        self._keys = Keys(cluster.prefix)
+        self._highest = seen or Sighting()  # of any answer
+        self._is_placed = seen is None  # known whether a repair came since it was seen
 
     @property
     def patience_s(self) -> float:
@@ -112,15 +120,16 @@ class Session:
         """
         return self.settle(wire.Transaction(success=steps), self.patience_s).found()
 
-    def put_chunk(self, key: bytes, part: bytes, *, lease: int) -> None:
-        """Write a chunk, with the lease that it goes with until a commit takes it.
+    def send_ahead(self, chunks: Mapping[bytes, bytes]) -> None:
+        """Write chunks, with a lease that they go with until a commit takes them.
 
         Raises:
-            OutOfReach: Nobody knows whether it is there.
+            OutOfReach: Nobody knows whether all are there.
         """
-        step = wire.put(key, part, lease=lease)
-        transaction = wire.Transaction(success=(step,))
-        self.settle(transaction, self.patience_s)
+        lease = self.grant(CHUNK_LEASE_S) if chunks else 0
+        for key, part in chunks.items():
+            step = wire.put(key, part, lease=lease)
+            self.settle(wire.Transaction(success=(step,)), self.patience_s)
 
     def chunk(self, key: bytes) -> bytes | None:
         """Return a chunk, or None where it is gone.
@@ -152,19 +161,47 @@ class Session:
         """Return the error of an etcd that was put back, with what gives it away."""
         return EtcdOlder(self.where, fact)
 
+    def sighting(self) -> Sighting:
+        """Return how far etcd has gone, by its newest answer."""
+        return self._highest
+
+    def note_repairs(self, repairs: int) -> None:
+        """Note how often its history was begun anew, as it says now.
+
+        Raises:
+            EtcdOlder: It knows of fewer than were seen.
+        """
+        if repairs < self._highest.repairs:
+            fact = f"it knows of {repairs} repairs, and {self._highest.repairs} were seen"
+            raise self.older(fact)
+        self._highest = max(self._highest, Sighting(repairs))
+        self._is_placed = True
+
     def close(self) -> None:
         """Close the connection."""
         self._client.close()
 
     def _answer(self, transaction: wire.Transaction) -> wire.TransactionAnswer:
+        if not self._is_placed:
+            self._place()
         data = self._client.call(wire.TXN, transaction)
         answer = wire.decode(data, wire.TransactionAnswer)
-        revision = answer.header.revision
-        if revision < self._highest:
-            fact = f"it is at revision {revision}, and {self._highest} was seen"
+        found = self._highest._replace(revision=answer.header.revision)
+        if found < self._highest:
+            fact = f"it is at revision {found.revision}, and {self._highest.words()} was seen"
             raise self.older(fact)
-        self._highest = revision
+        self._highest = found
         return answer
+
+    def _place(self) -> None:
+        """See whether a repair came since this host saw etcd last: then revisions begin anew."""
+        request = wire.Transaction(success=(wire.get(self._keys.repairs),))
+        try:
+            data = self._client.call(wire.TXN, request)
+        except Unclear as error:
+            raise NotSent(str(error)) from error  # of what is to be sent
+        found = wire.decode(data, wire.TransactionAnswer).found()
+        self.note_repairs(repairs_in(found, self._keys))
 
     def _after(self, refusal: Rejected, *, unknown: str | None) -> str:
         """Return why it is tried again; raise what trying again cannot change.

@@ -62,10 +62,17 @@ class Put(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Range(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Read or delete one key, or all from `key` up to but without `range_end`."""
+    """Read or delete one key, or all from `key` up to but without `range_end`.
+
+    Attributes:
+        key: The first key.
+        range_end: The first one that is not meant.
+        limit: So many at most are read, the first ones; 0 for all.
+    """
 
     key: bytes
     range_end: bytes = b""
+    limit: int = 0
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -182,9 +189,9 @@ def releasing(key: bytes, *, lease: int = 0) -> Operation:
     return Operation(request_put=Put(key=key, ignore_value=True, lease=lease))
 
 
-def get(key: bytes, range_end: bytes = b"") -> Operation:
-    """Return the step that reads a key or a range."""
-    return Operation(request_range=Range(key=key, range_end=range_end))
+def get(key: bytes, range_end: bytes = b"", *, limit: int = 0) -> Operation:
+    """Return the step that reads a key or a range, or the first keys of one."""
+    return Operation(request_range=Range(key=key, range_end=range_end, limit=limit))
 
 
 def delete(key: bytes, range_end: bytes = b"") -> Operation:

@@ -12,6 +12,11 @@ NOBODY = (
     "Nobody owns: the launcher runs, and no worker decides. Cycle 41, settled, was the last, by r2."
 )
 
+PUT_BACK = (
+    "The etcd at h1:2379 was put back to an earlier state. Nothing is decided or started until it "
+    "is repaired: stop the launchers of all hosts, then run `state repair` on each of them."
+)
+
 
 @pytest.mark.parametrize(
     ("changes", "wanted"),
@@ -78,6 +83,10 @@ NOBODY = (
         (
             {"paused": True},
             "r2 decides: cycle 41 is settled. It is paused: nothing new is taken on.",
+        ),
+        (
+            {"worker": 0, "put_back": "etcd at h1:2379 was put back to an earlier state"},
+            f"{NOBODY} {PUT_BACK}",
         ),
         (
             {"paused": True, "halted": True},

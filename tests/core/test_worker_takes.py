@@ -413,4 +413,5 @@ def test_an_owner_with_a_gap_before_its_next_boundary_steps_aside_for_nobody() -
 def test_why_a_worker_leaves_is_a_status_of_its_own_and_the_one_that_launchers_know() -> None:
     """A launcher of another release reads the number: none of them ever changes."""
     statuses = {leaving.name: leaving.value for leaving in Leaving}
-    assert statuses == {"DRAINED": 0, "FAILED": 1, "REFUSED": 3, "FAULTY": 4, "OUTSIDE": 5}
+    known = {"DRAINED": 0, "FAILED": 1, "REFUSED": 3, "FAULTY": 4, "OUTSIDE": 5, "OLDER": 6}
+    assert statuses == known
