@@ -20,6 +20,7 @@ from xdist.scheduler import LoadScopeScheduling
 # by file, as many at a time as there are test workers: they mostly wait, so three of them keep two
 # cores half busy, and more would make busy cores lie.
 ALONE = {
+    "cluster": "process",
     "crash": "crash",
     "dashboard": "browser",
     "demo": "demo",

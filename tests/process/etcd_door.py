@@ -15,6 +15,7 @@ from state.etcd.address import Credentials
 from tests.process.etcd_server import Server, tell
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 USER, PASSWORD = "bot", "secret"
@@ -35,8 +36,8 @@ def with_users(server: Server) -> None:
     asked("/v3/auth/enable", {})
 
 
-def certificates(folder: Path) -> Credentials:
-    """Make an authority, and one certificate for 127.0.0.1 that serves both sides."""
+def certificates(folder: Path, addresses: Sequence[str] = ("127.0.0.1",)) -> Credentials:
+    """Make an authority, and one certificate for some addresses that serves both sides."""
     authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     now = dt.datetime.now(dt.UTC)
 
@@ -45,7 +46,7 @@ def certificates(folder: Path) -> Credentials:
     ) -> x509.Certificate:
         issuer = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "authority")])
         subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-        place = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+        places = [x509.IPAddress(ipaddress.ip_address(each)) for each in addresses]
         usage = x509.KeyUsage(
             digital_signature=True,
             key_cert_sign=is_authority,
@@ -66,7 +67,7 @@ def certificates(folder: Path) -> Credentials:
             .not_valid_before(now - DAY)
             .not_valid_after(now + DAY)
             .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
-            .add_extension(x509.SubjectAlternativeName([place]), critical=False)
+            .add_extension(x509.SubjectAlternativeName(places), critical=False)
             .add_extension(usage, critical=True)
             .add_extension(
                 x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()),

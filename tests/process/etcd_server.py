@@ -53,6 +53,8 @@ class Server:
         self.name = name
         self.members = f"{name}=http://127.0.0.1:{self.peer_port}"
         self.options = options
+        self.address = "127.0.0.1"
+        self.before: tuple[str, ...] = ()  # words of a command that runs it somewhere else
         self.tls: Credentials | None = None
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -63,7 +65,8 @@ class Server:
     def begin(self) -> None:
         assert PROGRAM is not None, ABSENT
         scheme = "http" if self.tls is None else "https"
-        client, peer = f"{scheme}://127.0.0.1:{self.port}", f"http://127.0.0.1:{self.peer_port}"
+        client = f"{scheme}://{self.address}:{self.port}"
+        peer = f"http://{self.address}:{self.peer_port}"
         words = [
             f"--name={self.name}",
             f"--data-dir={self.data}",
@@ -75,11 +78,11 @@ class Server:
         ]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [PROGRAM, *words, *_QUICK, *self.options], stdout=log, stderr=log
+                [*self.before, PROGRAM, *words, *_QUICK, *self.options], stdout=log, stderr=log
             )
 
-    def wait_answers(self) -> None:
-        deadline = time.monotonic() + START_S_MAX
+    def wait_answers(self, limit_s: float = START_S_MAX) -> None:
+        deadline = time.monotonic() + limit_s
         while time.monotonic() < deadline:
             assert self.process is not None
             assert self.process.poll() is None, self.log.read_text()
@@ -122,7 +125,7 @@ class Server:
 
     def cluster(self, prefix: str = "x", *, ports: Sequence[int] = ()) -> Cluster:
         """Return the address of an application in it, perhaps through other ports."""
-        endpoints = tuple(Endpoint("127.0.0.1", port) for port in ports or [self.port])
+        endpoints = tuple(Endpoint(self.address, port) for port in ports or [self.port])
         return Cluster(endpoints, prefix, self.tls or Credentials())
 
 

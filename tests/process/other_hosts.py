@@ -51,10 +51,14 @@ class Host:
         name: The host's name.
         boot: Boot id of its kernel.
         machine: Its machine id; empty where there is none, as in most containers.
+        has_network: It has a network of its own, with nothing in it at first.
     """
 
-    def __init__(self, place: Path, name: str, *, boot: str, machine: str) -> None:
+    def __init__(
+        self, place: Path, name: str, *, boot: str, machine: str, has_network: bool = False
+    ) -> None:
         """Write what it is dressed with; nothing runs yet."""
+        self._network = ("--net",) if has_network else ()
         self.tmp = place / "tmp"
         self.tmp.mkdir(parents=True)
         self.tmp.chmod(0o1777)
@@ -80,7 +84,7 @@ class Host:
         """Start it with its first process, which stands nowhere in particular."""
         with self.output.open("ab") as output:
             self._process = subprocess.Popen(
-                [*AS_HOST, *self._dress, *first],
+                [*AS_HOST[:1], *self._network, *AS_HOST[1:], *self._dress, *first],
                 cwd="/",
                 env=dict(variables),
                 stdin=subprocess.DEVNULL,
@@ -102,11 +106,16 @@ class Host:
 
     def command(self, *words: str) -> list[str]:
         """Return the command line that runs another one there."""
+        into = ("--user", "--pid", "--mount", "--uts", *self._network)
+        how = ("--preserve-credentials", "--wd=/")
+        return ["nsenter", f"--target={self.first_pid()}", *into, *how, "--", *words]
+
+    def first_pid(self) -> int:
+        """Return the pid of its first process, as it is seen from here."""
         assert self._process is not None, "it was started"
         pid = self._process.pid
         (first,) = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()
-        into = ("--user", "--pid", "--mount", "--uts", "--preserve-credentials", "--wd=/")
-        return ["nsenter", f"--target={first}", *into, "--", *words]
+        return int(first)
 
     def run(self, *words: str, variables: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
         """Run a command there to its end, in a session of its own."""
