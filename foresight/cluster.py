@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from typing import TYPE_CHECKING
 
 from foresight.errors import ConfigError
 from foresight.overrides import CREDENTIALS
 from foresight.places import place_of
 from foresight.venues.keys import PLACES
+from handoff.launcher.account_lock import digest_of
 from handoff.shared_record import look_up, variables_of
-from state.errors import HomeUnsuitable, OutOfReach
+from state.errors import HomeUnsuitable, OutOfReach, StateError
 from state.etcd.address import Cluster, ClusterInvalid, Credentials, cluster_of
 from state.etcd.credentials import read_credentials
+from state.etcd_store import EtcdStore
 from state.mirror import refuse_kept
 
 if TYPE_CHECKING:
@@ -84,16 +87,42 @@ def refuse_put_back(home: Path, told: tuple[tuple[str, str], ...], app: str) -> 
         look_up(home, dict(told), app=app)
 
 
+def account_of(config: Config) -> str:
+    """Return what no two may trade for at a time, or an empty string."""
+    wallet = config.venue.wallet.lower() if config.venue.live else ""
+    return config.engine.account or wallet
+
+
+def forget_account(config: Config, environment: Mapping[str, str], project: Path) -> str:
+    """Forget in the etcd whose account it is; return why that was left, or an empty string.
+
+    Raises:
+        ConfigError: Its address or its credentials cannot be used.
+    """
+    cluster = configured_cluster(config, environment, project)
+    if cluster is None:
+        return ""
+    store = EtcdStore(cluster, app=config.engine.app, timeline=None, now_ns=time.time_ns)
+    try:
+        return "" if store.forget_account() else "a worker of another host owns it"
+    except StateError as error:
+        return str(error)
+    finally:
+        store.close()
+
+
 def told_variables(
     config: Config, environment: Mapping[str, str], project: Path
 ) -> tuple[tuple[str, str], ...]:
-    """Return what workers are told of the etcd: where it is and where its credentials are."""
+    """Return what workers are told of the etcd: where it is, and for whom they act there."""
+    account = account_of(config)
     path = credentials_path(config, environment, project)
     return variables_of(
         config.engine.state,
         credentials="" if path is None else str(path),
         places=os.pathsep.join((*PLACES, *config.engine.secrets)),
         trusted_group=str(config.engine.trusted_group),
+        account=digest_of(account) if account else "",
     )
 
 

@@ -30,9 +30,10 @@ if TYPE_CHECKING:
 STATE: Final = "HANDOFF_STATE"  # `etcd://h1,h2,h3/app`
 CREDENTIALS: Final = "HANDOFF_CLUSTER_CREDENTIALS"  # path of the file, absolute
 PLACES: Final = "HANDOFF_SECRETS"  # directories made for secrets
+ACCOUNT: Final = "HANDOFF_ACCOUNT"  # names what workers act for; no two may over one record
 TRUSTED_GROUP: Final = "HANDOFF_TRUSTED_GROUP"
 
-VARIABLES: Final = (STATE, CREDENTIALS, PLACES, TRUSTED_GROUP)
+VARIABLES: Final = (STATE, CREDENTIALS, PLACES, TRUSTED_GROUP, ACCOUNT)
 
 
 class ClusterUnusable(HandoffError):
@@ -50,7 +51,12 @@ def is_shared(environment: Mapping[str, str]) -> bool:
 
 
 def variables_of(
-    state: str, *, credentials: str = "", places: str = "", trusted_group: str = ""
+    state: str,
+    *,
+    credentials: str = "",
+    places: str = "",
+    trusted_group: str = "",
+    account: str = "",
 ) -> tuple[tuple[str, str], ...]:
     """Return the variables that say where the record is; none where it is in the home."""
     if not state:
@@ -60,6 +66,7 @@ def variables_of(
         CREDENTIALS: credentials,
         PLACES: places,
         TRUSTED_GROUP: trusted_group,
+        ACCOUNT: account,
     }
     return tuple((name, text) for name, text in found.items() if text)
 
@@ -122,6 +129,7 @@ def open_shared(
         app=app,
         timeline=timeline,
         now_ns=now_ns,
+        account=environment.get(ACCOUNT, "") if lease_s else None,
         lease_s=lease_s,
         patience_s=SHARED_PATIENCE_S,
         home=HostJournal(home, now_ns=now_ns, place=this_place()),

@@ -225,6 +225,17 @@ class EtcdOlder(StateUnusable):
         self.fact = fact
 
 
+class AccountOther(StateUnusable):
+    """The record is traded for another account than this host's."""
+
+    hint = "name the same account on every host; `etcdctl del` of that key forgets the other one"
+
+    def __init__(self, key: str) -> None:
+        """Keep the key that names the account; whose it is, is nobody's to read."""
+        super().__init__(f"{key} in the etcd names another account than this host acts for")
+        self.key = key
+
+
 class EtcdRefuses(StateUnusable):
     """Etcd does not let us do what a store needs."""
 

@@ -43,6 +43,20 @@ ETCD_MUTANTS = (
         "test_who_saw_no_key_of_the_owner_is_refused_once_there_is_one",
     ),
     _key(
+        "who comes to own does not compare whose account it is",
+        "    compare += claim.compare\n",
+        "",
+        "test_of_two_accounts_over_one_record_the_second_never_comes_to_own",
+    ),
+    _mutant(
+        "a forgotten account is one that somebody trades for",
+        f"{ETCD}/account.py",
+        "    return wire.Transaction(compare=(wire.at_revision(owner, 0),), ",
+        "    return wire.Transaction(compare=(), ",
+        "core/test_etcd_keys.py::"
+        "test_an_account_is_written_with_the_first_record_and_by_who_owns_where_it_was_forgotten",
+    ),
+    _key(
         "a first record in etcd replaces another one",
         "for key in (keys.record, keys.head))",
         "for key in ())",

@@ -31,7 +31,9 @@ from foresight.cli.output import (
     plain,
     progress,
 )
+from foresight.cluster import forget_account
 from foresight.errors import RepositoryUnmade
+from foresight.overrides import gathered
 from foresight.project import ProjectRefused, write_project
 from handoff.exit_codes import ExitCode
 from handoff.launcher.locks import take_home
@@ -173,6 +175,9 @@ def uninstall(installation: Installation, *, state: bool, yes: bool, as_json: bo
             removed = _remove(home, everything=state, yes=yes)
         finally:
             os.close(lock)
+    left = forget_account(installation.config, gathered(os.environ), installation.repository)
+    if left:
+        progress(f"the etcd names this account still: {left}")
     removed += [str(each) for each in (*_remove_hooks(installation), *_remove_units(installation))]
     if as_json:
         emit_json({"removed": plain(removed)})

@@ -36,7 +36,7 @@ from foresight.cli.overriding import refuse_contradictions, refuse_unknown, say_
 from foresight.cli.repairing import counted_header, owning_release, repair_for_start
 from foresight.cli.serving import control_words
 from foresight.cli.worker_environment import PASSED, kept_variables
-from foresight.cluster import refuse_put_back, require_usable
+from foresight.cluster import account_of, refuse_put_back, require_usable
 from foresight.errors import ConfigError
 from foresight.exchange.prices.recordings import recorded_assets
 from foresight.login_session import remedy, this_session, why_ended
@@ -124,7 +124,7 @@ def up(
     _make_home(home, config)
     home_disk.refuse_noexec(home)
     _say_disk(home, installation.repository)
-    account, accounts = _account(config), _accounts(installation)
+    account, accounts = account_of(config), _accounts(installation)
     doubt = launcher_lock_free(home, account, accounts)
     if doubt:
         complain(f"another launcher may have this account: {doubt}")
@@ -216,12 +216,6 @@ def _check_live(config: Config, *, live: bool) -> None:
     if live and not config.venue.live:
         what = "--live was said, but the configuration does not say [venue] live = true"
         raise ConfigError(what, "real money needs both")
-
-
-def _account(config: Config) -> str:
-    """Return what no two launchers of this host may trade, or an empty string."""
-    wallet = config.venue.wallet.lower() if config.venue.live else ""
-    return config.engine.account or wallet
 
 
 def _accounts(installation: Installation) -> str:

@@ -164,12 +164,13 @@ def take_file(account: str, configured: str = "") -> int | None:
         return None
     try:
         _make(directory)
-        return take_lock(LightPath(directory) / f"{_digest(account)}.lock", _TAKEN)
+        return take_lock(LightPath(directory) / f"{digest_of(account)}.lock", _TAKEN)
     except OSError:
         return None  # read-only, or full: `up` has asked where it matters
 
 
-def _digest(account: str) -> str:
+def digest_of(account: str) -> str:
+    """Return a name for an account that says nothing of it."""
     digest = blake2b(account.encode()).hexdigest()[:24]  # the account is nobody's to read
     return f"account-{digest}"
 
@@ -192,7 +193,7 @@ def _take_name(account: str) -> int | None:
     """
     if sys.platform != "linux":
         return None
-    name = f"foresight-{os.geteuid()}-{_digest(account)}"
+    name = f"foresight-{os.geteuid()}-{digest_of(account)}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as holder:
         try:
             holder.bind(f"\0{name}")

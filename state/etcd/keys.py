@@ -7,6 +7,7 @@ Owns the keys of an application and the comparisons of each write. Every commit 
     APP/counter  number of the newest journal line
     APP/lines/N  the line, without a chain: each host's journal has its own
     APP/owner    who owns, for as long as its lease lives; written where the epoch changes
+    APP/account  whose account at the venue it is, see `account`; compared where the epoch changes
 
 What a repair needs when etcd was put back from a copy (see `put_back`):
 
@@ -51,6 +52,7 @@ CHUNK_LINES_KEPT: Final = LINES_KEPT + 64  # a commit whose line was overtaken k
 TOGETHER_BYTES_MAX: Final = 1 << 20  # etcd takes 1.5 MiB in one request, its envelope included
 CHUNK_BYTES: Final = 1 << 20
 CHUNKS_MAX: Final = 40  # of one commit; etcd takes 128 steps in one transaction
+NO_CLAIM: Final = wire.Transaction()
 _POINTER: Final = b'{"chunks":'
 
 
@@ -120,6 +122,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
         number: Of the newest line.
         chunks: Keys of the record's chunks; none where it is whole.
         is_owner_bound: Whether the owner's key is there.
+        account: What names the account; None where nothing does.
     """
 
     record: Record
@@ -129,6 +132,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     number: int
     chunks: tuple[bytes, ...] = ()
     is_owner_bound: bool = False
+    account: bytes | None = None
 
 
 class Keys:
@@ -146,6 +150,7 @@ class Keys:
         self.counter = self._prefix + b"counter"
         self.owner = self._prefix + b"owner"
         self.repairs = self._prefix + b"repairs"
+        self.account = self._prefix + b"account"
         self.hosts = (self._prefix + b"hosts/", self._prefix + b"hosts0")
         self.journals = (self._prefix + b"journals/", self._prefix + b"journals0")
         self.heard = (self._prefix + b"heard/", self._prefix + b"heard0")
@@ -181,7 +186,7 @@ class Keys:
 
     def reading(self, *numbers: int) -> tuple[wire.Operation, ...]:
         """Return the steps that read the record, what belongs to it, and some lines."""
-        names = [self.record, self.head, self.counter, self.owner, self.repairs]
+        names = [self.record, self.head, self.counter, self.owner, self.repairs, self.account]
         return tuple(wire.get(name) for name in [*names, *map(self.line, numbers)])
 
 
@@ -272,7 +277,13 @@ def parcel_of(keys: Keys, data: bytes, stem: str, *, attempt: str, result: str) 
 
 
 def commit_transaction(
-    keys: Keys, seen: Seen, new: Written, *, binding: Binding | None = None, lease: int = 0
+    keys: Keys,
+    seen: Seen,
+    new: Written,
+    *,
+    binding: Binding | None = None,
+    claim: wire.Transaction = NO_CLAIM,
+    lease: int = 0,
 ) -> wire.Transaction:
     """Return the transaction of a commit; where it is refused, it reads what there is instead.
 
@@ -281,12 +292,15 @@ def commit_transaction(
         seen: What the commit was made from.
         new: What it writes.
         binding: What becomes of the owner's key; None leaves it as it is.
+        claim: What is compared and written besides by who comes to own.
         lease: Of chunks that nothing points to any more.
     """
     compare = [*standing_as(keys, seen)]
     steps = _writing(keys, new)
     steps += [wire.releasing(key) for key in new.chunks]
     steps += [wire.releasing(key, lease=lease) for key in seen.chunks]
+    compare += claim.compare
+    steps += claim.success
     if binding is not None:
         steps.append(_bound(keys, binding))
         if not seen.is_owner_bound:
@@ -307,11 +321,17 @@ def standing_as(keys: Keys, seen: Seen | None) -> tuple[wire.Compare, ...]:
     return wire.at_revision(keys.record, seen.revision), wire.of_value(keys.head, seen.head)
 
 
-def genesis_transaction(keys: Keys, new: Written) -> wire.Transaction:
+def genesis_transaction(
+    keys: Keys, new: Written, claim: wire.Transaction = NO_CLAIM
+) -> wire.Transaction:
     """Return the transaction that writes the first record, where there is none."""
     compare = standing_as(keys, None)
     steps = _writing(keys, new) + [wire.releasing(key) for key in new.chunks]
-    return wire.Transaction(compare=compare, success=tuple(steps), failure=keys.reading(1))
+    return wire.Transaction(
+        compare=(*compare, *claim.compare),
+        success=(*steps, *claim.success),
+        failure=keys.reading(1),
+    )
 
 
 def binding_transaction(keys: Keys, seen: Seen, owner: Owner, *, lease: int) -> wire.Transaction:
@@ -324,7 +344,14 @@ def binding_transaction(keys: Keys, seen: Seen, owner: Owner, *, lease: int) -> 
     return wire.Transaction(compare=compare, success=(step,), failure=keys.reading(seen.number))
 
 
-def landed(seen: Seen, new: Written, binding: Binding | None, *, revision: int) -> Seen:
+def landed(
+    seen: Seen,
+    new: Written,
+    binding: Binding | None,
+    *,
+    revision: int,
+    account: bytes | None = None,
+) -> Seen:
     """Return what lies in etcd once a commit has happened.
 
     Args:
@@ -332,6 +359,7 @@ def landed(seen: Seen, new: Written, binding: Binding | None, *, revision: int) 
         new: What it wrote.
         binding: What became of the owner's key; None where it stayed.
         revision: Of the commit.
+        account: What it claimed; None where it claimed nothing.
     """
     generation = new.commit.generation
     return Seen(
@@ -342,6 +370,7 @@ def landed(seen: Seen, new: Written, binding: Binding | None, *, revision: int) 
         number=new.number,
         chunks=tuple(new.record.chunks),
         is_owner_bound=seen.is_owner_bound if binding is None else bool(binding.lease),
+        account=seen.account if account is None else account,
     )
 
 
@@ -402,6 +431,7 @@ def seen_of(keys: Keys, found: Mapping[bytes, wire.KeyValue], data: bytes | None
         number=int(counter.value),
         chunks=chunks_of(keys, stored.value),
         is_owner_bound=keys.owner in found,
+        account=found[keys.account].value if keys.account in found else None,
     )
 
 

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from state.commit import Generation, plan_commit, plan_genesis
 from state.errors import RecordDamaged, RecordMissing
+from state.etcd import account as accounts
 from state.etcd import keys as plans
 from state.etcd import wire
 from tests.etcd_model import KeyMissing, LeaseMissing, ModelEtcd
@@ -296,3 +297,46 @@ def test_requests_and_answers_are_those_of_the_gateway() -> None:
     (event,) = wire.decode(data, wire.WatchAnswer).result.events
     assert (event.kv.key, event.kv.mod_revision) == (b"k", 5)
     assert wire.decode(b'{"result":{"ID":"77"}}', wire.KeepAliveAnswer).result.TTL == 0
+
+
+def test_of_two_accounts_over_one_record_the_second_never_comes_to_own() -> None:
+    """Also where it read before the first one's account stood there."""
+    etcd = begun(empty())
+    late = look(etcd)
+    seized = new_of(late, seize(late.record, A), "seize")
+    mine = plans.Binding()
+
+    def claiming(account: bytes) -> wire.Transaction:
+        claim = accounts.claim(KEYS.account, late.account, account)
+        return plans.commit_transaction(KEYS, late, seized, binding=mine, claim=claim)
+
+    etcd.apply(wire.Transaction(success=(wire.put(KEYS.account, b"one"),)))
+    assert not etcd.apply(claiming(b"other")).succeeded
+    late = look(etcd)
+    assert (late.account, accounts.is_another(late.account, b"other")) == (b"one", True)
+    assert not etcd.apply(claiming(b"other")).succeeded
+    assert not accounts.is_another(b"one", b"one")
+    assert etcd.apply(claiming(b"one")).succeeded
+
+
+def test_an_account_is_written_with_the_first_record_and_by_who_owns_where_it_was_forgotten() -> (
+    None
+):
+    etcd = ModelEtcd()
+    new = plans.written(KEYS, plan_genesis(owned(), now_ns=1), number=1)
+    claim = accounts.claim(KEYS.account, None, b"one")
+    assert etcd.apply(plans.genesis_transaction(KEYS, new, claim)).succeeded
+    assert look(etcd).account == b"one"
+    etcd.apply(wire.Transaction(success=(wire.put(KEYS.owner, b"a"),)))
+    forgetting = accounts.forgetting(KEYS.account, KEYS.owner)
+    assert not etcd.apply(forgetting).succeeded, "somebody owns"
+    etcd.apply(wire.Transaction(success=(wire.delete(KEYS.owner),)))
+    assert etcd.apply(forgetting).succeeded
+    seen = look(etcd)
+    assert (seen.account, accounts.is_another(None, b"other")) == (None, False)
+    new = new_of(seen, seize(seen.record, B), "seize")
+    claim = accounts.claim(KEYS.account, None, b"other")
+    answer = etcd.apply(plans.commit_transaction(KEYS, seen, new, binding=None, claim=claim))
+    after = look(etcd)
+    revision = answer.header.revision
+    assert after == plans.landed(seen, new, None, revision=revision, account=b"other")

@@ -37,7 +37,7 @@ def account(tmp_path: Path) -> str:
 
 @pytest.fixture
 def squatted(account: str) -> Iterator[str]:
-    name = f"foresight-{os.geteuid()}-{account_lock._digest(account)}"  # noqa: SLF001
+    name = f"foresight-{os.geteuid()}-{account_lock.digest_of(account)}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as holder:
         holder.bind(f"\0{name}")
         yield name
