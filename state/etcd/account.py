@@ -1,4 +1,4 @@
-"""The account of a venue that an application acts for: one, on whichever host it is owned.
+"""The account outside that an application acts for: one, on whichever host it is owned.
 
 Owns what a first record and a change of owner require of the key `APP/account`. It has no lease: it
 outlives everybody who owned. Where it is absent, whoever comes to own writes it; where it names
