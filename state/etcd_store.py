@@ -68,7 +68,7 @@ class EtcdStore:
         cluster: Where it is.
         app: Name of the application; another one's record is refused.
         timeline: Likewise; None for who only looks at what is there.
-        account: Names the account at the venue that this host acts for, perhaps empty: a record
+        account: Names the account that this host acts for, perhaps empty: a record
             of another one is refused. None for who never owns.
         now_ns: Reads the wall clock, nanoseconds UTC; for the lines' times only.
         lease_s: How long ownership outlasts the last renewal, seconds; 0 for who never owns.
