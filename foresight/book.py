@@ -99,6 +99,9 @@ class SlotMemory(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     quiet_since_s: int = 0
 
 
+_NOTHING_YET: Final = SlotMemory()
+
+
 class AssetMemory(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is remembered of one asset.
 
@@ -213,7 +216,7 @@ def fork(book: Book) -> Book:
 
 def memory_of(book: Book, slot_id: str) -> SlotMemory:
     """Return what is remembered of a slot; a new slot has an empty memory."""
-    return book.slots.get(slot_id, SlotMemory())
+    return book.slots.get(slot_id, _NOTHING_YET)
 
 
 def keep_decided(book: Book, trade: Decided) -> None:

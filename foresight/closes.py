@@ -4,11 +4,13 @@ Owns their stored shape, their bound and how newer ones are added. Where candles
 `feeds`; what they mean is a strategy's matter.
 """
 
+from bisect import bisect_left, bisect_right
 from typing import Final
 
 import msgspec
 
 from foresight.market import Candles, Detail
+from foresight.same_values import once_for_each
 
 CLOSES_KEPT: Final = 120  # minutes; strategies look back an hour
 DETAILS_KEPT: Final = 32  # minutes: the start of a 15m window and as much before it
@@ -34,11 +36,16 @@ class Closes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.minutes[-1] if self.minutes else -1
 
     def at(self, minute: int) -> float | None:
-        """Return the close of a minute, or None where there is none."""
-        for known, price in zip(reversed(self.minutes), reversed(self.prices), strict=True):
-            if known <= minute:
-                return price if known == minute else None
-        return None
+        """Return the close of a minute, or None where there is none.
+
+        Raises:
+            ValueError: A minute has no price: every later one would be another minute's.
+        """
+        if len(self.minutes) != len(self.prices):
+            what = "of minutes and prices one list is shorter"
+            raise ValueError(what)
+        place = self._place(minute)
+        return None if place is None else self.prices[place]
 
     def average(self, minute: int) -> float | None:
         """Return (open + high + low + close) / 4 of a minute, or None where it is not known."""
@@ -53,12 +60,18 @@ class Closes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return None if rest is None else rest.open
 
     def _detail(self, minute: int) -> Detail | None:
-        for known, rest in zip(reversed(self.minutes), reversed(self.details), strict=False):
-            if known <= minute:
-                return rest if known == minute else None
-        return None
+        place = self._place(minute)
+        if place is None or place < len(self.minutes) - len(self.details):
+            return None
+        return self.details[place - len(self.minutes)]
+
+    def _place(self, minute: int) -> int | None:
+        place = bisect_left(self.minutes, minute)
+        is_there = place < len(self.minutes) and self.minutes[place] == minute
+        return place if is_there else None
 
 
+@once_for_each  # for the look that says which books are read, and then for the decision
 def extended(closes: Closes, candles: Candles) -> Closes:
     """Return closes with newer candles added, oldest dropped beyond the bound.
 
@@ -68,7 +81,7 @@ def extended(closes: Closes, candles: Candles) -> Closes:
     if len({len(candles.minutes), len(candles.prices), len(candles.details or candles.prices)}) > 1:
         what = "of minutes, prices and the rest of candles one list is shorter"
         raise ValueError(what)
-    at = sum(minute <= closes.newest for minute in candles.minutes)  # rising: the known come first
+    at = bisect_right(candles.minutes, closes.newest)  # rising: the known come first
     if at == len(candles.minutes):
         return closes
     minutes = (*closes.minutes, *candles.minutes[at:])

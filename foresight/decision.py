@@ -24,6 +24,7 @@ from foresight.book import Book, SlotMemory, Word, count_unbought, flag, fork, m
 from foresight.closes import Closes, extended
 from foresight.config import Risk
 from foresight.market import Candles, Holdings, Market, Offer
+from foresight.measured import measured
 from foresight.orders import Intent, apply_receipt, plan
 from foresight.risk import (
     Denial,
@@ -35,7 +36,7 @@ from foresight.risk import (
     deny_market,
     stake_on,
 )
-from foresight.strategies.base import Opinion, Silence, Strategy, WindowView, sigma_of
+from foresight.strategies.base import Opinion, Silence, Strategy, WindowView
 from foresight.strategies.registry import FAULTY, judge
 from handoff.workload import Cycle, Decision, Unavailable
 from state.record import Effect, Receipt, Timeline
@@ -120,7 +121,7 @@ def look(policy: Policy, slot: Slot, *, book: Book, inputs: Market, cycle: Cycle
     )
     if denial is not None or isinstance(reference, Denial):
         return Look(window=window, verdict=denial or Denial.REFERENCE_MISSING)
-    sigma = sigma_of(known.minutes, known.prices)
+    sigma, _, volumes = measured(known)
     offer = _read_for(window, inputs.offers.get(slot.slot_id))
     view = WindowView(
         minutes=slot.length_s // 60,
@@ -130,7 +131,7 @@ def look(policy: Policy, slot: Slot, *, book: Book, inputs: Market, cycle: Cycle
         sigma=sigma,
         closes=known.prices,
         rules=window_facts.rules_of(facts),
-        volumes=tuple(each.volume for each in known.details),
+        volumes=volumes,
         side_asked=None if offer is None else offer.side,
         asks=() if offer is None else offer.asks,
     )

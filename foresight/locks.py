@@ -24,6 +24,7 @@ STOP_GUARD: Final = "stop_guard"
 MAX_DRAWDOWN: Final = "max_drawdown"
 _LOCK: Final = "lock:"
 _UNLOCK: Final = "unlock:"
+_NEVER_S: Final = -1
 
 
 class Lock(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +65,7 @@ def replaced_by(word: str, marks: Mapping[str, int]) -> tuple[str, ...]:
 
 def is_locked(marks: Mapping[str, int], asset: str) -> bool:
     """Tell whether an operator's word locks an asset."""
-    locked_at = marks.get(lock_word(asset))
+    locked_at = marks.get(lock_word(asset)) if marks else None
     return locked_at is not None and locked_at > _unlocked_at(marks, asset)
 
 
@@ -79,12 +80,11 @@ def hear(book: Book, marks: Mapping[str, int], *, risk: Risk, timeline: Timeline
     """
 
     def ended_s(scope: str, since_s: int, until_s: int) -> int:
-        asset = scope if scope == ALL else scope.partition("-")[0].upper()
-        asked_s = _app_s(_unlocked_at(marks, asset), timeline)
+        asked_s = _app_s(_unlocked_of(marks, scope), timeline) if marks else _NEVER_S
         return asked_s if since_s <= asked_s <= book.now_s and asked_s < until_s else until_s
 
+    length_s = round(risk.cooldown_minutes * 60)
     for slot_id, memory in book.slots.items():
-        length_s = round(risk.cooldown_minutes * 60)
         since_s = memory.quiet_since_s or memory.quiet_until_s - length_s
         until_s = ended_s(slot_id, since_s, memory.quiet_until_s)
         if until_s != memory.quiet_until_s:
@@ -138,9 +138,13 @@ def _place(lock: Lock) -> tuple[bool, bool, str, str]:
     return lock.scope != ALL, "-" in lock.scope, lock.scope, lock.reason
 
 
+def _unlocked_of(marks: Mapping[str, int], scope: str) -> int:
+    return _unlocked_at(marks, scope if scope == ALL else scope.partition("-")[0].upper())
+
+
 def _unlocked_at(marks: Mapping[str, int], asset: str) -> int:
     return max(marks.get(unlock_word(asset), 0), marks.get(unlock_word(ALL), 0))
 
 
 def _app_s(at_ns: int, timeline: Timeline) -> int:
-    return app_time_ns(timeline, at_ns) // NS if at_ns else -1
+    return app_time_ns(timeline, at_ns) // NS if at_ns else _NEVER_S

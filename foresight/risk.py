@@ -25,11 +25,12 @@ from foresight.board import (
     fee_per_share_micro,
     limit_step_micro,
 )
-from foresight.book import AssetMemory, Book, memory_of, spent_today_micro
+from foresight.book import Book, SlotMemory, memory_of, spent_today_micro
 from foresight.closes import Closes
 from foresight.config import Risk
 from foresight.market import Level, Offer
-from foresight.strategies.base import Opinion, sigma_of
+from foresight.measured import measured
+from foresight.strategies.base import Opinion
 from state.record import Control
 
 SIZE_MAX_MICRO: Final = 1_000_000 * MICRO  # far above any limit: keeps integers small
@@ -127,7 +128,7 @@ def deny_look(
         return Denial.FEED_STALE
     if isinstance(reference, Denial):
         return reference
-    return _deny_locked(book, window, now_s)
+    return _deny_locked(book, memory, window.slot.asset, now_s)
 
 
 def deny_jump(closes: Closes, *, risk: Risk) -> Denial | None:
@@ -142,17 +143,18 @@ def deny_jump(closes: Closes, *, risk: Risk) -> Denial | None:
     """
     if not risk.jump_max_sigmas:
         return None
-    *_, before, newest = closes.prices
+    before, newest = closes.prices[-2:]
     minutes = closes.minutes[-1] - closes.minutes[-2]
-    sigma = sigma_of(closes.minutes[:-1], closes.prices[:-1]) * sqrt(minutes)
+    sigma = measured(closes).sigma_before * sqrt(minutes)
     is_jump = abs(log(newest / before)) > risk.jump_max_sigmas * sigma
     return Denial.PRICE_JUMPED if is_jump else None
 
 
-def _deny_locked(book: Book, window: Window, now_s: int) -> Denial | None:
-    if now_s < memory_of(book, window.slot.slot_id).quiet_until_s:
+def _deny_locked(book: Book, memory: SlotMemory, asset: str, now_s: int) -> Denial | None:
+    if now_s < memory.quiet_until_s:
         return Denial.COOLDOWN
-    if now_s < book.assets.get(window.slot.asset, AssetMemory()).locked_until_s:
+    known = book.assets.get(asset)
+    if known is not None and now_s < known.locked_until_s:
         return Denial.STOP_GUARD
     return Denial.DRAWDOWN if now_s < book.board_quiet_until_s else None
 

@@ -15,8 +15,8 @@ from foresight.book import Book, memory_of
 from foresight.closes import Closes
 from foresight.config import Risk
 from foresight.market import Offer, WindowFacts
+from foresight.measured import measured
 from foresight.risk import Denial
-from foresight.strategies.base import sigma_of
 
 
 def unread(book: Book, slots: Iterable[Slot], *, risk: Risk, now_s: int) -> dict[str, str]:
@@ -79,8 +79,7 @@ def price_to_beat(
     if check is None or not facts.reference:
         return Denial.REFERENCE_MISSING
     price, further = check
-    sigma = sigma_of(closes.minutes, closes.prices)
-    tolerance = (risk.reference_tolerance_sigmas + further) * sigma
+    tolerance = (risk.reference_tolerance_sigmas + further) * measured(closes).sigma
     is_ours = abs(facts.reference / price - 1.0) <= tolerance
     return facts.reference if is_ours else Denial.REFERENCE_UNVERIFIED
 

@@ -258,7 +258,7 @@ TRADING_MUTANTS = (
     _mutant(
         "words are of the market's time",
         "locks.py",
-        "    return app_time_ns(timeline, at_ns) // NS if at_ns else -1",
+        "    return app_time_ns(timeline, at_ns) // NS if at_ns else _NEVER_S",
         "    return at_ns // NS if at_ns else -1",
         "test_trading_locks.py::test_words_are_of_the_wall_and_locks_of_the_market",
     ),

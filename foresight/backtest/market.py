@@ -29,7 +29,7 @@ from foresight.board import (
 from foresight.closes import CLOSES_KEPT
 from foresight.exchange.counters.settlement import SETTLEMENT_DELAY_NS
 from foresight.exchange.market.amounts import RESTING_MIN_MICRO, TICK_DEFAULT_MICRO
-from foresight.exchange.market.fair_market import FairMarket
+from foresight.exchange.market.fair_market import SLOT_NS, FairMarket
 from foresight.exchange.market.fees import RATE_PERCENT
 from foresight.exchange.market.rules import Rule
 from foresight.exchange.market.windows import Side as Outcome
@@ -125,6 +125,8 @@ class RecordedMarket:
         """
         self._market = FairMarket(tape, seed=SEED, rule=rule, table=table)
         self._until_s = until_minute * 60
+        self._shown: dict[tuple[str, Side], tuple[Level, ...] | None] = {}
+        self._shown_at = -1
         self._rules = Rules(
             tick_micro=TICK_DEFAULT_MICRO,
             size_min_micro=RESTING_MIN_MICRO,
@@ -165,17 +167,30 @@ class RecordedMarket:
         )
 
     def _with_book(self, offer: Offer, now_ns: int) -> Offer:
-        window = _window(offer.slug)
-        is_open = self._market.is_tradable(window, now_ns)
-        asks: Sequence[tuple[int, int]] = ()
-        if is_open:
-            asks = self._market.book(window, _OUTCOMES[offer.side], now_ns).asks
+        asks = self._asks(offer.slug, offer.side, now_ns)
         return msgspec.structs.replace(
             offer,
-            asks=tuple(Level(price, size) for price, size in asks),
-            is_accepting=is_open,
+            asks=asks or (),
+            is_accepting=asks is not None,
             book_s=now_ns // NS,
         )
+
+    def _asks(self, slug: str, side: Side, now_ns: int) -> tuple[Level, ...] | None:
+        """Return the sellers of an instant, or None while a window takes no orders."""
+        # A book stands for five seconds: an order mostly meets the one that it was decided by.
+        if now_ns // SLOT_NS != self._shown_at:
+            self._shown_at = now_ns // SLOT_NS
+            self._shown.clear()
+        place = slug, side
+        if place not in self._shown:
+            self._shown[place] = self._quoted(_window(slug), side, now_ns)
+        return self._shown[place]
+
+    def _quoted(self, window: Window, side: Side, now_ns: int) -> tuple[Level, ...] | None:
+        if not self._market.is_tradable(window, now_ns):
+            return None
+        asks = self._market.asks(window, _OUTCOMES[side], now_ns)
+        return tuple(Level(price, size) for price, size in asks)
 
     def _result(self, slug: str, now_ns: int) -> Result | None:
         window = _window(slug)

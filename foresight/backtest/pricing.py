@@ -13,7 +13,15 @@ from foresight.backtest.calibration import WINDOWS_MIN
 from foresight.errors import ConfigError
 from foresight.exchange.market.calibration import Table, curve_name
 from foresight.exchange.market.fitting import Counts, fit
-from foresight.exchange.market.standing import NS_PER_STEP, Kind, curve_of, settling_price, stand
+from foresight.exchange.market.standing import (
+    NS_PER_STEP,
+    Kind,
+    Look,
+    curve_of,
+    look_at,
+    settling_price,
+    stand_by,
+)
 from foresight.exchange.market.windows import TIMEFRAME_SECONDS, Window
 from foresight.exchange.market_clock import NS_PER_SECOND
 
@@ -26,6 +34,21 @@ if TYPE_CHECKING:
 
 LEAD_MINUTES: Final = 61  # before the first window: an hour's returns, and its price to beat
 ANOTHER: Final = "judge later days, or name another table (`--table`)"
+
+
+class _Looks(dict[int, Look]):
+    """What one asset shows, by the instant: windows of both lengths ask for the same ones."""
+
+    def __init__(self, tape: Tape, asset: str) -> None:
+        super().__init__()
+        self.tape = tape
+        self._asset = asset
+
+    def __missing__(self, now_ns: int) -> Look:
+        look = look_at(self.tape, self._asset, now_ns)
+        assert look is not None, "a price that was there at the start does not go"
+        self[now_ns] = look
+        return look
 
 
 def fitted_table(
@@ -47,9 +70,10 @@ def fitted_table(
     numbers = {timeframe: _moments(length_s, offsets_ns) for timeframe, length_s in _lengths()}
     seen = dict.fromkeys(numbers, 0)
     for asset in tape.source.assets:
+        looks = _Looks(tape, asset)
         for timeframe, offsets in numbers.items():
             windows = _windows(asset, timeframe, within)
-            seen[timeframe] += _count(counts, tape, rule, windows, offsets)
+            seen[timeframe] += _count(counts, looks, rule, windows, offsets)
     if min(seen.values()) < WINDOWS_MIN:
         what = f"only {min(seen.values())} windows lie in {fitted_on}: no prices can be fitted"
         raise ConfigError(what, "judge later days, take more assets, or name a table (`--table`)")
@@ -91,19 +115,19 @@ def _moments(length_s: int, offsets_ns: Collection[int]) -> list[int]:
 
 
 def _count(
-    counts: Counts, tape: Tape, rule: Rule, windows: Iterable[Window], offsets: Iterable[int]
+    counts: Counts, looks: _Looks, rule: Rule, windows: Iterable[Window], offsets: Iterable[int]
 ) -> int:
-    """Count the moments of windows; return how many windows there were."""
+    """Count the moments of one asset's windows; return how many windows there were."""
     found = 0
     for window in windows:
-        reference = settling_price(tape, window.asset, rule, window.start_ns)
-        final = settling_price(tape, window.asset, rule, window.end_ns)
+        start_ns = window.start_ns
+        reference = settling_price(looks.tape, window.asset, rule, start_ns)
+        final = settling_price(looks.tape, window.asset, rule, window.end_ns)
         if reference is None or final is None:
             continue
         found += 1
         for offset in offsets:
-            standing = stand(tape, window, rule, window.start_ns + offset)
-            assert standing is not None, "a price that was there at the start does not go"
+            standing = stand_by(looks[start_ns + offset], window, rule, reference=reference)
             name = curve_name(window.timeframe, rule, standing)
             counts.add(name, standing, is_up=final >= reference)
     return found

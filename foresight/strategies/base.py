@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
 from math import erf, log, sqrt
+from operator import sub, truediv
 from typing import Annotated, ClassVar, Final
 
 import msgspec
@@ -166,12 +167,12 @@ def sigma_of(minutes: Sequence[int], prices: Sequence[float]) -> float:
 @lru_cache(maxsize=SIGMAS_KEPT)
 def _sigma(minutes: tuple[int, ...], prices: tuple[float, ...]) -> float:
     # Both timeframes of an asset ask for it, twice each, in every cycle.
-    squares = [
-        log(after / before) ** 2
-        for (minute, before), (next_minute, after) in pairwise(zip(minutes, prices, strict=True))
-        if next_minute == minute + 1
-    ]
-    return max(SIGMA_FLOOR, sqrt(sum(squares) / len(squares))) if squares else 10 * SIGMA_FLOOR
+    returns = list(map(log, map(truediv, prices[1:], prices)))
+    if minutes and minutes[-1] - minutes[0] != len(returns):
+        lengths = map(sub, minutes[1:], minutes)
+        returns = [each for each, length in zip(returns, lengths, strict=True) if length == 1]
+    squares = sum(each**2 for each in returns)
+    return max(SIGMA_FLOOR, sqrt(squares / len(returns))) if returns else 10 * SIGMA_FLOOR
 
 
 def normal(distance: float) -> float:

@@ -12,7 +12,7 @@ from foresight.exchange.market.fair_market import FairMarket
 from foresight.exchange.market.rules import Rule
 from foresight.exchange.market.standing import CURVES, curve_of, stand
 from foresight.exchange.market.table_files import TABLES, load_table
-from foresight.exchange.market.windows import TIMEFRAME_SECONDS, Result, Window
+from foresight.exchange.market.windows import TIMEFRAME_SECONDS, Result, Side, Window
 from foresight.exchange.market_clock import NS_PER_SECOND
 
 
@@ -43,6 +43,9 @@ def test_what_is_judged_and_counted_is_what_the_exchange_quotes() -> None:
         assert market.probability_up(one.window, one.market_ns) == said
         result = market.result(one.window, one.window.end_ns)
         assert one.is_up is (result is Result.UP)
+        for side in Side:  # a backtest asks for the sellers alone
+            asks = market.asks(one.window, side, one.market_ns)
+            assert asks == market.book(one.window, side, one.market_ns).asks
 
 
 def test_all_of_a_window_is_walked_through_and_the_minute_before_it_where_wanted() -> None:

@@ -9,7 +9,7 @@ from typing import Final
 
 from foresight.exchange.market.amounts import TICK_DEFAULT_MICRO
 from foresight.exchange.market.calibration import Table
-from foresight.exchange.market.pricing import Book, quote
+from foresight.exchange.market.pricing import Book, Level, buyers, mirrored, quote, sellers
 from foresight.exchange.market.rules import Rule
 from foresight.exchange.market.standing import settling_price, stand
 from foresight.exchange.market.windows import (
@@ -117,14 +117,16 @@ class FairMarket:
         self, window: Window, side: Side, market_ns: int, *, tick_micro: int = TICK_DEFAULT_MICRO
     ) -> Book:
         """Return the synthetic book of one outcome at an instant before the window's end."""
-        up = quote(
-            self.probability_up(window, market_ns),
-            self._seed,
-            window.slug,
-            market_ns // SLOT_NS,
-            tick_micro=tick_micro,
-        )
+        fair, key = self.probability_up(window, market_ns), self._depth_key(window, market_ns)
+        up = quote(fair, *key, tick_micro=tick_micro)
         return up if side is Side.UP else up.mirrored()
+
+    def asks(self, window: Window, side: Side, market_ns: int) -> tuple[Level, ...]:
+        """Return the sellers of `book` alone, by the tick of a market as it is made."""
+        fair, key = self.probability_up(window, market_ns), self._depth_key(window, market_ns)
+        if side is Side.UP:
+            return sellers(fair, *key, tick_micro=TICK_DEFAULT_MICRO)
+        return mirrored(buyers(fair, *key, tick_micro=TICK_DEFAULT_MICRO))
 
     def result(self, window: Window, market_ns: int) -> Result | None:
         """Return how a window ended, or None while it runs or where prices are missing."""
@@ -133,3 +135,6 @@ class FairMarket:
         if reference is None or final is None:
             return None
         return decide(reference=reference, final=final)
+
+    def _depth_key(self, window: Window, market_ns: int) -> tuple[object, ...]:
+        return self._seed, window.slug, market_ns // SLOT_NS

@@ -5,7 +5,7 @@ Owns the spread and the depth. Prices are micro-USDC on the market's tick, sizes
 Must never enter: the worth itself (see `calibration`), candles, clocks, orders, who is asking.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import ceil, floor
 from typing import Final, NamedTuple
@@ -20,6 +20,8 @@ STEP_MICRO: Final = 10_000
 """From one level of a book to the next: a cent, whatever the tick."""
 
 DEPTH_LEVELS: Final = 6
+
+_REACH_MICRO: Final = DEPTH_LEVELS * STEP_MICRO
 
 
 class Level(NamedTuple):
@@ -48,10 +50,7 @@ class Book:
 
     def mirrored(self) -> "Book":
         """Return the same liquidity seen from the opposite token: buying Up is selling Down."""
-        return Book(
-            bids=tuple(Level(MICRO - level.price_micro, level.size_micro) for level in self.asks),
-            asks=tuple(Level(MICRO - level.price_micro, level.size_micro) for level in self.bids),
-        )
+        return Book(bids=mirrored(self.asks), asks=mirrored(self.bids))
 
 
 def quote(probability: float, *depth_key: object, tick_micro: int) -> Book:
@@ -62,16 +61,31 @@ def quote(probability: float, *depth_key: object, tick_micro: int) -> Book:
         tick_micro: Smallest price step: every price is a multiple of it.
         *depth_key: What the sizes depend on (window and slot of time).
     """
-    fair = MICRO / tick_micro * probability
-    half = HALF_SPREAD_MICRO / tick_micro
-    best_ask = max(1, ceil(fair + half)) * tick_micro
-    best_bid = min(MICRO // tick_micro - 1, floor(fair - half)) * tick_micro
-    reach = DEPTH_LEVELS * STEP_MICRO
-    asks = range(best_ask, min(best_ask + reach, MICRO), STEP_MICRO)
-    bids = range(best_bid, max(best_bid - reach, 0), -STEP_MICRO)
     return Book(
-        bids=tuple(_levels(bids, "bid", depth_key)), asks=tuple(_levels(asks, "ask", depth_key))
+        bids=buyers(probability, *depth_key, tick_micro=tick_micro),
+        asks=sellers(probability, *depth_key, tick_micro=tick_micro),
     )
+
+
+def sellers(probability: float, *depth_key: object, tick_micro: int) -> tuple[Level, ...]:
+    """Return the asks of `quote` alone: most who ask want to buy."""
+    fair = MICRO / tick_micro * probability
+    best = max(1, ceil(fair + HALF_SPREAD_MICRO / tick_micro)) * tick_micro
+    prices = range(best, min(best + _REACH_MICRO, MICRO), STEP_MICRO)
+    return tuple(_levels(prices, "ask", depth_key))
+
+
+def buyers(probability: float, *depth_key: object, tick_micro: int) -> tuple[Level, ...]:
+    """Return the bids of `quote` alone."""
+    fair = MICRO / tick_micro * probability
+    best = min(MICRO // tick_micro - 1, floor(fair - HALF_SPREAD_MICRO / tick_micro)) * tick_micro
+    prices = range(best, max(best - _REACH_MICRO, 0), -STEP_MICRO)
+    return tuple(_levels(prices, "bid", depth_key))
+
+
+def mirrored(levels: Iterable[Level]) -> tuple[Level, ...]:
+    """Return the same liquidity seen from the opposite token: buying Up is selling Down."""
+    return tuple(Level(MICRO - level.price_micro, level.size_micro) for level in levels)
 
 
 def _levels(prices: range, side: str, depth_key: tuple[object, ...]) -> Iterator[Level]:

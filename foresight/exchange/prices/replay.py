@@ -24,6 +24,7 @@ LEAD_MINUTES_DEFAULT: Final = 6 * 60
 """How much of a recording lies before the origin, as history."""
 
 _MINUTE_MAX: Final = 2**40  # no clock shows it; a number beyond all would not fit
+_MADE_MAX: Final = 64  # candles of an asset that are kept: a price is asked for many times
 _HEADER: Final = "open_time_ms,open,high,low,close,volume"
 
 
@@ -106,6 +107,7 @@ class ReplayPrices:
         self._shift = start - _aligned(earliest)
         self._origin = _aligned(origin_minute)
         self._recordings: Mapping[str, Recording] = {one.asset: one for one in recordings}
+        self._made: dict[str, dict[int, Candle]] = {one.asset: {} for one in recordings}
         self._ticks = {one.asset: _tick_of(one) for one in recordings}
         self._first = earliest + self._shift
         self._end = max(one.minutes[-1] for one in recordings) + 1 + self._shift
@@ -141,9 +143,18 @@ class ReplayPrices:
 
     def candle(self, asset: str, minute: int) -> Candle | None:
         """Return the recorded candle that happens in a minute, or None where there is none."""
-        recording = self._recordings[asset]
-        wanted = minute - self._shift
-        place = self._place(recording, wanted)
+        made = self._made[asset]
+        known = made.get(minute)
+        if known is None:
+            if len(made) >= _MADE_MAX:
+                made.clear()
+            known = self._candle(self._recordings[asset], minute)
+            if known is not None:
+                made[minute] = known
+        return known
+
+    def _candle(self, recording: Recording, minute: int) -> Candle | None:
+        place = self._place(recording, minute - self._shift)
         if place is None:
             return None
         opening, high, low, close, volume = recording.values[5 * place : 5 * place + 5]

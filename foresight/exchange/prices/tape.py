@@ -82,6 +82,8 @@ class Tape:
         if candle is None:
             return None
         knot = within_ns // _NS_PER_KNOT
+        if knot == 0:
+            return Candle(minute, candle.open, candle.open, candle.open, candle.open, 0.0)
         seen = (candle.open, *self._path(asset, candle)[:knot])
         volume = round(candle.volume * knot / KNOTS, 8)
         return Candle(minute, candle.open, max(seen), min(seen), seen[-1], volume)
