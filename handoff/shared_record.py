@@ -14,15 +14,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from handoff.errors import HandoffError
+from handoff.errors import HandoffError, ReleaseUnusable
 from handoff.life_signs import machine_id
 from handoff.limits import SHARED_PATIENCE_S
+from handoff.release_files import read_manifest
 from state.hosts_file import write_hosts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from state.etcd.address import Cluster
+    from state.etcd.presence import Present
     from state.etcd_store import EtcdStore
     from state.place import Place
     from state.record import Timeline
@@ -32,6 +34,8 @@ CREDENTIALS: Final = "HANDOFF_CLUSTER_CREDENTIALS"  # path of the file, absolute
 PLACES: Final = "HANDOFF_SECRETS"  # directories made for secrets
 ACCOUNT: Final = "HANDOFF_ACCOUNT"  # names what workers act for; no two may over one record
 TRUSTED_GROUP: Final = "HANDOFF_TRUSTED_GROUP"
+
+LOOKER: Final = "-"  # stands for a worker where none lives
 
 VARIABLES: Final = (STATE, CREDENTIALS, PLACES, TRUSTED_GROUP, ACCOUNT)
 
@@ -162,8 +166,24 @@ def look_up(home: Path, environment: Mapping[str, str], *, app: str) -> str | No
     store = open_shared(home, environment, app=app, timeline=None, now_ns=time.time_ns)
     try:
         store.keep_up()
-        return store.read().ownership.release
+        wanted = store.read().ownership.release
+        store.introduce(_without_worker(home, wanted))
+        return wanted  # noqa: TRY300 - what is raised is raised by what comes before
     except RecordMissing:
         return None
     finally:
         store.close()
+
+
+def _without_worker(home: Path, wanted: str) -> Present:
+    """Return what a host says of itself while no worker lives there; a worker says more."""
+    from state.etcd.presence import Present  # noqa: PLC0415 - see the head of this module
+    from state.hosts_seen import Role  # noqa: PLC0415 - as above
+
+    why = "no worker lives there"
+    try:
+        if wanted:
+            read_manifest(home, wanted)
+    except ReleaseUnusable as error:
+        why = f"what is wanted cannot be started there yet: {error}"
+    return Present(worker=LOOKER, host=socket.gethostname(), role=Role.NOT_STANDBY.value, why=why)

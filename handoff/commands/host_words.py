@@ -55,11 +55,11 @@ def host_state(host: HostSeen) -> str:
 
 def why_not(host: HostSeen) -> str:
     """Return why a host could not go on if the owner's host were gone."""
+    because = f": {host.why}" if host.why else ""
     if host.is_silent:
-        was = _OF_ROLE.get(host.role, "no standby")
-        return f"silent since {instant(host.silent_since_ms)}, {was} when heard last"
+        was = _OF_ROLE.get(host.role, "not standby")
+        return f"silent since {instant(host.silent_since_ms)}, {was} when heard last{because}"
     if host.role is Role.LEFT:
-        because = f": {host.why}" if host.why else ""
         return f"its worker left at {instant(host.heard_ms)}{because}"
     return host.why or "it does not say why"
 

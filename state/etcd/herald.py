@@ -22,7 +22,6 @@ from state.etcd.clock_gap import Moment
 from state.etcd.keeper import boot_clock_ns
 from state.etcd.presence import encode_present
 from state.etcd.roll import Roll
-from state.hosts_seen import Role
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,6 +99,7 @@ class Herald:
         self._hand = hand
         self._roll = Roll(mark)
         self._word: Present | None = None
+        self._said: Present | None = None  # what etcd heard last
         self._before = (0.0, 0.0)  # when something was said and heard last, and how long it took
         self._failing: Failing | None = None
         self._ended = False
@@ -117,24 +117,24 @@ class Herald:
             self._thread.start()
 
     def close(self) -> None:
-        """End the thread; a last word is said once, if it was given and etcd hears it."""
+        """End the thread; a word that was not said yet is said once, if etcd hears it."""
         self._ended = True
         self._news.set()
         if self._thread.is_alive():
             self._thread.join(_END_S_MAX)  # a question that nobody answers is given up before
         if self._thread.is_alive():
             return
-        if self._word is not None and self._word.role == Role.LEFT.value:
+        if self._word is not None and self._word != self._said:
             self.speak()
         self._client.close()
 
     def speak(self) -> None:
         """Say it once and hear the others; hand on what came of it."""
         assert self._word is not None, "there is something to say"
-        asked = self._now()
+        word, asked = self._word, self._now()
         at_ms, (before_ms, took_ms) = asked.wall_ms, self._before
         present = msgspec.structs.replace(
-            self._word, line=self._line(), at_ms=at_ms, before_ms=before_ms, took_ms=took_ms
+            word, line=self._line(), at_ms=at_ms, before_ms=before_ms, took_ms=took_ms
         )
         key = self._keys.host(present.mark, present.worker)
         steps = [wire.put(key, encode_present(present)), wire.get(*self._keys.hosts)]
@@ -146,6 +146,7 @@ class Herald:
             self._failed(asked)
         else:
             answered = self._now()
+            self._said = word
             self._before = (at_ms, answered.boot_ms - asked.boot_ms)
             self._failing = None
             self._roll.hear(found.values(), asked=asked, answered=answered)

@@ -63,8 +63,8 @@ def clock(low_ms: float, high_ms: float) -> HostSeen:
             False,
         ),
         (
-            replace(THERE, role=Role.NOT_STANDBY, why="?", silent_since_ms=AT_MS),
-            f"silent since {AT}, no standby when heard last",
+            replace(THERE, role=Role.NOT_STANDBY, why="cold", silent_since_ms=AT_MS),
+            f"silent since {AT}, not standby when heard last: cold",
             False,
         ),
     ],

@@ -16,6 +16,8 @@ from foresight.dashboard.snapshot import Sign
 from foresight.dashboard.source import Source
 from foresight.dashboard.view import View, view_of
 from handoff.processes import identity_of
+from state.hosts_file import write_hosts
+from state.hosts_seen import HostSeen, HostsSeen, Role
 from tests.dashboard.homes import FIRST, SECOND, THIRD, Home, busy_home
 
 if TYPE_CHECKING:
@@ -73,6 +75,24 @@ def test_nothing_is_written(home: Home) -> None:
     before = {path: path.stat().st_mtime_ns for path in home.path.rglob("*")}
     seen(Source(home.path))
     assert {path: path.stat().st_mtime_ns for path in home.path.rglob("*")} == before
+
+
+def test_an_owner_of_another_host_is_not_gone_and_all_hosts_are_shown(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its boot id is not that of this host, which proves death on one host and nothing of two."""
+    for module in ("handoff.processes", "foresight.dashboard.signs"):
+        monkeypatch.setattr(f"{module}.boot_id", lambda: "another boot")
+    source = Source(home.path)
+    assert "gone" in troubles(source)
+    state = home.path / "state"
+    (state / "record.json").rename(state / "mirror.json")
+    host = HostSeen(name="host", role=Role.OWNER)
+    write_hosts(home.path, HostsSeen(hosts=(host,), heard_ms=1.0, written_ms=NOW_NS / 10**6))
+    view = seen(source)
+    assert "owner is gone" not in " ".join(each.text for each in view.troubles).lower()
+    assert (view.crew.host, [each.name for each in view.hosts]) == ("host", ["host"])
+    assert not source.refresh()
 
 
 def test_an_absent_home_is_said_and_then_followed(tmp_path: Path) -> None:

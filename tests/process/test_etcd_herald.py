@@ -9,16 +9,20 @@ import pytest
 
 from foresight.cluster_check import examine_cluster
 from foresight.finding import Verdict
+from handoff.shared_record import STATE, look_up
 from state.etcd import wire
 from state.etcd.client import Client
 from state.etcd.herald import Herald, system_moment
 from state.etcd.keys import Keys
 from state.etcd.presence import Present
+from state.hosts_file import read_hosts
 from state.hosts_seen import Role
-from tests.process.etcd_server import ABSENT, PATIENCE_S, PROGRAM, raw
+from tests.process.etcd_server import ABSENT, PATIENCE_S, PROGRAM, etcd_store, raw
+from tests.records import APP, owned
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
     from typing import Self
 
     from state.etcd.address import Cluster
@@ -89,6 +93,23 @@ def test_each_hears_each_a_clock_that_is_off_is_named_and_a_last_word_stays(etcd
         raw(cluster, wire.get(*Keys("herald").hosts)).values(), key=lambda kv: kv.key
     )
     assert (kept.lease, len(kept.value) < 200) == (0, True), "a few bytes, and they stay"
+
+
+def test_a_host_without_a_worker_says_once_why_it_is_no_standby(
+    etcd: Server, tmp_path: Path
+) -> None:
+    """The job that asks which release is wanted says so; a worker that comes says more."""
+    store = etcd_store(etcd.cluster("looked"))
+    store.create(owned())
+    store.close()
+    (tmp_path / "run").mkdir()  # as its launcher does
+    where = {STATE: f"etcd://127.0.0.1:{etcd.port}/looked"}
+    assert look_up(tmp_path, where, app=APP) == owned().ownership.release
+    found = read_hosts(tmp_path)
+    assert found is not None
+    (host,) = found.hosts
+    assert (host.role, host.is_here, host.line) == (Role.NOT_STANDBY, True, 1)
+    assert "cannot be started there yet" in host.why
 
 
 def test_an_etcd_that_stands_still_is_out_of_reach_and_nobody_is_silent_for_it(
