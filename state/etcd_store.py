@@ -15,8 +15,6 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from state.commit import Generation, plan_commit, plan_genesis
 from state.errors import (
     AccountOther,
@@ -36,10 +34,10 @@ from state.etcd import keys as plans
 from state.etcd import wire
 from state.etcd.client import Client, EtcdError
 from state.etcd.herald import Herald, system_moment
+from state.etcd.journals import Journals
 from state.etcd.keeper import Keeper, boot_clock_ns
 from state.etcd.lines import READINGS_MAX, Lines
 from state.etcd.presence import encode_present
-from state.etcd.put_back import Kept
 from state.etcd.session import CHUNK_LEASE_S, TAKE_S_MAX, Session
 from state.etcd.watch import SILENCE_S_MAX, Watch
 from state.host_journal import Newest
@@ -53,6 +51,7 @@ if TYPE_CHECKING:
     from state.etcd.herald import Listener
     from state.etcd.lease import Standing
     from state.etcd.presence import Present
+    from state.etcd.put_back import Kept
     from state.host_journal import HostJournal
     from state.journal_frames import Line
     from state.record import Record, Timeline
@@ -112,6 +111,7 @@ class EtcdStore:
         seen = home.sighting() if home is not None else None
         self._session = Session(cluster, patience_s=patience_s, seen=seen)
         self._lines = Lines(self._session, self._keys)
+        self._journals = Journals(self._session, self._keys, home)
         self._watches: tuple[Watch, ...] = ()
         self._keeper: Keeper | None = None
         if lease_s:
@@ -120,7 +120,6 @@ class EtcdStore:
         self._seen: plans.Seen | None = None  # the newest that this store knows
         self._kept = ""  # digest of the newest record that the home followed
         self._kept_number = 0  # of that record's line
-        self._is_registered = False
         self._trouble: StateError | None = None  # why it could not follow the newest
 
     def read(self) -> Record:
@@ -296,20 +295,15 @@ class EtcdStore:
         self._look()
         if self._trouble is not None:
             raise self._trouble
-        self._register()
+        self._journals.say()
 
-    def _register(self) -> None:
-        """Let etcd know, for good, that this home keeps a journal: a repair asks all of them."""
-        seen = self._home.seen() if self._home is not None else None
-        if self._home is None or seen is None or self._is_registered:
-            return
-        kept = Kept(home=seen.home, host=self._home.place.host, machine=self._home.place.machine)
-        key, value = self._keys.journal(seen.home), msgspec.json.encode(kept)
-        absent = wire.Transaction(
-            compare=(wire.of_value(key, value),), failure=(wire.put(key, value),)
-        )
-        self._session.settle(absent, self._session.patience_s)
-        self._is_registered = True
+    def journals(self) -> tuple[Kept, ...]:
+        """Return which homes keep a journal, as they said last.
+
+        Raises:
+            OutOfReach: Etcd did not answer.
+        """
+        return self._journals.known()
 
     def newest_line(self) -> int:
         """Return the number of the newest line."""
@@ -441,6 +435,7 @@ class EtcdStore:
         else:
             self._kept, self._trouble = seen.digest, None
             self._kept_number = seen.number
+            self._journals.say_now_and_then(seen.record.progress)
             return
         if self._on_trouble is not None:
             self._on_trouble(str(self._trouble))

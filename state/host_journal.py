@@ -17,9 +17,12 @@ from msgspec.structs import replace
 
 from state.atomic_file import SystemFiles, make_directory
 from state.commit import segment_line
+from state.coverage import Covered
+from state.cycle_audit import CycleRange
 from state.errors import RecordDamaged, RecordMissing
 from state.journal import Journal, Retention
 from state.journal_frames import SEGMENT, Line, following_cycle
+from state.journal_reader import read_pruned
 from state.mirror import MIRROR, refuse_kept, write_mirror
 from state.place import Place
 from state.record import EMPTY_BODY
@@ -111,7 +114,8 @@ class HostJournal:
             make_directory(files, each)
         self._files = files
         self._now_ns = now_ns
-        self._journal = Journal(home / "journal", files=files, retention=retention)
+        self._directory = home / "journal"
+        self._journal = Journal(self._directory, files=files, retention=retention)
         self._lock = RecordLock(self._state / LOCK, timeout_ns=LOCK_TIMEOUT_NS)
         self._known: tuple[str, int] = ("", 0)  # a record, and the number of its line in etcd
         self._mirrored: tuple[object, Generation | None] = (None, None)  # a file, and its record
@@ -161,6 +165,26 @@ class HostJournal:
             HomeUnsuitable: It is not what was written.
         """
         return read_seen(self._state)
+
+    def covered(self) -> Covered:
+        """Return which cycles this home's journal has.
+
+        Raises:
+            LockTimeout: Somebody writes for too long.
+            JournalBroken: What is known of its holes is not what was written.
+        """
+        with self._lock.held():
+            head = self._journal.head()
+        last = head.last if head is not None else None
+        holes = read_pruned(self._directory).holes
+        return Covered(
+            last=following_cycle(last) - 1 if last is not None else -1,
+            holes=tuple(
+                CycleRange(first=each.first_cycle, last=each.last_cycle)
+                for each in holes
+                if each.first_cycle <= each.last_cycle
+            ),
+        )
 
     def require_nothing_followed(self, source: Source) -> None:
         """Refuse an etcd without a record where this host has followed one there.

@@ -2,6 +2,8 @@
 
 Owns the verdict. `--check` exits 1 and names the cycle if one is missing,
 doubled, missed by policy or overdue, or if a journal line was removed, repeated or changed.
+What a host beside an etcd was not there for is named and no fault; with `--all-hosts` it is one
+if no other host's journal has it.
 """
 
 from __future__ import annotations
@@ -24,17 +26,27 @@ from foresight.cli.output import (
     last_type,
     progress,
 )
+from foresight.cli.repairing import journals_elsewhere
 from foresight.cli.tables import CYCLE_COLUMNS, cycle_cells, cycle_note
-from handoff.commands.cycle_faults import faults_of, overdue_faults, unproven_words
+from handoff.commands.cycle_faults import (
+    faults_of,
+    nowhere_faults,
+    overdue_faults,
+    unproven_words,
+)
 from handoff.exit_codes import ExitCode
 from handoff.limits import MS, NS, OVERDUE_GRACE_NS_MIN
 from handoff.plurals import counted
+from state.coverage import proven_nowhere
 from state.errors import JournalBroken
 from state.journal_reader import read_lines, unproven_cycles, verify_chain, verify_cycles
 from state.local_store import read_only_generation
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from state.cycle_audit import CycleRange, CycleReport
+    from state.etcd.put_back import Kept
 
 FAULTS_SHOWN_MAX: Final = 20  # neighbours are one; a terminal has about so many lines
 
@@ -43,16 +55,27 @@ FAULTS_SHOWN_MAX: Final = 20  # neighbours are one; a terminal has about so many
 @click.option("--since", default="", help="First cycle wanted: its number or a UTC time.")
 @click.option("--last", type=last_type, default=None, help="Only so many newest cycles.")
 @click.option("--check", is_flag=True, help="Prove that none is missing or doubled.")
+@click.option("--all-hosts", is_flag=True, help="Also that some host proves what is not here.")
 @json_option
 @pass_installation
 def cycles(
-    installation: Installation, *, since: str, last: int | None, check: bool, as_json: bool
+    installation: Installation,
+    *,
+    since: str,
+    last: int | None,
+    check: bool,
+    all_hosts: bool,
+    as_json: bool,
 ) -> int:
     """List every cycle: when it was due, when it ran, and which release decided it."""
     journal = installation.home / "journal"
     first = _first_cycle(installation, since) if since else None
     if check:
-        return _check(installation, since=first, as_json=as_json)
+        journals = journals_elsewhere(installation) if all_hosts else None
+        return _check(installation, since=first, as_json=as_json, journals=journals)
+    if all_hosts:
+        what = "--all-hosts belongs to --check"
+        raise click.UsageError(what)
     rows = list(rows_of(read_lines(journal, first)))
     rows = rows[-last:] if last else rows
     if not rows:
@@ -78,7 +101,13 @@ def _first_cycle(installation: Installation, since: str) -> int:
     return installation.schedule(installation.record()).cycle_at(round(at.timestamp() * NS))
 
 
-def _check(installation: Installation, *, since: int | None, as_json: bool) -> int:
+def _check(
+    installation: Installation,
+    *,
+    since: int | None,
+    as_json: bool,
+    journals: Sequence[Kept] | None,
+) -> int:
     journal = installation.home / "journal"
     found = read_only_generation(installation.home / "state")
     try:
@@ -92,15 +121,21 @@ def _check(installation: Installation, *, since: int | None, as_json: bool) -> i
         return ExitCode.FAILED
     overdue, stopped = report.undecided(now_ns() / MS, _grace_ms(report.period_ms))
     faults = [*faults_of(report), *overdue_faults(overdue, owned=report.stop is None)]
+    nowhere = proven_nowhere(unproven, [each.covered for each in journals or ()])
+    faults += nowhere_faults(nowhere, journals) if journals is not None else []
     if as_json:
         plain = msgspec.to_builtins(report)
         overdue_now = msgspec.to_builtins(overdue) if overdue.count else None
         here = {"overdue": overdue_now, "unproven": msgspec.to_builtins(unproven)}
+        if journals is not None:
+            here["nowhere"] = msgspec.to_builtins(nowhere)
         emit_json({"ok": not faults, "faults": faults, **here, **plain})
     else:
         emit_text(_summary(report, overdue, stopped))
         for words in unproven_words(unproven):
             emit_text(words)
+        if journals is not None and unproven and not nowhere:
+            emit_text(f"other hosts prove them: {', '.join(each.words() for each in journals)}")
     for fault in faults[:FAULTS_SHOWN_MAX]:
         complain(fault)
     if len(faults) > FAULTS_SHOWN_MAX:

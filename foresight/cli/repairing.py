@@ -16,6 +16,7 @@ from deploy.verification import ask
 from foresight.cli.moments import now_ns
 from foresight.cli.output import detail, progress
 from foresight.cluster import configured_cluster
+from foresight.errors import ConfigError
 from foresight.overrides import gathered
 from handoff.errors import ReleaseUnusable
 from handoff.replay.journal import Unanswered
@@ -23,12 +24,14 @@ from handoff.replay.repair import Repaired, header_in, repaired_as
 from handoff.shared_record import this_place
 from state.errors import RecordBehind, RecordDamaged, RecordMissing
 from state.local_store import LocalStore, read_only_snapshot
+from state.sighting import read_seen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from foresight.cli.installation import Installation
+    from state.etcd.put_back import Kept
     from state.etcd_repair import Repaired as RepairedEtcd
     from state.record import Record
 
@@ -91,6 +94,29 @@ def repair_shared(installation: Installation, without: Sequence[str]) -> Repaire
         by=installation.asker(),
     )
     return repair.run(secrets.token_hex(8))
+
+
+def journals_elsewhere(installation: Installation) -> tuple[Kept, ...]:
+    """Return which other homes keep a journal of the record in an etcd, as they said last.
+
+    Raises:
+        ConfigError: There is no etcd, or it cannot be used.
+        OutOfReach: It does not answer.
+    """
+    from state.etcd_store import EtcdStore
+
+    variables, tree = gathered(os.environ), installation.repository
+    cluster = configured_cluster(installation.config, variables, tree)
+    if cluster is None:
+        what = "--all-hosts asks the hosts of an etcd, and [engine] state names none"
+        raise ConfigError(what, "leave it out: this home has the whole journal")
+    app = installation.config.engine.app
+    store = EtcdStore(cluster, app=app, timeline=None, now_ns=now_ns)
+    try:
+        seen = read_seen(installation.home / "state")
+        return tuple(each for each in store.journals() if seen is None or each.home != seen.home)
+    finally:
+        store.close()
 
 
 def words_of(found: RepairedEtcd) -> list[str]:

@@ -14,6 +14,7 @@ from state.cycle_audit import CycleRange, CycleReport
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from state.etcd.put_back import Kept
     from state.record import Missed
 
 _NUMBER: Final = re.compile(r"\d+(\.\d+)?")
@@ -41,6 +42,18 @@ def unproven_words(unproven: Iterable[CycleRange]) -> list[str]:
         else f"{_named(each)} {_verb(each)} not proven here: this host was away"
         for each in unproven
     ]
+
+
+def nowhere_faults(nowhere: Iterable[CycleRange], journals: Sequence[Kept]) -> list[str]:
+    """Return which cycles no host's journal has.
+
+    Args:
+        nowhere: Those cycles.
+        journals: The other hosts' journals, as they said last.
+    """
+    asked = ", ".join(f"{each.words()} to cycle {each.last}" for each in journals)
+    known = f"; known are {asked}" if asked else "; no other host is known"
+    return [f"{_named(each)} {_verb(each)} proven by no host{known}" for each in nowhere]
 
 
 def overdue_faults(overdue: CycleRange, *, owned: bool) -> list[str]:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from state.coverage import Covered
+from state.cycle_audit import CycleRange
 from state.errors import StateError
 from state.place import Place
 from state.record import Phase
@@ -40,16 +42,25 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
         home: Its random name.
         host: Name of its host.
         machine: Machine id of its host, or empty.
+        last: The newest settled cycle in its journal when that was said; -1 where it was not.
+        holes: Cycles that its journal never had.
     """
 
     home: str
     host: str = ""
     machine: str = ""
+    last: int = -1
+    holes: tuple[CycleRange, ...] = ()
 
     @property
     def place(self) -> Place:
         """Its host."""
         return Place(self.host, self.machine)
+
+    @property
+    def covered(self) -> Covered:
+        """What its journal has."""
+        return Covered(self.last, self.holes)
 
     def words(self) -> str:
         """Return it as people read it."""

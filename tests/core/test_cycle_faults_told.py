@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from handoff.commands.cycle_faults import faults_of, overdue_faults
+from handoff.commands.cycle_faults import faults_of, nowhere_faults, overdue_faults
 from state.cycle_audit import CycleRange, CycleReport
+from state.etcd.put_back import Kept
 from state.record import Missed
 
 
@@ -45,3 +46,16 @@ def test_cycles_that_nobody_decides_are_a_fault_and_a_stop_is_none() -> None:
     assert overdue_faults(CycleRange(first=5, last=5), owned=False) == [
         "cycle 5 has begun before the planned stop, and nobody decided: see `status`"
     ]
+
+
+def test_what_no_host_proves_says_who_was_asked() -> None:
+    nowhere = [CycleRange(first=0, last=64), CycleRange(first=70, last=70)]
+    asked = [Kept(home="4f00", host="alpha", last=12)]
+    assert nowhere_faults(nowhere, asked) == [
+        "cycles 0 to 64 are proven by no host; known are alpha (home 4f00) to cycle 12",
+        "cycle 70 is proven by no host; known are alpha (home 4f00) to cycle 12",
+    ]
+    assert nowhere_faults(nowhere[1:], []) == [
+        "cycle 70 is proven by no host; no other host is known"
+    ]
+    assert nowhere_faults([], asked) == []

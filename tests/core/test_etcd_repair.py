@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from state.coverage import proven_nowhere
 from state.errors import EtcdOlder, HomeUnsuitable, RecordMissing, Refused
 from state.etcd import keys as plans
 from state.etcd import wire
@@ -17,6 +18,7 @@ from state.etcd.put_back import RepairRefused
 from state.etcd_repair import KIND, Repair, Repaired
 from state.etcd_store import EtcdStore
 from state.host_journal import HostJournal
+from state.journal_frames import CHECKPOINT_CYCLES
 from state.journal_reader import read_lines, unproven_cycles, verify_chain, verify_cycles
 from state.local_store import read_only_generation
 from state.place import Place
@@ -385,3 +387,22 @@ def test_a_large_line_is_carried_in_chunks(elsewhere: Elsewhere, owner: EtcdStor
     elsewhere.repair("host")
     elsewhere.follow("new")
     assert bytes(elsewhere.store("new").read().body) == body
+
+
+# --- which host has which cycles -------------------------------------------------------
+
+
+def test_each_home_says_which_cycles_it_has_and_again_at_each_checkpoint(
+    elsewhere: Elsewhere, owner: EtcdStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes too late for one is proven by the other."""
+    monkeypatch.setattr(plans, "LINES_KEPT", 30)
+    run_cycles(owner, CHECKPOINT_CYCLES)
+    late = elsewhere.store("late")
+    late.keep_up()
+    found = {each.host: each for each in late.journals()}
+    (hole,) = unproven_cycles(elsewhere.home("late") / "journal")
+    assert found["late"].holes == (hole,)
+    assert (found["host"].holes, found["host"].last) == ((), CHECKPOINT_CYCLES)
+    assert proven_nowhere([hole], [found["host"].covered]) == ()
+    assert proven_nowhere([hole], [found["late"].covered]) == (hole,)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
+from bench.installation import environment
+from handoff.exit_codes import ExitCode
 from state.errors import OutOfReach, WriteFailed
+from state.etcd import keys as plans
+from state.etcd import wire
 from state.host_journal import HostJournal
 from state.journal_reader import read_lines, verify_chain, verify_cycles
 from state.local_store import read_only_generation
 from tests.process.etcd_proxy import Fault, Proxy
-from tests.process.etcd_server import Server, etcd_store
-from tests.records import NOW_NS, deciding, effect, halted, note, run_cycles, settle, started
+from tests.process.etcd_server import Server, etcd_store, raw
+from tests.records import APP, NOW_NS, deciding, effect, halted, note, run_cycles, settle, started
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -123,3 +129,46 @@ def test_an_etcd_out_of_reach_leaves_the_mirror_as_it_was(own_etcd: Server, tmp_
         store.read()
     assert read_only_generation(tmp_path / "one" / "state") == before
     store.close()
+
+
+def check_cycles(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Check the cycles of the home below a place, as an operator of its project does."""
+    return subprocess.run(
+        [sys.executable, "-m", "foresight", "cycles", "--check", *words],
+        cwd=place,
+        env=environment() | {"XDG_STATE_HOME": str(place)},
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_what_a_late_host_does_not_prove_another_one_does(
+    etcd: Server,
+    tmp_path: Path,
+    opened: Callable[[Cluster, Path], EtcdStore],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(plans, "LINES_KEPT", 36)
+    cluster = etcd.cluster(tmp_path.name)
+    one = opened(cluster, tmp_path / "one")
+    run_cycles(started(one, 60), 6)
+    one.keep_up()
+    run_cycles(one, 13)
+    late = opened(cluster, tmp_path / "foresight" / APP)
+    late.keep_up()
+    state = f"etcd://127.0.0.1:{etcd.port}/{tmp_path.name}"
+    config = f'[engine]\napp = "{APP}"\nstate = "{state}"\n'
+    (tmp_path / "foresight.toml").write_text(config, encoding="utf-8")
+    alone = check_cycles(tmp_path)
+    assert alone.returncode == 0, alone.stderr
+    assert "cycles up to 64 are not proven here" in alone.stdout
+    together = check_cycles(tmp_path, "--all-hosts")
+    assert together.returncode == 0, together.stderr
+    assert "other hosts prove them" in together.stdout
+    raw(cluster, wire.delete(*plans.Keys(cluster.prefix).journals))
+    late.keep_up()
+    nobody = check_cycles(tmp_path, "--all-hosts")
+    assert nobody.returncode == ExitCode.FAILED
+    assert "cycles 0 to 64 are proven by no host; no other host is known" in nobody.stderr
