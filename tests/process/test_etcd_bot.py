@@ -10,10 +10,11 @@ import pytest
 
 from bench.installation import is_alive
 from handoff.rollout.table import Phase
-from handoff.shared_record import STATE
+from handoff.shared_record import CREDENTIALS, STATE
 from handoff.wire import Kind
 from state.hosts_file import read_hosts
 from state.journal_reader import unproven_cycles
+from tests.process.etcd_door import certificates, with_certificates
 from tests.process.etcd_server import ABSENT, PROGRAM, Server
 from tests.process.hurt import ENTRY, Hurt, verify_counts
 
@@ -146,3 +147,30 @@ def test_a_second_home_learns_of_the_etcd_which_release_is_wanted(
         assert mirrored.ownership.release == wanted
         assert other.lines()[0].kind == "genesis", "it has the whole journal, from its first line"
     require_whole(bot)
+
+
+def test_a_bot_shows_its_certificate_and_a_warm_standby_follows_a_killed_owner_by_its_end(
+    own_etcd: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On its own host nobody waits for a lease: the standby that was there owns, by that proof."""
+    folder = tmp_path / "certificates"
+    folder.mkdir(mode=0o700)
+    with_certificates(own_etcd, certificates(folder))
+    own_etcd.start()
+    named = folder / "cluster.toml"
+    named.write_text('ca = "ca"\ncertificate = "certificate"\nkey = "key"\n', encoding="utf-8")
+    for file in folder.iterdir():
+        file.chmod(0o600)
+    monkeypatch.setenv(STATE, f"etcd://127.0.0.1:{own_etcd.port}/bench")
+    monkeypatch.setenv(CREDENTIALS, str(named))
+    with Beside(tmp_path / "bot") as bot:
+        bot.up("--standby")
+        bot.wait(lambda: len([each for each in bot.children() if each["warm"]]) == 2, "a standby")
+        (standby,) = (each["pid"] for each in bot.children() if not each["owner"])
+        killed = bot.kill_owner()
+        follower = bot.wait_other_owner(killed)
+        bot.wait_cycles(1)
+        require_whole(bot)
+    seized = bot.kinds("seize")[-1]
+    assert follower.pid == standby
+    assert (seized.evidence["proof"], seized.evidence["old_pid"]) == ("dead", killed.pid)
