@@ -50,6 +50,7 @@ OBSERVE_S_MAX: Final = 1200.0  # of it, for cycles observed beside the owner: fo
 OBSERVE_PERIODS: Final = 4  # three tries, and one cycle in which nothing was learnt
 DRIVER_ABSENCE_S_MAX: Final = 60.0  # a deployer may be restarted once in this time
 STANDBY_SILENCE_S_MAX: Final = 30.0  # a warm standby seizes at once where nobody owns, or it hangs
+ELSEWHERE_EVERY_NS: Final = 10 * NS  # how often a standby says that another host owns
 STANDBY_TRIAL_S: Final = 300.0  # to get warm, to see that an owner hangs, and to seize
 WEATHER_S_MAX: Final = 90.0  # a standby that cannot get warm for the weather tries for so long
 WEATHER_PAUSE_S: Final = (0.5, 1.0, 2.0, 5.0)  # between its tries; the last again and again
@@ -184,6 +185,7 @@ def lease_s(bounds: Bounds) -> int:
 
 
 assert CONFIRM_AGAIN_NS < CONFIRMED_NS
+assert 2 * ELSEWHERE_EVERY_NS < STANDBY_SILENCE_S_MAX * NS, "one word of it may be late"
 assert OPEN_FILES_MIN < OPEN_FILES_WANTED
 assert LIFE_LOCK_ATTEMPTS_MAX * LIFE_LOCK_PAUSE_S < READY_TIMEOUT_S
 assert CLOSE_S_MAX < DRAIN_TIMEOUT_S, "a leaving worker is not killed for its connections"

@@ -39,6 +39,7 @@ class Kind(enum.StrEnum):
     MISSED = "missed"  # a cycle was given up
     YIELDING = "yielding"  # a busy owner steps aside for a moment
     LOST = "lost"  # it owns no more
+    ELSEWHERE = "elsewhere"  # a worker of another host owns, as the record says
     AWAY = "away"  # the record is out of reach, and since when: nothing counts against anybody
     BACK = "back"  # it can be reached again; when an owner is overdue from now on
     LEAVING = "leaving"  # it exits, and why

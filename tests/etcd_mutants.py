@@ -297,4 +297,19 @@ ETCD_MUTANTS = (
         "    epoch = held.epoch\n",
         f"{REPAIR}test_one_host_brings_it_forward_to_its_newest_line_under_a_new_epoch",
     ),
+    _mutant(
+        "a standby says nothing of an owner on another host",
+        "handoff/worker/life.py",
+        "            self._told.elsewhere(record)\n",
+        "",
+        "core/test_worker_leased.py::"
+        "test_a_standby_says_as_long_as_it_is_so_that_another_host_owns",
+    ),
+    _mutant(
+        "who is silent is counted from before another host was said to own",
+        "handoff/launcher/supervision.py",
+        "for each in (before_s, elsewhere_s) if each is not None",
+        "for each in (before_s,) if each is not None",
+        "core/test_supervision.py::test_nobody_is_known_to_own_since_the_last_word_of_anybody",
+    ),
 )

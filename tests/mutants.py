@@ -25,7 +25,7 @@ COPIED = (
     *("state", "handoff", "deploy", "foresight", "tests/core", "pyproject.toml"),
     *("tests/records.py", "tests/homes.py", "tests/faulty_files.py", "tests/power_cut.py"),
     *("tests/put_back.py", "tests/engine_world.py", "tests/owner_world.py"),
-    *("tests/worker_world.py", "tests/exchange/test_desk.py"),
+    *("tests/worker_world.py", "tests/shared_world.py", "tests/exchange/test_desk.py"),
     *("tests/process/test_release_commands.py", "tests/crash/conftest.py"),
     *("tests/etcd_model.py", "tests/process/etcd_proxy.py", "tests/process/etcd_server.py"),
     *("tests/process/test_etcd_access.py", "tests/process/test_etcd_lease.py"),

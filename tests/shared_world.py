@@ -11,6 +11,7 @@ import asyncio
 import errno
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
 from typing_extensions import override
 
 from handoff.limits import NS
@@ -185,8 +186,12 @@ class SharedWorld(World):
         return Leased(self.host(process), self.clock, process.me)
 
     @override
+    def identity(self, name: str, release: str) -> WorkerId:
+        return replace(super().identity(name, release), boot_id=f"boot of {name}")
+
+    @override
     def hosts_of(self, me: WorkerId) -> Hosts:
-        return _NobodySeen()
+        return NobodySeen()
 
     def host(self, process: Process) -> Host:
         """Return the host of a process."""
@@ -227,6 +232,6 @@ class SharedWorld(World):
         await super().end()
 
 
-class _NobodySeen:
+class NobodySeen:
     def watch(self, worker: WorkerId) -> OtherWorker:  # noqa: ARG002 - of nobody is anything seen
         return _Unseen()

@@ -121,7 +121,7 @@ class Process:
         parts = Parts(
             workload=app,
             store=world.store_of(self),
-            clock=world.clock,
+            clock=world.clock_of(self),
             hosts=world.hosts_of(me),
             channel=self.line,
             schedule=Schedule(app.cadence, TIMELINE, is_shared=world.is_shared),
@@ -231,6 +231,10 @@ class World:
         """Return what a process stands on as an owner."""
         return Alone()
 
+    def clock_of(self, process: Process) -> VirtualClock:  # noqa: ARG002 - all have the same
+        """Return what a process reads the time from."""
+        return self.clock
+
     def hosts_of(self, me: WorkerId) -> Hosts:  # noqa: ARG002 - all have the same
         """Return who shows a worker the others."""
         return self
@@ -246,9 +250,13 @@ class World:
     ) -> Process:
         app = app or Application()
         app.venue = self.venue
-        process = Process(self, worker_id(name, release), app, deploy_id, wish)
+        process = Process(self, self.identity(name, release), app, deploy_id, wish)
         self.processes.append(process)
         return process
+
+    def identity(self, name: str, release: str) -> WorkerId:
+        """Return who a process is; all are of one host."""
+        return worker_id(name, release)
 
     def heard(self) -> Iterator[Heard]:
         """Return the journal from its newest line back."""

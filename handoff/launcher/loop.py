@@ -40,7 +40,9 @@ from handoff.launcher.supervision import (
     Situation,
     StartStandby,
     due_s,
+    is_owned,
     plan,
+    unowned_since,
     wake_at_s,
 )
 from handoff.launcher.waiting import all_within_reach, note_drivers
@@ -93,6 +95,7 @@ class Launcher:
         self._init = NotifySocket()
         self._is_new_image = bool(inherited.locks)
         self._unowned_s: float | None = None
+        self._elsewhere_s: float | None = None  # when it was said that another host owns
         self._ready_s = 0.0
         self._done = False
         self._broken: FirstReleaseBroken | None = None
@@ -154,10 +157,7 @@ class Launcher:
     def _situation(self) -> Situation:
         note_drivers(self._children, self._connections)
         now_s, children = time.monotonic(), self._children.values()
-        if any(child.owner for child in children):
-            self._unowned_s = None
-        elif self._unowned_s is None:
-            self._unowned_s = now_s
+        self._unowned_s = unowned_since(children, self._unowned_s, self._elsewhere_s, now_s)
         return Situation(
             children=children,
             stopping=self._desk.stopping,
@@ -169,8 +169,9 @@ class Launcher:
         )
 
     def _tell_init(self) -> None:
-        is_owned = any(child.owner for child in self._children.values())
-        self._init.report(time.monotonic(), is_owned=is_owned, is_stopping=self._desk.stopping)
+        now_s = time.monotonic()
+        owned = is_owned(self._children.values(), self._elsewhere_s, now_s)
+        self._init.report(now_s, is_owned=owned, is_stopping=self._desk.stopping)
 
     def _supervise(self) -> None:
         self._give_up_first()
@@ -336,6 +337,8 @@ class Launcher:
                 self._due(running, message)
             case Kind.LOST.value:
                 self._children.update(running, owner=False, overdue_s=None)
+            case Kind.ELSEWHERE.value:
+                self._elsewhere_s = time.monotonic()
             case Kind.AWAY.value | Kind.BACK.value:
                 self._reach(running, message)
             case Kind.YIELDING.value:

@@ -119,7 +119,8 @@ class Situation(NamedTuple):
         standby: A standby is wanted at all times.
         next_start_s: Earliest time for a restart (back-off).
         now_s: Monotonic time.
-        unowned_s: Since when no living worker has said that it owns; None while one does.
+        unowned_s: Since when no living worker has said that it owns, or that one of another host
+            does; None while one owns.
         ready_s: When a worker last said that it is warm.
     """
 
@@ -130,6 +131,29 @@ class Situation(NamedTuple):
     now_s: float
     unowned_s: float | None = None
     ready_s: float = 0.0
+
+
+def unowned_since(
+    children: Iterable[Child], before_s: float | None, elsewhere_s: float | None, now_s: float
+) -> float | None:
+    """Return since when nobody is known to own; None while a child does.
+
+    Args:
+        children: The children.
+        before_s: What was returned before; None at first.
+        elsewhere_s: When one of them said last that a worker of another host owns, if one did.
+        now_s: Monotonic time.
+    """
+    if any(child.owner for child in children):
+        return None
+    known = [each for each in (before_s, elsewhere_s) if each is not None]
+    return max(known, default=now_s)
+
+
+def is_owned(children: Iterable[Child], elsewhere_s: float | None, now_s: float) -> bool:
+    """Tell whether somebody owns, here or on another host, as far as it was said."""
+    said = elsewhere_s is not None and now_s - elsewhere_s <= STANDBY_SILENCE_S_MAX
+    return said or any(child.owner for child in children)
 
 
 def plan(situation: Situation) -> list[Action]:

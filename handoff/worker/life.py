@@ -182,6 +182,7 @@ class Worker(Generic[BodyT, InputsT]):
         while True:
             self._listen()
             follower.look(record)
+            self._told.elsewhere(record)
             if self._leave or not follower.has_part(record):
                 self._reason = self._reason or (ASKED if self._leave else "no part left")
                 return Leaving.DRAINED

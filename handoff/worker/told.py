@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Generic
 
 from handoff.believed_clock import due_members
-from handoff.limits import MS
+from handoff.limits import ELSEWHERE_EVERY_NS, MS
 from handoff.wire import Kind
 from handoff.workload import BodyT, InputsT
 
 if TYPE_CHECKING:
     from handoff.worker.ports import Parts
-    from state.record import Record
+    from state.record import Record, WorkerId
 
 
 class Told(Generic[BodyT, InputsT]):
@@ -29,6 +29,7 @@ class Told(Generic[BodyT, InputsT]):
         """Start without having said anything."""
         self._parts = parts
         self._said_ns = 0  # boot time at which the launcher was told last
+        self._elsewhere_ns: int | None = None  # when it was told last that another host owns
 
     def settled(self, record: Record, started_ns: int) -> None:
         """Say that a cycle settled, and when the next one is overdue."""
@@ -58,6 +59,20 @@ class Told(Generic[BodyT, InputsT]):
         if (self._parts.clock.belief().moved_ns or 0) > self._said_ns:
             self.due(cycle)
 
+    def elsewhere(self, record: Record) -> None:
+        """Say from time to time that a worker of another host owns, as long as one does.
+
+        A launcher hears owners of its own host alone: without this word, nobody owns for it.
+        """
+        parts, owner = self._parts, record.ownership.owner
+        if owner is None or not parts.footing.is_shared or _is_beside(owner, parts.me):
+            self._elsewhere_ns = None
+            return
+        now_ns = parts.clock.boot_ns()
+        if self._elsewhere_ns is None or now_ns - self._elsewhere_ns >= ELSEWHERE_EVERY_NS:
+            self._elsewhere_ns = now_ns
+            parts.channel.tell(Kind.ELSEWHERE, worker=owner.worker)
+
     def due_from_now(self) -> dict[str, int]:
         """Return when an owner is overdue that has all of its limit from now on."""
         clock, schedule = self._parts.clock, self._parts.schedule
@@ -66,3 +81,8 @@ class Told(Generic[BodyT, InputsT]):
     def _members(self, cycle: int) -> dict[str, int]:
         clock, schedule = self._parts.clock, self._parts.schedule
         return due_members(clock.belief(), schedule.overdue_from_ns(cycle, clock.now_ns()))
+
+
+def _is_beside(worker: WorkerId, me: WorkerId) -> bool:
+    """Tell whether a worker is one of this host, as it runs now."""
+    return (worker.boot_id, worker.pid_namespace) == (me.boot_id, me.pid_namespace)

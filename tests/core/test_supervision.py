@@ -18,7 +18,9 @@ from handoff.launcher.supervision import (
     StartStandby,
     after_away,
     due_s,
+    is_owned,
     plan,
+    unowned_since,
     wake_at_s,
 )
 from handoff.limits import (
@@ -133,6 +135,20 @@ def test_a_standby_that_never_gets_warm_is_ended_and_followed_by_another() -> No
     assert plan(situation(hung._replace(owner=True))) == [Drain("standby", hangs=True)]
     leaving = hung._replace(stopping_s=NOW_S)
     assert plan(situation(leaving)) == [StartStandby("no worker is alive")]
+
+
+def test_nobody_is_known_to_own_since_the_last_word_of_anybody() -> None:
+    """An owner of another host is known by a standby's word alone, which has to come again."""
+    assert unowned_since((STANDBY, OWNER), 7.0, 8.0, NOW_S) is None
+    assert unowned_since((STANDBY,), None, None, NOW_S) == NOW_S
+    assert unowned_since((STANDBY,), 7.0, None, NOW_S) == 7.0
+    assert unowned_since((STANDBY,), 7.0, 8.0, NOW_S) == 8.0
+    assert unowned_since((STANDBY,), 9.0, 8.0, NOW_S) == 9.0
+    since_s = NOW_S - STANDBY_SILENCE_S_MAX
+    assert is_owned((OWNER,), None, NOW_S)
+    assert is_owned((STANDBY,), since_s, NOW_S)
+    assert not is_owned((STANDBY,), since_s - 0.1, NOW_S)
+    assert not is_owned((STANDBY,), None, NOW_S)
 
 
 def test_a_warm_standby_that_lets_an_unowned_timeline_lie_is_ended() -> None:

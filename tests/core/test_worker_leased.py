@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from handoff.limits import MS, NS
+from handoff.limits import ELSEWHERE_EVERY_NS, MS, NS, STANDBY_SILENCE_S_MAX
 from handoff.log_events import LogEvent
 from handoff.wire import Kind
 from handoff.workload import Absent
@@ -15,7 +15,7 @@ from state.record import Fate, Outcome
 from tests.engine_world import FIRST, PERIOD_S, schedule
 from tests.records import effect as planned
 from tests.shared_world import TTL_S, SharedWorld
-from tests.worker_world import told_in
+from tests.worker_world import World, told_in
 
 if TYPE_CHECKING:
     from state.record import Record
@@ -190,6 +190,37 @@ def test_an_owner_sends_nothing_once_its_lease_may_be_over() -> None:
     settled = next(line for line in world.lines("settle") if line.cycle == FIRST + 3)
     (receipt,) = msgspec.json.decode(settled.header)["receipts"]
     assert (receipt["outcome"], "lease" in receipt["reason"]) == ("refused", True)
+
+
+def test_a_standby_says_as_long_as_it_is_so_that_another_host_owns() -> None:
+    """Its launcher hears no owner: it would take a silent standby for one that hangs."""
+
+    async def story(world: SharedWorld) -> None:
+        owner, standby = await two_hosts(world)
+        await world.clock.pause(STANDBY_SILENCE_S_MAX)
+        said = len(standby.told(Kind.ELSEWHERE))
+        assert said >= STANDBY_SILENCE_S_MAX * NS // ELSEWHERE_EVERY_NS
+        assert standby.told(Kind.ELSEWHERE)[-1]["worker"] == "a"
+        assert owner.told(Kind.ELSEWHERE) == []
+        owner.line.say(Kind.DRAIN)
+        await owner.left()
+        await world.until(lambda: world.owner() == "b")
+        said = len(standby.told(Kind.ELSEWHERE))
+        await world.clock.pause(STANDBY_SILENCE_S_MAX)
+        assert len(standby.told(Kind.ELSEWHERE)) == said
+
+    told_in(SharedWorld, story)
+
+
+def test_a_standby_of_the_owners_own_host_says_nothing_of_another() -> None:
+    async def story(world: World) -> None:
+        world.start("a")
+        await world.settled(FIRST + 1)
+        standby = world.start("b")
+        await world.settled(FIRST + 6)
+        assert standby.told(Kind.ELSEWHERE) == []
+
+    told_in(World, story)
 
 
 def carried(record: Record) -> list[tuple[Fate, bool]]:
