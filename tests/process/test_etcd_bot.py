@@ -172,5 +172,5 @@ def test_a_bot_shows_its_certificate_and_a_warm_standby_follows_a_killed_owner_b
         bot.wait_cycles(1)
         require_whole(bot)
     seized = bot.kinds("seize")[-1]
-    assert follower.pid == standby
+    assert follower.pid == int(standby)
     assert (seized.evidence["proof"], seized.evidence["old_pid"]) == ("dead", killed.pid)
