@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PATIENCE_S = 20.0  # on a busy machine, and for whoever yields to everybody there
+PATIENCE_S = 60.0  # on a busy machine, and for whoever yields to everybody there
 
 
 class Served:
