@@ -11,11 +11,13 @@ from typing import Final
 from deploy.history import Entry
 from foresight.scoring import Earned, evidence_in, said_of_none
 from handoff.commands.standing import is_promoted
+from handoff.gate_verdict import GateName, GateResult, GateVerdict
 from handoff.rollout.table import ENDED
 from handoff.rollout.table import Phase as Stage
 from state.record import Record, Rollout
 
 STAGES: Final = (Stage.BUILDING, Stage.STARTING, Stage.GATING, Stage.READY, Stage.BAKING)
+TRIED: Final = frozenset({GateName.REPLAY, GateName.BACKTEST, GateName.SHADOW})  # by cycles
 NEVER_OWNED: Final = frozenset({"refused", "superseded", "skipped"})  # outcomes
 SHORT_CHARS: Final = 7  # of a commit, as git itself abbreviates it
 NAME_CHARS: Final = 12  # of a release that has no commit
@@ -43,7 +45,8 @@ class Deploying:
         of: Clean cycles that it needs.
         part: How much of the whole way is done, 0 to 1.
         since_ms: When it was asked for, or None.
-        gates: Gates passed so far.
+        gates: Gates passed so far; one that was not asked is none of them.
+        found: What those that tried the release said, in words.
         bakes: It owns already, and can still go back.
         promoted: What its promotion leads to, in words; empty where nobody promoted it.
     """
@@ -58,6 +61,7 @@ class Deploying:
     part: float
     since_ms: float | None
     gates: tuple[str, ...]
+    found: tuple[str, ...] = ()
     bakes: bool = False
     promoted: str = ""
 
@@ -184,6 +188,7 @@ def _stage(
     bake: tuple[int, int] = (0, 0),
 ) -> Deploying:
     clean, of = bake
+    gates = entry.gates if entry else ()
     number = STAGES.index(stage)
     inside = clean / of if of else 0.0
     return Deploying(
@@ -196,5 +201,12 @@ def _stage(
         of=of,
         part=(number + inside) / len(STAGES),
         since_ms=float(entry.requested_ms) if entry else None,
-        gates=tuple(gate.name for gate in entry.gates if gate.allows) if entry else (),
+        gates=tuple(each.name for each in gates if each.result == GateResult.PASSED),
+        found=tuple(_found(each) for each in gates if each.name in TRIED),
     )
+
+
+def _found(gate: GateVerdict) -> str:
+    if gate.result == GateResult.PASSED:
+        return f"{gate.name}: {gate.evidence or 'passed'}"
+    return f"{gate.name} {gate.result}: {gate.reason}"

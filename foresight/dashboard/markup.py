@@ -207,11 +207,12 @@ def _deploying_html(view: View, deploying: Deploying) -> str:
         number = len(deploying.gates)
         count = f"{number} gate{'' if number == 1 else 's'} passed"
         gates = f" · {count}: {text(', '.join(deploying.gates))}"
+    found = "".join(f'<span class="found">{text(each)}</span>' for each in deploying.found)
     return (
         '<h2>Deploy under way</h2><div class="deploying"><p class="what">'
         f'<a class="mono" data-view="deploys/{text(deploying.deploy)}">{text(deploying.name)}</a> '
         f"{text(deploying.subject)} "
-        f'<span class="quiet">{since}{gates}</span></p>'
+        f'<span class="quiet">{since}{gates}</span>{found}</p>'
         '<span class="visually-hidden" role="progressbar" aria-valuemin="0" aria-valuemax="100" '
         f'aria-valuenow="{deploying.part * 100:.0f}" aria-label="Deploy of '
         f'{text(deploying.name)}: {text(deploying.stage)}"></span>'

@@ -55,8 +55,8 @@ def strip_html(view: View) -> str:
     return (
         f'<header><h2>Last {strip.cycles} cycles</h2><p class="summary">{_summary(strip)}</p>'
         f"</header><div {_chosen(view, marks)}>{runs}</div>"
-        f'<p class="told-cycle" data-told="{HOW}">{HOW}</p>'
-        f'<div class="reading">{_key_html(view)}{_unlike_html(strip, marks)}</div>'
+        f'<div class="reading"><p class="told-cycle" data-told="{HOW}">{HOW}</p>'
+        f"{_key_html(view)}{_unlike_html(strip, marks)}</div>"
         f'<ul class="legend" aria-label="Releases in the strip">{legend}</ul>'
     )
 

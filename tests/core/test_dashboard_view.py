@@ -16,7 +16,7 @@ from foresight.dashboard.markup import REGIONS, crew_html, title_of
 from foresight.dashboard.snapshot import Child, Sign, Snapshot, Trouble
 from foresight.dashboard.view import duration
 from foresight.scoring import Interval, scores_of
-from handoff.gate_verdict import passed
+from handoff.gate_verdict import passed, skipped
 from state.record import (
     Control,
     Effect,
@@ -174,6 +174,21 @@ def test_a_deploy_is_a_change_of_colour_without_a_gap() -> None:
     ]
     assert (strip.changes, strip.absent, strip.missed, strip.late) == (1, 0, 0, 0)
     assert (strip.start_median_ms, strip.start_worst_ms) == (5.0, 5.0)
+
+
+def test_why_a_cycle_was_missed_stands_there_as_text() -> None:
+    """In a tooltip nobody reads it on a phone, by keyboard or by ear."""
+    lines = [*cycle_lines(1, 8), line("miss", 9, evidence={"reason": "<too old>"})]
+    html = REGIONS["strip"](seen(Snapshot(record=record(), lines=lines)))
+    listed = html.partition('<details class="unlike"')[2].partition("</details>")[0]
+    assert "<summary>Not as planned: 1</summary>" in listed
+    assert "cycle 9" in listed
+    assert "missed" in listed
+    assert "&lt;too old&gt;</li>" in listed
+    assert " title=" not in html
+    well = REGIONS["strip"](seen(Snapshot(record=record(), lines=cycle_lines(1, 9))))
+    assert "<summary>Not as planned: none</summary>" in well, "its line is there without any"
+    assert "no signs: every cycle in time" in well
 
 
 def test_the_marks_are_symbols_as_well_as_colours() -> None:
@@ -344,6 +359,23 @@ def test_a_deploy_before_its_take_shows_its_stage(phase: str, stage: str, part: 
     assert view.deploying.stage == stage
     assert view.deploying.part == pytest.approx(part)
     assert (view.deploying.name, view.deploying.gates) == ("a81c4e5", ("boot",))
+
+
+def test_a_deploy_under_way_says_what_tried_it_found_and_counts_no_gate_that_was_not_asked() -> (
+    None
+):
+    gates = (
+        passed("boot", "hello"),
+        passed("replay", "58 cycles decided as recorded"),
+        skipped("shadow", "not asked for"),
+    )
+    view = seen(Snapshot(record=record(), current=deploy_entry(phase="gating", gates=gates)))
+    assert view.deploying is not None
+    assert view.deploying.gates == ("boot", "replay")
+    shown = REGIONS["deploy"](view)
+    assert "2 gates passed: boot, replay" in shown
+    assert "replay: 58 cycles decided as recorded" in shown
+    assert "shadow skipped: not asked for" in shown
 
 
 @pytest.mark.parametrize("changes", [{"phase": "refused"}, {"phase": "x", "outcome": "aborted"}])
