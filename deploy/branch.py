@@ -13,6 +13,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from handoff.plurals import counted
 from handoff.wish import Wish
 
 SKIP_MARK: Final = "[skip deploy]"
@@ -106,7 +107,7 @@ def why_skipped(
     if SKIP_MARK in message:
         return f"its message says {SKIP_MARK}"
     if files and all(_is_documentation(policy, name) for name in files):
-        return f"only documentation changed ({len(files)} files)"
+        return f"only documentation changed ({counted(len(files), 'file')})"
     if policy.signed and not is_signed:
         what = "commit" if policy.signed == "commits" else "tag"
         return f"no valid signature on the {what}"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from handoff.limits import NS
+from handoff.plurals import counted
 from state.moments import milliseconds, rfc3339
 
 if TYPE_CHECKING:
@@ -254,7 +255,8 @@ def _replay(cycles: int) -> str:
 
 def _times(plan: Plan) -> str:
     parts = ", ".join(f"{phase} {seconds:.1f} s" for phase, seconds in plan.seconds.items())
-    basis = f"median of {plan.measured} deploys" if plan.measured else "not measured here yet"
+    measured = f"median of {counted(plan.measured, 'deploy')}"
+    basis = measured if plan.measured else "not measured here yet"
     return f"{sum(plan.seconds.values()):.1f} s ({parts}; {basis})"
 
 

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from foresight.cli.main import main
+
+def main() -> int:
+    """Run the command that was typed; return its exit code."""
+    try:
+        from foresight.cli.main import main as run  # noqa: PLC0415 - it takes its time: Ctrl-C may come
+    except KeyboardInterrupt:
+        return 130  # as `ExitCode.INTERRUPTED`, which was perhaps not loaded yet
+    return run()
+
 
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -29,6 +29,8 @@ from foresight.sound_config import refuse_unsound
 from foresight.table_files import check_strategies
 from foresight.venues.keys import key_file_of
 from handoff import open_files
+from handoff.commands.looking import look, standing_of
+from handoff.commands.standing import sentence
 from handoff.errors import HandoffError, OpenFilesLacking
 from handoff.launcher.engine_config import EngineConfigInvalid, read_engine_config
 from handoff.plurals import counted
@@ -207,7 +209,7 @@ def _repository(tree: Path) -> Finding:
     except DeployError as error:
         return Finding("repository", Verdict.BAD, str(error), error.hint)
     if changed:
-        found = f"{len(changed)} uncommitted changes"
+        found = counted(len(changed), "uncommitted change")
         return Finding("repository", Verdict.ODD, found, "commit them: deploys take commits")
     return _good("repository", f"{commit.commit[:12]} {commit.subject}")
 
@@ -256,11 +258,19 @@ def _launcher(home: Path) -> Finding:
         with LauncherClient(home) as client:
             status = client.ask(Kind.STATUS)
     except HandoffError:
-        return Finding("launcher", Verdict.ODD, "nothing runs", "`foresight up`")
+        return Finding("launcher", Verdict.ODD, _standing(home), "`foresight up`")
     owners = [child for child in status["children"] if child["owner"]]
     if not owners:
         return Finding("launcher", Verdict.BAD, "it runs, but nobody owns", "`foresight logs`")
     return _good("launcher", f"pid {status['pid']}, owner pid {owners[0]['pid']}")
+
+
+def _standing(home: Path) -> str:
+    """How it stands without a launcher: an owner may go on all the same."""
+    try:
+        return sentence(standing_of(look(home, time.time_ns())))
+    except (HandoffError, StateError):  # what is wrong with the record says a check of its own
+        return "none answers"
 
 
 def _page(config: Config, home: Path) -> Finding:

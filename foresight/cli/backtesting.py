@@ -21,6 +21,7 @@ from foresight.cli.output import emit_json, emit_table, emit_text, json_option, 
 from foresight.cli.trials import find_own, ground_of, show, terms_of, trial_options
 from foresight.exchange.prices.recordings import load_recordings
 from handoff.exit_codes import ExitCode
+from handoff.plurals import counted
 from state.atomic_file import SystemFiles, replace_file
 
 if TYPE_CHECKING:
@@ -116,7 +117,8 @@ def _run(trial: Trial) -> BacktestResult:
 def _count_signals(folder: Path, *, as_json: bool) -> int:
     """Count what rules would have earned; the first half fits the price of a share."""
     recordings = load_recordings(folder)
-    progress(f"{len(recordings)} assets, {sum(len(each.minutes) for each in recordings)} candles")
+    count = sum(len(each.minutes) for each in recordings)
+    progress(f"{counted(len(recordings), 'asset')}, {counted(count, 'candle')}")
     candles = [
         part
         for each in recordings

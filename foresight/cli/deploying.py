@@ -199,18 +199,22 @@ def _wanted(installation: Installation, release: str) -> str:
 @json_option
 @pass_installation
 def deploys(installation: Installation, *, last: int, as_json: bool) -> int:
-    """List deploys: who, what, when, how it ended and why."""
+    """List deploys: when, what, how each ended and why, and the one under way."""
     found = history.read_history(installation.home)
     entries = found.entries[-last:]
     if found.unreadable:
         progress(f"{counted(found.unreadable, 'line')} of the history cannot be read")
-    if not entries:
+    current = history.read_current(installation.home)
+    if not entries and current is None:
         progress("no deploy was made yet: `foresight deploy` makes one of a commit")
     if as_json:
         for entry in entries:
             emit_json(entry)
         return ExitCode.DONE
-    for line in deploy_lines(entries, text_columns()):
+    # JSON has those that ended; one that ends just now is in both places.
+    is_open = current is not None and all(each.deploy != current.deploy for each in entries)
+    under_way = [current] if current is not None and is_open else []
+    for line in deploy_lines([*entries, *under_way], text_columns()):
         emit_text(line)
     return ExitCode.DONE
 

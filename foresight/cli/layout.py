@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 GAP: Final = 2  # letters between two columns
-NARROWEST: Final = 12  # letters: a column is not folded below it
+NARROWEST: Final = 8  # letters: below it a column of words would be a column of syllables
 
 
 def laid_out(
@@ -30,22 +30,26 @@ def laid_out(
         rows: The cells of each row, as many as there are headings.
         width: Letters of a line.
     """
-    natural = [max(map(cell_len, column)) for column in zip(columns, *rows, strict=True)]
-    widths = _narrowed(natural, width - GAP * (len(columns) - 1))
+    stacked = list(zip(columns, *rows, strict=True))
+    natural = [max(map(cell_len, column)) for column in stacked]
+    least = [_least(column) for column in stacked]
+    widths = _narrowed(natural, least, width - GAP * (len(columns) - 1))
     return _line(columns, widths), [_lines(row, widths) for row in rows]
 
 
-def _narrowed(natural: Sequence[int], room: int) -> list[int]:
+def _least(cells: Sequence[str]) -> int:
+    """Return how wide a column has to be: its longest word is not broken."""
+    return max((cell_len(word) for cell in cells for word in cell.split()), default=0)
+
+
+def _narrowed(natural: Sequence[int], least: Sequence[int], room: int) -> list[int]:
     """Return widths that fit into a room, taken from the widest; at last those that do not."""
     widths = list(natural)
-    while (excess := sum(widths) - room) > 0:
-        widest = max(widths)
-        if widest <= NARROWEST:
+    for _ in range(max(0, sum(natural) - room)):  # one letter each turn: it takes no more of them
+        can = [place for place, width in enumerate(widths) if width > max(least[place], NARROWEST)]
+        if not can:
             break  # a very narrow terminal breaks the lines itself
-        # The widest alone, and only as far as it is that: each turn, at most one letter for ties.
-        below = max((each for each in widths if each < widest), default=0)
-        least = widest - 1 if widths.count(widest) > 1 else below
-        widths[widths.index(widest)] = max(least, widest - excess, NARROWEST)
+        widths[max(can, key=lambda place: widths[place])] -= 1
     return widths
 
 

@@ -37,7 +37,7 @@ def ps(*, as_json: bool) -> int:
         else:
             emit_text("\n".join(lines_of(row)))
     if not found:
-        progress("nothing of this user runs here")
+        progress("no launcher of this user runs here; `status` says how a single bot stands")
     return ExitCode.DONE
 
 

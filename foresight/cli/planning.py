@@ -5,7 +5,7 @@ Owns the joining of what is known; what follows from it is `deploy.plan`'s.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
@@ -15,9 +15,10 @@ from deploy.plan import as_lines, make_plan
 from deploy.survey import survey
 from foresight.cli import overriding
 from foresight.cli.moments import now_ns
-from foresight.cli.output import emit_json, emit_text
+from foresight.cli.output import emit_folded, emit_json
 from foresight.project import ENTRY
 from handoff.exit_codes import ExitCode
+from handoff.plurals import counted
 from handoff.release_files import Manifest, read_manifest
 from state.errors import RecordMissing
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from foresight.cli.installation import Installation
     from handoff.wish import Wish
     from state.record import Record
+
+LABEL: Final = 10  # letters before what a line says
 
 
 def show_plan(
@@ -48,7 +51,7 @@ def show_plan(
         emit_json(plan_as_json(plan))
     else:
         for line in as_lines(plan):
-            emit_text(line)
+            emit_folded(line, later=LABEL)
     return ExitCode.DONE
 
 
@@ -56,7 +59,8 @@ def _overrides(installation: Installation, release: str) -> tuple[str, ...]:
     """Return what the release would make of the overrides that are kept."""
     kept = overriding.kept_in(installation.home)
     if kept and not (installation.home / "releases" / release).exists():
-        return (f"{len(kept)} overrides hold: it says what it makes of them once it is built",)
+        held = counted(len(kept), "override")
+        return (f"{held} set: it says what it makes of them once it is built",)
     return tuple(overriding.lines_of(overriding.shown(installation, release)))
 
 

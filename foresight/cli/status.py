@@ -207,7 +207,7 @@ def _money_lines(summary: dict[str, Any]) -> list[str]:
     awaits = summary["awaited"]
     if awaits["positions"]:
         lines.append(
-            f"awaited   {awaits['positions']} ended windows without a result: their "
+            f"awaited   {counted(awaits['positions'], 'ended window')} without a result: "
             f"{awaits['staked']:.2f} USDC count against [risk] stake_board_usdc"
         )
     found = summary["scores"]["by_hand"]
@@ -233,7 +233,7 @@ def lines_of(summary: dict[str, Any]) -> list[str]:
     who = f"worker {owner['worker']} pid {owner['pid']}" if owner else "nobody"
     lines = [
         summary["says"],
-        f"release   {summary['release']} {summary['subject']}",
+        f"release   {summary['release'] or 'none yet'} {summary['subject']}".rstrip(),
         f"owner     {who}, epoch {summary['epoch']}, standby {summary['standby']}",
         f"cycle     {summary['cycle']} {summary['phase']}{_next(summary)}",
         f"positions {summary['positions']} open, {counted(summary['outbox'], 'effect')} pending",

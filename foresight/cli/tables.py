@@ -67,6 +67,21 @@ def _fate(row: Mapping[str, Any]) -> str:
     return "lost" if row["result"] in ("up", "down") else str(row["result"])
 
 
+def earned_cells(row: Mapping[str, Any]) -> tuple[object, ...]:
+    """Return what a release earned, as people read it; of a row as the JSON has it."""
+    known = row["trades"] > 0
+    return (
+        row["release"][:RELEASE_LETTERS],
+        row["venue"],
+        row["trades"],
+        row["won"],
+        f"{row['profit']:+.2f}" if known else "",
+        f"{row['expectation']:+.4f}" if known else "",
+        "[{:+.4f}, {:+.4f}]".format(*row["interval"]) if known else "",
+        row["says"],
+    )
+
+
 def trade_totals(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return the sums of the rows that are shown, as one sentence."""
     if not rows:

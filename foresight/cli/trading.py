@@ -17,7 +17,7 @@ from foresight.board import MICRO
 from foresight.book import SCHEMA, Book
 from foresight.cli.installation import Installation, pass_installation
 from foresight.cli.output import emit_json, emit_table, emit_text, json_option, last_type
-from foresight.cli.tables import TRADE_COLUMNS, trade_cells, trade_totals
+from foresight.cli.tables import TRADE_COLUMNS, earned_cells, trade_cells, trade_totals
 from foresight.scoring import Earned, earned_by, evidence_in, said_of_none
 from handoff.exit_codes import ExitCode
 from handoff.limits import NS
@@ -126,7 +126,7 @@ def _emit(rows: Sequence[Row], columns: Sequence[str], *, as_csv: bool, as_json:
         for row in rows:
             emit_text(_csv_line([row[name] for name in names]))
     else:
-        emit_table(columns, ([_shown(row[name]) for name in columns] for row in rows))
+        emit_table(columns, map(earned_cells, rows))
 
 
 def _csv_line(values: Sequence[object]) -> str:

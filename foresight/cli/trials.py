@@ -17,6 +17,7 @@ import click
 from foresight.cli.output import emit_table, emit_text, progress
 from foresight.errors import ConfigError
 from foresight.overrides import RECORDING
+from handoff.plurals import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -115,7 +116,8 @@ def ground_of(folder: Path, config: Config, terms: Terms) -> Ground:
 
     os.environ[RECORDING] = str(folder.absolute())
     recordings = load_recordings(folder)
-    progress(f"{len(recordings)} assets, {sum(len(each.minutes) for each in recordings)} candles")
+    count = sum(len(each.minutes) for each in recordings)
+    progress(f"{counted(len(recordings), 'asset')}, {counted(count, 'candle')}")
     ground = prepare_ground(recordings, terms, period_s=config.engine.period_s)
     progress(f"judged by {dates(ground.judged)}, prices fitted on {ground.table.fitted_on}")
     return ground
@@ -150,7 +152,7 @@ def in_words(result: BacktestResult) -> str:
     )
     said = {"loses": "it loses", "above zero": "it is above zero"}
     words = said.get(result.evidence, "there is no evidence of an edge")
-    return f"{words}: {figures}, {score.trades} purchases, {score.profit:+.2f} USDC"
+    return f"{words}: {figures}, {counted(score.trades, 'purchase')}, {score.profit:+.2f} USDC"
 
 
 def _row(slot: str, signals: int, score: Score, evidence: str) -> Sequence[str]:

@@ -12,6 +12,7 @@ from deploy.history import Entry
 from foresight.scoring import Earned, evidence_in, said_of_none
 from handoff.commands.standing import is_promoted
 from handoff.gate_verdict import GateName, GateResult, GateVerdict
+from handoff.plurals import counted
 from handoff.rollout.table import ENDED
 from handoff.rollout.table import Phase as Stage
 from state.record import Record, Rollout
@@ -170,7 +171,7 @@ def _words(earned: Earned, *, at: str) -> str:
     score = earned.score
     where = f" at {at}" if at else ""
     said = evidence_in(score.expectation_interval)
-    return f"{score.profit:+,.2f} USDC in {score.trades} trades{where}, {said}"
+    return f"{score.profit:+,.2f} USDC in {counted(score.trades, 'trade')}{where}, {said}"
 
 
 def short_name(release: str, commit: str) -> str:

@@ -176,7 +176,7 @@ def test_the_times_of_a_plan_name_each_phase_and_what_they_rest_on() -> None:
     """An operator sees which phase makes a deploy miss its boundary."""
     takes, boundary = as_lines(make_plan(FACTS, MEASURED, now_ns=at(4), schedule=SCHEDULE))[-2:]
     phases = "building 1.0 s, starting 2.0 s, gating 3.0 s"
-    assert takes == f"takes     6.0 s ({phases}; median of 1 deploys)"
+    assert takes == f"takes     6.0 s ({phases}; median of 1 deploy)"
     assert boundary == "boundary  taking 00:05:00Z (cycle 1)"
 
 

@@ -21,5 +21,12 @@ def test_a_path_is_not_broken_however_wide_it_is() -> None:
     assert folded(f"it is {path}", 20) == ["it is", path]
 
 
+def test_a_command_is_not_broken() -> None:
+    """Half of it at the end of a line, and half behind blanks, nobody can copy."""
+    assert folded("look: `foresight anomalies --json`", 30) == [
+        *("look:", "`foresight anomalies --json`"),
+    ]
+
+
 def test_what_fits_stays_as_it_is() -> None:
     assert folded("  two  blanks  ", 15) == ["  two  blanks  "]

@@ -5,16 +5,22 @@ Whoever sees an empty screen cannot know whether nothing happened, or nothing wa
 
 from __future__ import annotations
 
+import json
+import os
+import socket
 from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
 
+from deploy.history import finish, requested, write_current
 from foresight.book import SCHEMA, Book
 from foresight.cli.main import main
 from handoff.exit_codes import ExitCode
+from handoff.processes import identity_of
+from state.record import Ownership
 from tests.homes import open_store
-from tests.records import APP, empty
+from tests.records import APP, empty, worker
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,12 +67,44 @@ def test_a_bot_without_a_trade_says_so_in_lines_that_fit(
         ("trades", "no trade was made yet"),
         ("anomalies", "nothing is odd"),
         ("locks", "nothing is locked"),
+        ("status", "release   none yet"),
         ("status", "win rate  none: no trade is decided yet"),
     ):
         main([words])
         said = capsys.readouterr()
         assert says in (said.out + said.err).splitlines(), words
         assert all(len(line) <= 80 or str(home) in line for line in said.out.splitlines())
+
+
+def test_the_only_deploy_is_under_way_and_listed(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """None was made yet, it would say otherwise, while one takes over."""
+    entry = requested("d1", now_ns=0, by="mia", ref="main", from_release="")
+    write_current(home, msgspec.structs.replace(entry, phase="baking"))
+    assert main(["deploys"]) == ExitCode.DONE
+    said = capsys.readouterr()
+    assert (said.out.split(), said.err) == (["01-01", "00:00", "main", "baking", "main"], "")
+    finish(home, msgspec.structs.replace(entry, outcome="permanent"))
+    write_current(home, entry)  # it ends just now
+    main(["deploys"])
+    assert capsys.readouterr().out.split()[2:] == ["main", "permanent", "main"]
+
+
+def test_the_doctor_sees_an_owner_that_goes_on_without_a_launcher(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing runs, it said, while orders went out."""
+    home.mkdir(mode=0o700, parents=True)
+    us = identity_of(os.getpid())
+    assert us is not None
+    known = {"host": socket.gethostname(), "boot_id": us.boot_id, "pid": us.pid}
+    where = {"pid_namespace": us.pid_namespace, "start_ticks": us.start_ticks}
+    owned = Ownership(epoch=1, owner=msgspec.structs.replace(worker(), **known, **where))
+    open_store(home).create(msgspec.structs.replace(empty(), ownership=owned))
+    main(["doctor", "--json"])
+    found = {each["check"]: each for each in map(json.loads, capsys.readouterr().out.splitlines())}
+    assert found["launcher"]["found"].startswith("No launcher runs; r1 goes on without one as pid ")
 
 
 def test_a_worker_that_is_mistyped_is_told_from_one_that_is_silent(

@@ -6,15 +6,18 @@ from msgspec.structs import replace
 
 from deploy.history import Entry
 from foresight.cli.cycle_rows import Row
+from foresight.cli.layout import laid_out
 from foresight.cli.output import plain
 from foresight.cli.tables import (
     cycle_cells,
     cycle_note,
     deploy_lines,
+    earned_cells,
     figure_lines,
     trade_cells,
     trade_totals,
 )
+from foresight.cli.trading import EARNED_COLUMNS
 from foresight.scoring import score_of
 from foresight.trades import Tally
 from handoff.commands.launchers import Launcher, home_in, launchers
@@ -84,6 +87,19 @@ def test_trades_are_summed_up_in_a_sentence() -> None:
     )
     assert trade_totals([held]) == "no trade is decided yet; 1 position open"
     assert trade_totals([]) == "no trade was made yet"
+
+
+def test_what_a_release_earned_fits_into_80_columns() -> None:
+    """Six digits of a cent, and the whole name of a release, pushed the verdict out of sight."""
+    row = {"release": ENTRY.release, "venue": "local", "trades": 102, "won": 84}
+    earned = row | {"profit": -1306.784408, "expectation": -0.264797, "interval": [-0.6, 0.0423]}
+    cells = earned_cells(earned | {"says": "no evidence of an edge"})
+    assert cells[:4] == ("0123456789ab", "local", 102, 84)
+    assert cells[4:] == ("-1306.78", "-0.2648", "[-0.6000, +0.0423]", "no evidence of an edge")
+    idle = dict.fromkeys(earned) | {"release": "r1", "trades": 0, "says": "decided no trade"}
+    assert earned_cells(idle)[2:] == (0, None, "", "", "", "decided no trade")
+    _, lines = laid_out(EARNED_COLUMNS, [[str(each or "") for each in cells]], 80)
+    assert max(map(len, lines[0])) <= 80
 
 
 def test_what_has_no_trade_has_no_win_rate() -> None:

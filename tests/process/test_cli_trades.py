@@ -95,7 +95,7 @@ def test_what_was_bought_by_hand_is_seen_in_status_and_among_the_anomalies(
     shown = project.run("status").stdout
     assert "cash      1234.57 USDC" in shown
     assert "by hand   1 open for 4.55 USDC, 0 decided, profit +0.00" in shown
-    assert f"position_adopted {WINDOW.slug} (`foresight anomalies`)" in shown
+    assert f"position_adopted {WINDOW.slug} (`foresight anomalies`)" in " ".join(shown.split())
     summary = json.loads(project.run("status", "--json").stdout)
     assert (summary["cash"], summary["scores"]["overall"]["trades"]) == (1234.56789, 30)
     (found,) = project.run("anomalies", "--json").stdout.splitlines()
@@ -113,7 +113,7 @@ def test_what_ended_without_a_result_is_said_with_what_it_takes_from_the_boards_
     book.now_s = WINDOW.end_s + AWAITED_S
     body = SCHEMA.encode(book)
     project.record(msgspec.structs.replace(record_of(), body=body, schema=SCHEMA.schema_id))
-    line = "awaited   1 ended windows without a result: their 4.55 USDC count against"
-    assert line in project.run("status").stdout
+    line = "awaited 1 ended window without a result: 4.55 USDC count against [risk] stake"
+    assert line in " ".join(project.run("status").stdout.split())
     summary = json.loads(project.run("status", "--json").stdout)
     assert summary["awaited"] == {"positions": 1, "staked": 4.55}
