@@ -264,6 +264,7 @@ def all_mutants() -> tuple[Mutant, ...]:
     from tests.bound_mutants import BOUND_MUTANTS  # noqa: PLC0415 - it needs `Mutant` from here
     from tests.effect_mutants import EFFECT_MUTANTS  # noqa: PLC0415 - as above
     from tests.etcd_mutants import ETCD_MUTANTS  # noqa: PLC0415 - as above
+    from tests.heard_mutants import HEARD_MUTANTS  # noqa: PLC0415 - as above
     from tests.host_mutants import HOST_MUTANTS  # noqa: PLC0415 - as above
     from tests.kind_mutants import KIND_MUTANTS  # noqa: PLC0415 - as above
     from tests.shell_mutants import SHELL_MUTANTS  # noqa: PLC0415 - as above
@@ -277,6 +278,7 @@ def all_mutants() -> tuple[Mutant, ...]:
         *BOUND_MUTANTS,
         *EFFECT_MUTANTS,
         *ETCD_MUTANTS,
+        *HEARD_MUTANTS,
         *HOST_MUTANTS,
         *KIND_MUTANTS,
         *SHELL_MUTANTS,

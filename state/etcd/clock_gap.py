@@ -58,7 +58,7 @@ class Gap:
             at_ms, after_ms, by_ms = self._open
             sample = Clock(low_ms=at_ms - by_ms, high_ms=at_ms + told.took_ms - after_ms)
             if sample.low_ms <= sample.high_ms:  # otherwise a clock was set in between
-                self._samples.append(sample)
+                self._keep(sample)
         self._open = (told.at_ms, missed_ms, found_ms)
 
     def clock(self) -> Clock | None:
@@ -66,11 +66,10 @@ class Gap:
         if not self._samples:
             return None
         low_ms = max(each.low_ms for each in self._samples)
-        high_ms = min(each.high_ms for each in self._samples)
-        if low_ms <= high_ms:
-            return Clock(low_ms=low_ms, high_ms=high_ms)
-        # One of the clocks was set: what is older than that tells nothing any more.
-        newest = self._samples[-1]
-        self._samples.clear()
-        self._samples.append(newest)
-        return newest
+        return Clock(low_ms=low_ms, high_ms=min(each.high_ms for each in self._samples))
+
+    def _keep(self, sample: Clock) -> None:
+        known = self.clock()
+        if known is not None and (sample.low_ms > known.high_ms or sample.high_ms < known.low_ms):
+            self._samples.clear()  # one of the clocks was set: what is older tells nothing
+        self._samples.append(sample)

@@ -87,14 +87,15 @@ def test_a_write_between_that_nobody_read_tells_nothing_of_the_one_before() -> N
 
 
 def test_after_a_clock_was_set_only_what_came_since_counts() -> None:
-    gap = Gap()
-    for ahead_ms in (0, 0, 5_000, 5_000):
-        at_ms = 1_000 if gap.clock() is None else 2_000
-        gap.hear(Told(at_ms + ahead_ms, 0, 0), missed_ms=at_ms - 50, found_ms=at_ms + 10)
-        gap.hear(Told(9_000, at_ms + ahead_ms, 4), missed_ms=8_950, found_ms=9_010)
-    clock = gap.clock()
-    assert clock is not None
-    assert clock.low_ms > 4_900
+    gap, before_ms = Gap(), 0.0
+    for number, (ahead_ms, missed_ms, found_ms) in enumerate(
+        [(0, 50, 10), (0, 40, 20), (5_000, 60, 30), (5_000, 20, 90), (5_000, 9, 9)], start=1
+    ):
+        at_ms = number * 1_000.0
+        told = Told(at_ms + ahead_ms, before_ms, 0)  # of the last nothing is told any more
+        gap.hear(told, missed_ms=at_ms - missed_ms, found_ms=at_ms + found_ms)
+        before_ms = told.at_ms
+    assert gap.clock() == Clock(low_ms=4_970, high_ms=5_020)
 
 
 @pytest.mark.parametrize(
