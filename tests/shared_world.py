@@ -39,7 +39,7 @@ class Host:
     def __init__(self, world: SharedWorld, process: Process) -> None:
         self._world = world
         self._process = process
-        self.said: Present | None = None  # to the other hosts
+        self.said: list[Present] = []  # to the other hosts
         self._standing = Standing()
         self._seen_bound = False
         self.is_cut = False
@@ -108,7 +108,7 @@ class Host:
         return self.can_reach
 
     def introduce(self, present: Present) -> None:
-        self.said = present
+        self.said.append(present)
 
     def age(self) -> None:
         """Let the lease be as old as if nothing had renewed it until now, nor does for a while."""

@@ -10,7 +10,9 @@ import pytest
 from handoff.limits import ELSEWHERE_EVERY_NS, MS, NS, STANDBY_SILENCE_S_MAX
 from handoff.log_events import LogEvent
 from handoff.wire import Kind
+from handoff.worker.warming import GETTING_WARM
 from handoff.workload import Absent
+from state.planned_stop import ASKED
 from state.record import Fate, Outcome
 from tests.engine_world import FIRST, PERIOD_S, schedule
 from tests.records import effect as planned
@@ -46,6 +48,25 @@ def test_a_dead_owner_of_another_host_is_followed_within_its_lease_and_a_second(
         assert standby.told(Kind.SEIZED)[0]["proof"] == "lease_ended"
 
     assert proofs(told_in(SharedWorld, story)) == ["none", "lease_ended"]
+
+
+def test_each_worker_says_to_all_hosts_what_it_is_and_why_it_leaves() -> None:
+    async def story(world: SharedWorld) -> None:
+        def said(process: Process) -> list[str]:
+            return [f"{each.role}:{each.why}" for each in world.host(process).said]
+
+        owner, standby = await two_hosts(world)
+        warmed = [f"not_standby:{GETTING_WARM}", "standby:"]
+        assert (said(owner), said(standby)) == ([*warmed, "owner:"], warmed)
+        candidate = world.start("c", release="r2", deploy_id="d")
+        await world.until(lambda: bool(candidate.told(Kind.READY)))
+        await world.after(FIRST + 5, 0)
+        assert said(candidate)[-1] == "candidate:"
+        owner.line.say(Kind.DRAIN)
+        await owner.left()
+        assert said(owner)[-1] == f"left:{ASKED}"
+
+    told_in(SharedWorld, story)
 
 
 @pytest.mark.parametrize("seconds", [1.0, 4.0, 60.0])
