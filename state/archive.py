@@ -40,6 +40,7 @@ from state.errors import (
 )
 from state.journal import Journal, Retention
 from state.journal_reader import is_segment, segments, verify_chain
+from state.mirror import MIRROR, read_either, record_path, write_mirror
 from state.moments import milliseconds, rfc3339
 from state.open_struct import OpenStruct, decode_open, encode_open
 from state.opening import Opening
@@ -49,6 +50,7 @@ from state.record_file import PREVIOUS, RECORD, RecordFile, read_generation
 from state.record_lock import RecordLock
 from state.recovery import Undecided, release_of
 from state.seal import SealBroken, seal, unseal
+from state.sighting import forget_seen
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -143,7 +145,7 @@ def export_state(home: Path, target: Path, *, now_ns: int) -> Contents:
 
 
 def restore_state(
-    home: Path, archive: Path, *, app: str, force: bool, now_ns: int
+    home: Path, archive: Path, *, app: str, force: bool, now_ns: int, mirrored: bool = False
 ) -> tuple[Contents, Path | None]:
     """Put what an archive holds in the place of record and journal.
 
@@ -155,6 +157,7 @@ def restore_state(
         app: Application that the home belongs to.
         force: Also replace what has gone further.
         now_ns: Wall-clock time, nanoseconds UTC: names what is kept.
+        mirrored: The record is in an etcd, which `etcd_repair` brings to what is put here.
 
     Returns:
         What was restored, and where the replaced state is; None where there was none.
@@ -171,7 +174,8 @@ def restore_state(
         contents = _unpack(archive, fresh)
         found = _proven(archive, fresh, contents)
         _refuse_others(home, found.record, app=app, force=force)
-        return contents, _put_in_place(home, fresh, now_ns)
+        put_in_place = _put_mirror_in_place if mirrored else _put_in_place
+        return contents, put_in_place(home, fresh, now_ns)
     except OSError as error:
         raise WriteFailed(error.filename or str(home), error) from error
     finally:
@@ -188,16 +192,19 @@ def _one_moment(
     sources: list[tuple[str, IO[bytes], int]] = []
     lock = RecordLock(home / STATE / LOCK, timeout_ns=LOCK_TIMEOUT_NS)
     stack.callback(lock.close)
-    paths = [home / STATE / RECORD, home / STATE / PREVIOUS, home / JOURNAL / PRUNED]
+    record = record_path(home / STATE)
+    paths = [record, home / STATE / PREVIOUS, home / JOURNAL / PRUNED]
     with lock.held():
-        _finish_line_ahead(home)
+        if record.name == RECORD:  # an etcd's is finished there
+            _finish_line_ahead(home)
         for path in [*paths, *segments(home / JOURNAL)]:
             with contextlib.suppress(FileNotFoundError):
                 file = stack.enter_context(_opened(path))
                 found = os.fstat(file.fileno())
                 if not stat.S_ISREG(found.st_mode):
                     raise WriteFailed(str(path), OSError(errno.EINVAL, "it is no plain file"))
-                sources.append((path.relative_to(home).as_posix(), file, found.st_size))
+                named = home / STATE / RECORD if path == record else path
+                sources.append((named.relative_to(home).as_posix(), file, found.st_size))
         return paths[0].read_bytes(), sources
 
 
@@ -356,7 +363,7 @@ def _proven(archive: Path, fresh: Path, contents: Contents) -> Generation:
 
 def _refuse_others(home: Path, wanted: Record, *, app: str, force: bool) -> None:
     try:
-        there = read_generation(home / STATE / RECORD).record
+        there = read_either(home / STATE).record
     except (RecordMissing, RecordDamaged):
         # Nothing that could be compared: this is what an archive is kept for.
         check_identity(wanted, app=app, timeline=wanted.timeline)
@@ -406,6 +413,28 @@ def _put_in_place(home: Path, fresh: Path, now_ns: int) -> Path | None:
     with contextlib.suppress(FileNotFoundError):
         previous = (fresh / STATE / PREVIOUS).read_bytes()
         replace_file(_FILES, home / STATE / PREVIOUS, previous)
+    return kept if anything else None
+
+
+def _put_mirror_in_place(home: Path, fresh: Path, now_ns: int) -> Path | None:
+    """Exchange the journal, then the mirror; what is replaced is kept, and what was seen forgotten.
+
+    Whoever dies in between leaves a home that follows the etcd as one that comes late.
+    """
+    kept = home / REPLACED / rfc3339(now_ns).replace(":", "")
+    anything = (home / JOURNAL).exists()
+    make_directory(_FILES, home / STATE)
+    if anything:
+        make_directory(_FILES, kept)
+        _FILES.replace(home / JOURNAL, kept / JOURNAL)
+        with contextlib.suppress(FileNotFoundError):
+            _FILES.replace(home / STATE / MIRROR, kept / MIRROR)
+        sync(_FILES, kept)
+    sync(_FILES, fresh / JOURNAL)
+    _FILES.replace(fresh / JOURNAL, home / JOURNAL)
+    write_mirror(_FILES, home / STATE, (fresh / STATE / RECORD).read_bytes())
+    forget_seen(_FILES, home / STATE)
+    sync(_FILES, home)
     return kept if anything else None
 
 

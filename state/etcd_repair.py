@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 from msgspec.structs import replace
 
+from state.archive import StateNewer
 from state.atomic_file import SystemFiles, make_directory, sync
 from state.commit import Generation, plan_commit, with_body
 from state.errors import RecordBehind
@@ -97,6 +98,18 @@ class Way(NamedTuple):
     results: set[str]
 
 
+class Back(NamedTuple):
+    """A restore: etcd is brought to where this home is, wherever others are.
+
+    Attributes:
+        above: The highest epoch that this home knew of before.
+        force: Also from what has gone further.
+    """
+
+    above: int = 0
+    force: bool = False
+
+
 class Repair:
     """One repair, asked for on one host on which nothing runs.
 
@@ -108,6 +121,7 @@ class Repair:
         now_ns: Reads the wall clock, nanoseconds UTC.
         without: Names of hosts or homes that an operator gives up.
         by: Who asks.
+        back: What this home had gone to, where it was put back itself: a restore.
     """
 
     def __init__(
@@ -120,8 +134,10 @@ class Repair:
         now_ns: Callable[[], int],
         without: Collection[str] = (),
         by: str = "",
+        back: Back | None = None,
     ) -> None:
         """Keep the parts; nothing is connected yet."""
+        self._back = back
         self._cluster = cluster
         self._home = home
         self._app = app
@@ -133,6 +149,24 @@ class Repair:
         self._session = Session(cluster)
         self._lines = Lines(self._session, self._keys)
         self._known = Known(self._session, self._lines, self._keys, home, app=app, place=place)
+
+    def require_others_heard(self) -> None:
+        """Refuse before anything is replaced here what would be refused afterwards.
+
+        Raises:
+            RepairRefused: A host that may have gone further was not heard.
+            OutOfReach: Etcd does not answer.
+            StateError: What lies there or here cannot be used.
+        """
+        there = self._known.there()
+        ours = self._known.ours(there, now_ns=self._now_ns())
+        if ours is not None:
+            self._known.say(ours.heard)
+            there = self._known.there()
+        named = named_by(there, ours) if ours is not None else set()
+        rows = put_back.rows_of(there.heard, there.kept, named, self._without)
+        put_back.require_known(rows, self._without)
+        put_back.require_all_heard(rows)
 
     def run(self, attempt: str) -> Repaired:
         """Say how far this home goes; bring etcd forward where that is due and allowed.
@@ -154,6 +188,8 @@ class Repair:
             there = self._known.there()
             rows = put_back.rows_of(there.heard, there.kept, named_by(there, ours), self._without)
             put_back.require_known(rows, self._without)
+            if self._back is not None:
+                return self._bring_back(there, ours, rows, attempt, self._back)
             if self._is_given_up(ours):
                 return self._put_aside(there, ours, rows)
             if not self._is_older(there, ours):
@@ -182,12 +218,29 @@ class Repair:
         furthest = put_back.furthest(there.heard, self._without)
         assert furthest is not None, "this home was heard"
         way = self._way(there, ours, furthest, rows)
+        self._require_one_history(there, way, rows)
+        self._write(there, way, attempt)
+        return self._follow(rows, carried=len(way.carried), was_older=True)
+
+    def _bring_back(
+        self, there: There, ours: Ours, rows: tuple[Row, ...], attempt: str, back: Back
+    ) -> Repaired:
+        put_back.require_all_heard(rows)
+        further = [each.reached for each in there.heard if each.home != ours.heard.home]
+        further += [_reached(there.seen.record)] if there.seen is not None else []
+        if not back.force and max(further, default=ours.heard.reached) > ours.heard.reached:
+            message = f"the etcd, or a host, has gone further than {ours.heard.where()}"
+            raise StateNewer(message)
+        way = self._ours_on_top(there, ours)
+        self._require_one_history(there, way, rows)
+        self._write(there, way, attempt, above=back.above)
+        return self._follow(rows, carried=len(way.carried), was_older=True)
+
+    def _require_one_history(self, there: There, way: Way, rows: Sequence[Row]) -> None:
         is_in = way.results | {
             each.result for each in there.heard if self._known.stays(there, each, way.stays)
         }
         put_back.require_one_history(there.heard, is_in, rows, self._without)
-        self._write(there, way, attempt)
-        return self._follow(rows, carried=len(way.carried), was_older=True)
 
     def _way(self, there: There, ours: Ours, furthest: Heard, rows: Sequence[Row]) -> Way:
         """Return what is written back on top of what stays."""
@@ -198,8 +251,12 @@ class Repair:
         if furthest.result != ours.heard.result:
             reason = f"the journal of {furthest.words()} goes furthest: {furthest.where()}"
             raise RepairRefused(reason, "run `state repair` there", rows)
+        return self._ours_on_top(there, ours)
+
+    def _ours_on_top(self, there: There, ours: Ours) -> Way:
+        """Return this home's lines on top of the newest one that etcd has of them."""
         results = {line.result for line in ours.lines}
-        at = self._lines.newest_of(results) if seen is not None else None
+        at = self._lines.newest_of(results) if there.seen is not None else None
         after = -1 if at is None else _last_of(ours.lines, self._lines.line(at).result)
         wanted = [line for line in ours.lines[after + 1 :] if line.kind not in BOOKKEEPING]
         if at is None or len(wanted) > CARRIED_MAX:
@@ -228,11 +285,11 @@ class Repair:
 
     # --- what is written -----------------------------------------------------------
 
-    def _write(self, there: There, way: Way, attempt: str) -> None:
+    def _write(self, there: There, way: Way, attempt: str, *, above: int = 0) -> None:
         for number, line in enumerate(way.carried, start=way.at + 1):
             self._carry(there, line, number, attempt)
         number = way.at + len(way.carried) + 1
-        above = max(each.epoch for each in there.heard)
+        above = max(above, *(each.epoch for each in there.heard))
         if there.seen is not None:
             above = max(above, there.seen.record.ownership.epoch)
         record = begin_anew(way.base.record, above=above, attempt=attempt)

@@ -86,6 +86,19 @@ def read_seen(directory: Path) -> Seen | None:
     return seen
 
 
+def forget_seen(files: Files, directory: Path) -> None:
+    """Forget how far an etcd was seen, for a home that begins again from another state.
+
+    Raises:
+        HomeUnsuitable: What is there is not what was written.
+        OSError: It may be as it was.
+    """
+    found = read_seen(directory)
+    if found is not None:
+        seen = msgspec.structs.replace(found, repairs=0, revision=0)
+        replace_file(files, directory / NAME, seal(encode_open(seen), field=_DIGEST)[0])
+
+
 def write_seen(files: Files, directory: Path, sighting: Sighting) -> Seen:
     """Keep how far an etcd was seen, and never less than before; return what is kept.
 

@@ -22,8 +22,10 @@ from handoff.errors import ReleaseUnusable
 from handoff.replay.journal import Unanswered
 from handoff.replay.repair import Repaired, header_in, repaired_as
 from handoff.shared_record import this_place
+from state.archive import restore_state
 from state.errors import RecordBehind, RecordDamaged, RecordMissing
 from state.local_store import LocalStore, read_only_snapshot
+from state.premises import narrow
 from state.sighting import read_seen
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
     from foresight.cli.installation import Installation
     from state.etcd.put_back import Kept
+    from state.etcd_repair import Back, Repair
     from state.etcd_repair import Repaired as RepairedEtcd
     from state.record import Record
 
@@ -79,12 +82,49 @@ def repair_shared(installation: Installation, without: Sequence[str]) -> Repaire
         OutOfReach: The etcd does not answer.
         StateError: What lies there or here cannot be used.
     """
+    return _repair(installation, without).run(secrets.token_hex(8))
+
+
+def restore_shared(
+    installation: Installation, without: Sequence[str], file: Path, *, force: bool
+) -> RepairedEtcd:
+    """Put an archive in the place of this home's journal, and bring the etcd to where it ends.
+
+    The caller has made sure that nothing runs here, and keeps it so.
+
+    Args:
+        installation: What is configured.
+        without: Names of hosts, or of their homes, that an operator gives up.
+        file: The archive.
+        force: Also replace what has gone further.
+
+    Raises:
+        RepairRefused: A host was not heard, or tells another history.
+        StateNewer: What is there has gone further.
+        StateError: What lies there or here, or in the archive, cannot be used.
+    """
+    from state.etcd_repair import Back
+
+    home, app = installation.home, installation.config.engine.app
+    _repair(installation, without).require_others_heard()
+    above = 0
+    with contextlib.suppress(RecordMissing, RecordDamaged):
+        above = read_only_snapshot(home / "state").ownership.epoch
+    _, kept = restore_state(home, file, app=app, force=force, now_ns=now_ns(), mirrored=True)
+    narrow(home)
+    if kept is not None:
+        progress(f"what was there is in {kept}")
+    repair = _repair(installation, without, back=Back(above=above, force=force))
+    return repair.run(secrets.token_hex(8))
+
+
+def _repair(installation: Installation, without: Sequence[str], back: Back | None = None) -> Repair:
     from state.etcd_repair import Repair
 
     variables, tree = gathered(os.environ), installation.repository
     cluster = configured_cluster(installation.config, variables, tree)
     assert cluster is not None, "it is asked for where there is one"
-    repair = Repair(
+    return Repair(
         cluster,
         installation.home,
         app=installation.config.engine.app,
@@ -92,8 +132,8 @@ def repair_shared(installation: Installation, without: Sequence[str]) -> Repaire
         now_ns=now_ns,
         without=without,
         by=installation.asker(),
+        back=back,
     )
-    return repair.run(secrets.token_hex(8))
 
 
 def journals_elsewhere(installation: Installation) -> tuple[Kept, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,11 +48,20 @@ from state.record import Record, header_of
 from state.record_file import PREVIOUS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from handoff.replay.verify import Knowledge
     from state.commit import Generation
     from state.etcd.put_back import Row
+    from state.etcd_repair import Repaired
+
+
+without_option = click.option(
+    "--without",
+    multiple=True,
+    metavar="HOST",
+    help="My word: this host, or home, is lost for good, and what only it has done is given up.",
+)
 
 
 @click.group()
@@ -118,12 +128,22 @@ def export(installation: Installation, *, file: Path, as_json: bool) -> int:
 @state.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 @click.option("--force", is_flag=True, help="Also replace what has gone further.")
+@without_option
 @json_option
 @pass_installation
-def restore(installation: Installation, *, file: Path, force: bool, as_json: bool) -> int:
-    """Bring back what `export` wrote; what is replaced is kept. Nothing may run."""
+def restore(
+    installation: Installation, *, file: Path, force: bool, without: tuple[str, ...], as_json: bool
+) -> int:
+    """Bring back what `export` wrote; what is replaced is kept. Nothing may run.
+
+    Beside an etcd, on no host: first `repair` on each of the others, then this on one.
+    """
     home, app = installation.home, installation.config.engine.app
     prepare_home(home, trusted_group=installation.config.engine.trusted_group)
+    if installation.config.engine.state:
+        asked = partial(repairing.restore_shared, installation, without, file, force=force)
+        return _repair_shared(installation, asked, as_json=as_json)
+    _refuse_without(without)
     with nothing_running(home):
         try:
             contents, kept = restore_state(home, file, app=app, force=force, now_ns=now_ns())
@@ -142,12 +162,7 @@ def restore(installation: Installation, *, file: Path, force: bool, as_json: boo
 
 
 @state.command()
-@click.option(
-    "--without",
-    multiple=True,
-    metavar="HOST",
-    help="My word: this host, or home, is lost for good, and what only it has done is given up.",
-)
+@without_option
 @json_option
 @pass_installation
 def repair(installation: Installation, *, without: tuple[str, ...], as_json: bool) -> int:
@@ -156,10 +171,10 @@ def repair(installation: Installation, *, without: tuple[str, ...], as_json: boo
     Beside an etcd that was put back it is run on every host, with nothing running on any.
     """
     if installation.config.engine.state:
-        return _repair_shared(installation, without, as_json=as_json)
-    if without:
-        what = "--without names a host of an etcd, and this record is in its home"
-        raise click.UsageError(what)
+        prepare_home(installation.home, trusted_group=installation.config.engine.trusted_group)
+        asked = partial(repairing.repair_shared, installation, without)
+        return _repair_shared(installation, asked, as_json=as_json)
+    _refuse_without(without)
     found = repairing.repair(installation.home, installation.config.engine.app)
     if as_json:
         emit_json(found)
@@ -168,12 +183,21 @@ def repair(installation: Installation, *, without: tuple[str, ...], as_json: boo
     return ExitCode.DONE
 
 
-def _repair_shared(installation: Installation, without: tuple[str, ...], *, as_json: bool) -> int:
-    home = installation.home
-    prepare_home(home, trusted_group=installation.config.engine.trusted_group)
-    with nothing_running(home, shared=True):
+def _refuse_without(without: tuple[str, ...]) -> None:
+    if without:
+        what = "--without names a host of an etcd, and this record is in its home"
+        raise click.UsageError(what)
+
+
+def _repair_shared(
+    installation: Installation, asked: Callable[[], Repaired], *, as_json: bool
+) -> int:
+    with nothing_running(installation.home, shared=True):
         try:
-            found = repairing.repair_shared(installation, without)
+            found = asked()
+        except StateNewer as error:
+            complain(str(error), error.hint)
+            return ExitCode.REFUSED
         except RepairRefused as error:
             _say_hosts(error.rows, as_json=as_json, reason=str(error))
             complain(str(error), error.hint)

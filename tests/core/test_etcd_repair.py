@@ -9,13 +9,14 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from state.archive import StateNewer, export_state, restore_state
 from state.coverage import proven_nowhere
 from state.errors import EtcdOlder, HomeUnsuitable, RecordMissing, Refused
 from state.etcd import keys as plans
 from state.etcd import wire
 from state.etcd.address import Cluster, Endpoint
 from state.etcd.put_back import RepairRefused
-from state.etcd_repair import KIND, Repair, Repaired
+from state.etcd_repair import KIND, Back, Repair, Repaired
 from state.etcd_store import EtcdStore
 from state.host_journal import HostJournal
 from state.journal_frames import CHECKPOINT_CYCLES
@@ -88,15 +89,18 @@ class Elsewhere:
         return self.place / host
 
     def repair(self, host: str, *without: str) -> Repaired:
-        found = Repair(
+        return self.asked(host, *without).run(f"repair-{host}")
+
+    def asked(self, host: str, *without: str, back: Back | None = None) -> Repair:
+        return Repair(
             CLUSTER,
             self.home(host),
             app=APP,
             place=Place(host),
             now_ns=lambda: NOW_NS,
             without=without,
+            back=back,
         )
-        return found.run(f"repair-{host}")
 
     def follow(self, host: str) -> None:
         self.store(host).keep_up()
@@ -387,6 +391,56 @@ def test_a_large_line_is_carried_in_chunks(elsewhere: Elsewhere, owner: EtcdStor
     elsewhere.repair("host")
     elsewhere.follow("new")
     assert bytes(elsewhere.store("new").read().body) == body
+
+
+# --- brought back ----------------------------------------------------------------------
+
+
+def bring_back(elsewhere: Elsewhere, host: str, file: Path, *without: str, force: bool) -> Repaired:
+    """Restore an archive on a host, as its command does."""
+    home = elsewhere.home(host)
+    elsewhere.asked(host, *without).require_others_heard()
+    above = read_only_generation(home / "state").record.ownership.epoch
+    now_ns = NOW_NS + elsewhere.sent * 1_000_000  # it names where what is replaced is kept
+    restore_state(home, file, app=APP, force=force, now_ns=now_ns, mirrored=True)
+    back = Back(above=above, force=force)
+    return elsewhere.asked(host, *without, back=back).run(f"restore-{host}")
+
+
+def test_a_copy_is_brought_back_into_an_etcd_by_the_same_step(
+    elsewhere: Elsewhere, owner: EtcdStore
+) -> None:
+    copied = elsewhere.place / "copy.tar"
+    export_state(elsewhere.home("host"), copied, now_ns=NOW_NS)
+    assert not (elsewhere.home("host") / "state" / "record.json").exists()
+    run_cycles(owner, 1)
+    elsewhere.follow("second")
+    run_cycles(owner, 1)
+    owner.keep_up()
+    with pytest.raises(RepairRefused, match="not heard: second"):
+        bring_back(elsewhere, "host", copied, force=True)
+    assert elsewhere.prove("host")[-1] == "settle", "nothing was replaced before all were heard"
+    elsewhere.repair("second")
+    with pytest.raises(StateNewer, match="the archive at cycle 12"):
+        bring_back(elsewhere, "host", copied, force=False)
+    with pytest.raises(RepairRefused, match=r"second .* tells another history"):
+        bring_back(elsewhere, "host", copied, force=True)
+    done = bring_back(elsewhere, "host", copied, "second", force=True)
+    assert (done.cycle, done.epoch, done.carried) == (12, 2, 0)
+    assert elsewhere.prove("host") == ["genesis", "seize", *["decide", "settle"] * 2, KIND]
+    assert read_only_generation(elsewhere.home("host") / "state").record.ownership.owner is None
+    with pytest.raises(EtcdOlder):
+        elsewhere.store("second").read()
+
+
+def test_a_copy_fills_an_etcd_that_lost_everything(elsewhere: Elsewhere, owner: EtcdStore) -> None:
+    del owner
+    copied = elsewhere.place / "copy.tar"
+    export_state(elsewhere.home("host"), copied, now_ns=NOW_NS)
+    elsewhere.etcd = ModelEtcd()
+    assert bring_back(elsewhere, "host", copied, force=False).cycle == 12
+    elsewhere.follow("new")
+    assert elsewhere.store("new").read().ownership.epoch == 2
 
 
 # --- which host has which cycles -------------------------------------------------------

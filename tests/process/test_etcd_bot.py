@@ -166,7 +166,7 @@ def test_a_bot_shows_its_certificate_and_a_warm_standby_follows_a_killed_owner_b
     with Beside(tmp_path / "bot") as bot:
         bot.up("--standby")
         bot.wait(lambda: len([each for each in bot.children() if each["warm"]]) == 2, "a standby")
-        (standby,) = (each["pid"] for each in bot.children() if not each["owner"])
+        (standby,) = (int(each["pid"]) for each in bot.children() if not each["owner"])
         killed = bot.kill_owner()
         follower = bot.wait_other_owner(killed)
         bot.wait_cycles(1)

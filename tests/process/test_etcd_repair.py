@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench.installation import environment
+from foresight.cluster import refuse_put_back
 from handoff.exit_codes import ExitCode
 from handoff.shared_record import STATE
+from state.errors import EtcdOlder
 from state.local_store import read_only_generation
 from tests.process.etcd_server import ABSENT, CTL, CTL_ABSENT, PROGRAM, Server
 from tests.process.hurt import ENTRY, Hurt, verify_counts
@@ -92,12 +94,25 @@ def test_an_etcd_put_back_under_a_bot_stops_it_until_it_is_repaired_and_nothing_
     bot.wait(lambda: "was put back" in bot.says(), "the same word from the next launcher")
     assert bot.progress() == before
     assert bot.down() == 0, bot.last_words()
+    told = ((STATE, f"etcd://127.0.0.1:{own_etcd.port}/bench"),)
+    with pytest.raises(EtcdOlder):
+        refuse_put_back(bot.home, told, "demo")  # as `up` asks before it starts anything
     done = bot.state("repair", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["was_older"]
+    refuse_put_back(bot.home, told, "demo")
+    kept = str(tmp_path / "kept.tar")
+    assert bot.state("export", kept).returncode == 0
     bot.begin()
     bot.wait_cycles(2)
     assert bot.down() == 0, bot.last_words()
     verify_counts(bot)
     assert [line.kind for line in bot.lines()].count("repair") == 1
-    assert read_only_generation(bot.home / "state").record.ownership.epoch >= 3
+    newest = read_only_generation(bot.home / "state").record
+    assert newest.ownership.epoch >= 3
+    assert bot.state("restore", kept).returncode == ExitCode.REFUSED, "it has gone further"
+    restored = bot.state("restore", kept, "--force")
+    assert restored.returncode == 0, restored.stderr
+    found = read_only_generation(bot.home / "state").record
+    assert found.progress.cycle < newest.progress.cycle
+    assert found.ownership.epoch > newest.ownership.epoch
