@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
 from typing import TYPE_CHECKING
 
 from foresight.errors import ConfigError
@@ -18,9 +17,9 @@ from foresight.venues.keys import PLACES
 from handoff.launcher.account_lock import digest_of
 from handoff.shared_record import look_up, variables_of
 from state.errors import HomeUnsuitable, OutOfReach, StateError
+from state.etcd import forgetting
 from state.etcd.address import Cluster, ClusterInvalid, Credentials, cluster_of
 from state.etcd.credentials import read_credentials
-from state.etcd_store import EtcdStore
 from state.mirror import refuse_kept
 
 if TYPE_CHECKING:
@@ -102,13 +101,10 @@ def forget_account(config: Config, environment: Mapping[str, str], project: Path
     cluster = configured_cluster(config, environment, project)
     if cluster is None:
         return ""
-    store = EtcdStore(cluster, app=config.engine.app, timeline=None, now_ns=time.time_ns)
     try:
-        return "" if store.forget_account() else "a worker of another host owns it"
+        return "" if forgetting.forget_account(cluster) else "a worker of another host owns it"
     except StateError as error:
         return str(error)
-    finally:
-        store.close()
 
 
 def told_variables(

@@ -226,7 +226,7 @@ class EtcdOlder(StateUnusable):
 
 
 class AccountOther(StateUnusable):
-    """The record is kept for another account than this host's."""
+    """The record acts for another account than this host."""
 
     hint = "name the same account on every host; `etcdctl del` of that key forgets the other one"
 

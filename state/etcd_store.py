@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Final
 
 from state.commit import Generation, plan_commit, plan_genesis
 from state.errors import (
-    AccountOther,
     EtcdOlder,
     LeaseGone,
     LockTimeout,
@@ -29,9 +28,9 @@ from state.errors import (
     StateError,
     WriteFailed,
 )
-from state.etcd import account as accounts
 from state.etcd import keys as plans
 from state.etcd import wire
+from state.etcd.account import Account
 from state.etcd.client import Client, EtcdError
 from state.etcd.herald import Herald, system_moment
 from state.etcd.journals import Journals
@@ -67,8 +66,8 @@ class EtcdStore:
         cluster: Where it is.
         app: Name of the application; another one's record is refused.
         timeline: Likewise; None for who only looks at what is there.
-        account: Names the account that this host acts for, perhaps empty: a record
-            of another one is refused. None for who never owns.
+        account: Names the account that this host acts for, perhaps empty: a record of another
+            one is refused. None for who never owns.
         now_ns: Reads the wall clock, nanoseconds UTC; for the lines' times only.
         lease_s: How long ownership outlasts the last renewal, seconds; 0 for who never owns.
         boot_ns: Reads nanoseconds since boot.
@@ -104,11 +103,11 @@ class EtcdStore:
         self._cluster = cluster
         self._app = app
         self._timeline = timeline
-        self._account = None if account is None else account.encode()
         self._now_ns = now_ns
         self._silence_s = silence_s
         self._keys = plans.Keys(cluster.prefix)
         seen = home.sighting() if home is not None else None
+        self._account = Account(self._keys.account, account)
         self._session = Session(cluster, patience_s=patience_s, seen=seen)
         self._lines = Lines(self._session, self._keys)
         self._journals = Journals(self._session, self._keys, home)
@@ -137,8 +136,8 @@ class EtcdStore:
         self._send_ahead(new)
         found = self._session.read(wire.get(self._keys.account)).get(self._keys.account)
         held = None if found is None else found.value
-        self._check_account(held)
-        transaction = plans.genesis_transaction(self._keys, new, self._claim(held))
+        self._account.check(held)
+        transaction = plans.genesis_transaction(self._keys, new, self._account.claim(held))
         self._session.settle(transaction, self._session.patience_s, attempt=record.attempt)
         return self.read()  # it is there now, whoever was faster
 
@@ -238,15 +237,6 @@ class EtcdStore:
         # Sent twice, the second finds what the first has bound.
         return answer.succeeded or (bound is not None and bound.lease == lease)
 
-    def forget_account(self) -> bool:
-        """Forget whose account it is, unless somebody owns; tell whether it is forgotten.
-
-        Raises:
-            OutOfReach: Etcd did not answer.
-        """
-        transaction = accounts.forgetting(self._keys.account, self._keys.owner)
-        return self._session.settle(transaction, self._session.patience_s).succeeded
-
     def is_owner_bound(self) -> bool:
         """Tell whether the owner's key is there: its lease has not ended."""
         return self._look().is_owner_bound
@@ -337,7 +327,7 @@ class EtcdStore:
             return None
         seen = plans.seen_of(self._keys, found, data)
         self._check(seen.record)
-        self._check_account(seen.account)
+        self._account.check(seen.account)
         self._seen = seen
         assert data is not None, "there is a record"
         self._keep(seen, data)
@@ -356,7 +346,7 @@ class EtcdStore:
                 new,
                 binding,
                 revision=answer.header.revision,
-                account=self._account if _comes_to_own(new, binding) else None,
+                account=self._account.mine if _comes_to_own(new, binding) else None,
             )
             self._keep(self._seen, commit.data, written=commit.line)
             return None
@@ -374,31 +364,23 @@ class EtcdStore:
         limit_s = TAKE_S_MAX if note.kind == "take" else self._session.patience_s
         spare = self._session.grant(CHUNK_LEASE_S) if seen.chunks else 0
         binding = self._binding(seen.record, record)
-        claim = self._claim(seen.account) if _comes_to_own(new, binding) else plans.NO_CLAIM
+        comes = _comes_to_own(new, binding)
+        claim = self._account.claim(seen.account) if comes else plans.NO_CLAIM
+
+        def settle(binding: plans.Binding | None) -> wire.TransactionAnswer:
+            transaction = plans.commit_transaction(
+                self._keys, seen, new, binding=binding, claim=claim, lease=spare
+            )
+            return self._session.settle(transaction, limit_s, attempt=record.attempt)
+
         try:
-            return binding, self._settle(seen, new, binding, claim, spare=spare, limit_s=limit_s)
+            return binding, settle(binding)
         except LeaseGone:
             if binding is None or self._keeper is None:
                 raise
             self._keeper.lost(binding.lease)
         binding = self._binding(seen.record, record)
-        return binding, self._settle(seen, new, binding, claim, spare=spare, limit_s=limit_s)
-
-    def _settle(
-        self,
-        seen: plans.Seen,
-        new: plans.Written,
-        binding: plans.Binding | None,
-        claim: wire.Transaction,
-        *,
-        spare: int,
-        limit_s: float,
-    ) -> wire.TransactionAnswer:
-        transaction = plans.commit_transaction(
-            self._keys, seen, new, binding=binding, claim=claim, lease=spare
-        )
-        attempt = new.commit.generation.record.attempt
-        return self._session.settle(transaction, limit_s, attempt=attempt)
+        return binding, settle(binding)
 
     def _binding(self, before: Record, after: Record) -> plans.Binding | None:
         owner = after.ownership.owner
@@ -453,15 +435,6 @@ class EtcdStore:
         if stored is None or plans.mark_of(stored.value).result != seen.digest:
             fact = f"line {seen.number} is not the one that was read there"
             raise self._session.older(fact)
-
-    def _claim(self, found: bytes | None) -> wire.Transaction:
-        if self._account is None:
-            return plans.NO_CLAIM
-        return accounts.claim(self._keys.account, found, self._account)
-
-    def _check_account(self, found: bytes | None) -> None:
-        if self._account is not None and accounts.is_another(found, self._account):
-            raise AccountOther(self._keys.account.decode())
 
     def _check(self, record: Record) -> None:
         check_identity(record, app=self._app, timeline=self._timeline or record.timeline)

@@ -1,4 +1,4 @@
-"""The account outside that an application acts for: one, on whichever host it is owned.
+"""The account that an application acts for: one, on whichever host it is owned.
 
 Owns what a first record and a change of owner require of the key `APP/account`. It has no lease: it
 outlives everybody who owned. Where it is absent, whoever comes to own writes it; where it names
@@ -7,7 +7,42 @@ another account than one's own, nobody comes to own. What it holds names an acco
 
 from __future__ import annotations
 
+from state.errors import AccountOther
 from state.etcd import wire
+
+
+class Account:
+    """The account that one store's host acts for.
+
+    Args:
+        key: Where an etcd says which one it is.
+        name: Names it; None for who never owns.
+
+    Attributes:
+        mine: The name as it is stored; None likewise.
+    """
+
+    def __init__(self, key: bytes, name: str | None) -> None:
+        """Keep both."""
+        self._key = key
+        self.mine = None if name is None else name.encode()
+
+    def claim(self, found: bytes | None) -> wire.Transaction:
+        """Return what is compared and written besides by who comes to own.
+
+        Args:
+            found: What was read there; None where there is nothing.
+        """
+        return wire.Transaction() if self.mine is None else claim(self._key, found, self.mine)
+
+    def check(self, found: bytes | None) -> None:
+        """Refuse a record of another account.
+
+        Raises:
+            AccountOther: It is.
+        """
+        if self.mine is not None and is_another(found, self.mine):
+            raise AccountOther(self._key.decode())
 
 
 def claim(key: bytes, found: bytes | None, mine: bytes) -> wire.Transaction:

@@ -7,7 +7,7 @@ Owns the keys of an application and the comparisons of each write. Every commit 
     APP/counter  number of the newest journal line
     APP/lines/N  the line, without a chain: each host's journal has its own
     APP/owner    who owns, for as long as its lease lives; written where the epoch changes
-    APP/account  whose account outside it is, see `account`; compared where the epoch changes
+    APP/account  for whose account it acts, see `account`; compared where the epoch changes
 
 What a repair needs when etcd was put back from a copy (see `put_back`):
 
