@@ -22,7 +22,7 @@ from handoff.virtual_time import VirtualClock, run_virtual
 from handoff.wish import BAKE_BY_HAND
 from handoff.worker import gates
 from handoff.worker.cycle import CycleRunner
-from handoff.worker.follower import as_owned_by
+from handoff.worker.fallback import as_owned_by
 from state import transitions
 from state.memory_store import MemoryStore
 from state.open_struct import decode_open

@@ -48,6 +48,7 @@ class Kind(enum.StrEnum):
     RETURN = "return"  # the previous owner shall take back
     DRAIN = "drain"  # finish what is in hand, leave
     WAITING = "waiting"  # a candidate waits for a gap
+    VOID = "void"  # of an etcd alone: the deploy that approved the candidate is over
     # client -> launcher
     STATUS = "status"
     SUBSCRIBE = "subscribe"
@@ -99,7 +100,9 @@ _TYPES: Final[dict[str, Callable[[object], bool]]] = {
     "name": _is_name,
     "passed": _is_truth,
     **dict.fromkeys(("pid", "wire", "start_ticks", "cycle", "epoch"), _is_whole),
-    **dict.fromkeys(("bake", "of", "clean_cycles", "until_ns", "attempts_left"), _is_whole),
+    **dict.fromkeys(
+        ("bake", "approval", "of", "clean_cycles", "until_ns", "attempts_left"), _is_whole
+    ),
     **dict.fromkeys(("boundary_ms", "overdue_boot_ms", "overdue_at_ms", "seconds"), _is_number),
     **dict.fromkeys(("since_ms", "away_ms"), _is_number),
     **dict.fromkeys(("options", "argv"), _are_texts),

@@ -242,6 +242,17 @@ class EtcdRefuses(StateUnusable):
     hint = "check the user in the credentials and its role in etcd"
 
 
+class DeployClosed(StateError):
+    """How a deploy ended is written down already: there is nothing left to do about it."""
+
+    hint = "`foresight deploys` shows how it ended"
+
+    def __init__(self, request: str) -> None:
+        """Keep which one."""
+        super().__init__(f"deploy {request} has ended")
+        self.request = request
+
+
 class LeaseGone(StateError):
     """The lease that a key was to go with is gone; nothing changed."""
 

@@ -28,8 +28,8 @@ from state.errors import (
     StateError,
     WriteFailed,
 )
+from state.etcd import deploys, wire
 from state.etcd import keys as plans
-from state.etcd import wire
 from state.etcd.account import Account
 from state.etcd.client import Client, EtcdError
 from state.etcd.herald import Herald, system_moment
@@ -107,6 +107,7 @@ class EtcdStore:
         self._silence_s = silence_s
         self._keys = plans.Keys(cluster.prefix)
         seen = home.sighting() if home is not None else None
+        self._deploys = deploys.Keys(cluster.prefix)
         self._account = Account(self._keys.account, account)
         self._session = Session(cluster, patience_s=patience_s, seen=seen)
         self._lines = Lines(self._session, self._keys)
@@ -245,6 +246,10 @@ class EtcdStore:
         """Tell whether the owner's key was there when this store last looked."""
         return self._seen is not None and self._seen.is_owner_bound
 
+    def epoch(self) -> int:
+        """Return the epoch of the newest record that this store knows; -1 for none."""
+        return -1 if self._seen is None else self._seen.record.ownership.epoch
+
     def say_present(self, present: Present) -> bool:
         """Write that a worker is there; tell whether etcd took it within one request's time.
 
@@ -364,8 +369,10 @@ class EtcdStore:
         limit_s = TAKE_S_MAX if note.kind == "take" else self._session.patience_s
         spare = self._session.grant(CHUNK_LEASE_S) if seen.chunks else 0
         binding = self._binding(seen.record, record)
-        comes = _comes_to_own(new, binding)
-        claim = self._account.claim(seen.account) if comes else plans.NO_CLAIM
+        claim = plans.NO_CLAIM
+        if _comes_to_own(new, binding):
+            approved = deploys.approval(self._deploys, note.approval)
+            claim = plans.claimed(self._account.claim(seen.account), approved)
 
         def settle(binding: plans.Binding | None) -> wire.TransactionAnswer:
             transaction = plans.commit_transaction(
@@ -454,8 +461,11 @@ def _applied(change: Change, seen: plans.Seen) -> Record | None:
 
 
 def _require_another_try(note: Note) -> None:
-    """Refuse to try a take again: its margin is for one try, and the boundary comes."""
-    if note.kind == "take":
+    """Refuse to try a take again: its margin is for one try, and the boundary comes.
+
+    Nor is a seize by an approval tried again: that may be what is over.
+    """
+    if note.kind == "take" or note.approval:
         raise Refused(Refusal.EVIDENCE_STALE, "somebody wrote while the take was under way")
 
 

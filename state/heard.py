@@ -27,6 +27,7 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True):
     """The members of a line that speak of a cycle or of a change of owner; as in `Line`."""
 
     seq: int = 0
+    epoch: int = 0
     kind: str = ""
     cycle: int = 0
     phase: Phase = Phase.SETTLED

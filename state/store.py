@@ -30,6 +30,8 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
         started_ns: When work on the cycle began.
         evidence: Further facts for an operator: proof of death, reason, pids.
         health: How much of what was asked for `observe` got; None where nobody counted.
+        approval: Of a take, where several hosts deploy: the deploy that approved it, by when it
+            began, which has to live still; 0 where nothing is asked.
     """
 
     kind: str
@@ -40,6 +42,7 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
     started_ns: int = 0
     evidence: dict[str, str | int | float] = {}
     health: Health | None = None
+    approval: int = 0
 
 
 class Store(Protocol):

@@ -60,6 +60,11 @@ class ModelEtcd:
         kv = self.kept.get(compare.key)
         if compare.target == "MOD":
             return (kv.mod_revision if kv else 0) == compare.mod_revision
+        if compare.target == "CREATE":
+            created = kv.create_revision if kv else 0
+            if compare.result == "GREATER":
+                return created > (compare.create_revision or 0)
+            return created == compare.create_revision
         return kv is not None and kv.value == compare.value
 
     def _check(self, step: wire.Operation) -> None:
@@ -82,8 +87,13 @@ class ModelEtcd:
         return wire.RangeAnswer(kvs=tuple(self._within(step.request_range)))
 
     def _put(self, put: wire.Put) -> None:
+        there = self.kept.get(put.key)
         kv = wire.KeyValue(
-            key=put.key, value=put.value, mod_revision=self.revision, lease=put.lease
+            key=put.key,
+            value=put.value,
+            create_revision=there.create_revision if there else self.revision,
+            mod_revision=self.revision,
+            lease=put.lease,
         )
         self.kept[put.key] = replace(kv, value=self.kept[put.key].value) if put.ignore_value else kv
 

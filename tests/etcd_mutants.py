@@ -23,7 +23,42 @@ def _key(name: str, source: str, replacement: str, test: str) -> Mutant:
     return _mutant(name, f"{ETCD}/keys.py", source, replacement, test)
 
 
+def _deploy(name: str, source: str, replacement: str, test: str) -> Mutant:
+    test = f"core/test_etcd_deploys.py::{test}"
+    return _mutant(name, f"{ETCD}/deploys.py", source, replacement, test)
+
+
 ETCD_MUTANTS = (
+    _deploy(
+        "two requests for one commit are filed",
+        "        compare=(wire.at_revision(wanted, 0),),\n",
+        "",
+        "test_of_two_open_requests_for_one_commit_one_is_filed_and_the_other_is_told_which",
+    ),
+    _deploy(
+        "two deploys are under way at a time",
+        "compare=(wire.at_revision(keys.deploy, 0), wire.is_there(keys.request(value.request))),",
+        "compare=(wire.is_there(keys.request(value.request)),),",
+        "test_one_deploy_is_under_way_and_it_is_over_with_its_deployers_lease",
+    ),
+    _deploy(
+        "an approval outlives its deploy",
+        "    return wire.Transaction(compare=(wire.created_at(keys.deploy, created),))",
+        "    return wire.Transaction(compare=(wire.is_there(keys.deploy),))",
+        "test_an_approval_is_void_once_its_deploy_is_over_also_if_another_is_under_way",
+    ),
+    _deploy(
+        "a deploy is ended for a host that lives",
+        "    if is_left:",
+        "    if is_left and not number:",
+        "test_who_settles_for_another_is_refused_while_its_deployer_lives",
+    ),
+    _deploy(
+        "a wish holds in every epoch",
+        "    return value.waiting and value.epoch == epoch",
+        "    return value.waiting and epoch > 0",
+        "test_a_wish_holds_in_the_epoch_that_it_names_and_in_no_other",
+    ),
     _key(
         "a commit in etcd does not compare the head",
         STANDING,
@@ -152,8 +187,8 @@ ETCD_MUTANTS = (
     _mutant(
         "a take is tried again",
         "state/etcd_store.py",
-        '    if note.kind == "take":\n        raise',
-        '    if note.kind == "":\n        raise',
+        '    if note.kind == "take" or note.approval:\n        raise',
+        '    if note.kind == "" or note.approval:\n        raise',
         "process/test_etcd_store.py::test_a_take_is_tried_once",
     ),
     _mutant(

@@ -78,7 +78,9 @@ class Desk:
                     tuple(str(each) for each in message.get("options", ())),
                 )
             case Kind.APPROVE.value:
-                return self._approve(message["deploy"], int(message["bake"]))
+                # A deployer of one host, or of an older engine, says no approval.
+                approval = int(message.get("approval", 0))
+                return self._approve(message["deploy"], int(message["bake"]), approval)
             case Kind.STOP_CANDIDATE.value:
                 for running in self._candidates():
                     if running.child.deploy_id == message["deploy"]:
@@ -129,7 +131,7 @@ class Desk:
         pid = running.watched.identity.pid
         return {"pid": pid, "connected": False, "warm": False, "owner": False}
 
-    def _approve(self, deploy_id: str, bake: int) -> dict[str, Any]:
+    def _approve(self, deploy_id: str, bake: int, approval: int) -> dict[str, Any]:
         if any(
             each.child.role is Role.STANDBY and each.child.deploy_id == deploy_id
             for each in self._children
@@ -138,7 +140,7 @@ class Desk:
         for running in self._candidates():
             line = self._connections.of_child(running.child.name)
             if running.child.deploy_id == deploy_id and line is not None:
-                line.tell(Kind.GO, bake=bake)
+                line.tell(Kind.GO, bake=bake, **({"approval": approval} if approval else {}))
                 self.tell_role(Role.STANDBY, Kind.WAITING)
                 return {}
         text = f"no candidate of deploy {deploy_id} is connected"

@@ -40,6 +40,7 @@ from handoff.rollout.events import (
     Took,
 )
 from handoff.rollout.launcher_client import LauncherClient, RequestRefused
+from handoff.rollout.seen_elsewhere import seen_in
 from handoff.rollout.table import ENDED, Deploy, Phase
 from handoff.wire import Kind, Message
 from handoff.wish import options_of
@@ -57,6 +58,7 @@ COMPANION = "companion"  # `Role.COMPANION` of the launcher
 _POLL_S = 0.25
 LAST_WORDS_S = 3.0  # a worker that leaves needs as long to close its connections
 ASK_BACK_S = 2.0  # who is to take back may have to be started first, and hears it once it is up
+LOOK_S = 1.0  # at the record, where another host's worker may own
 _LINES_MAX = 256  # of the journal, back to the newest change of owner
 
 
@@ -129,11 +131,18 @@ class Watcher(NamedTuple):
         moved: Called after every step with the deploy, the event and the phase before it.
         hold: Called before the approval; it may wait. By default it returns at once.
         interrupt: Returns `AbortAsked` or `Superseded` once somebody wants that, else None.
+        approve: Called before each approval; returns what has to live still when the candidate
+            takes, see `Note.approval`. Raises `RequestRefused` where it must not.
+        give_back: Called where the previous owner shall take back.
+        elsewhere: Other hosts may own: what happens there is seen in this home's mirror alone.
     """
 
     moved: Callable[[Deploy, Event, Phase], None] = lambda *_: None
     hold: Callable[[Deploy], None] = lambda _: None
     interrupt: Callable[[], Event | None] = lambda: None
+    approve: Callable[[Deploy], int] = lambda _: 0
+    give_back: Callable[[Deploy], None] = lambda _: None
+    elsewhere: bool = False
 
 
 class Driver:
@@ -180,6 +189,8 @@ class Driver:
         self._asked_back_s = 0.0
         self._took = False
         self._pid = 0  # of the candidate
+        self._approval = self._epoch = 0  # as it was approved; in which it took
+        self._approved_s = self._looked_s = 0.0
 
     def run(self) -> Deploy:
         """Drive the deploy to its end.
@@ -191,11 +202,12 @@ class Driver:
             self._apply(Built(self._release))
             while self._deploy.phase not in ENDED:
                 self._check_interrupt()
+                self._keep_approved()
                 message = self._client.event(_POLL_S)
                 # Also between the messages of others: a busy launcher must not stretch a limit.
                 event = self._event_of(message) if message else None
                 if event is None:
-                    event = self._limit_event()
+                    event = self._seen_elsewhere() or self._limit_event()
                 if event is not None and self._deploy.phase not in ENDED:
                     self._apply(event)
             self._learn_reason()
@@ -249,14 +261,31 @@ class Driver:
                     return  # the driver before this one approved it
                 case Approve():
                     self._watcher.hold(self._deploy)
-                    self._client.ask(Kind.APPROVE, deploy=deploy_id, bake=self._wish.cycles_to_bake)
+                    self._approve(self._watcher.approve(self._deploy))
                 case StopCandidate():
                     self._client.ask(Kind.STOP_CANDIDATE, deploy=deploy_id)
                 case ReturnOwnership():
                     self._asked_back_s = time.monotonic()
+                    self._watcher.give_back(self._deploy)
                     self._client.ask(Kind.GIVE_BACK, deploy=deploy_id)
         except RequestRefused as refused:
             self._apply(CandidateExited(str(refused)))
+
+    def _approve(self, approval: int) -> None:
+        self._approval, self._approved_s = approval, time.monotonic()
+        members = {"approval": approval} if approval else {}
+        bake = self._wish.cycles_to_bake
+        self._client.ask(Kind.APPROVE, deploy=self._deploy.deploy_id, bake=bake, **members)
+
+    def _keep_approved(self) -> None:
+        """Approve again where the approval does not hold any more: an outage ended it."""
+        is_due = time.monotonic() - self._approved_s > ASK_BACK_S
+        if not self._approval or not is_due or self._deploy.phase is not Phase.READY:
+            return
+        self._approved_s = time.monotonic()
+        approval = self._watcher.approve(self._deploy)
+        if approval != self._approval:
+            self._approve(approval)
 
     def _is_baking(self) -> bool:
         """Tell whether this deploy took before this driver began: the record knows."""
@@ -297,7 +326,7 @@ class Driver:
                     return GateFailed(failed(GateName.SHADOW, "the candidate was not asked for it"))
                 return CandidateReady()
             case Kind.TOOK.value if mine:
-                self._took = True
+                self._took, self._epoch = True, int(message.get("epoch", 0))
                 return Took(message["cycle"], message["boundary_ms"], bakes=message["of"] > 0)
             case Kind.SETTLED.value:
                 return self._settled(message)
@@ -357,6 +386,22 @@ class Driver:
         if held.release != self._release:
             return OwnershipReturned(reason)  # whoever seized has said so already
         return CandidateExited(reason) if self._deploy.phase is Phase.BAKING else None
+
+    def _seen_elsewhere(self) -> Event | None:
+        """Look, once in a while, whether something happened on another host."""
+        now_s = time.monotonic()
+        if not self._watcher.elsewhere or now_s - self._looked_s < LOOK_S:
+            return None
+        self._looked_s = now_s
+        try:
+            record = read_only_snapshot(self._home / "state")
+        except StateError:
+            return None
+        found = seen_in(
+            record, self._deploy, epoch=self._epoch, why=lambda: why_returned(self._home)
+        )
+        self._took = self._took or isinstance(found, Took)
+        return found
 
     def _phase_s(self) -> float:
         return round(time.monotonic() - self._phase_since_s, 3)

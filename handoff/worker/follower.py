@@ -16,14 +16,13 @@ import secrets
 from functools import partial
 from typing import TYPE_CHECKING, Generic
 
-from msgspec.structs import replace
-
 from handoff.believed_clock import due_members, has_just_booted
 from handoff.deciding import cycle_of
 from handoff.limits import MS, NS
 from handoff.log_events import LogEvent
 from handoff.wire import Kind
 from handoff.worker.control_group import ControlGroup
+from handoff.worker.fallback import as_owned_by, is_previous
 from handoff.workload import BodyT, InputsT, NotReady
 from state import transitions
 from state.attempts import ATTEMPTS_MAX, attempts_after_seize
@@ -66,6 +65,7 @@ class Follower(Generic[BodyT, InputsT]):
         self._parts = parts
         self.deploy_id = deploy_id
         self._bake: int | None = None  # cycles to bake, once approved
+        self._approval = 0  # the deploy that has to live still, by when it began; 0 for none
         self._take_back = ""  # the deploy whose bake is to be ended
         self._yield_until_ns = 0
         self._control_group = ControlGroup(parts)
@@ -79,9 +79,14 @@ class Follower(Generic[BodyT, InputsT]):
         self._due: object = None  # evidence, as it was when the next step became due
         self._due_since_ns = 0  # monotonic
 
-    def approve(self, bake: int) -> None:
-        """Let this candidate take; `bake` clean cycles make it permanent."""
-        self._bake = bake
+    def approve(self, bake: int, approval: int = 0) -> None:
+        """Let this candidate take; `bake` clean cycles make it permanent. See `Note.approval`."""
+        self._bake, self._approval = bake, approval
+
+    def disapprove(self) -> None:
+        """Let this candidate wait for another approval: the deploy of this one is over."""
+        if self._took_epoch is None:
+            self._bake, self._approval = None, 0
 
     def ask_back(self, deploy_id: str) -> None:
         """Let this worker, if it is of the previous release, end the bake of a deploy."""
@@ -94,6 +99,7 @@ class Follower(Generic[BodyT, InputsT]):
     def lost(self) -> None:
         """From now on it is a standby like any other, whatever it was started as."""
         self._bake = self._took_epoch = None
+        self._approval = 0
         self.deploy_id = ""
 
     def has_part(self, record: Record) -> bool:
@@ -213,7 +219,8 @@ class Follower(Generic[BodyT, InputsT]):
         boundary_ns = parts.schedule.boundary_ns(cycle)
         reason = self._control_group.reason if record.rollout is not None else ""
         evidence = self._both_alive(record) | ({"reason": reason} if reason else {})
-        note = Note(kind="take", scheduled_ns=boundary_ns, evidence=evidence)
+        held = self._approval_now()
+        note = Note(kind="take", scheduled_ns=boundary_ns, evidence=evidence, approval=held)
         if not await self._landed(change, note, attempt):
             return False
         self._took_epoch = record.ownership.epoch + 1
@@ -358,7 +365,8 @@ class Follower(Generic[BodyT, InputsT]):
         if owner is not None:
             evidence |= {"old_pid": owner.pid, "old_start_ticks": owner.start_ticks}
             evidence |= self._watch_owner(owner).evidence()
-        if not await self._landed(change, Note(kind="seize", evidence=evidence), attempt):
+        note = Note(kind="seize", evidence=evidence, approval=self._approval_now())
+        if not await self._landed(change, note, attempt):
             return False
         self._took_epoch = record.ownership.epoch + 1
         parts.log.write(LogEvent.OWNERSHIP_SEIZED, cycle=record.progress.cycle, **evidence)
@@ -374,6 +382,10 @@ class Follower(Generic[BodyT, InputsT]):
             **due_members(parts.clock.belief(), due_ns),
         )
         return True
+
+    def _approval_now(self) -> int:
+        """Return what has to live still where this worker comes to own by an approval."""
+        return self._approval if self._took_epoch is None else 0
 
     def _rollout(self) -> Rollout | None:
         """Return the bake that this worker starts if it owns, once it is approved."""
@@ -431,20 +443,3 @@ class Follower(Generic[BodyT, InputsT]):
 def _next_step(record: Record) -> int:
     """Return the cycle whose step the owner takes next: the one in hand, or the one after it."""
     return record.progress.cycle + (record.progress.phase is Phase.SETTLED)
-
-
-def is_previous(worker: WorkerId, record: Record) -> bool:
-    """Tell whether a worker is of the release that a bake may return to."""
-    previous = record.ownership.previous
-    return previous is not None and previous.release == worker.release
-
-
-def as_owned_by(worker: WorkerId, record: Record) -> Record:
-    """Return the record as this worker would find it as its owner.
-
-    The previous release gets the body in the shape that it reads, written with every commit of
-    a bake; the body of the release that bakes may be beyond it.
-    """
-    if record.fallback is None or not is_previous(worker, record):
-        return record
-    return replace(record, schema=record.fallback.schema, body=record.fallback.body)

@@ -389,8 +389,7 @@ class Worker(Generic[BodyT, InputsT]):
         while True:
             self._listen()
             self._told.due_if_moved(record.progress.cycle + 1)
-            # Long before the boundary: others wait for no owner's cycle.
-            if parts.footing.is_lost():
+            if parts.footing.is_lost():  # others wait for no owner's cycle
                 await self._reach.regain(record.ownership.epoch)
             left_ns = boundary_ns - parts.clock.now_ns()
             if left_ns <= 0 or self._leave:
@@ -438,7 +437,10 @@ class Worker(Generic[BodyT, InputsT]):
         for message in self._parts.channel.received_nowait():
             match message.get("kind"):
                 case Kind.GO.value:
-                    self._follower.approve(int(message.get("bake", 0)))
+                    approval = int(message.get("approval", 0))
+                    self._follower.approve(int(message.get("bake", 0)), approval)
+                case Kind.VOID.value:
+                    self._follower.disapprove()
                 case Kind.RETURN.value:
                     self._asked_back = str(message.get("deploy", ""))
                     self._follower.ask_back(self._asked_back)

@@ -22,13 +22,19 @@ from handoff.cadence import Schedule
 from handoff.deciding import replay_with
 from handoff.errors import HandoffError, LifeLockUnusable
 from handoff.life_signs import file_id_of, machine_id
-from handoff.limits import LIFE_LOCK_ATTEMPTS_MAX, LIFE_LOCK_PAUSE_S, lease_s
+from handoff.limits import (
+    LIFE_LOCK_ATTEMPTS_MAX,
+    LIFE_LOCK_PAUSE_S,
+    NS,
+    SHARED_TRANSACT_NS,
+    lease_s,
+)
 from handoff.log_events import LogEvent
 from handoff.log_watch import watch_own_log
 from handoff.logs import Log
 from handoff.processes import STOP_SIGNALS, identity_of
 from handoff.release_files import read_manifest
-from handoff.shared_record import is_shared, open_shared
+from handoff.shared_record import cluster_in, is_shared, open_shared
 from handoff.wire import WIRE
 from handoff.wish import Wish
 from handoff.worker.boundary_clock import SystemClock, system_clock
@@ -46,8 +52,12 @@ from state.numbering import newest_numbered
 from state.record import Progress, Record, Timeline, WorkerId
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from handoff.worker.leased import LeasedStore
+    from handoff.worker.ports import Channel
     from handoff.workload import Workload
+    from state.etcd_store import EtcdStore
     from state.store import Store
 
 _FLUSH_S = 1.0  # for the last message to the launcher
@@ -118,12 +128,13 @@ async def _run(options: WorkerOptions, workload: Workload[object, object]) -> Le
         "lock": me.lock,
     }
     channel = LauncherChannel(options.home / "run" / "control.sock", hello)
+    beyond = _beyond(channel, store)
     parts = Parts(
         workload=workload,
         store=store,
         clock=clock,
         hosts=hosts_of(options.home, shared=shared),
-        channel=channel,
+        channel=beyond.line,
         schedule=schedule,
         me=me,
         log=log,
@@ -144,6 +155,7 @@ async def _run(options: WorkerOptions, workload: Workload[object, object]) -> Le
     finally:
         await channel.flush(_FLUSH_S)
         line.cancel()
+        beyond.close()
         store.close()
 
 
@@ -179,6 +191,29 @@ def _footing(store: Store, clock: SystemClock, me: WorkerId) -> Footing:
     from handoff.worker.leased import Leased  # noqa: PLC0415 - loads what etcd needs
 
     return Leased(cast("LeasedStore", store), clock, me)
+
+
+class _Beyond(NamedTuple):
+    line: Channel
+    close: Callable[[], None]
+
+
+def _beyond(channel: LauncherChannel, store: Store) -> _Beyond:
+    """Return a worker's line: where hosts share the record, deploys of all of them speak on it."""
+    if isinstance(store, LocalStore):
+        return _Beyond(channel, _begin_nothing)
+    from handoff.worker.beyond import LineBeyond  # noqa: PLC0415 - loads what etcd needs
+    from state.etcd.deploy_desk import DeployDesk, watch_deploy  # noqa: PLC0415 - as above
+
+    cluster = cluster_in(os.environ)
+    desk, watch = DeployDesk(cluster, patience_s=SHARED_TRANSACT_NS / NS), watch_deploy(cluster)
+    line = LineBeyond(channel, watch, desk, epoch=cast("EtcdStore", store).epoch)
+
+    def close() -> None:
+        watch.close()
+        desk.close()
+
+    return _Beyond(line, close)
 
 
 def _begin_nothing() -> None:

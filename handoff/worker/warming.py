@@ -17,7 +17,8 @@ from handoff.limits import NS, WEATHER_PAUSE_S, WEATHER_S_MAX
 from handoff.log_events import LogEvent
 from handoff.wire import Kind
 from handoff.worker import gates
-from handoff.worker.follower import Follower, as_owned_by
+from handoff.worker.fallback import as_owned_by
+from handoff.worker.follower import Follower
 from handoff.worker.gates import Examined
 from handoff.worker.observe_gate import ObserveGate
 from handoff.worker.shadow import Shadow
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from handoff.wish import Wish
+    from handoff.worker.follower import Follower
     from handoff.worker.ports import Parts
     from state.record import Record
 

@@ -276,6 +276,14 @@ def parcel_of(keys: Keys, data: bytes, stem: str, *, attempt: str, result: str) 
     return Parcel(value=msgspec.json.encode(pointer), chunks=chunks)
 
 
+def claimed(*claims: wire.Transaction) -> wire.Transaction:
+    """Return several claims as one."""
+    return wire.Transaction(
+        compare=tuple(each for claim in claims for each in claim.compare),
+        success=tuple(each for claim in claims for each in claim.success),
+    )
+
+
 def commit_transaction(
     keys: Keys,
     seen: Seen,

@@ -33,12 +33,14 @@ class Watch:
 
     Attributes:
         revision: At which the key was last written; None until something was heard.
+        told: The key as it was told last; None where it is not there, or nothing was heard.
         opened: How often a watch was opened.
     """
 
     def __init__(self, client: Client, key: bytes, *, silence_s: float = SILENCE_S_MAX) -> None:
         """Start the thread."""
         self.revision: int | None = None
+        self.told: wire.KeyValue | None = None
         self.opened = 0
         self._client = client
         self._key = key
@@ -75,6 +77,7 @@ class Watch:
         request = wire.Transaction(success=(wire.get(self._key),))
         answer = wire.decode(self._client.call(wire.TXN, request), wire.TransactionAnswer)
         found = answer.found().get(self._key)
+        self.told = found
         self.revision = found.mod_revision if found is not None else 0
         self._next = answer.header.revision + 1
 
@@ -87,6 +90,8 @@ class Watch:
                 self._next = 0  # what was missed is gone: look anew
                 return
             for event in told.events:
+                # One that was deleted has neither a value nor a beginning.
+                self.told = event.kv if event.kv.create_revision else None
                 self.revision = event.kv.mod_revision
                 self._next = event.kv.mod_revision + 1
             if self._ended.is_set():

@@ -40,7 +40,9 @@ class Compare(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     key: bytes
     target: str
+    result: str = ""  # "EQUAL" where it is left out
     mod_revision: int | None = None
+    create_revision: int | None = None
     value: bytes | None = None
 
 
@@ -102,6 +104,7 @@ class KeyValue(msgspec.Struct, frozen=True, kw_only=True):
 
     key: bytes
     value: bytes = b""
+    create_revision: int = 0
     mod_revision: int = 0
     lease: int = 0
 
@@ -207,6 +210,16 @@ def at_revision(key: bytes, revision: int) -> Compare:
 def of_value(key: bytes, value: bytes) -> Compare:
     """Require that a key has a value."""
     return Compare(key=key, target="VALUE", value=value)
+
+
+def created_at(key: bytes, revision: int) -> Compare:
+    """Require that a key was made at a revision, whatever was written since; 0 as above."""
+    return Compare(key=key, target="CREATE", create_revision=revision)
+
+
+def is_there(key: bytes) -> Compare:
+    """Require that a key is there, whatever it says."""
+    return Compare(key=key, target="CREATE", result="GREATER", create_revision=0)
 
 
 def encode(request: object) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
+import pytest
 
 from handoff.errors import WireBroken
 from handoff.gate_verdict import failed, passed
@@ -26,14 +27,16 @@ from handoff.rollout.events import (
     TimeLimitPassed,
     Took,
 )
+from handoff.rollout.launcher_client import RequestRefused
 from handoff.rollout.table import Deploy, Phase
 from handoff.wire import Kind, Message
 from handoff.wish import Wish
+from state.record import Rollout
+from tests import records
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pytest
 
 FRESH = {"pid": 7, "connected": False, "warm": False, "owner": False}
 
@@ -43,6 +46,7 @@ class Launcher:
 
     def __init__(self, *tells: Message | None, found: Message | None = None) -> None:
         self.asked: list[Kind] = []
+        self.told: list[tuple[Kind, dict[str, object]]] = []
         self._tells = list(tells)
         self._found = found or FRESH
 
@@ -55,8 +59,9 @@ class Launcher:
     def __exit__(self, *_: object) -> None:
         return
 
-    def ask(self, kind: Kind, **_members: object) -> Message:
+    def ask(self, kind: Kind, **members: object) -> Message:
         self.asked.append(kind)
+        self.told.append((kind, members))
         return self._found
 
     def event(self, _timeout_s: float) -> Message | None:
@@ -243,3 +248,76 @@ def test_a_driver_that_comes_back_catches_up_with_its_candidate(
         BakeEnded(),
     ]
     assert story.asked == [Kind.SUBSCRIBE, Kind.START_CANDIDATE]
+
+
+def test_an_approval_names_the_deploy_that_has_to_live_and_is_given_again_where_that_is_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An outage of the etcd ends the lease that the first one went with."""
+    monkeypatch.setattr(replace, "ASK_BACK_S", 0.0)
+    approvals = [7, 7, 9]
+    launcher = Launcher(HELLO, PASSED, READY, None, None, TOOK, RETURNED, None)
+    monkeypatch.setattr(replace, "LauncherClient", launcher)
+    watcher = Watcher(approve=lambda _: approvals.pop(0) if approvals else 9)
+    driver = Driver(tmp_path, deploy_id="d1", release="r2", wish=Wish(bake=2), watcher=watcher)
+    assert driver.run().phase is Phase.RETURNED
+    given = [members for kind, members in launcher.told if kind is Kind.APPROVE]
+    assert given == [
+        {"deploy": "d1", "bake": 2, "approval": 7},
+        {"deploy": "d1", "bake": 2, "approval": 9},
+    ]
+
+
+def test_an_approval_that_is_refused_ends_the_deploy_before_it_owned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Deploy) -> int:
+        text = "another host's deploy is under way"
+        raise RequestRefused(text)
+
+    monkeypatch.setattr(replace, "LauncherClient", Launcher(HELLO, PASSED, READY))
+    watcher = Watcher(approve=refuse)
+    driver = Driver(tmp_path, deploy_id="d1", release="r2", wish=Wish(bake=2), watcher=watcher)
+    ended = driver.run()
+    assert (ended.phase, ended.reason) == (Phase.REFUSED, "another host's deploy is under way")
+
+
+def test_who_wants_a_bake_undone_asks_the_previous_owner_wherever_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phases: list[Phase] = []
+    asked: list[str] = []
+    monkeypatch.setattr(
+        replace, "LauncherClient", Launcher(HELLO, PASSED, READY, TOOK, None, RETURNED)
+    )
+    watcher = Watcher(
+        moved=lambda deploy, *_: phases.append(deploy.phase),
+        interrupt=lambda: AbortAsked("mia") if phases[-1:] == [Phase.BAKING] else None,
+        give_back=lambda deploy: asked.append(deploy.deploy_id),
+    )
+    driver = Driver(tmp_path, deploy_id="d1", release="r2", wish=Wish(bake=2), watcher=watcher)
+    assert driver.run().phase is Phase.RETURNED
+    assert asked == ["d1"]
+
+
+@pytest.mark.parametrize("elsewhere", [True, False])
+def test_what_happens_on_another_host_is_seen_in_the_mirror(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, elsewhere: bool
+) -> None:
+    """No launcher here tells of it; on one host nobody looks."""
+    before = records.owned()
+    taken = records.take(before, rollout=Rollout(deploy_id="d1", of=2))
+    mirror = [before, taken, records.seize(taken, records.A)]
+    monkeypatch.setattr(replace, "LOOK_S", 0.0)
+    monkeypatch.setattr(
+        replace, "read_only_snapshot", lambda _: mirror.pop(0) if len(mirror) > 1 else mirror[0]
+    )
+    launcher = Launcher(HELLO, PASSED, READY, None, None, None)
+    monkeypatch.setattr(replace, "LauncherClient", launcher)
+    watcher = Watcher(elsewhere=elsewhere)
+    driver = Driver(tmp_path, deploy_id="d1", release="r2", wish=Wish(bake=2), watcher=watcher)
+    if elsewhere:
+        assert driver.run().phase is Phase.RETURNED
+    else:
+        with pytest.raises(WireBroken):
+            driver.run()
