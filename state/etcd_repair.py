@@ -21,8 +21,8 @@ from state.archive import StateNewer
 from state.atomic_file import SystemFiles, make_directory, sync
 from state.commit import Generation, plan_commit, with_body
 from state.errors import RecordBehind
+from state.etcd import commits, put_back, wire
 from state.etcd import keys as plans
-from state.etcd import put_back, wire
 from state.etcd.known import STOP, Known, named_by
 from state.etcd.lines import Lines
 from state.etcd.put_back import RepairRefused, Row
@@ -295,24 +295,24 @@ class Repair:
         record = begin_anew(way.base.record, above=above, attempt=attempt)
         note = Note(kind=KIND, evidence=self._evidence(len(way.carried)))
         commit = with_body(plan_commit(way.base, record, note, now_ns=self._now_ns()))
-        new = plans.written(self._keys, commit, number=number)
+        new = commits.written(self._keys, commit, number=number)
         self._session.send_ahead(new.chunks)
         transaction = self._transaction(there, way, new)
         answer = self._session.settle(transaction, self._session.patience_s, attempt=attempt)
-        if not answer.succeeded and not plans.is_commit(
+        if not answer.succeeded and not commits.is_commit(
             answer.found().get(self._keys.line(number)), new
         ):
             reason = "somebody wrote to the etcd while it was repaired"
             raise RepairRefused(reason, STOP)
 
-    def _transaction(self, there: There, way: Way, new: plans.Written) -> wire.Transaction:
+    def _transaction(self, there: There, way: Way, new: commits.Written) -> wire.Transaction:
         """Return the commit, and beside it what forgets the lines that it replaces."""
         if there.seen is None:
-            commit = plans.genesis_transaction(self._keys, new)
+            commit = commits.genesis_transaction(self._keys, new)
         else:
             spare = self._session.grant(CHUNK_LEASE_S)
-            commit = plans.commit_transaction(
-                self._keys, there.seen, new, binding=plans.Binding(), lease=spare
+            commit = commits.commit_transaction(
+                self._keys, there.seen, new, binding=commits.Binding(), lease=spare
             )
         steps = list(commit.success) + self._also(there, new.commit.generation.record.attempt)
         steps.append(wire.delete(self._keys.line(new.number + 1), self._keys.lines_end))
@@ -322,16 +322,16 @@ class Repair:
 
     def _carry(self, there: There, line: Line, number: int, attempt: str) -> None:
         value = encode_open(replace(line, seq=number, chain="", previous_chain=""))
-        parcel = plans.Parcel(value=value)
-        if len(value) > plans.TOGETHER_BYTES_MAX:
+        parcel = commits.Parcel(value=value)
+        if len(value) > commits.TOGETHER_BYTES_MAX:
             stem = f"{number:012d}-{attempt}-carried"
-            parcel = plans.parcel_of(
+            parcel = commits.parcel_of(
                 self._keys, value, stem, attempt=line.attempt, result=line.result
             )
         self._session.send_ahead(parcel.chunks)
         steps = [wire.put(self._keys.line(number), parcel.value)]
         steps += [wire.releasing(key) for key in parcel.chunks]
-        compare = plans.standing_as(self._keys, there.seen)
+        compare = commits.standing_as(self._keys, there.seen)
         transaction = wire.Transaction(compare=compare, success=tuple(steps))
         self._session.settle(transaction, self._session.patience_s)
 

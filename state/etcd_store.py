@@ -23,12 +23,10 @@ from state.errors import (
     OutcomeUnknown,
     OutOfReach,
     RecordMissing,
-    Refusal,
-    Refused,
     StateError,
     WriteFailed,
 )
-from state.etcd import deploys, wire
+from state.etcd import commits, deploys, wire
 from state.etcd import keys as plans
 from state.etcd.account import Account
 from state.etcd.client import Client, EtcdError
@@ -37,6 +35,7 @@ from state.etcd.journals import Journals
 from state.etcd.keeper import Keeper, boot_clock_ns
 from state.etcd.lines import READINGS_MAX, Lines
 from state.etcd.presence import encode_present
+from state.etcd.reruns import applied, require_another_try, require_same_epoch
 from state.etcd.session import CHUNK_LEASE_S, TAKE_S_MAX, Session
 from state.etcd.watch import SILENCE_S_MAX, Watch
 from state.host_journal import Newest
@@ -133,19 +132,19 @@ class EtcdStore:
         except RecordMissing:
             self._check(record)
         commit = plan_genesis(record, now_ns=self._now_ns())
-        new = plans.written(self._keys, commit, number=1)
+        new = commits.written(self._keys, commit, number=1)
         self._send_ahead(new)
         found = self._session.read(wire.get(self._keys.account)).get(self._keys.account)
         held = None if found is None else found.value
         self._account.check(held)
-        transaction = plans.genesis_transaction(self._keys, new, self._account.claim(held))
+        transaction = commits.genesis_transaction(self._keys, new, self._account.claim(held))
         self._session.settle(transaction, self._session.patience_s, attempt=record.attempt)
         return self.read()  # it is there now, whoever was faster
 
     def transact(self, change: Change, note: Note) -> Record:
         """See `Store.transact`; `change` may be applied several times."""
         seen = self._seen or self._look()
-        record = _applied(change, seen)
+        record = applied(change, seen)
         if record is None:  # it says no, perhaps only to what is old by now
             seen = self._look()
             record = change(seen.record)
@@ -154,11 +153,11 @@ class EtcdStore:
             if record is seen.record:
                 return record
             if was_unbound and seen.is_owner_bound:
-                _require_same_epoch(seen.record, record)
+                require_same_epoch(seen.record, record)
             newer = self._commit(seen, record, note)
             if newer is None:
                 return record
-            _require_another_try(note)
+            require_another_try(note)
             was_unbound = not seen.is_owner_bound
             seen, record = newer, change(newer.record)
         raise LockTimeout  # others write between every reading and its commit
@@ -228,7 +227,7 @@ class EtcdStore:
             return False
         lease = self.hold_lease().lease
         owner = plans.Owner(epoch=epoch, worker=ownership.owner.worker)
-        transaction = plans.binding_transaction(self._keys, seen, owner, lease=lease)
+        transaction = commits.binding_transaction(self._keys, seen, owner, lease=lease)
         try:
             answer = self._session.settle(transaction, self._session.patience_s)
         except LeaseGone:
@@ -342,11 +341,11 @@ class EtcdStore:
         """Commit; return None if it happened, otherwise what there is instead."""
         before = Generation(seen.record, seen.digest)
         commit = plan_commit(before, record, note, now_ns=self._now_ns())
-        new = plans.written(self._keys, commit, number=seen.number + 1)
+        new = commits.written(self._keys, commit, number=seen.number + 1)
         self._send_ahead(new)
         binding, answer = self._sent(seen, new, note)
         if answer.succeeded:
-            self._seen = plans.landed(
+            self._seen = commits.landed(
                 seen,
                 new,
                 binding,
@@ -356,26 +355,26 @@ class EtcdStore:
             self._keep(self._seen, commit.data, written=commit.line)
             return None
         found = answer.found()
-        if plans.is_commit(found.get(self._keys.line(new.number)), new):
+        if commits.is_commit(found.get(self._keys.line(new.number)), new):
             self._seen_in(found)  # an earlier delivery of it; somebody may have written on top
             return None
         return self._seen_in(found) or self._look()
 
     def _sent(
-        self, seen: plans.Seen, new: plans.Written, note: Note
-    ) -> tuple[plans.Binding | None, wire.TransactionAnswer]:
+        self, seen: plans.Seen, new: commits.Written, note: Note
+    ) -> tuple[commits.Binding | None, wire.TransactionAnswer]:
         """Send a commit; where its lease turns out to be gone, once more with another one."""
         record = new.commit.generation.record
         limit_s = TAKE_S_MAX if note.kind == "take" else self._session.patience_s
         spare = self._session.grant(CHUNK_LEASE_S) if seen.chunks else 0
         binding = self._binding(seen.record, record)
-        claim = plans.NO_CLAIM
+        claim = commits.NO_CLAIM
         if _comes_to_own(new, binding):
             approved = deploys.approval(self._deploys, note.approval)
-            claim = plans.claimed(self._account.claim(seen.account), approved)
+            claim = commits.claimed(self._account.claim(seen.account), approved)
 
-        def settle(binding: plans.Binding | None) -> wire.TransactionAnswer:
-            transaction = plans.commit_transaction(
+        def settle(binding: commits.Binding | None) -> wire.TransactionAnswer:
+            transaction = commits.commit_transaction(
                 self._keys, seen, new, binding=binding, claim=claim, lease=spare
             )
             return self._session.settle(transaction, limit_s, attempt=record.attempt)
@@ -389,19 +388,19 @@ class EtcdStore:
         binding = self._binding(seen.record, record)
         return binding, settle(binding)
 
-    def _binding(self, before: Record, after: Record) -> plans.Binding | None:
+    def _binding(self, before: Record, after: Record) -> commits.Binding | None:
         owner = after.ownership.owner
         if (before.ownership.epoch, before.ownership.owner) == (after.ownership.epoch, owner):
             return None
         if owner is None or self._keeper is None:
-            return plans.Binding()
+            return commits.Binding()
         named = plans.Owner(epoch=after.ownership.epoch, worker=owner.worker)
-        return plans.Binding(lease=self.hold_lease().lease, owner=named)
+        return commits.Binding(lease=self.hold_lease().lease, owner=named)
 
-    def _send_ahead(self, new: plans.Written) -> None:
+    def _send_ahead(self, new: commits.Written) -> None:
         chunks = new.chunks
-        if len(chunks) > plans.CHUNKS_MAX:
-            reason = f"record and line have {len(chunks)} MiB, {plans.CHUNKS_MAX} at most"
+        if len(chunks) > commits.CHUNKS_MAX:
+            reason = f"record and line have {len(chunks)} MiB, {commits.CHUNKS_MAX} at most"
             raise self._session.failed(errno.EFBIG, reason)
         self._session.send_ahead(chunks)
 
@@ -447,29 +446,5 @@ class EtcdStore:
         check_identity(record, app=self._app, timeline=self._timeline or record.timeline)
 
 
-def _comes_to_own(new: plans.Written, binding: plans.Binding | None) -> bool:
+def _comes_to_own(new: commits.Written, binding: commits.Binding | None) -> bool:
     return binding is not None and new.commit.generation.record.ownership.owner is not None
-
-
-def _applied(change: Change, seen: plans.Seen) -> Record | None:
-    """Return what a change makes of a record; None where it refuses, or leaves it as it is."""
-    try:
-        record = change(seen.record)
-    except StateError:
-        return None
-    return None if record is seen.record else record
-
-
-def _require_another_try(note: Note) -> None:
-    """Refuse to try a take again: its margin is for one try, and the boundary comes.
-
-    Nor is a seize by an approval tried again: that may be what is over.
-    """
-    if note.kind == "take" or note.approval:
-        raise Refused(Refusal.EVIDENCE_STALE, "somebody wrote while the take was under way")
-
-
-def _require_same_epoch(before: Record, after: Record) -> None:
-    """Refuse to seize where the owner's key came back: its absence may have been the evidence."""
-    if before.ownership.epoch != after.ownership.epoch:
-        raise Refused(Refusal.EVIDENCE_STALE, "the owner holds a lease again")

@@ -18,9 +18,9 @@ def _mutant(name: str, target: str, source: str, replacement: str, test: str) ->
     return Mutant(name, source, replacement, test_name, Path(target), f"tests/{file}")
 
 
-def _key(name: str, source: str, replacement: str, test: str) -> Mutant:
+def _commit(name: str, source: str, replacement: str, test: str) -> Mutant:
     test = f"core/test_etcd_keys.py::{test}"
-    return _mutant(name, f"{ETCD}/keys.py", source, replacement, test)
+    return _mutant(name, f"{ETCD}/commits.py", source, replacement, test)
 
 
 def _deploy(name: str, source: str, replacement: str, test: str) -> Mutant:
@@ -59,25 +59,25 @@ ETCD_MUTANTS = (
         "    return value.waiting and epoch > 0",
         "test_a_wish_holds_in_the_epoch_that_it_names_and_in_no_other",
     ),
-    _key(
+    _commit(
         "a commit in etcd does not compare the head",
         STANDING,
         "    return (wire.at_revision(keys.record, seen.revision),)",
         "test_a_commit_from_before_a_snapshot_was_put_back_is_refused_at_an_equal_revision",
     ),
-    _key(
+    _commit(
         "a commit in etcd does not compare the revision",
         STANDING,
         "    return (wire.of_value(keys.head, seen.head),)",
         "test_a_commit_is_refused_once_its_record_was_written_although_the_head_is_the_same",
     ),
-    _key(
+    _commit(
         "who seizes does not compare that the owner is unbound",
         "        if not seen.is_owner_bound:\n",
         "        if seen is None:\n",
         "test_who_saw_no_key_of_the_owner_is_refused_once_there_is_one",
     ),
-    _key(
+    _commit(
         "who comes to own does not compare whose account it is",
         "    compare += claim.compare\n",
         "",
@@ -91,37 +91,37 @@ ETCD_MUTANTS = (
         "core/test_etcd_keys.py::"
         "test_an_account_is_written_with_the_first_record_and_by_who_owns_where_it_was_forgotten",
     ),
-    _key(
+    _commit(
         "a first record in etcd replaces another one",
         "for key in (keys.record, keys.head))",
         "for key in ())",
         "test_of_two_first_records_one_stays",
     ),
-    _key(
+    _commit(
         "a binding does not compare the head",
         "    compare = (wire.of_value(keys.head, seen.head), wire.at_revision(keys.owner, 0))",
         "    compare = (wire.at_revision(keys.owner, 0),)",
         "test_an_owner_binds_its_key_anew_only_where_nobody_wrote_or_bound",
     ),
-    _key(
+    _commit(
         "a binding does not compare that the key is absent",
         "    compare = (wire.of_value(keys.head, seen.head), wire.at_revision(keys.owner, 0))",
         "    compare = (wire.of_value(keys.head, seen.head),)",
         "test_an_owner_binds_its_key_anew_only_where_nobody_wrote_or_bound",
     ),
-    _key(
+    _commit(
         "a commit leaves its chunks their lease",
         "    steps += [wire.releasing(key) for key in new.chunks]\n",
         "",
         "test_chunks_stay_once_a_commit_took_them_and_go_once_another_one_did",
     ),
-    _key(
+    _commit(
         "old chunks stay for ever",
         "    steps += [wire.releasing(key, lease=lease) for key in seen.chunks]\n",
         "",
         "test_chunks_stay_once_a_commit_took_them_and_go_once_another_one_did",
     ),
-    _key(
+    _commit(
         "a line is taken for one's own whoever wrote it",
         "    return (mark.attempt, mark.result) == (generation.record.attempt, generation.digest)",
         "    return bool(mark.attempt) or not generation.digest",
@@ -179,7 +179,7 @@ ETCD_MUTANTS = (
     _mutant(
         "nobody asks whose a line is",
         "state/etcd_store.py",
-        "        if plans.is_commit(found.get(self._keys.line(new.number)), new):\n",
+        "        if commits.is_commit(found.get(self._keys.line(new.number)), new):\n",
         "        if found is None:\n",
         "process/test_etcd_store.py::"
         "test_a_commit_whose_delivery_goes_wrong_happens_once_and_is_known[Fault.ANSWER_LOST]",
@@ -222,7 +222,7 @@ ETCD_MUTANTS = (
     ),
     _mutant(
         "a commit in etcd compares nothing",
-        f"{ETCD}/keys.py",
+        f"{ETCD}/commits.py",
         "    return wire.Transaction(compare=tuple(compare), success=tuple(steps), "
         "failure=failure)",
         "    return wire.Transaction(success=tuple(steps), failure=failure)",

@@ -17,7 +17,7 @@ from handoff.limits import NS
 from handoff.virtual_time import VirtualClock, run_virtual
 from handoff.wire import Kind, decode, encode
 from handoff.worker.footing import Alone
-from handoff.worker.life import Leaving, Worker
+from handoff.worker.life import Worker
 from handoff.worker.ports import Parts
 from handoff.worker.settings import Settings
 from state.heard import heard_in
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from handoff.wire import Message
     from handoff.wish import Wish
     from handoff.worker.footing import Footing
+    from handoff.worker.leaving import Leaving
     from handoff.worker.ports import Hosts
     from state.heard import Heard
     from state.journal_frames import Line

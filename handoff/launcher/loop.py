@@ -121,10 +121,9 @@ class Launcher:
             self._supervise()
             self._connections.flush()
             self._tell_init()
-            if self._done:
-                break
-            self._wait()
-            self._bury()
+            if not self._done:
+                self._wait()
+                self._bury()
         self._connections.close()
         self._children.finish_burials()
         self._log.write(LogEvent.LAUNCHER_STOPPED)
@@ -169,9 +168,8 @@ class Launcher:
         )
 
     def _tell_init(self) -> None:
-        now_s = time.monotonic()
-        owned = is_owned(self._children.values(), self._elsewhere_s, now_s)
-        self._init.report(now_s, is_owned=owned, is_stopping=self._desk.stopping)
+        owned = is_owned(self._children.values(), self._elsewhere_s, time.monotonic())
+        self._init.report(time.monotonic(), is_owned=owned, is_stopping=self._desk.stopping)
 
     def _supervise(self) -> None:
         self._give_up_first()

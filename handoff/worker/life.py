@@ -8,7 +8,6 @@ leave when it is asked to. How a worker becomes owner is in `follower`, what a c
 from __future__ import annotations
 
 import asyncio
-import enum
 from typing import TYPE_CHECKING, Generic
 
 from handoff.believed_clock import has_just_booted
@@ -32,6 +31,7 @@ from handoff.worker.bake_health import BakeHealth
 from handoff.worker.cycle import CycleRunner
 from handoff.worker.follower import Follower
 from handoff.worker.glance import baseline
+from handoff.worker.leaving import Leaving
 from handoff.worker.reach import Reach
 from handoff.worker.told import Told
 from handoff.worker.warming import Warming
@@ -53,17 +53,6 @@ from state.record import Phase, Record
 
 if TYPE_CHECKING:
     from handoff.worker.ports import Parts
-
-
-class Leaving(enum.Enum):
-    """Why a worker leaves; the value is its exit status."""
-
-    DRAINED = 0  # asked to, or no part left
-    FAILED = 1  # an error that it cannot go on with
-    REFUSED = 3  # a gate refused it
-    FAULTY = 4  # a bad cycle in its bake: the previous release goes on
-    OUTSIDE = 5  # the outside world keeps it from getting warm: no fault of the release
-    OLDER = 6  # the etcd was put back from a copy: nobody may decide until it is repaired
 
 
 class Worker(Generic[BodyT, InputsT]):

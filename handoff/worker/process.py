@@ -41,7 +41,8 @@ from handoff.worker.boundary_clock import SystemClock, system_clock
 from handoff.worker.channel import LauncherChannel
 from handoff.worker.footing import Alone, Footing
 from handoff.worker.hosts import hosts_of
-from handoff.worker.life import Leaving, Worker
+from handoff.worker.leaving import Leaving
+from handoff.worker.life import Worker
 from handoff.worker.ports import Parts
 from handoff.worker.settings import settings_of
 from state.errors import RecordDamaged, RecordMissing, StateError

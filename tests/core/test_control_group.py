@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from handoff.limits import NS
 from handoff.wire import Kind
-from handoff.worker.life import Leaving
+from handoff.worker.leaving import Leaving
 from handoff.worker.settings import Settings
 from tests.engine_world import PERIOD_S, Application
 from tests.feeds import NEXT, Feeds, blind

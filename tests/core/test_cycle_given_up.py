@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from handoff.wire import Kind
-from handoff.worker.life import Leaving
+from handoff.worker.leaving import Leaving
 from state.attempts import ATTEMPTS_MAX, GIVEN_UP
 from state.outbox import NO_ROOM, PENDING_MAX
 from state.record import Fate, Outcome, Phase, Record

@@ -15,8 +15,8 @@ from msgspec.structs import replace
 from state.commit import Generation, plan_commit, plan_genesis
 from state.errors import RecordDamaged, RecordMissing
 from state.etcd import account as accounts
+from state.etcd import commits, wire
 from state.etcd import keys as plans
-from state.etcd import wire
 from tests.etcd_model import KeyMissing, LeaseMissing, ModelEtcd
 from tests.records import A, B, decide, effect, empty, halted, note, owned, seize, settle
 
@@ -41,19 +41,19 @@ def begun(record: Record | None = None) -> ModelEtcd:
     etcd = ModelEtcd()
     commit = plan_genesis(record or owned(), now_ns=1)
     assert etcd.apply(
-        plans.genesis_transaction(KEYS, plans.written(KEYS, commit, number=1))
+        commits.genesis_transaction(KEYS, commits.written(KEYS, commit, number=1))
     ).succeeded
     return etcd
 
 
-def new_of(seen: plans.Seen, record: Record, kind: str = "command") -> plans.Written:
+def new_of(seen: plans.Seen, record: Record, kind: str = "command") -> commits.Written:
     before = Generation(seen.record, seen.digest)
     commit = plan_commit(before, record, note(kind), now_ns=1)
-    return plans.written(KEYS, commit, number=seen.number + 1)
+    return commits.written(KEYS, commit, number=seen.number + 1)
 
 
 def commit_of(seen: plans.Seen, record: Record, kind: str = "command") -> wire.Transaction:
-    return plans.commit_transaction(KEYS, seen, new_of(seen, record, kind))
+    return commits.commit_transaction(KEYS, seen, new_of(seen, record, kind))
 
 
 def test_a_commit_writes_record_head_counter_and_line_together() -> None:
@@ -61,9 +61,9 @@ def test_a_commit_writes_record_head_counter_and_line_together() -> None:
     seen = look(etcd)
     record = decide(seen.record, effect())
     new = new_of(seen, record, "decide")
-    answer = etcd.apply(plans.commit_transaction(KEYS, seen, new))
+    answer = etcd.apply(commits.commit_transaction(KEYS, seen, new))
     after = look(etcd)
-    assert after == plans.landed(seen, new, None, revision=answer.header.revision)
+    assert after == commits.landed(seen, new, None, revision=answer.header.revision)
     assert (after.record, after.number) == (record, 2)
     line = plans.line_of(etcd.kept[KEYS.line(2)].value)
     assert (line.seq, line.kind, line.chain, line.parent) == (2, "decide", "", seen.digest)
@@ -72,10 +72,10 @@ def test_a_commit_writes_record_head_counter_and_line_together() -> None:
 
 def test_of_two_first_records_one_stays() -> None:
     etcd = begun()
-    new = plans.written(KEYS, plan_genesis(empty(99), now_ns=2), number=1)
-    answer = etcd.apply(plans.genesis_transaction(KEYS, new))
+    new = commits.written(KEYS, plan_genesis(empty(99), now_ns=2), number=1)
+    answer = etcd.apply(commits.genesis_transaction(KEYS, new))
     assert not answer.succeeded
-    assert not plans.is_commit(answer.found()[KEYS.line(1)], new)
+    assert not commits.is_commit(answer.found()[KEYS.line(1)], new)
     assert look(etcd).record == owned()
 
 
@@ -84,10 +84,10 @@ def test_of_two_commits_from_one_record_the_second_is_refused_and_reads_the_firs
     seen = look(etcd)
     new = new_of(seen, decide(seen.record), "decide")
     assert etcd.apply(commit_of(seen, halted(seen.record))).succeeded
-    answer = etcd.apply(plans.commit_transaction(KEYS, seen, new))
+    answer = etcd.apply(commits.commit_transaction(KEYS, seen, new))
     assert not answer.succeeded
     found = answer.found()
-    assert not plans.is_commit(found[KEYS.line(2)], new)
+    assert not commits.is_commit(found[KEYS.line(2)], new)
     assert plans.seen_of(KEYS, found, found[KEYS.record].value) == look(etcd)
 
 
@@ -95,12 +95,12 @@ def test_a_commit_that_is_delivered_twice_happens_once_and_finds_itself() -> Non
     etcd = begun()
     seen = look(etcd)
     new = new_of(seen, decide(seen.record), "decide")
-    transaction = plans.commit_transaction(KEYS, seen, new)
+    transaction = commits.commit_transaction(KEYS, seen, new)
     assert etcd.apply(transaction).succeeded
     answer = etcd.apply(transaction)
     assert not answer.succeeded
-    assert plans.is_commit(answer.found()[KEYS.line(2)], new)
-    assert not plans.is_commit(None, new)
+    assert commits.is_commit(answer.found()[KEYS.line(2)], new)
+    assert not commits.is_commit(None, new)
 
 
 def test_a_commit_from_before_a_snapshot_was_put_back_is_refused_at_an_equal_revision() -> None:
@@ -131,15 +131,15 @@ def test_the_owner_is_bound_in_the_write_that_makes_it_owner() -> None:
     etcd = begun()
     lease, seen = etcd.grant(), look(etcd)
     new = new_of(seen, seize(seen.record, B), "seize")
-    binding = plans.Binding(lease=lease, owner=OWNED)
-    assert etcd.apply(plans.commit_transaction(KEYS, seen, new, binding=binding)).succeeded
+    binding = commits.Binding(lease=lease, owner=OWNED)
+    assert etcd.apply(commits.commit_transaction(KEYS, seen, new, binding=binding)).succeeded
     assert etcd.kept[KEYS.owner].lease == lease
     assert look(etcd).is_owner_bound
-    assert plans.landed(seen, new, binding, revision=9).is_owner_bound
+    assert commits.landed(seen, new, binding, revision=9).is_owner_bound
     seen = look(etcd)
-    nobody = plans.Binding()
+    nobody = commits.Binding()
     new = new_of(seen, seize(seen.record, A), "seize")
-    assert etcd.apply(plans.commit_transaction(KEYS, seen, new, binding=nobody)).succeeded
+    assert etcd.apply(commits.commit_transaction(KEYS, seen, new, binding=nobody)).succeeded
     assert not look(etcd).is_owner_bound
 
 
@@ -147,15 +147,15 @@ def test_who_saw_no_key_of_the_owner_is_refused_once_there_is_one() -> None:
     etcd = begun()
     lease, seen = etcd.grant(), look(etcd)
     new = new_of(seen, seize(seen.record, B), "seize")
-    seizing = plans.commit_transaction(
-        KEYS, seen, new, binding=plans.Binding(lease=lease, owner=OWNED)
+    seizing = commits.commit_transaction(
+        KEYS, seen, new, binding=commits.Binding(lease=lease, owner=OWNED)
     )
     etcd.apply(wire.Transaction(success=(wire.put(KEYS.owner, b"a", lease=etcd.grant()),)))
     assert not etcd.apply(seizing).succeeded
 
 
 def bound_anew(etcd: ModelEtcd, seen: plans.Seen) -> wire.TransactionAnswer:
-    return etcd.apply(plans.binding_transaction(KEYS, seen, OWNED, lease=etcd.grant()))
+    return etcd.apply(commits.binding_transaction(KEYS, seen, OWNED, lease=etcd.grant()))
 
 
 def test_an_owner_binds_its_key_anew_only_where_nobody_wrote_or_bound() -> None:
@@ -174,15 +174,15 @@ def test_a_key_goes_with_no_lease_that_is_gone() -> None:
     seen, lease = look(etcd), etcd.grant()
     etcd.revoke(lease)
     with pytest.raises(LeaseMissing):
-        etcd.apply(plans.binding_transaction(KEYS, seen, OWNED, lease=lease))
+        etcd.apply(commits.binding_transaction(KEYS, seen, OWNED, lease=lease))
 
 
 def large(record: Record) -> Record:
-    body = b'"%s"' % (b"x" * (plans.TOGETHER_BYTES_MAX + 9))
+    body = b'"%s"' % (b"x" * (commits.TOGETHER_BYTES_MAX + 9))
     return replace(halted(record), body=Raw(body))
 
 
-def sent_ahead(etcd: ModelEtcd, new: plans.Written) -> int:
+def sent_ahead(etcd: ModelEtcd, new: commits.Written) -> int:
     lease = etcd.grant()
     for key, part in new.chunks.items():
         etcd.apply(wire.Transaction(success=(wire.put(key, part, lease=lease),)))
@@ -196,7 +196,7 @@ def test_chunks_stay_once_a_commit_took_them_and_go_once_another_one_did() -> No
     assert len(new.record.chunks) == 2
     assert len(new.line.chunks) == 2
     ahead = sent_ahead(etcd, new)
-    assert etcd.apply(plans.commit_transaction(KEYS, seen, new)).succeeded
+    assert etcd.apply(commits.commit_transaction(KEYS, seen, new)).succeeded
     etcd.revoke(ahead)
     assert look(etcd).record == new.commit.generation.record
     stored = etcd.kept[KEYS.line(2)].value
@@ -207,7 +207,7 @@ def test_chunks_stay_once_a_commit_took_them_and_go_once_another_one_did() -> No
     seen, lease = look(etcd), etcd.grant()
     small = new_of(seen, owned())
     assert small.chunks == {}
-    assert etcd.apply(plans.commit_transaction(KEYS, seen, small, lease=lease)).succeeded
+    assert etcd.apply(commits.commit_transaction(KEYS, seen, small, lease=lease)).succeeded
     assert all(etcd.kept[key].lease == lease for key in seen.chunks)
 
 
@@ -217,22 +217,22 @@ def test_a_commit_whose_chunks_went_meanwhile_changes_nothing() -> None:
     new = new_of(seen, large(seen.record))
     etcd.revoke(sent_ahead(etcd, new))
     with pytest.raises(KeyMissing):
-        etcd.apply(plans.commit_transaction(KEYS, seen, new))
+        etcd.apply(commits.commit_transaction(KEYS, seen, new))
     assert look(etcd) == seen
 
 
 def test_a_first_record_may_be_a_large_one() -> None:
     etcd = ModelEtcd()
-    new = plans.written(KEYS, plan_genesis(large(owned()), now_ns=1), number=1)
+    new = commits.written(KEYS, plan_genesis(large(owned()), now_ns=1), number=1)
     ahead = sent_ahead(etcd, new)
-    assert etcd.apply(plans.genesis_transaction(KEYS, new)).succeeded
+    assert etcd.apply(commits.genesis_transaction(KEYS, new)).succeeded
     etcd.revoke(ahead)
     assert look(etcd).record == large(owned())
 
 
 def test_lines_and_their_chunks_go_after_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plans, "LINES_KEPT", 2)
-    monkeypatch.setattr(plans, "CHUNK_LINES_KEPT", 3)
+    monkeypatch.setattr(commits, "CHUNK_LINES_KEPT", 3)
     etcd = begun()
     for _ in range(6):
         seen = look(etcd)
@@ -241,7 +241,7 @@ def test_lines_and_their_chunks_go_after_a_time(monkeypatch: pytest.MonkeyPatch)
         )
         sent_ahead(etcd, new)
         spare = etcd.grant()
-        assert etcd.apply(plans.commit_transaction(KEYS, seen, new, lease=spare)).succeeded
+        assert etcd.apply(commits.commit_transaction(KEYS, seen, new, lease=spare)).succeeded
         lines = [number for number in range(1, 9) if KEYS.line(number) in etcd.kept]
         assert lines == [number for number in (new.number - 1, new.number) if number]
         has_chunks = any(b"/chunks/" in key for key in etcd.kept)
@@ -304,11 +304,11 @@ def test_of_two_accounts_over_one_record_the_second_never_comes_to_own() -> None
     etcd = begun(empty())
     late = look(etcd)
     seized = new_of(late, seize(late.record, A), "seize")
-    mine = plans.Binding()
+    mine = commits.Binding()
 
     def claiming(account: bytes) -> wire.Transaction:
         claim = accounts.claim(KEYS.account, late.account, account)
-        return plans.commit_transaction(KEYS, late, seized, binding=mine, claim=claim)
+        return commits.commit_transaction(KEYS, late, seized, binding=mine, claim=claim)
 
     etcd.apply(wire.Transaction(success=(wire.put(KEYS.account, b"one"),)))
     assert not etcd.apply(claiming(b"other")).succeeded
@@ -323,9 +323,9 @@ def test_an_account_is_written_with_the_first_record_and_by_who_owns_where_it_wa
     None
 ):
     etcd = ModelEtcd()
-    new = plans.written(KEYS, plan_genesis(owned(), now_ns=1), number=1)
+    new = commits.written(KEYS, plan_genesis(owned(), now_ns=1), number=1)
     claim = accounts.claim(KEYS.account, None, b"one")
-    assert etcd.apply(plans.genesis_transaction(KEYS, new, claim)).succeeded
+    assert etcd.apply(commits.genesis_transaction(KEYS, new, claim)).succeeded
     assert look(etcd).account == b"one"
     etcd.apply(wire.Transaction(success=(wire.put(KEYS.owner, b"a"),)))
     forgetting = accounts.forgetting(KEYS.account, KEYS.owner)
@@ -336,7 +336,7 @@ def test_an_account_is_written_with_the_first_record_and_by_who_owns_where_it_wa
     assert (seen.account, accounts.is_another(None, b"other")) == (None, False)
     new = new_of(seen, seize(seen.record, B), "seize")
     claim = accounts.claim(KEYS.account, None, b"other")
-    answer = etcd.apply(plans.commit_transaction(KEYS, seen, new, binding=None, claim=claim))
+    answer = etcd.apply(commits.commit_transaction(KEYS, seen, new, binding=None, claim=claim))
     after = look(etcd)
     revision = answer.header.revision
-    assert after == plans.landed(seen, new, None, revision=revision, account=b"other")
+    assert after == commits.landed(seen, new, None, revision=revision, account=b"other")

@@ -15,7 +15,7 @@ from handoff.launcher.supervision import Child, Role
 from handoff.launcher.workforce import JOB_ATTEMPTS, Workforce
 from handoff.limits import NS, WEATHER_PAUSE_S, WEATHER_S_MAX
 from handoff.wire import Kind
-from handoff.worker.life import Leaving
+from handoff.worker.leaving import Leaving
 from handoff.workload import Reconciliation
 from tests.engine_world import FIRST, Application, Body, LogBook
 from tests.worker_world import told

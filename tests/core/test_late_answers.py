@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from handoff.limits import RECONCILE_PAUSE_S
 from handoff.wire import Kind
-from handoff.worker.life import Leaving
+from handoff.worker.leaving import Leaving
 from handoff.workload import Reconciliation
 from tests.engine_world import FIRST, Application, Body
 from tests.worker_world import World, told

@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from handoff.limits import NS
 from handoff.wire import Kind
-from handoff.worker.life import Leaving
+from handoff.worker.leaving import Leaving
 from handoff.workload import Unavailable
 from state.journal_frames import Health
 from tests.engine_world import PERIOD_S, Application

@@ -10,7 +10,7 @@ import pytest
 from handoff.cadence import every
 from handoff.limits import CLOCK_AGREE_NS, NS, SYNCHRONISE_NS_MAX
 from handoff.wire import Kind
-from handoff.worker.life import Leaving
+from handoff.worker.leaving import Leaving
 from tests.engine_world import FIRST, PERIOD_S, Application, schedule
 from tests.worker_world import Process, World, told
 

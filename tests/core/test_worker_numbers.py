@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from handoff.cadence import every
 from handoff.limits import NS
 from handoff.wire import Kind
-from handoff.worker.life import Leaving
+from handoff.worker.leaving import Leaving
 from state import transitions
 from state.journal_reader import read_places
 from state.numbering import Numbered, Place, newest_numbered

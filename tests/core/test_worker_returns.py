@@ -13,7 +13,7 @@ from typing_extensions import override
 from handoff.cadence import Cadence, every
 from handoff.limits import DECIDE_ATTEMPTS_MAX, NS
 from handoff.wire import Kind
-from handoff.worker.life import Leaving
+from handoff.worker.leaving import Leaving
 from handoff.workload import Decision
 from state import transitions
 from state.attempts import ATTEMPTS_MAX

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from handoff.limits import NS
 from handoff.wire import Kind
-from handoff.worker.life import Leaving
+from handoff.worker.leaving import Leaving
 from handoff.workload import Unknown
 from state.memory_store import Moment
 from state.record import Phase, Record

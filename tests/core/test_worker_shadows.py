@@ -10,7 +10,7 @@ import pytest
 from handoff.errors import NotComparable
 from handoff.wire import Kind
 from handoff.wish import Wish
-from handoff.worker.life import Leaving
+from handoff.worker.leaving import Leaving
 from state import transitions
 from state.record import Control
 from state.store import Note

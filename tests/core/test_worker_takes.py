@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from handoff.limits import NS, YIELD_NS
 from handoff.wire import Kind
-from handoff.worker.life import Leaving
+from handoff.worker.leaving import Leaving
 from handoff.workload import NotReady, Ready, Reconciliation
 from state.record import Phase
 from tests.engine_world import FIRST, PERIOD_S, Application, Body, order, schedule

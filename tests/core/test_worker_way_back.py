@@ -8,7 +8,7 @@ import pytest
 
 from handoff.wire import Kind
 from handoff.wish import Wish
-from handoff.worker.life import Leaving
+from handoff.worker.leaving import Leaving
 from state.schema import Schema, Step
 from tests.engine_world import FIRST, Application, Body
 from tests.worker_world import told

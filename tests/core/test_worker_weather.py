@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from handoff.limits import NS, READY_TIMEOUT_S, WEATHER_S_MAX
 from handoff.wire import Kind
-from handoff.worker.life import Leaving
+from handoff.worker.leaving import Leaving
 from tests.engine_world import Application, Body
 from tests.feeds import NEXT
 from tests.worker_world import told

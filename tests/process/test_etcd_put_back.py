@@ -12,8 +12,8 @@ import pytest
 
 from state.commit import Generation, plan_commit
 from state.errors import EtcdOlder
+from state.etcd import commits, wire
 from state.etcd import keys as plans
-from state.etcd import wire
 from tests.process.etcd_server import CTL, CTL_ABSENT, Server, etcd_store, tell
 from tests.records import deciding, halted, note, run_cycles, settle, started
 
@@ -109,5 +109,5 @@ def commit_under_way(store: EtcdStore) -> tuple[wire.Transaction, plans.Seen]:
     seen, names = store._look(), store._keys  # noqa: SLF001 - what it would send
     before = Generation(seen.record, seen.digest)
     commit = plan_commit(before, settle(seen.record), note("settle"), now_ns=1)
-    new = plans.written(names, commit, number=seen.number + 1)
-    return plans.commit_transaction(names, seen, new), seen
+    new = commits.written(names, commit, number=seen.number + 1)
+    return commits.commit_transaction(names, seen, new), seen

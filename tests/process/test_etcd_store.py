@@ -25,9 +25,9 @@ from state.errors import (
     Refused,
     WriteFailed,
 )
+from state.etcd import commits, wire
 from state.etcd import keys as plans
 from state.etcd import session as session_module
-from state.etcd import wire
 from state.etcd.lines import Lines
 from state.record import Phase
 from tests.process.etcd_proxy import Fault, Proxy
@@ -278,8 +278,8 @@ def test_a_watch_goes_on_where_what_it_missed_was_compacted(between: Between) ->
 @pytest.fixture
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take a tenth of the real sizes for what a request holds: the machine may be busy."""
-    monkeypatch.setattr(plans, "TOGETHER_BYTES_MAX", plans.TOGETHER_BYTES_MAX // 10)
-    monkeypatch.setattr(plans, "CHUNK_BYTES", plans.CHUNK_BYTES // 10)
+    monkeypatch.setattr(commits, "TOGETHER_BYTES_MAX", commits.TOGETHER_BYTES_MAX // 10)
+    monkeypatch.setattr(commits, "CHUNK_BYTES", commits.CHUNK_BYTES // 10)
 
 
 def large(record: Record, size: int = 250_000) -> Record:
@@ -359,7 +359,7 @@ def test_a_reader_that_misses_a_chunk_reads_again(
 def test_what_etcd_cannot_hold_is_refused_before_it_is_sent(
     between: Between, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plans, "CHUNKS_MAX", 2)
+    monkeypatch.setattr(commits, "CHUNKS_MAX", 2)
     with pytest.raises(WriteFailed, match="4 MiB, 2 at most"):
         between.store.transact(large, note("decide"))
     assert between.store.read().progress.cycle == 10

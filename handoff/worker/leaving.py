@@ -1,0 +1,14 @@
+"""How a worker can leave, and the exit status that says so to its launcher."""
+
+import enum
+
+
+class Leaving(enum.Enum):
+    """Why a worker leaves; the value is its exit status."""
+
+    DRAINED = 0  # asked to, or no part left
+    FAILED = 1  # an error that it cannot go on with
+    REFUSED = 3  # a gate refused it
+    FAULTY = 4  # a bad cycle in its bake: the previous release goes on
+    OUTSIDE = 5  # the outside world keeps it from getting warm: no fault of the release
+    OLDER = 6  # the etcd was put back from a copy: nobody may decide until it is repaired
