@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Final
 from foresight.config import CONFIG_FILE
 from foresight.errors import ConfigError
 from foresight.overrides import REPLAYED
-from foresight.strategies.registry import build, prices_of, refuse_misfits, table_names
+from foresight.own_strategies import refuse_missing
+from foresight.strategies.registry import (
+    build,
+    own_names,
+    prices_of,
+    refuse_misfits,
+    table_names,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,9 +77,10 @@ def check_strategies(
         where: What to call the configuration in an error.
 
     Raises:
-        ConfigError: As `registry.refuse_misfits` and `read_files`.
+        ConfigError: As `registry.refuse_misfits`, `read_files` and `own_strategies.refuse_missing`.
     """
     prices = prices_of(config.venue.kind, replayed=replayed)
+    refuse_missing(own_names(config), tree, where)
     refuse_misfits(config, read_files(table_names(config, None, prices), tree), prices, where)
 
 
