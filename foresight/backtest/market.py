@@ -74,13 +74,19 @@ class RecordedCandles:
         recording = self._recordings[asset]
         minutes, values = recording.minutes, recording.values
         first = bisect_left(minutes, max(newest + 1, end_minute - CLOSES_KEPT))
-        places = range(first, bisect_left(minutes, end_minute, lo=first))
-        rows = [values[_COLUMNS * at : _COLUMNS * (at + 1)] for at in places]
+        end = bisect_left(minutes, end_minute, lo=first)
+        opens, highs, lows, closes, volumes = (
+            values[_COLUMNS * first + column : _COLUMNS * end : _COLUMNS]
+            for column in range(_COLUMNS)
+        )
         return Candles(
-            minutes=tuple(minutes[at] for at in places),
-            prices=tuple(row[3] for row in rows),
+            minutes=tuple(minutes[first:end]),
+            prices=tuple(closes),
             details=tuple(
-                Detail(open=row[0], high=row[1], low=row[2], volume=row[4]) for row in rows
+                [
+                    Detail(open=opening, high=high, low=low, volume=volume)
+                    for opening, high, low, volume in zip(opens, highs, lows, volumes, strict=True)
+                ]
             ),
         )
 

@@ -158,12 +158,22 @@ def _fitted(data: WindowSource, span: Span) -> list[Table]:
     useful = [one for one in tables if one.minutes]
     # Candles tell of every window; offers only of those that the venue has and a strategy wants.
     if not useful or (len(useful) < len(tables) and not data.venue):
-        what = f"fewer than {WINDOWS_MIN} windows that moved lie in {_dates(span)}"
+        known = f"at most {_most(data, span)} for a minute"
+        what = f"fewer than {WINDOWS_MIN} windows that moved lie in {_dates(span)}: {known}"
         raise ConfigError(what, f"a curve needs more: {data.more}")
     for one in tables:
         if not one.minutes:
             progress(f"no table for {one.timeframe} {one.rule}: no minute has {WINDOWS_MIN} offers")
     return useful
+
+
+def _most(data: WindowSource, span: Span) -> int:
+    """Return how many windows the best minute of a table has: says how far there is to go."""
+    found = [
+        max((sum(1 for _ in one) for one in data.seen(timeframe, rule, span).values()), default=0)
+        for timeframe, rule in SHAPES
+    ]
+    return max(found) if data.venue else min(found)  # of offers one table is enough
 
 
 def _judged(data: WindowSource, table: Table, span: Span) -> list[Reliability]:

@@ -171,7 +171,7 @@ def _sigma(minutes: tuple[int, ...], prices: tuple[float, ...]) -> float:
     if minutes and minutes[-1] - minutes[0] != len(returns):
         lengths = map(sub, minutes[1:], minutes)
         returns = [each for each, length in zip(returns, lengths, strict=True) if length == 1]
-    squares = sum(each**2 for each in returns)
+    squares = sum([each**2 for each in returns])
     return max(SIGMA_FLOOR, sqrt(squares / len(returns))) if returns else 10 * SIGMA_FLOOR
 
 

@@ -343,7 +343,7 @@ def test_a_journal_makes_a_table_that_says_whose_offers_they_were(
 @pytest.mark.parametrize(
     ("cycles", "book", "about"),
     [
-        (9, Book(venue="paper"), "fewer than 400 windows"),
+        (9, Book(venue="paper"), ": at most 120 for a minute"),
         (2, Book(venue="paper"), "keeps no offer of a decided window"),
         (9, Book(venue="local"), "keeps no offer of a decided window"),
         (

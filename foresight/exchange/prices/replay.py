@@ -107,6 +107,7 @@ class ReplayPrices:
         self._shift = start - _aligned(earliest)
         self._origin = _aligned(origin_minute)
         self._recordings: Mapping[str, Recording] = {one.asset: one for one in recordings}
+        self._assets = tuple(self._recordings)
         self._made: dict[str, dict[int, Candle]] = {one.asset: {} for one in recordings}
         self._ticks = {one.asset: _tick_of(one) for one in recordings}
         self._first = earliest + self._shift
@@ -115,7 +116,7 @@ class ReplayPrices:
     @property
     def assets(self) -> Sequence[str]:
         """Names of the assets that were found."""
-        return tuple(self._recordings)
+        return self._assets
 
     @property
     def first_minute(self) -> int:
