@@ -166,7 +166,7 @@ class Repair:
         named = named_by(there, ours) if ours is not None else set()
         rows = put_back.rows_of(there.heard, there.kept, named, self._without)
         put_back.require_known(rows, self._without)
-        put_back.require_all_heard(rows)
+        self._require_ready(there, rows)
 
     def run(self, attempt: str) -> Repaired:
         """Say how far this home goes; bring etcd forward where that is due and allowed.
@@ -214,7 +214,7 @@ class Repair:
     def _bring_forward(
         self, there: There, ours: Ours, rows: tuple[Row, ...], attempt: str
     ) -> Repaired:
-        put_back.require_all_heard(rows)
+        self._require_ready(there, rows)
         furthest = put_back.furthest(there.heard, self._without)
         assert furthest is not None, "this home was heard"
         way = self._way(there, ours, furthest, rows)
@@ -225,7 +225,7 @@ class Repair:
     def _bring_back(
         self, there: There, ours: Ours, rows: tuple[Row, ...], attempt: str, back: Back
     ) -> Repaired:
-        put_back.require_all_heard(rows)
+        self._require_ready(there, rows)
         further = [each.reached for each in there.heard if each.home != ours.heard.home]
         further += [_reached(there.seen.record)] if there.seen is not None else []
         if not back.force and max(further, default=ours.heard.reached) > ours.heard.reached:
@@ -235,6 +235,12 @@ class Repair:
         self._require_one_history(there, way, rows)
         self._write(there, way, attempt, above=back.above)
         return self._follow(rows, carried=len(way.carried), was_older=True)
+
+    def _require_ready(self, there: There, rows: Sequence[Row]) -> None:
+        put_back.require_all_heard(rows)
+        if there.seen is not None:
+            owner, is_bound = there.seen.record.ownership.owner, there.seen.is_owner_bound
+            put_back.require_nobody_owns(owner, rows, is_bound=is_bound)
 
     def _require_one_history(self, there: There, way: Way, rows: Sequence[Row]) -> None:
         is_in = way.results | {

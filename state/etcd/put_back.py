@@ -22,6 +22,8 @@ from state.record import Phase
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
+    from state.record import WorkerId
+
 HEARD_S: Final = 3600  # how long what a host said counts; then it is asked again
 
 
@@ -155,6 +157,18 @@ def require_known(rows: Sequence[Row], without: Collection[str]) -> None:
         if name not in known:
             reason = f"--without {name} names no host that wrote or followed the record"
             raise RepairRefused(reason, f"known are {', '.join(sorted(known))}", rows)
+
+
+def require_nobody_owns(owner: WorkerId | None, rows: Sequence[Row], *, is_bound: bool) -> None:
+    """Refuse to go on beside an owner whose lease lives: it runs, or did until seconds ago.
+
+    Raises:
+        RepairRefused: There is one.
+    """
+    if owner is not None and is_bound:
+        reason = f"worker {owner.worker} on {owner.host} holds a lease: it runs, or did just now"
+        hint = "stop the launchers of all hosts; a lease that nobody renews ends within seconds"
+        raise RepairRefused(reason, hint, rows)
 
 
 def require_all_heard(rows: Sequence[Row]) -> None:

@@ -199,6 +199,20 @@ def test_a_repair_waits_for_every_host_and_is_done_where_the_journal_goes_furthe
     assert not elsewhere.repair("second").was_older, "there is nothing left to do"
 
 
+def test_an_owner_that_holds_a_lease_is_repaired_under_by_nobody(
+    elsewhere: Elsewhere, owner: EtcdStore
+) -> None:
+    """A launcher was forgotten: what it decides meanwhile would be decided from the copy."""
+    put_back_after(elsewhere, owner)
+    bound = wire.put(KEYS.owner, b"{}", lease=elsewhere.etcd.grant())
+    elsewhere.etcd.apply(wire.Transaction(success=(bound,)))
+    with pytest.raises(RepairRefused, match="worker a on host holds a lease") as refused:
+        elsewhere.repair("host")
+    assert "ends within seconds" in refused.value.hint
+    elsewhere.etcd.apply(wire.Transaction(success=(wire.delete(KEYS.owner),)))
+    assert elsewhere.repair("host").was_older
+
+
 def test_a_host_that_owned_after_the_copy_was_made_is_known_by_the_journals_of_others(
     elsewhere: Elsewhere, owner: EtcdStore
 ) -> None:
