@@ -86,7 +86,7 @@ class Engine(_Section, frozen=True, kw_only=True):
         secrets: Directories made for secrets, absolute: a key that others may read is taken from
             them, as from `/run/credentials` and `/run/secrets`.
         state: `etcd://h1,h2,h3/app` names the etcd in which the state of several hosts is; empty
-            means the home. So far `doctor` alone looks at it: no bot can be run on one yet.
+            means the home.
         cluster_credentials: File of mode 0600, TOML: `ca`, `certificate` and `key`, paths that
             begin at its directory, and `user` and `password` where the etcd wants them.
         notify: File of mode 0600 with the addresses that are told of deploys and of trouble.
