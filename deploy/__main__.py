@@ -1,7 +1,8 @@
-"""`python -m deploy run|watch|notify`: what the launcher starts for deploys.
+"""`python -m deploy run|watch|notify|hosts|make`: what the launcher starts for deploys.
 
-Owns the arguments and exit codes of the job that runs one deploy and of the two companions
-that follow the branch and tell people. The job is started again if it dies; its exit status 0
+Owns the arguments and exit codes of the job that runs one deploy, of the one that makes a release
+which another host runs, and of the companions that follow the branch, tell people and look at the
+deploys of other hosts. The job of a deploy is started again if it dies; its exit status 0
 says that the deploy has ended, however it ended.
 """
 
@@ -14,14 +15,16 @@ import sys
 import time
 from pathlib import Path
 
-from deploy import convergence, notifications, requests
+from deploy import across, convergence, making, notifications, others, requests
 from deploy.deployer import NICENESS, Deployer
 from deploy.errors import DeployError, RequestMissing
 from deploy.watcher import BranchWatcher
 from handoff.child_signals import take_signals
 from handoff.errors import HandoffError
+from handoff.launcher.engine_config import read_engine_config
 from handoff.log_watch import watch_own_log
 from handoff.open_files import permit
+from handoff.shared_record import look_up
 from state.errors import StateError
 
 _USAGE = 2
@@ -61,7 +64,16 @@ def _parser() -> argparse.ArgumentParser:
     notify = commands.add_parser("notify", help="tell people what happens")
     notify.add_argument("--config", type=Path, required=True, help="file of addresses, mode 0600")
     notify.set_defaults(run=_notify)
-    for command in (run, watch, notify):
+    hosts = commands.add_parser("hosts", help="keep what the deploys of other hosts came to")
+    hosts.add_argument("--app", required=True, help="name of the application")
+    hosts.set_defaults(run=_hosts)
+    make = commands.add_parser("make", help="make a release that another host runs")
+    make.add_argument("--release", required=True, help="its id")
+    make.add_argument("--repository", required=True, help="directory of the repository")
+    make.add_argument("--remote", default="", help="where commits are fetched from")
+    make.add_argument("--entry", default="", help="module:factory of a tree that names none")
+    make.set_defaults(run=_make)
+    for command in (run, watch, notify, hosts, make):
         command.add_argument("--home", type=Path, required=True, help="the state directory")
     return parser
 
@@ -102,6 +114,36 @@ def _notify(arguments: argparse.Namespace) -> int:
         notifications.targets_of(addresses, str(arguments.config)),
         say=lambda words: _say({"at_ms": time.time_ns() // 1_000_000, "notify": words}),
     ).run()
+    return 0
+
+
+def _hosts(arguments: argparse.Namespace) -> int:
+    home, desk = arguments.home, across.desk_of(arguments.home)
+    if desk is None:
+        return 0  # no other host has a part
+    told = dict(read_engine_config(home).environment)
+
+    def follow() -> None:
+        look_up(home, told, app=arguments.app)
+
+    others.Others(
+        home,
+        desk,
+        follow=follow,
+        say=lambda words: _say({"at_ms": time.time_ns() // 1_000_000, "hosts": words}),
+    ).run()
+    desk.close()
+    return 0
+
+
+def _make(arguments: argparse.Namespace) -> int:
+    source = making.Source(arguments.repository, arguments.remote, arguments.entry)
+    making.make(
+        arguments.home,
+        arguments.release,
+        source,
+        lambda words: _say({"at_ms": time.time_ns() // 1_000_000, "make": words}),
+    )
     return 0
 
 

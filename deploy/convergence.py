@@ -130,8 +130,8 @@ class Follower:
             self._record_skipped(head, skipped)
             return f"{head.commit[: branch.SHOWN_DIGITS]} skipped: {skipped}"
         request = self._request(head)
-        jobs.submit(self._home, request, self._python)
-        return f"{head.commit[: branch.SHOWN_DIGITS]} asked for as {request.deploy}"
+        deploy = jobs.submit(self._home, request, self._python)
+        return f"{head.commit[: branch.SHOWN_DIGITS]} asked for as {deploy}"
 
     def _request(self, head: Commit) -> requests.Request:
         return requests.Request(

@@ -8,19 +8,18 @@ it how far it had come. Ownership is never decided here.
 
 from __future__ import annotations
 
-import contextlib
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from deploy import (
-    gates,
+    across,
     history,
-    host,
     inputs,
-    interpreters,
+    jobs,
     releases_dir,
     replay,
     requests,
@@ -39,10 +38,8 @@ from handoff.launcher.edition_file import releases_in_editions
 from handoff.release_files import Manifest, read_manifest
 from handoff.rollout.driver import Driver, Limits, Watcher, why_returned
 from handoff.rollout.events import AbortAsked, Superseded
-from handoff.rollout.launcher_client import LauncherClient
 from handoff.rollout.table import Deploy, Phase
-from handoff.wire import Kind
-from state.errors import StateError, WriteFailed
+from state.errors import DeployClosed, StateError, WriteFailed
 from state.local_store import read_only_snapshot
 from state.moments import rfc3339
 
@@ -55,8 +52,6 @@ if TYPE_CHECKING:
     from state.record import Record
 
 LAUNCHERS_MAX: Final = 10  # that may die during one bake before this deployer gives up
-LAUNCHER_BACK_S_MAX: Final = 600.0  # a person starts it again; an init system takes a second
-LAUNCHER_POLL_S: Final = 0.2
 DISK_BACK_S_MAX: Final = 600.0  # to write down how it ended; somebody has to make room first
 DISK_POLL_S: Final = 1.0
 RELEASES_SPARE: Final = 8  # permanent ones kept for a rollback
@@ -105,6 +100,7 @@ class Deployer:
     def _start(self, request: requests.Request) -> None:
         """Start a try from what is known of it."""
         self._request = request
+        self._across = across.of_request(self._home, request)
         self._interrupt: history.Outcome | None = None
         self._mine = False
         self._since_s = time.monotonic()
@@ -121,10 +117,15 @@ class Deployer:
             OSError: It was approved, and the disk refused; as above.
         """
         while True:
-            if not self._entry.outcome:
-                self._deploy_in_turn()
-            self._write_down()
-            if not self._goes_again():
+            try:
+                if not self._entry.outcome:
+                    self._deploy_in_turn()
+                self._write_down()
+                goes_again = self._goes_again()
+                self._across.write_down(self._entry, is_last=not goes_again)
+            finally:
+                self._across.close()
+            if not goes_again:
                 return self._finish()
             self._start(requests.count_try(self._home, self._request.deploy))
 
@@ -135,27 +136,37 @@ class Deployer:
         """
         if self._interrupt is not None:
             return False
-        ended = requests.interruption(self._home, self._request, is_replaceable=True)
+        ended = self._asked_to_end()
         return ended is None and inputs.goes_again(self._entry, self._request.tries)
 
     def _deploy_in_turn(self) -> None:
+        waits = partial(self._phase, "waiting")
         try:
+            self._asked_to_end()  # from here on other hosts know that somebody drives it
             ended = self._await_inputs()
             if ended is not None:
                 self._end(_INTERRUPTED[type(ended)], turn.words(ended))
                 return
-            with turn.taken(
-                self._home, self._request, held=self._approved, waits=lambda: self._phase("waiting")
-            ) as ended:
+            held, asks = self._approved, self._asked_to_end
+            with turn.taken(self._home, self._request, held=held, waits=waits, asks=asks) as over:
+                ended = over or self._across.taken(held=held, waits=waits)
                 if ended is None:
                     self._mine = True
                     self._deploy_to_the_end()
                 else:
                     self._end(_INTERRUPTED[type(ended)], turn.words(ended))
+        except DeployClosed as closed:
+            self._end_as_settled(closed)
         except (DeployError, HandoffError, StateError, OSError) as error:
             if self._approved:
                 raise  # it may own: that it was refused would be a lie
             self._end(history.Outcome.REFUSED, str(error))
+
+    def _end_as_settled(self, closed: DeployClosed) -> None:
+        """Take over how it ended from the host that took this one for gone."""
+        self._entry = self._across.settled(self._request.attempt) or self._entry
+        if not self._entry.outcome:
+            self._end(history.Outcome.REFUSED, str(closed))
 
     # --- the order of things -------------------------------------------------------
 
@@ -166,7 +177,7 @@ class Deployer:
         before = history.ended(self._home, self._request.attempt_before)
         self._phase("inputs")
         failed = before.release if before is not None else ""
-        return turn.await_inputs(self._home, self._request, failed)
+        return turn.await_inputs(self._home, self._request, failed, self._asked_to_end)
 
     def _deploy_to_the_end(self) -> None:
         """Deploy; once approved also past the death of the launcher, as the workers do."""
@@ -174,7 +185,7 @@ class Deployer:
             try:
                 self._deploy()
             except (NotRunning, WireBroken):
-                if not left or not self._approved or not self._launcher_came_back():
+                if not left or not self._approved or not jobs.launcher_came_back(self._home):
                     raise
             else:
                 return
@@ -183,32 +194,28 @@ class Deployer:
     def _took(self) -> bool:
         return self._entry.cycle is not None or self._entry.phase == Phase.BAKING.value
 
-    def _launcher_came_back(self) -> bool:
-        deadline_s = time.monotonic() + LAUNCHER_BACK_S_MAX
-        while time.monotonic() < deadline_s:
-            with contextlib.suppress(HandoffError), LauncherClient(self._home) as client:
-                client.ask(Kind.STATUS)
-                return True
-            time.sleep(LAUNCHER_POLL_S)  # noqa: TID251 - nothing tells when a socket is there
-        return False
-
     def _deploy(self) -> None:
         if self._approved:
             # What it was examined for is not asked again: nobody could refuse it now.
             if not self._ended_meanwhile():
                 self._drive(read_manifest(self._home, self._entry.release))
-        elif self._already_live() or way_back.give(self._home, self._request):
+        elif self._is_live() or way_back.give(self._home, self._request):
             self._note(release=self._request.release or self._entry.release)
             self._end(history.Outcome.PERMANENT, "it is live already")
         else:
+            for words in self._across.without_standby():
+                self._say({"warning": words})
             survey.require_open_files()
             turn.await_owner(self._home, self._request)
             manifest = self._build()
             self._note(release=manifest.release, commit=manifest.commit, subject=manifest.subject)
-            self._require_memory()
+            self._require(survey.memory(self._record()))
             self._compare_with_running(manifest)
             self._try_with_running(manifest)
             self._drive(manifest)
+
+    def _is_live(self) -> bool:
+        return survey.is_live(self._home, self._record(), self._request)
 
     def _drive(self, manifest: Manifest) -> None:
         self._phase("starting")
@@ -219,7 +226,13 @@ class Deployer:
             release=manifest.release,
             wish=wish,
             limits=Limits.for_home(self._home, wish),
-            watcher=Watcher(moved=self._moved, interrupt=self._wanted),
+            watcher=Watcher(
+                moved=self._moved,
+                interrupt=self._wanted,
+                approve=self._across.approve,
+                give_back=self._across.give_back,
+                elsewhere=self._across.is_shared,
+            ),
         )
         deploy = driver.run()
         self._note(output=driver.output)
@@ -264,16 +277,6 @@ class Deployer:
         return releases_dir.build(
             self._home, repository, commit, entry_default=entry, entered=self._phase
         )
-
-    def _require_memory(self) -> None:
-        begun_s = time.monotonic()
-        owner = self._record().ownership.owner
-        gate = gates.memory_gate(
-            available_bytes=host.memory_available_bytes(),
-            worker_bytes=host.resident_bytes(owner.pid) if owner is not None else 0,
-            seconds=time.monotonic() - begun_s,
-        )
-        self._require(gate)
 
     def _compare_with_running(self, candidate: Manifest) -> None:
         """Let the candidate's code decide what the running one decided: gates without a worker."""
@@ -322,19 +325,6 @@ class Deployer:
         if not gate.allows:
             raise GateRefused(gate.name, gate.reason)
 
-    def _already_live(self) -> bool:
-        """Tell whether the wanted commit owns and is permanent: then nothing is to be done."""
-        record = self._record()
-        owner = record.ownership.owner
-        if owner is None or record.rollout is not None:
-            return False
-        with contextlib.suppress(HandoffError):
-            live = read_manifest(self._home, owner.release)
-            wanted = self._request.commit
-            same = live.release == self._request.release or bool(wanted and live.commit == wanted)
-            return same and not interpreters.fault(live)  # one that can run no more is made anew
-        return False
-
     def _ended_meanwhile(self) -> bool:
         """Tell whether it ended while no deployer lived; the record says how."""
         record = self._record()
@@ -354,10 +344,17 @@ class Deployer:
 
     def _wanted(self) -> Event | None:
         replaceable = self._entry.phase in _REPLACEABLE or self._waits_in_vain()
-        event = requests.interruption(self._home, self._request, is_replaceable=replaceable)
+        event = self._interruption(is_replaceable=replaceable)
         if event is not None:
             self._interrupt = _INTERRUPTED[type(event)]
         return event
+
+    def _asked_to_end(self) -> AbortAsked | Superseded | None:
+        return self._interruption(is_replaceable=True)
+
+    def _interruption(self, *, is_replaceable: bool) -> AbortAsked | Superseded | None:
+        here = requests.interruption(self._home, self._request, is_replaceable=is_replaceable)
+        return here or self._across.interruption(is_replaceable=is_replaceable)
 
     def _waits_in_vain(self) -> bool:
         """Tell whether a newer request need not wait for a bake: it has no inputs."""
@@ -413,6 +410,8 @@ class Deployer:
         self._note(phase=name, phases=phases)
         # Written first: a deployer that is started again has to know that it was approved.
         self._approved = self._approved or name in _APPROVED
+        if self._mine:
+            self._across.moved(name)
         self._say({"phase": name})
 
     def _note(self, **changes: Any) -> None:  # noqa: ANN401 - fields of an entry
@@ -428,6 +427,8 @@ class Deployer:
 
     def _end(self, outcome: history.Outcome, reason: str) -> None:
         self._phase("ended")
+        if outcome is history.Outcome.REFUSED:
+            reason = "; ".join((reason, *self._across.without_standby()))
         self._note(outcome=outcome.value, reason=reason)
 
     def _finish(self) -> history.Entry:
@@ -437,14 +438,12 @@ class Deployer:
 
     def _write_down(self) -> None:
         deadline_s = time.monotonic() + DISK_BACK_S_MAX
-        while not self._written(give_up=time.monotonic() > deadline_s):
-            time.sleep(DISK_POLL_S)  # noqa: TID251 - nothing tells when a disk has room
-
-    def _written(self, *, give_up: bool) -> bool:
-        try:
-            history.finish(self._home, self._entry)
-        except WriteFailed:
-            if give_up:
-                raise
-            return False
-        return True
+        while True:
+            try:
+                history.finish(self._home, self._entry)
+            except WriteFailed:
+                if time.monotonic() > deadline_s:
+                    raise
+                time.sleep(DISK_POLL_S)  # noqa: TID251 - nothing tells when a disk has room
+            else:
+                return

@@ -68,6 +68,18 @@ class UnknownRef(SourceRefused):
         self.repository = repository
 
 
+class ReleaseOther(SourceRefused):
+    """A commit becomes another release here than on the host that runs it."""
+
+    hint = "give this host the Python and the engine of the others"
+
+    def __init__(self, wanted: str, made: str) -> None:
+        """Keep both ids."""
+        super().__init__(f"its commit becomes {made} here, not {wanted}: another environment")
+        self.wanted = wanted
+        self.made = made
+
+
 class TreeDirty(SourceRefused):
     """Files differ from the commit that would be deployed."""
 

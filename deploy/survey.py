@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from deploy.git_tree import Commit, GitTree
+    from deploy.requests import Request
     from handoff.gate_verdict import GateVerdict
     from handoff.release_files import Manifest
+    from state.record import Record
 
 
 def survey(
@@ -89,6 +91,30 @@ def disk(home: Path, intention: releases_dir.Intention) -> GateVerdict:
         ),
     )
     return gates.disk_gate(found, seconds=time.perf_counter() - begun_s)
+
+
+def memory(record: Record) -> GateVerdict:
+    """Return whether the memory suffices for one worker more."""
+    begun_s = time.monotonic()
+    owner = record.ownership.owner
+    return gates.memory_gate(
+        available_bytes=host.memory_available_bytes(),
+        worker_bytes=host.resident_bytes(owner.pid) if owner is not None else 0,
+        seconds=time.monotonic() - begun_s,
+    )
+
+
+def is_live(home: Path, record: Record, request: Request) -> bool:
+    """Tell whether the wanted commit owns and is permanent: then nothing is to be done."""
+    owner = record.ownership.owner
+    if owner is None or record.rollout is not None:
+        return False
+    try:
+        live = read_manifest(home, owner.release)
+    except ReleaseUnusable:
+        return False
+    same = live.release == request.release or bool(request.commit and live.commit == request.commit)
+    return same and not interpreters.fault(live)  # one that can run no more is made anew
 
 
 def look_at_disk(home: Path, *, needed_bytes: int, files_needed: int) -> gates.Disk:

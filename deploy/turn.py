@@ -36,7 +36,12 @@ INPUTS_S_MAX: Final = 30 * 86_400.0  # an outage of a month is a person's to loo
 
 @contextlib.contextmanager
 def taken(
-    home: Path, request: requests.Request, *, held: bool, waits: Callable[[], None]
+    home: Path,
+    request: requests.Request,
+    *,
+    held: bool,
+    waits: Callable[[], None],
+    asks: Callable[[], AbortAsked | Superseded | None],
 ) -> Iterator[AbortAsked | Superseded | None]:
     """Yield None once a deploy is the one under way, or who ended its waiting.
 
@@ -45,6 +50,7 @@ def taken(
         request: Its request.
         held: It was approved already, so that it may own: nothing ends its waiting then.
         waits: Called again and again while it waits.
+        asks: Likewise; returns who ends the waiting, here or on another host.
 
     Raises:
         TurnTimeout: The deploy before it did not end.
@@ -53,7 +59,8 @@ def taken(
     lock = FileLock(path, mode=0o600, thread_local=False, fallback_to_soft=False)
     deadline_s = time.monotonic() + TURN_S_MAX
     while not _acquired(lock, home, request, held=held):
-        ended = None if held else requests.interruption(home, request, is_replaceable=True)
+        asked = asks()
+        ended = None if held else asked
         if ended is not None:
             yield ended
             return
@@ -93,7 +100,10 @@ def _cannot_come_up(home: Path) -> bool:
 
 
 def await_inputs(
-    home: Path, request: requests.Request, failed: str
+    home: Path,
+    request: requests.Request,
+    failed: str,
+    asks: Callable[[], AbortAsked | Superseded | None],
 ) -> AbortAsked | Superseded | None:
     """Wait until what runs gets inputs; return who ended the waiting, or None.
 
@@ -101,6 +111,7 @@ def await_inputs(
         home: The state directory.
         request: The request that waits.
         failed: The release whose bake had none.
+        asks: As for `taken`.
 
     Raises:
         InputsTimeout: They did not come.
@@ -111,7 +122,7 @@ def await_inputs(
     waiting = inputs.Waiting(home, failed)
     deadline_s = time.monotonic() + INPUTS_S_MAX
     while not waiting.is_over():
-        ended = requests.interruption(home, request, is_replaceable=True)
+        ended = asks()
         if ended is not None:
             return ended
         if time.monotonic() > deadline_s:

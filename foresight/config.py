@@ -89,6 +89,8 @@ class Engine(_Section, frozen=True, kw_only=True):
             means the home.
         cluster_credentials: File of mode 0600, TOML: `ca`, `certificate` and `key`, paths that
             begin at its directory, and `user` and `password` where the etcd wants them.
+        remote: Where a host fetches commits that another one has put in charge, as git takes it;
+            empty means that the project's repository has them.
         notify: File of mode 0600 with the addresses that are told of deploys and of trouble.
     """
 
@@ -123,6 +125,7 @@ class Engine(_Section, frozen=True, kw_only=True):
     volume: Literal["", "exclusive"] = ""
     state: str = ""
     cluster_credentials: str = ""
+    remote: str = ""
 
     @property
     def wish(self) -> Wish:

@@ -23,6 +23,7 @@ SHARED_WAKE_UP_NS: Final = 50 * MS
 SHARED_PATIENCE_S: Final = 1.5  # a read or a commit; a killed leader was replaced after 0.98 s
 NO_RECORD_STATUS: Final = 8  # exit status of `handoff record`: etcd says that there is none
 OLDER_STATUS: Final = 9  # likewise: etcd was put back from a copy
+MAKE_AGAIN_S: Final = 30.0  # after a release could not be made: its remote may be back
 LOOK_S_MAX: Final = 10.0  # of `handoff record`; then the mirror has to do
 SHARED_LATE_NS: Final = 4 * NS  # two of these and what is asked between them: then it is said
 CONFIRMED_NS: Final = 400 * MS  # a write this long ago tells that etcd writes: one request's time

@@ -50,6 +50,7 @@ class LogEvent(enum.Enum):
     EFFECT_DOUBTFUL = "effect_doubtful"
     LIFE_LOCK_REFUSED = "life_lock_refused"
     COMMIT_FAILED = "commit_failed"
+    RELEASE_MISSING = "release_missing"
     RECORD_ASKED = "record_asked"
     RECORD_AWAY = "record_away"
     RECORD_BACK = "record_back"

@@ -119,6 +119,15 @@ def read_manifest(home: Path, release: str) -> Manifest:
     return _found_in(os.fspath(home), manifest)
 
 
+def is_here(home: Path, release: str) -> bool:
+    """Tell whether a home has a release whose manifest can be read."""
+    try:
+        read_manifest(home, release)
+    except ReleaseUnusable:
+        return False
+    return True
+
+
 def _found_in(home: str, manifest: Manifest) -> Manifest:
     """Return a manifest as it is in this home, which may have been moved since it was written."""
     place = f"/releases/{manifest.release}"

@@ -63,6 +63,23 @@ def follow(home: Path, deploy: str, wait_s: float) -> dict[str, Any] | None:
     return None
 
 
+def follow_elsewhere(home: Path, deploy: str, wait_s: float) -> dict[str, Any] | None:
+    """Wait for the end of another host's deploy, which comes here as a line of the history.
+
+    Args:
+        home: The state directory.
+        deploy: Its id.
+        wait_s: Longest wait, seconds; None is returned after it.
+    """
+    deadline_s = time.monotonic() + wait_s
+    while time.monotonic() < deadline_s:
+        ended = _ended(home, deploy)
+        if ended is not None:
+            return dict(plain(ended))
+        pause(POLL_S)
+    return None
+
+
 class DriverWatch:
     """Notices that nobody drives a deploy.
 
@@ -164,6 +181,8 @@ def _words(step: dict[str, Any]) -> str:  # noqa: PLR0911 - one line per kind of
             return f"  took cycle {cycle}, its boundary is in {left_s:.2f} s"
         case {"event": "CycleSettled", "clean_cycles": clean, "of": of}:
             return f"  {bake_words(clean, of)}"
+        case {"warning": words}:
+            return f"warning: {words}"
         case {"phase": "inputs"}:
             return "nobody got inputs; it is tried again once the running release gets some"
         case {"phase": phase} if "event" not in step:

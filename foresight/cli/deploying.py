@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import click
 from msgspec import structs
 
-from deploy import history, jobs, requests
+from deploy import across, history, jobs, requests
 from deploy.git_tree import GitTree
 from foresight.cli import overriding, promoting
-from foresight.cli.deploy_steps import follow
+from foresight.cli.deploy_steps import follow, follow_elsewhere
 from foresight.cli.deploy_trial import backtest_options, trial_asked
 from foresight.cli.installation import Installation, as_text, pass_installation
 from foresight.cli.moments import now_ns
@@ -278,16 +278,18 @@ def _previous_release(installation: Installation) -> str:
 
 def _abort(installation: Installation) -> int:
     installation.require_shown()
-    open_requests = requests.open_requests(installation.home)
-    if installation.asked is not None:  # what the page does not show is nobody's to end from there
-        shown = requests.deploy_of(installation.asked.shown.deploy)
-        open_requests = [each for each in open_requests if each.deploy == shown]
-    if not open_requests:
+    home, by, asked = installation.home, installation.asker(), installation.asked
+    # What the page does not show is nobody's to end from there.
+    shown = None if asked is None else requests.deploy_of(asked.shown.deploy)
+    found = [each.deploy for each in requests.open_requests(home) if shown in (None, each.deploy)]
+    for each in found:
+        requests.ask_abort(home, each, by)
+    elsewhere = [] if shown == "" else across.ask_aborts(home, by, only=shown or "")
+    ended = dict.fromkeys((*found, *elsewhere))
+    for each in ended:
+        progress(f"asked {each} to end")
+    if not ended:
         progress("no deploy is under way")
-        return ExitCode.DONE
-    for request in open_requests:
-        requests.ask_abort(installation.home, request.deploy, installation.asker())
-        progress(f"asked {request.deploy} to end")
     return ExitCode.DONE
 
 
@@ -296,17 +298,20 @@ def _submit(
 ) -> int:
     for line in left_out(home, now_ns()):
         progress(line)
-    jobs.submit(home, request, sys.executable)
+    deploy_id = jobs.submit(home, request, sys.executable)
+    is_ours = deploy_id == request.deploy
+    if not is_ours:
+        progress(f"deploy {deploy_id} of another host wants the same: nothing new is asked for")
     if detach:
-        emit_json({"deploy": request.deploy}) if as_json else emit_text(request.deploy)
+        emit_json({"deploy": deploy_id}) if as_json else emit_text(deploy_id)
         return ExitCode.DONE
     try:
-        ended = follow(home, request.deploy, wait_s)
+        ended = (follow if is_ours else follow_elsewhere)(home, deploy_id, wait_s)
     except KeyboardInterrupt:
-        progress(f"\ndeploy {request.deploy} goes on; end it with `foresight deploy --abort`")
+        progress(f"\ndeploy {deploy_id} goes on; end it with `foresight deploy --abort`")
         return ExitCode.INTERRUPTED
     if ended is None:
-        what = f"deploy {request.deploy} goes on after {wait_s:g} s"
+        what = f"deploy {deploy_id} goes on after {wait_s:g} s"
         complain(what, "`foresight deploys` shows its end; `foresight deploy --abort` ends it")
         return ExitCode.TIMED_OUT
     if as_json:

@@ -42,6 +42,7 @@ from foresight.exchange.prices.recordings import recorded_assets
 from foresight.login_session import remedy, this_session, why_ended
 from foresight.overrides import EXCHANGE_URL, REPLAYED, gathered
 from foresight.page_link import COMMAND, address_for_people, is_terminal, metrics_token, page_token
+from foresight.project import ENTRY
 from foresight.sound_config import refuse_unsound
 from foresight.table_files import check_strategies
 from foresight.venues.keys import key_file_of
@@ -59,6 +60,7 @@ from handoff.launcher.engine_config import (
     read_engine_config,
     write_engine_config,
 )
+from handoff.launcher.making import RELEASE
 from handoff.launcher.self_replacement import left_to
 from handoff.logs import open_log
 from handoff.plain import launcher_lock_free, prepare_home, vouched_in
@@ -154,6 +156,7 @@ def up(
         account=account,
         accounts=accounts,
         jobs=jobs.jobs_to_resume(home, sys.executable),
+        make=_maker(installation),
     )
     _narrow(home)
     page_token(home)  # the page's first request would race with whoever prints its link
@@ -334,7 +337,7 @@ def _companions(
         argv = (sys.executable, "-I", "-m", "foresight.exchange", "--fd", "{fd}", *words)
         address = places[EXCHANGE].address
         found.insert(0, Companion(EXCHANGE, argv, listen=address, told=EXCHANGE_URL))
-    followers = (watcher_of(installation), _notifier(installation))
+    followers = (watcher_of(installation), _notifier(installation), _hosts(installation))
     return (*found, *(each for each in followers if each is not None))
 
 
@@ -351,6 +354,25 @@ def _notifier(installation: Installation) -> Companion | None:
     read_addresses(path)  # what is wrong is said now, not in a log
     argv = [sys.executable, "-I", "-m", "deploy", "notify", "--home", str(installation.home)]
     return Companion("notifier", (*argv, "--config", str(path)))
+
+
+def _hosts(installation: Installation) -> Companion | None:
+    """Return the companion that looks at the deploys of other hosts, where they share the state."""
+    engine = installation.config.engine
+    if not engine.state:
+        return None
+    argv = (sys.executable, "-I", "-m", "deploy", "hosts", "--home", str(installation.home))
+    return Companion("hosts", (*argv, "--app", engine.app))
+
+
+def _maker(installation: Installation) -> tuple[str, ...]:
+    """Return what makes a release that another host runs; empty where no host shares the state."""
+    engine = installation.config.engine
+    if not engine.state:
+        return ()
+    argv = (sys.executable, "-I", "-m", "deploy", "make", "--home", str(installation.home))
+    source = ("--repository", str(installation.repository), "--remote", engine.remote)
+    return (*argv, *source, "--entry", ENTRY, "--release", RELEASE)
 
 
 def _launcher_argv(home: Path) -> list[str]:

@@ -159,6 +159,7 @@ class Desk:
             "app": self._config.app,
             "stopping": self.stopping,
             "put_back": self._workforce.put_back,
+            "not_standby": self._workforce.why_no_standby(),
             "foreign_modules": sorted(_foreign_modules()),
             "children": [
                 {

@@ -80,6 +80,8 @@ class EngineConfig(NamedTuple):
             they say is another thing at each start, and is not kept.
         jobs: Programs that were under way when the launcher before this one ended: each is run
             once more at the start, unless it lives.
+        make: Makes a release that another host runs and this one lacks: a program, absolute, and
+            its arguments, where `{release}` becomes the release. Empty where nothing can.
     """
 
     app: str
@@ -94,6 +96,7 @@ class EngineConfig(NamedTuple):
     accounts: str = ""
     passed: tuple[str, ...] = ()
     jobs: tuple[Job, ...] = ()
+    make: tuple[str, ...] = ()
 
 
 def with_address(config: EngineConfig, name: str, address: str) -> EngineConfig:
@@ -132,7 +135,8 @@ def read_engine_config(home: Path) -> EngineConfig:
             raise EngineConfigInvalid(message)
         companions = tuple(_companion(each) for each in plain.get("companions", ()))
         known = {name: plain[name] for name in EngineConfig._fields if name in plain}
-        known["passed"] = tuple(str(name) for name in plain.get("passed", ()))
+        for words in ("passed", "make"):
+            known[words] = tuple(str(each) for each in plain.get(words, ()))
         known["jobs"] = tuple(
             Job(each["name"], tuple(each["argv"])) for each in plain.get("jobs", ())
         )

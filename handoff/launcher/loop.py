@@ -28,7 +28,6 @@ from handoff.launcher.connections import Connection, Connections
 from handoff.launcher.desk import Desk
 from handoff.launcher.engine_config import read_engine_config
 from handoff.launcher.notify_socket import NotifySocket
-from handoff.launcher.record_asked import JOB as RECORD_JOB
 from handoff.launcher.restart_policy import DRAINED, was_asked_for
 from handoff.launcher.signal_pipe import SignalPipe
 from handoff.launcher.supervision import (
@@ -243,8 +242,7 @@ class Launcher:
             self._connections.drop(line)  # a process that it forked may hold the other end
         if role is Role.STANDBY:
             self._workforce.ended(running, how)
-        if running.child.name == RECORD_JOB and role is Role.JOB:
-            self._workforce.record_told(running, how)
+        if role is Role.JOB and self._workforce.has_ended(running, how):
             return
         status = how.status if how is not None and not how.signal else None
         asked, leaving = running.asked, running.leaving

@@ -12,6 +12,8 @@ from handoff.errors import HandoffError, ReleaseUnusable
 from handoff.launcher.adoption import owner_found, why_not
 from handoff.launcher.children import Children, Running, child_environment
 from handoff.launcher.first_start import Failed, FirstReleaseBroken, has_begun, is_given_up
+from handoff.launcher.making import JOB as MAKE_JOB
+from handoff.launcher.making import Making, command_for
 from handoff.launcher.newest_line import counted_record
 from handoff.launcher.record_asked import JOB, OLDER, Answer, RecordAsked, is_shared, origin_ns
 from handoff.launcher.record_at_rest import read_record
@@ -23,7 +25,7 @@ from handoff.limits import FIRST_START_S_MAX, FIRST_STARTS_MAX
 from handoff.liveness import Verdict
 from handoff.log_events import LogEvent
 from handoff.processes import KILL, identity_of
-from handoff.release_files import read_manifest
+from handoff.release_files import is_here, read_manifest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,6 +61,7 @@ class Workforce:
         self._settled_s = 0.0  # when a cycle settled last
         self._bad_cycle = False
         self._asked = RecordAsked()
+        self._making = Making()
         self._begun_s = time.monotonic()
         self._has_begun = False  # that a cycle was decided is never undone
         self._was_ready = False
@@ -157,7 +160,8 @@ class Workforce:
 
         Beside an etcd it is asked first what the record is, if nobody lives who follows it.
         """
-        if self._has_to_ask(config):
+        is_making = self._children.get(MAKE_JOB) is not None
+        if is_making or self._making.waits(time.monotonic()) or self._has_to_ask(config):
             return
         record = counted_record(self._home, read_record(self._home))
         choice = choose_release(
@@ -167,8 +171,33 @@ class Workforce:
             bad_cycle=self._bad_cycle or owner_hangs,
             beside_owner=beside_owner,
         )
+        if self._makes(config, choice.release):
+            return
         self._log.write(LogEvent.CHILD_STARTED, reason=reason, release=choice.release)
         self._start_or_note(config, choice.release, create=record is None)
+
+    def _makes(self, config: EngineConfig, release: str) -> bool:
+        """Tell whether a release is made first that another host runs and this one lacks."""
+        if not config.make or not is_shared(config.environment) or is_here(self._home, release):
+            return False
+        self._making.begin(release)
+        self._log.write(LogEvent.RELEASE_MISSING, release=release)
+        try:
+            argv = command_for(config.make, release)
+            self.start_job(config, Child(MAKE_JOB, Role.JOB), argv, attempts_left=0)
+        except OSError as error:
+            self._log.write(LogEvent.START_FAILED, child=MAKE_JOB, reason=str(error))
+            self._making.ended(None, time.monotonic())
+        return True
+
+    def _made(self, how: Exit | None) -> None:
+        if not self._making.ended(how, time.monotonic()):
+            reason = self._making.words()
+            self._log.write(LogEvent.START_FAILED, child=MAKE_JOB, reason=reason)
+
+    def why_no_standby(self) -> str:
+        """Return why this host has no standby yet; empty where nothing is missing."""
+        return self._making.words()
 
     def _has_to_ask(self, config: EngineConfig) -> bool:
         """Ask an etcd what its record is; tell whether nobody may be started yet.
@@ -208,13 +237,20 @@ class Workforce:
             self._log.write(LogEvent.START_FAILED, child=JOB, reason=str(error))
             self._asked.told(None)
 
-    def record_told(self, running: Running, how: Exit | None) -> None:
-        """Note what the job found that asked an etcd for the record."""
+    def has_ended(self, running: Running, how: Exit | None) -> bool:
+        """Note how a job of the launcher's own ended; tell whether it was one."""
+        name = running.child.name
+        if name == JOB:
+            self._record_told(running, how)
+        if name == MAKE_JOB:
+            self._made(how)
+        return name in (JOB, MAKE_JOB)
+
+    def _record_told(self, running: Running, how: Exit | None) -> None:
         status = how.status if how is not None and not how.signal else None
         self._asked.told(status, _last_line(running.tail()))
-        self._log.write(
-            LogEvent.RECORD_ASKED, answer=self._asked.answer.value, put_back=self.put_back
-        )
+        answer = self._asked.answer.value
+        self._log.write(LogEvent.RECORD_ASKED, answer=answer, put_back=self.put_back)
 
     def start_previous(self, config: EngineConfig, deploy_id: str) -> None:
         """Start a worker of the release that a bake shall return to, where none lives."""

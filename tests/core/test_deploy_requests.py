@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -97,7 +98,8 @@ def end(home: Path, deploy: str, *, asked_ns: int, outcome: history.Outcome) -> 
 
 
 def turn_of(home: Path, request: Request, *, held: bool = False) -> AbortAsked | Superseded | None:
-    with turn.taken(home, request, held=held, waits=lambda: None) as ended:
+    asks = partial(requests.interruption, home, request, is_replaceable=True)
+    with turn.taken(home, request, held=held, waits=lambda: None, asks=asks) as ended:
         return ended
 
 
@@ -122,7 +124,8 @@ def test_a_newer_deploy_that_ended_meanwhile_ends_an_older_one(
     assert turn_of(tmp_path, request) == (Superseded("d2") if is_over else None)
     assert turn_of(tmp_path, request, held=True) is None, "approved, it may own"
     if is_over:
-        assert turn.await_inputs(tmp_path, request, "") == Superseded("d2")
+        asks = partial(requests.interruption, tmp_path, request, is_replaceable=True)
+        assert turn.await_inputs(tmp_path, request, "", asks) == Superseded("d2")
 
 
 def test_a_new_request_is_later_than_what_is_open_and_what_has_ended(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from state.archive import StateNewer, export_state, restore_state
 from state.coverage import proven_nowhere
 from state.errors import EtcdOlder, HomeUnsuitable, RecordMissing, Refused
 from state.etcd import keys as plans
+from state.etcd import wire
 from state.etcd.put_back import RepairRefused
 from state.etcd_repair import KIND, Back, Repaired
 from state.journal_frames import CHECKPOINT_CYCLES
