@@ -186,14 +186,14 @@ ETCD_MUTANTS = (
     ),
     _mutant(
         "a take is tried again",
-        "state/etcd_store.py",
+        f"{ETCD}/reruns.py",
         '    if note.kind == "take" or note.approval:\n        raise',
         '    if note.kind == "" or note.approval:\n        raise',
         "process/test_etcd_store.py::test_a_take_is_tried_once",
     ),
     _mutant(
         "a refusal of an old record is a refusal",
-        "state/etcd_store.py",
+        f"{ETCD}/reruns.py",
         "    except StateError:\n        return None\n",
         "    except StateError:\n        raise\n",
         "process/test_etcd_store.py::test_what_a_known_record_refuses_is_asked_of_the_newest",

@@ -265,8 +265,8 @@ PRUNED: Final = (
     _mutant(
         "an export forgets what was pruned",
         "state/archive.py",
-        "paths = [home / STATE / RECORD, home / STATE / PREVIOUS, home / JOURNAL / PRUNED]",
-        "paths = [home / STATE / RECORD, home / STATE / PREVIOUS]",
+        "paths = [record, home / STATE / PREVIOUS, home / JOURNAL / PRUNED]",
+        "paths = [record, home / STATE / PREVIOUS]",
         "test_journal_kept.py::test_what_retention_left_is_proven_elsewhere_too",
     ),
     _mutant(

@@ -203,8 +203,8 @@ STORE_MUTANTS = (
     _mutant(
         "an export leaves a line ahead behind",
         "state/archive.py",
-        "        _finish_line_ahead(home)\n",
-        "",
+        "            _finish_line_ahead(home)\n",
+        "            pass\n",
         "test_archive.py::test_a_line_ahead_of_the_record_is_finished_first",
     ),
     _mutant(
