@@ -58,8 +58,9 @@ def browser(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield chromium
 
 
-@pytest.mark.parametrize("width", [1440, 390])
-@pytest.mark.parametrize("scrolled", ["0", "400", "document.body.scrollHeight"])
+@pytest.mark.parametrize(
+    ("width", "scrolled"), [(1440, "0"), (390, "400"), (390, "document.body.scrollHeight")]
+)
 def test_a_banner_comes_and_goes_and_all_else_stays(
     browser: Chromium, home: Home, width: int, scrolled: str
 ) -> None:
