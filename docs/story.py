@@ -234,6 +234,10 @@ def main() -> int:
     except Failed as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
+    except subprocess.TimeoutExpired as error:
+        sys.stderr.write(f"error: `{error.cmd}` took longer than {error.timeout:.0f} s\n")
+        sys.stderr.write("hint: the story needs a machine without other work\n")
+        return 1
     except KeyboardInterrupt:
         sys.stderr.write("interrupted: everything was stopped and removed\n")
         return 130
