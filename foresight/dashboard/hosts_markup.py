@@ -16,11 +16,11 @@ def hosts_html(rows: Sequence[HostRow]) -> str:
         return ""
     items = "".join(
         f'<li data-key="{escape(row.name)}"><span class="symbol" aria-hidden="true">{_sign(row)}'
-        f"</span> <b>{escape(row.name)}</b>{' (this host)' if row.is_here else ''} "
+        f"</span> <b>{escape(row.name)}</b>{' (this host)' if row.is_here else ''}: "
         f"{escape(row.words)}</li>"
         for row in rows
     )
-    return f'<header><h2>Hosts</h2></header><ul class="locks">{items}</ul>'
+    return f'<header><h2>Hosts</h2></header><ul class="hosts-list">{items}</ul>'
 
 
 def _sign(row: HostRow) -> str:

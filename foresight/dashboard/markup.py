@@ -152,6 +152,8 @@ def crew_html(view: View) -> str:
     doubtful = f", {crew.doubtful} doubtful" if crew.doubtful else ""
     control = view.control
     state = "halted" if control.halted else "paused" if control.paused else "trading"
+    if view.is_away:
+        state = "out of reach"
     if not view.is_running:
         owner, standby, state = "nobody", "none", "stopped"
     worker = f'<span class="quiet mono">{text(crew.worker[:12])}</span>'

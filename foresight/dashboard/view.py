@@ -162,6 +162,7 @@ class View:
         kept: Releases that are kept and do not own: id, and what they are called.
         may_act: Whether whoever is let in may act, too.
         hosts: Those that share the record; none where it is of one host.
+        is_away: The record is out of this host's reach.
     """
 
     now_ms: int
@@ -190,6 +191,7 @@ class View:
     kept: tuple[tuple[str, str], ...] = ()
     may_act: bool = False
     hosts: tuple[HostRow, ...] = ()
+    is_away: bool = False
 
 
 def view_of(snapshot: Snapshot, *, now_ms: int, before: Verdict | None = None) -> View:
@@ -210,6 +212,7 @@ def view_of(snapshot: Snapshot, *, now_ms: int, before: Verdict | None = None) -
     shown = {cell.cycle for cell in cells}
     crew = _crew(snapshot, names, now_ms)
     scores = scores_of(book) if book else None
+    away = is_away(snapshot.hosts, now_ms)
     return View(
         now_ms=now_ms,
         is_running=is_running(snapshot),
@@ -243,10 +246,11 @@ def view_of(snapshot: Snapshot, *, now_ms: int, before: Verdict | None = None) -
         troubles=(
             *host_troubles(snapshot.hosts, now_ms),
             *snapshot.troubles,
-            *_troubles(snapshot, tempo, crew, is_away=is_away(snapshot.hosts, now_ms)),
+            *_troubles(snapshot, tempo, crew, is_away=away),
         ),
         kept=_kept(snapshot),
         hosts=host_rows(snapshot.hosts),
+        is_away=away,
     )
 
 

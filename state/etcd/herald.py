@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from state.etcd.presence import Present
     from state.hosts_seen import HostsSeen
 
-PAUSE_S_MIN: Final = 0.75  # a changing pause: clocks are compared at changing moments
-PAUSE_S_MAX: Final = 1.25
-AGAIN_S: Final = 0.3  # after no answer
+PAUSE_S_MIN: Final = 0.6  # a changing pause: clocks are compared at changing moments
+PAUSE_S_MAX: Final = 1.1
+AGAIN_S: Final = 0.2  # after no answer: at worst it is known after 1.1 + 0.4 + 0.2 + 0.4 s
 AWAY_MS: Final = 800.0  # without an answer for so long, and asked twice: out of reach
 _NEWS_S_MIN: Final = 0.1  # a role that changes is said at once, but no oftener
 _END_S_MAX: Final = 1.0

@@ -146,8 +146,8 @@ def shown(told: HostsSeen, **more: Any) -> str:  # noqa: ANN401 - members of a s
 def test_the_page_shows_each_host_and_who_is_silent() -> None:
     silent = replace(THERE, name="<beta>", silent_since_ms=AT_MS)
     html = shown(replace(BOTH, hosts=(HERE, silent)))
-    assert "&lt;beta&gt;</b> silent since" in html
-    assert "(this host)" in html
+    assert "&lt;beta&gt;</b>: silent since" in html
+    assert "(this host): owner" in html
     assert REGIONS["hosts"](seen(Snapshot(record=record()))) == ""
 
 
@@ -156,6 +156,7 @@ def test_the_page_says_out_of_reach_and_since_when_and_of_nobody_that_it_is_gone
     html = shown(AWAY, owner=Sign.UNKNOWN, elsewhere="beta")
     assert f"out of reach since {AT}: this host decides nothing" in html
     assert "pid 7 on beta" in html
+    assert "trading" not in html
     for word in ("gone", "dead", "overdue"):
         assert word not in html
     assert "overdue" in shown(BOTH)
