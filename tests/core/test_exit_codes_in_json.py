@@ -126,9 +126,10 @@ def test_how_a_deploy_ended_is_its_exit_code_however_it_is_printed(  # noqa: PLR
 ) -> None:
     """The deployer is another program: here it has ended before anybody looks."""
 
-    def ended(there: Path, request: Request, _python: str) -> None:
+    def ended(there: Path, request: Request, _python: str) -> str:
         begun = history.requested(request.deploy, now_ns=NOW_NS, by="us", ref="", from_release="")
         history.finish(there, replace(begun, outcome=str(outcome), release="r2"))
+        return request.deploy
 
     monkeypatch.setattr(jobs, "submit", ended)
     monkeypatch.setattr(deploying, "_require_launcher", lambda _home: None)
