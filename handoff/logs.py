@@ -105,4 +105,12 @@ def _place_in(words: list[str]) -> str:
         return ""
     _, path, line = own[-1].split('"', 2)
     number = line.removeprefix(", line ").split(",")[0]
-    return f" ({path.rpartition(_TREE)[2][-PLACE_MAX:]}, line {number})"
+    return f" ({_shortened(path.rpartition(_TREE)[2])}, line {number})"
+
+
+def _shortened(path: str) -> str:
+    """Return the end of a long path, from a folder on: half a name is none."""
+    if len(path) <= PLACE_MAX:
+        return path
+    end = path[-PLACE_MAX:]
+    return f".../{end.partition('/')[2]}" if "/" in end else end

@@ -64,6 +64,9 @@ def init(directory: Path, *, name: str, git: bool) -> int:
             _make_repository(place)
     for each in written:
         emit_text(str(directory / each))
+    if git and _identity(place):
+        # Whoever follows the next lines would be stopped at the first commit of his own.
+        progress("git does not know you yet: `git config --global user.name NAME`, and user.email")
     progress(f"next: cd {directory} && make test && make run")
     progress("then, in another terminal: change strategy.py, commit, make deploy")
     progress("`foresight hook install` there makes every merge a deploy")

@@ -28,6 +28,7 @@ from foresight.settlement import awaited
 from handoff.commands.host_words import titled
 from handoff.commands.looking import children_of, hosts_json_of, look, standing_of
 from handoff.commands.standing import bake_words, sentence
+from handoff.errors import ReleaseUnusable
 from handoff.exit_codes import ExitCode
 from handoff.folding import folded
 from handoff.launcher.edition_file import read_editions
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from handoff.release_files import Manifest
     from state.heard import Heard
     from state.record import Record
 
@@ -83,7 +85,7 @@ def summary_of(installation: Installation) -> dict[str, Any]:
         home = str(installation.home)
         return {"says": says, "running": bool(launcher), "home": home, "hosts": hosts}
     release = record.ownership.release
-    manifest = read_manifest(installation.home, release) if release else None
+    manifest = _manifest_of(installation.home, release)
     current = history.read_current(installation.home)
     book: Book = SCHEMA.decode(record.body, record.schema)
     children = launcher.get("children", [])
@@ -125,6 +127,14 @@ def summary_of(installation: Installation) -> dict[str, Any]:
         "slots": {slot: plain(memory) for slot, memory in book.slots.items()},
         "scores": plain(scores_of(book)),
     }
+
+
+def _manifest_of(home: Path, release: str) -> Manifest | None:
+    """Return what the release is; None where it is gone until `up`, as after `uninstall`."""
+    try:
+        return read_manifest(home, release) if release else None
+    except ReleaseUnusable:
+        return None
 
 
 def page_of(installation: Installation) -> str:

@@ -77,7 +77,7 @@ def test_the_page_adds_no_money_of_one_kind_of_venue_to_that_of_another() -> Non
     keep_decided(book, of("a", 1, result=Result.DOWN))
     took = Entry(deploy="d", requested_at="", requested_ms=5, by="", release="a", boundary_ms=9)
     simulated, real = past_deploy(took, earned_by(book)).earned.split("; ")
-    assert simulated.startswith("+1.90 USDC in 1 trades at paper")
+    assert simulated.startswith("+1.90 USDC in 1 trade at paper")
     assert real.startswith("-8.10 USDC in 1 trades at live")
 
 

@@ -48,3 +48,12 @@ def test_a_syntax_error_is_named_with_its_file() -> None:
 SyntaxError: invalid syntax
 """
     assert last_words(said) == "SyntaxError: invalid syntax (strategy.py, line 3)"
+
+
+def test_of_a_long_path_the_folders_at_its_end_are_said_whole() -> None:
+    """It began within a name, and looked like a place that is nowhere."""
+    path = "/srv/" + "a-folder/" * 20 + "engine/strategies.py"
+    said = f'Traceback (most recent call last):\n  File "{path}", line 4, in load\nValueError: x\n'
+    words = last_words(said.encode())
+    assert words.startswith("ValueError: x (.../a-folder/a-folder/")
+    assert words.endswith("/engine/strategies.py, line 4)")

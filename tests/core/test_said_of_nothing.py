@@ -76,6 +76,22 @@ def test_a_bot_without_a_trade_says_so_in_lines_that_fit(
         assert all(len(line) <= 80 or str(home) in line for line in said.out.splitlines())
 
 
+def test_after_an_uninstall_it_is_stopped_and_no_error(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The record is kept; the releases are gone, and the next start makes them again."""
+    home.mkdir(mode=0o700, parents=True)
+    body = SCHEMA.encode(Book(venue="local"))
+    gone = Ownership(epoch=1, last_owner=worker(release="0123456789ab-cdef01"))
+    known = {"body": body, "schema": SCHEMA.schema_id, "ownership": gone}
+    open_store(home).create(msgspec.structs.replace(empty(), **known))
+    assert main(["status"]) == ExitCode.NOT_RUNNING
+    said = capsys.readouterr()
+    assert said.out.startswith("It is stopped.")
+    assert "release   0123456789ab-cdef01\n" in said.out
+    assert said.err == ""
+
+
 def test_the_only_deploy_is_under_way_and_listed(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
