@@ -78,7 +78,7 @@ def test_the_page_adds_no_money_of_one_kind_of_venue_to_that_of_another() -> Non
     took = Entry(deploy="d", requested_at="", requested_ms=5, by="", release="a", boundary_ms=9)
     simulated, real = past_deploy(took, earned_by(book)).earned.split("; ")
     assert simulated.startswith("+1.90 USDC in 1 trade at paper")
-    assert real.startswith("-8.10 USDC in 1 trades at live")
+    assert real.startswith("-8.10 USDC in 1 trade at live")
 
 
 def test_only_an_interval_beside_zero_says_anything() -> None:
