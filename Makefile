@@ -74,6 +74,18 @@ lint: setup ## check style, formatting, types and layers
 sim: setup ## search simulated worlds for a broken guarantee (SEEDS=n runs so many, SEED=n replays one)
 	@$(VENV)/python -m tests.sim $(if $(SEED),--seed "$(SEED)") $(if $(SEEDS),--seeds "$(SEEDS)") $(ARGS)
 
+.PHONY: sim-etcd
+sim-etcd: setup ## search simulated hosts over a modelled etcd likewise, with the leases they hold
+	@$(VENV)/python -m tests.etcd_sim $(if $(SEED),--seed "$(SEED)") $(if $(SEEDS),--seeds "$(SEEDS)") $(ARGS)
+
+.PHONY: cluster
+cluster: setup ## three members of an etcd, two hosts, a deploy across them, a host killed, the proof
+	@$(VENV)/python -m tests.cluster.story $(ARGS)
+
+.PHONY: cluster-faults
+cluster-faults: setup ## ten minutes of kills, stops and partitions of members and hosts (about fifteen in all)
+	@$(VENV)/python -m tests.cluster $(ARGS)
+
 .PHONY: crash
 crash: setup ## kill the store at every system call and look at what is left
 	@$(VENV)/python -m tests.crash --full $(ARGS)

@@ -333,7 +333,9 @@ def parse(text: str, environment: Mapping[str, str], *, where: str) -> Config:
 
 
 def nearest(name: str, known: Collection[str]) -> str:
-    """Return a hint that names the nearest known name, or all of them."""
+    """Return a hint that names the nearest known name, or all of them; nothing where none is."""
+    if not known:
+        return ""
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return f"did you mean {close[0]}?" if close else "known: " + ", ".join(sorted(known))
 

@@ -104,7 +104,7 @@ def _refuse_unbound(file: Path, kind: str, place: str) -> None:
     if kind not in known and "*" not in known and not known & _HIDDEN:
         what = f"{place}: {file.name} has no class {kind}"
         classes = [each.name for each in ast.walk(module) if isinstance(each, ast.ClassDef)]
-        raise ConfigError(what, nearest(kind, classes))
+        raise ConfigError(what, nearest(kind, classes) or f"write class {kind} there")
 
 
 def _names_in(module: ast.Module) -> Iterator[str]:

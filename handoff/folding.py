@@ -12,6 +12,7 @@ import textwrap
 from typing import Final
 
 _COMMAND: Final = re.compile(r"`[^`\n]{1,60}`")
+_PLACE: Final = re.compile(r" *(\w+ {2,})?/\S")  # alone or behind its label; it may have blanks
 _HELD: Final = "\ue000"  # a blank at which nothing is folded; no font and no text has it
 
 
@@ -24,7 +25,7 @@ def folded(text: str, width: int, *, later: int = 0) -> list[str]:
         later: By how many letters the lines after the first one are set in, >= 0; by no more than
             half of a line.
     """
-    if len(text) <= width or not text.strip():
+    if len(text) <= width or not text.strip() or _PLACE.match(text):
         return [text]
     later = min(later, width // 2)
     first, *rest = textwrap.wrap(

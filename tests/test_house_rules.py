@@ -34,7 +34,7 @@ ADDRESS = re.compile(r"(?:https?|file)://|--(?:extra-)?index-url|--find-links")
 TARGETS = {
     *("setup", "run", "demo", "test", "lint", "sim", "crash", "soak"),
     *("drill", "bench", "fairness", "docs", "deploy", "rollback", "status", "mutants", "world"),
-    "page",
+    *("page", "cluster", "cluster-faults", "sim-etcd"),
 }
 # What the floors below the trader do not speak of. File names, and commands that a user types
 # (`foresight deploy`), are no modules of it.
@@ -180,11 +180,11 @@ def vague_name(name: str) -> bool:
 
 
 def documented_targets(makefile: str) -> set[str]:
-    return set(re.findall(r"^([a-z]+):.*## \S", makefile, flags=re.MULTILINE))
+    return set(re.findall(r"^([a-z-]+):.*## \S", makefile, flags=re.MULTILINE))
 
 
 def all_targets(makefile: str) -> set[str]:
-    return set(re.findall(r"^([a-z]+):(?!=)", makefile, flags=re.MULTILINE))
+    return set(re.findall(r"^([a-z-]+):(?!=)", makefile, flags=re.MULTILINE))
 
 
 def test_no_file_names_a_path_of_one_machine() -> None:

@@ -17,6 +17,8 @@ from handoff.limits import NS
 from state.cycle_audit import audit_cycles, effective
 from state.journal_reader import read_lines, verify_chain
 from state.local_store import read_only_generation
+from state.open_struct import decode_open
+from state.record import Fate, Record
 from tests.cluster.exchange import BOOKS
 from tests.cluster.faults import LEASE_S, OF_OWNER, OUTAGES, Fault
 from tests.cluster.stage import CATCH_UP_S, PERIOD_S
@@ -50,7 +52,6 @@ class Found(NamedTuple):
         ends: How each order ended, as the engine says.
         waiting: Orders without an end.
         chain: The body's own chain.
-        doubtful: How often an order's outcome was unknown for a while.
     """
 
     first: int
@@ -61,7 +62,6 @@ class Found(NamedTuple):
     ends: Mapping[str, str]
     waiting: Sequence[str]
     chain: str
-    doubtful: int
 
 
 def gather(stage: Stage, *, first: int, last: int) -> Found:
@@ -88,18 +88,19 @@ def gather(stage: Stage, *, first: int, last: int) -> Found:
         ends=ends,
         waiting=[each.effect_id for each in newest.record.outbox],
         chain=str(body["chain"]),
-        doubtful=_said(stage, "effect_doubtful"),
     )
 
 
-def _said(stage: Stage, event: str) -> int:
-    """Return how often the workers' logs say an event."""
-    mark = f'"{event}"'
-    return sum(
-        path.read_text("utf-8", "replace").count(mark)
-        for home in stage.homes
-        for path in (home.home / "logs").rglob("*.log")
-    )
+def doubtful_in(lines: Iterable[Line]) -> tuple[int, int]:
+    """Return how many orders were in doubt in any line, and of how many that was unproven."""
+    doubtful: set[str] = set()
+    unproven: set[str] = set()
+    for line in lines:
+        has_header = bytes(line.header) not in {b"", b"null"}
+        outbox = decode_open(line.header, Record).outbox if has_header else ()
+        doubtful |= {each.effect_id for each in outbox if each.fate is Fate.DOUBTFUL}
+        unproven |= {each.effect_id for each in outbox if each.unproven}
+    return len(doubtful), len(unproven)
 
 
 def judge(
@@ -213,6 +214,7 @@ def orders_of(found: Found) -> dict[str, Any]:
     ]
     unknown = [name for name, end in found.ends.items() if end not in {CONFIRMED, *ENDED_OTHERWISE}]
     nobody = [name for name in done if name not in found.ends and name not in found.waiting]
+    doubtful, unproven = doubtful_in(found.lines)
     settled = {f"{book}-{found.last + extra}" for book in BOOKS for extra in range(3)}
     return {
         "ended": len(found.ends),
@@ -223,7 +225,8 @@ def orders_of(found: Found) -> dict[str, Any]:
         "contradicted": contradicted + [f"{name}: nobody decided it" for name in nobody],
         "not_carried_out": [name for name in found.ends if not done.get(name)],
         "unknown": unknown,
-        "in_doubt_for_a_while": found.doubtful,
+        "in_doubt_for_a_while": doubtful,
+        "of_them_unproven": unproven,
         "waiting": [name for name in found.waiting if name not in settled],
     }
 
@@ -248,8 +251,15 @@ def unstruck_in(lines: Iterable[Line], blows: Iterable[Blow]) -> int:
 
 
 def takes_of(lines: Iterable[Line]) -> dict[str, Any]:
-    """Return the planned takeovers, and how long before its boundary each was."""
-    takes = [each for each in lines if each.kind == "take"]
+    """Return the planned takeovers, and how long before its boundary each was.
+
+    One of an owner that was behind already, and stepped aside for it, comes when it comes.
+    """
+    takes, settled_ms = [], 0.0
+    for each in lines:
+        settled_ms = each.at_ms if each.kind == "settle" else settled_ms
+        if each.kind == "take" and settled_ms <= (each.scheduled_ms or 0.0):
+            takes.append(each)
     early_ms = [(each.scheduled_ms or 0.0) - each.at_ms for each in takes]
     return {
         "planned": len(takes),

@@ -38,6 +38,7 @@ class Fault(enum.StrEnum):
 
 
 LEASE_S: Final = 3.0
+DEPLOYS_EVERY: Final = 3  # rounds: a launcher starts ten workers in five minutes, no more
 OUTAGES: Final = frozenset({Fault.NO_MAJORITY, Fault.NO_MAJORITY_IN_BAKE})
 """While they last nothing can be decided; afterwards the catch-up policy decides."""
 
@@ -124,6 +125,6 @@ def _strike(
         fault=fault,
         after_s=round(after_s, 2),
         lasts_s=round(outage_s if fault in OUTAGES else lasts_s, 2),
-        deploys=fault in {Fault.NONE, Fault.NO_MAJORITY_IN_BAKE} or number % 2 == 0,
+        deploys=fault in {Fault.NONE, Fault.NO_MAJORITY_IN_BAKE} or number % DEPLOYS_EVERY == 0,
         there=there,
     )

@@ -47,6 +47,7 @@ def _orders(orders: Mapping[str, Any]) -> Iterator[str]:
     yield f"  arrived again {orders['sent_again']}, refused as known {orders['refused_as_known']}"
     yield f"  doubled {len(orders['doubled'])}, contradicted {len(orders['contradicted'])}"
     yield f"  in doubt for a while {orders['in_doubt_for_a_while']}"
+    yield f"    of them after a seize without proof {orders['of_them_unproven']}"
     yield f"  unknown {len(orders['unknown'])}, without an end {len(orders['waiting'])}"
     yield f"  not carried out, and said so {len(orders['not_carried_out'])}"
 

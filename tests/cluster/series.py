@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from handoff.errors import HandoffError
+from handoff.launcher.supervision import Role
 from handoff.rollout.driver import Watcher
 from handoff.rollout.table import Deploy, Phase
 from tests.cluster import evidence
@@ -65,8 +66,8 @@ class Untouched(NamedTuple):
     """Who there was before an outage and after it.
 
     Attributes:
-        before: The workers of both hosts, and the epoch.
-        after: The same.
+        before: Epoch and owner, and the workers of both hosts.
+        after: Epoch and owner once all is well again, and the workers at its end.
     """
 
     before: tuple[object, ...]
@@ -141,10 +142,10 @@ class Series:
     def _strike(self, strike: Strike) -> Blow:
         if strike.fault not in OUTAGES:
             return self._striker.strike(strike)
-        before = self._there()
-        blow = self._striker.strike(strike)
+        owner, before, end = self._owner(), self._there(), list[tuple[object, ...]]()
+        blow = self._striker.strike(strike, look=lambda: end.append(self._there()))
         self._stage.homes[0].wait(self._is_back, "the end of the outage")
-        self.outages.append(Untouched(before, self._there()))
+        self.outages.append(Untouched((owner, *before), (self._owner(), *end[0])))
         return blow
 
     def _is_back(self) -> bool:
@@ -155,18 +156,22 @@ class Series:
             home.away_since_ms() for home in stage.homes
         )
 
-    def _there(self) -> tuple[object, ...]:
-        """Return who owns, and the workers of both hosts, each with its number there."""
+    def _owner(self) -> object:
+        """Return the epoch and who owns."""
         newest = self._stage.newest()
         assert newest is not None, "there is a record"
         held = newest.record.ownership
+        return held.epoch, held.owner.worker if held.owner else ""
+
+    def _there(self) -> tuple[object, ...]:
+        """Return the workers of both hosts that own or follow, each with its number there."""
         workers = [
             (home.name, each["name"], each["pid"])
             for home in self._stage.homes
             for each in home.children()
-            if each["stopping_s"] is None
+            if each["stopping_s"] is None and each["role"] == Role.STANDBY
         ]
-        return held.epoch, held.owner.worker if held.owner else "", *sorted(workers)
+        return tuple(sorted(workers))
 
     def _begin_deploy(self, strike: Strike, baking: threading.Event) -> Future[Deployed]:
         """Begin a deploy on one of the hosts."""

@@ -102,8 +102,8 @@ class Striker:
         """Give the connection back."""
         self._probe.close()
 
-    def strike(self, strike: Strike) -> Blow:
-        """Deal a blow, wait as long as it lasts, and mend it."""
+    def strike(self, strike: Strike, look: Callable[[], None] = lambda: None) -> Blow:
+        """Deal a blow, wait as long as it lasts, look, and mend it."""
         newest = self._stage.newest()
         owner = newest.record.ownership.owner if newest is not None else None
         assert newest is not None, "it runs"
@@ -118,6 +118,7 @@ class Striker:
             if strike.fault in _OF_LEADER:
                 commit_s = self._commit_s(at_ns)
             time.sleep(max(0.0, strike.lasts_s - (commit_s or 0.0)))
+            look()
         return Blow(
             fault=strike.fault.value,
             at_ns=at_ns,

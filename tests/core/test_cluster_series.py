@@ -65,7 +65,6 @@ def whole() -> Found:
         ends=dict.fromkeys(names, "confirmed"),
         waiting=(),
         chain=chain,
-        doubtful=0,
     )
 
 
@@ -184,3 +183,5 @@ def test_a_take_after_its_boundary_fails_it() -> None:
     assert judged(found._replace(lines=[*found.lines, take]))["passed"]
     late = replace(take, at_ms=boundary_ms(105) + 1)
     assert not judged(found._replace(lines=[*found.lines, late]))["passed"]
+    settled = line("settle", 104, epoch=1, at_ms=boundary_ms(105) + 0.5)
+    assert judged(found._replace(lines=[*found.lines, settled, late]))["passed"]

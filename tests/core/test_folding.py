@@ -19,6 +19,9 @@ def test_a_path_is_not_broken_however_wide_it_is() -> None:
     path = "/srv/a-bot/with-hyphens/and/more/of"
     assert folded(f"home      {path}", 20, later=10) == [f"home      {path}"]
     assert folded(f"it is {path}", 20) == ["it is", path]
+    blanks = "/srv/a folder of ours/with blanks"
+    assert folded(f"home      {blanks}", 20, later=10) == [f"home      {blanks}"]
+    assert folded(blanks, 20) == [blanks]
 
 
 def test_a_command_is_not_broken() -> None:

@@ -25,7 +25,7 @@ WORDS = {
     data-css data-deploy data-epoch data-for data-from data-key data-left data-name data-next
     data-period data-port data-release data-says data-shown data-since data-stamp data-told
     data-until
-    data-view deploy earned equity events footer guards money neighbours numbers strip tempo
+    data-view deploy earned equity events footer guards hosts money neighbours numbers strip tempo
     version
     """,
 }

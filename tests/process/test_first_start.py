@@ -69,7 +69,7 @@ def test_up_says_why_the_first_release_does_not_start(tmp_path: Path) -> None:
     assert project.run("init", str(project.tree)).returncode == 0
     strategy = project.tree / "strategy.py"
     sound = strategy.read_text("utf-8")
-    strategy.write_text("raise RuntimeError('no idea')\n", encoding="utf-8")
+    strategy.write_text(f"{sound}\nraise RuntimeError('no idea')\n", encoding="utf-8")
     project.commit("Break it")
     done = project.run("up", "-d")
     assert done.returncode == ExitCode.REFUSED, done.stderr

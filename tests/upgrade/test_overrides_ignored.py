@@ -6,6 +6,7 @@ bot that it runs, reads that a stake which was lowered is not lowered there.
 
 from __future__ import annotations
 
+import re
 import shutil
 from typing import TYPE_CHECKING
 
@@ -55,7 +56,8 @@ class Bot:
         """Return what `status` says of overrides."""
         done = self.project.run("status")
         assert "Traceback" not in done.stderr
-        return [line for line in done.stdout.splitlines() if line.startswith("override")]
+        whole = re.sub(r"\n {10}(?=\S)", " ", done.stdout)  # what was too wide for its line
+        return [line for line in whole.splitlines() if line.startswith("override")]
 
     def planned(self) -> list[str]:
         """Return what a rollback and the plan of a deploy to this release say."""
