@@ -214,7 +214,13 @@ class Driver:
         return self._deploy
 
     def _learn_reason(self) -> None:
-        """Wait a moment for the last words of a release that owned and left."""
+        """Learn who wanted it back, or wait a moment for the last words of a release that left."""
+        if self._deploy.phase is Phase.RETURNED and not self._deploy.reason:
+            # Its way back on another host may have heard of an abort before this one did.
+            wanted = self._watcher.interrupt()
+            if isinstance(wanted, AbortAsked):
+                reason = rollout.reason_of(self._deploy, wanted)
+                self._deploy = dataclasses.replace(self._deploy, reason=reason)
         deadline_s = time.monotonic() + LAST_WORDS_S
         while self._deploy.phase is Phase.RETURNED and not self._deploy.reason:
             message = self._client.event(max(0.0, deadline_s - time.monotonic()))

@@ -185,11 +185,12 @@ def _note(deploy: Deploy, event: Event) -> Deploy:
         case CycleSettled(_, clean_cycles, _):
             return replace(deploy, clean_cycles=clean_cycles)
         case _:
-            reason = _reason(deploy, event)
+            reason = reason_of(deploy, event)
             return replace(deploy, reason=reason) if reason else deploy
 
 
-def _reason(deploy: Deploy, event: Event) -> str:
+def reason_of(deploy: Deploy, event: Event) -> str:
+    """Return why an event ends a deploy, in words; empty where it gives no reason."""
     match event:
         case BuildFailed(reason) | CandidateExited(reason) | OwnershipReturned(reason):
             return reason

@@ -81,7 +81,7 @@ def run(place: Path, course: Course, say: Callable[[str], None]) -> dict[str, An
         stage.up()
         say(f"{time.monotonic() - begun_s:5.0f} s  three members, two hosts, seed {course.seed}")
         series = Series(stage, threads)
-        first = stage.cycle_now()
+        first = stage.cycle_now() + 1  # who comes to own runs the next one
         plans = plan(
             seed=course.seed, outage_s=course.outage_s, period_s=PERIOD_S, only=course.only
         )

@@ -179,6 +179,17 @@ def test_another_release_that_owns_in_the_bake_ends_it(
     assert (story.deploy.phase, story.deploy.reason) == (Phase.RETURNED, "a bad cycle")
 
 
+def test_an_abort_that_the_way_back_hears_of_first_is_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The previous owner is on another host, and its release says nothing but that it left."""
+    left = mine(Kind.LEAVING, reason="no part left", leaving="DRAINED")
+    launcher = Launcher(HELLO, READY, TOOK, RETURNED, left)
+    story = Story(launcher, monkeypatch, tmp_path, aborts_in=Phase.RETURNED)
+    assert story.happened[-1] == OwnershipReturned("")
+    assert (story.deploy.phase, story.deploy.reason) == (Phase.RETURNED, "aborted by alice")
+
+
 def test_a_phase_without_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where nothing is heard any more."""
     limits = Limits(gating_s=0.0)
