@@ -69,15 +69,12 @@ def check_numbers(numbers: dict[str, Any]) -> None:
     assert numbers["lateness_ms"]["first"]["count"] == 2
 
 
-def test_the_demonstration_proves_itself_on_a_synthetic_market(tmp_path: Path) -> None:
-    numbers = run_demo(tmp_path)
-    assert numbers["market"] == "synthetic"
-    check_numbers(numbers)
+def test_the_demonstration_proves_itself(tmp_path: Path) -> None:
+    """On real candles where there are any: they jump and stand still as no generator thinks of.
 
-
-@pytest.mark.skipif(not MARKET.is_dir(), reason=f"market history is absent: {MARKET}")
-def test_the_demonstration_proves_itself_on_real_candles(tmp_path: Path) -> None:
-    """Real prices jump and stand still in ways that no generator thinks of."""
-    numbers = run_demo(tmp_path, "--replay", str(MARKET))
-    assert numbers["market"] == "recorded"
+    The generated market is the one of the README's session and of the commands in the documents.
+    """
+    recorded = ("--replay", str(MARKET)) if MARKET.is_dir() else ()
+    numbers = run_demo(tmp_path, *recorded)
+    assert numbers["market"] == ("recorded" if recorded else "synthetic")
     check_numbers(numbers)
