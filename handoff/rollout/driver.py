@@ -375,6 +375,8 @@ class Driver:
             return GateFailed(failed(GateName.BOOT, reason, seconds=self._phase_s()))
         if self._deploy.phase in (Phase.READY, Phase.STOPPING):
             return self._left_ready(reason)
+        if self._deploy.phase is Phase.BAKING and message.get("leaving") == "DRAINED":
+            reason = ""  # it owns no more, and nobody here has heard of that yet: who took says why
         return CandidateExited(reason)
 
     def _left_ready(self, reason: str) -> Event | None:

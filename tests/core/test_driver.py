@@ -179,12 +179,15 @@ def test_another_release_that_owns_in_the_bake_ends_it(
     assert (story.deploy.phase, story.deploy.reason) == (Phase.RETURNED, "a bad cycle")
 
 
+@pytest.mark.parametrize("heard_first", ["that it left", "who owns"])
 def test_an_abort_that_the_way_back_hears_of_first_is_the_reason(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, heard_first: str
 ) -> None:
     """The previous owner is on another host, and its release says nothing but that it left."""
-    left = mine(Kind.LEAVING, reason="no part left", leaving="DRAINED")
-    launcher = Launcher(HELLO, READY, TOOK, RETURNED, left)
+    said = {"reason": "no part left", "leaving": "DRAINED", "how": "exited with status 0"}
+    left = mine(Kind.EXITED, **said)
+    told = (left, RETURNED) if heard_first == "that it left" else (RETURNED, left)
+    launcher = Launcher(HELLO, READY, TOOK, *told)
     story = Story(launcher, monkeypatch, tmp_path, aborts_in=Phase.RETURNED)
     assert story.happened[-1] == OwnershipReturned("")
     assert (story.deploy.phase, story.deploy.reason) == (Phase.RETURNED, "aborted by alice")
