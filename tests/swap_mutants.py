@@ -85,7 +85,7 @@ SITES: Final = (
     Site(
         "CandidateExited",
         DRIVER,
-        "return self._left_ready(reason)\n        return CandidateExited(reason)",
+        "who took says why\n        return CandidateExited(reason)",
         "test_driver.py::test_a_candidate_that_dies_in_its_gates_is_refused",
     ),
     Site(
