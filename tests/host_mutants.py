@@ -16,6 +16,14 @@ def _mutant(name: str, target: str, source: str, replacement: str, test: str) ->
 
 HOST_MUTANTS = (
     _mutant(
+        "who owns by a try that was given up does not know it",
+        "handoff/worker/follower.py",
+        "        if record.ownership.owner == self._parts.me:\n            self._came()",
+        "        if record.ownership.owner == self._killed is not None:\n            self._came()",
+        "test_worker_leased.py::"
+        "test_who_comes_to_own_after_it_stopped_waiting_for_the_answer_finds_that_it_owns[seize]",
+    ),
+    _mutant(
         "another machine's owner is dead because its lock is free here",
         "handoff/liveness.py",
         "if known and other_boot and told.machine != here.machine:",

@@ -16,7 +16,7 @@ from typing_extensions import override
 
 from handoff.limits import NS
 from handoff.worker.leased import Leased
-from state.errors import OutOfReach, Refusal, Refused
+from state.errors import OutcomeUnknown, OutOfReach, Refusal, Refused
 from state.etcd.keeper import RENEWALS_IN_TTL
 from state.etcd.lease import Standing, renewed
 from tests.worker_world import World
@@ -45,6 +45,7 @@ class Host:
         self.is_cut = False
         self.renews_anyway = False  # the thread lives, whatever the rest of the process does
         self.is_mute = False
+        self.late: set[str] = set()  # kinds of writes that arrive once nobody waits for them
         self.thread = asyncio.create_task(self._renew(), name=f"lease-{process.me.worker}")
 
     # --- Store ---------------------------------------------------------------------
@@ -60,6 +61,11 @@ class Host:
 
     def transact(self, change: Change, note: Note) -> Record:
         self._require_reach()
+        if note.kind in self.late:
+            self.late.discard(note.kind)
+            attempt = change(self._world.store.read()).attempt
+            asyncio.get_running_loop().call_soon(self.transact, change, note)
+            raise OutcomeUnknown(attempt)
         before = self._world.store.read().ownership
         was_bound, is_bound = self._seen_bound, self._world.is_bound()
         if note.kind == "seize" and not was_bound and is_bound:

@@ -76,6 +76,7 @@ class Follower(Generic[BodyT, InputsT]):
         self._followed = (-1, -1)  # epoch and cycle for which `follow` said ready
         self._unready: str | None = None  # why it was not, when that was last reported
         self.spent = False
+        self._came: Callable[[], None] = _nothing  # what is said once the newest try has landed
         self._due: object = None  # evidence, as it was when the next step became due
         self._due_since_ns = 0  # monotonic
 
@@ -118,6 +119,9 @@ class Follower(Generic[BodyT, InputsT]):
 
     async def become_owner(self, record: Record) -> bool:
         """Seize or take if the rules and the evidence allow it; return whether it owns."""
+        if record.ownership.owner == self._parts.me:
+            self._came()  # a try landed after its answer was given up: nobody else decides
+            return True
         if self._is_successor(record):
             self._end_overdue_owner(record)
             proof = self._proof(record)
@@ -221,22 +225,23 @@ class Follower(Generic[BodyT, InputsT]):
         evidence = self._both_alive(record) | ({"reason": reason} if reason else {})
         held = self._approval_now()
         note = Note(kind="take", scheduled_ns=boundary_ns, evidence=evidence, approval=held)
-        if not await self._landed(change, note, attempt):
-            return False
-        self._took_epoch = record.ownership.epoch + 1
-        parts.log.write(LogEvent.OWNERSHIP_TAKEN, cycle=cycle, deploy=self.deploy_id)
-        parts.channel.tell(
-            Kind.TOOK,
-            deploy=self.deploy_id,
-            cycle=cycle,
-            epoch=self._took_epoch,
-            release=parts.me.release,
-            boundary_ms=boundary_ns // MS,
-            of=rollout.of,
-            reason=reason,
-            **due_members(parts.clock.belief(), boundary_ns + parts.schedule.told_overdue_ns),
-        )
-        return True
+
+        def came() -> None:
+            self._took_epoch = record.ownership.epoch + 1
+            parts.log.write(LogEvent.OWNERSHIP_TAKEN, cycle=cycle, deploy=self.deploy_id)
+            parts.channel.tell(
+                Kind.TOOK,
+                deploy=self.deploy_id,
+                cycle=cycle,
+                epoch=self._took_epoch,
+                release=parts.me.release,
+                boundary_ms=boundary_ns // MS,
+                of=rollout.of,
+                reason=reason,
+                **due_members(parts.clock.belief(), boundary_ns + parts.schedule.told_overdue_ns),
+            )
+
+        return await self._landed(change, note, attempt, came)
 
     def _both_alive(self, record: Record) -> dict[str, str | int | float]:
         """Return the evidence that old and new were alive together at the take."""
@@ -366,22 +371,23 @@ class Follower(Generic[BodyT, InputsT]):
             evidence |= {"old_pid": owner.pid, "old_start_ticks": owner.start_ticks}
             evidence |= self._watch_owner(owner).evidence()
         note = Note(kind="seize", evidence=evidence, approval=self._approval_now())
-        if not await self._landed(change, note, attempt):
-            return False
-        self._took_epoch = record.ownership.epoch + 1
-        parts.log.write(LogEvent.OWNERSHIP_SEIZED, cycle=record.progress.cycle, **evidence)
-        due_ns = parts.schedule.overdue_from_ns(record.progress.cycle + 1, parts.clock.now_ns())
-        parts.channel.tell(
-            Kind.SEIZED,
-            deploy=self.deploy_id,
-            epoch=self._took_epoch,
-            cycle=record.progress.cycle + 1,
-            proof=proof.value,
-            release=parts.me.release,
-            of=self._bake or 0,
-            **due_members(parts.clock.belief(), due_ns),
-        )
-        return True
+
+        def came() -> None:
+            self._took_epoch = record.ownership.epoch + 1
+            parts.log.write(LogEvent.OWNERSHIP_SEIZED, cycle=record.progress.cycle, **evidence)
+            due_ns = parts.schedule.overdue_from_ns(record.progress.cycle + 1, parts.clock.now_ns())
+            parts.channel.tell(
+                Kind.SEIZED,
+                deploy=self.deploy_id,
+                epoch=self._took_epoch,
+                cycle=record.progress.cycle + 1,
+                proof=proof.value,
+                release=parts.me.release,
+                of=self._bake or 0,
+                **due_members(parts.clock.belief(), due_ns),
+            )
+
+        return await self._landed(change, note, attempt, came)
 
     def _approval_now(self) -> int:
         """Return what has to live still where this worker comes to own by an approval."""
@@ -393,8 +399,17 @@ class Follower(Generic[BodyT, InputsT]):
             return None
         return Rollout(deploy_id=self.deploy_id, of=self._bake)
 
-    async def _landed(self, change: Change, note: Note, attempt: str) -> bool:
-        """Apply a change of owner; a refusal is an ordinary answer: look again."""
+    async def _landed(
+        self, change: Change, note: Note, attempt: str, came: Callable[[], None]
+    ) -> bool:
+        """Apply a change of owner, and say that it came; a refusal is an ordinary answer."""
+        self._came = came
+        landed = await self._is_landed(change, note, attempt)
+        if landed:
+            self._came()
+        return landed
+
+    async def _is_landed(self, change: Change, note: Note, attempt: str) -> bool:
         parts = self._parts
         try:
             return parts.store.transact(change, note).attempt == attempt
@@ -438,6 +453,10 @@ class Follower(Generic[BodyT, InputsT]):
         if self._watched is not None:
             self._watched[1].close()
             self._watched = None
+
+
+def _nothing() -> None:
+    """Say nothing: no try was made."""
 
 
 def _next_step(record: Record) -> int:

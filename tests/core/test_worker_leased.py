@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from tests.worker_world import Process
 
 
+TOLD = {"seize": Kind.SEIZED, "take": Kind.TOOK}
+
+
 async def two_hosts(world: SharedWorld) -> tuple[Process, Process]:
     owner = world.start("a")
     await world.settled(FIRST + 1)
@@ -246,6 +249,32 @@ def test_a_standby_of_the_owners_own_host_says_nothing_of_another() -> None:
 
 def carried(record: Record) -> list[tuple[Fate, bool]]:
     return [(each.fate, each.unproven) for each in record.outbox]
+
+
+@pytest.mark.parametrize("kind", ["seize", "take"])
+def test_who_comes_to_own_after_it_stopped_waiting_for_the_answer_finds_that_it_owns(
+    kind: str,
+) -> None:
+    """A member of the etcd stood still with the request; nobody else would decide, nor it."""
+
+    async def story(world: SharedWorld) -> None:
+        owner, standby = await two_hosts(world)
+        if kind == "seize":
+            newest = standby
+            world.host(newest).late.add(kind)
+            owner.die()
+        else:
+            newest = await world.candidate("c", bake=None)
+            world.host(newest).late.add(kind)
+            newest.line.say(Kind.GO, bake=3)
+        name = newest.me.worker
+        await world.until(lambda: world.owner() == name)
+        owned = world.store.read().progress.cycle
+        await world.until(lambda: world.done() >= owned + 3, limit_s=5 * PERIOD_S)
+        assert (world.owner(), world.killed) == (name, [])
+        assert [each["epoch"] for each in newest.told(TOLD[kind])] == [2]
+
+    told_in(SharedWorld, story)
 
 
 def test_what_was_planned_by_an_owner_without_a_lease_is_asked_about_and_not_written_off() -> None:
