@@ -138,10 +138,12 @@ def judge_shared(told: Side, here: Side, seen: Seen) -> Judgement:
         here: Where this process runs.
         seen: What this process sees of it.
     """
-    if told[:2] == here[:2] and seen.process is Process.GONE:
-        return Judgement(Verdict.DEAD)
     if told[:2] == here[:2] and seen.process is Process.RUNS and seen.holds == HOME:
         return Judgement(Verdict.HERE)
+    if not told.boot_id:  # a boot that nobody can see may be any host's, and so may a pid
+        return Judgement(Verdict.UNSEEN, "its boot is unknown")
+    if told[:2] == here[:2] and seen.process is Process.GONE:
+        return Judgement(Verdict.DEAD)
     if told.boot_id == here.boot_id and not seen.network and seen.lock is Lock.FREE:
         return Judgement(Verdict.DEAD)  # of a container before this one, on the same disk
     return Judgement(Verdict.UNSEEN, "it is not of this home")

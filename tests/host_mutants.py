@@ -66,6 +66,13 @@ HOST_MUTANTS = (
         "test_liveness.py::test_a_boot_id_that_cannot_be_seen_is_not_another_boot",
     ),
     _mutant(
+        "a pid of a host that hides its boot is one of this host",
+        "handoff/liveness.py",
+        "    if not told.boot_id:  #",
+        "    if told.boot_id is None:  #",
+        "test_liveness.py::test_two_hosts_that_hide_their_boots_are_not_one",
+    ),
+    _mutant(
         "a process that proc hides is gone",
         "handoff/processes.py",
         "hidden = ticks is None and pidfd is not None and not watched.gone()",

@@ -14,6 +14,7 @@ from handoff.liveness import (
     Verdict,
     Word,
     judge,
+    judge_shared,
 )
 
 INODE = 7
@@ -123,3 +124,23 @@ def test_a_boot_id_that_cannot_be_seen_is_not_another_boot() -> None:
         assert verdict(told, Seen(lock=MISSING), here=here) is Verdict.UNPROVEN
         assert verdict(told, Seen(lock=HELD), here=here, inode=0) is Verdict.UNSEEN
         assert verdict(told, Seen(lock=FREE), here=here) is Verdict.DEAD
+
+
+def shared(told: Side, seen: Seen, here: Side = HERE) -> Verdict:
+    return judge_shared(told, here, seen).verdict
+
+
+def test_beside_an_etcd_what_is_of_another_boot_is_elsewhere_and_lives() -> None:
+    assert shared(HERE, Seen(Process.GONE)) is Verdict.DEAD
+    assert shared(HERE, Seen(LIVES, HOME)) is Verdict.HERE
+    assert shared(OTHER_NAMESPACE, Seen(lock=FREE)) is Verdict.DEAD
+    for seen in (Seen(), Seen(lock=FREE), Seen(lock=MISSING)):
+        assert shared(OTHER_BOOT, seen) is Verdict.UNSEEN
+
+
+@pytest.mark.parametrize("seen", [Seen(Process.GONE), Seen(Process.GONE, lock=FREE)])
+def test_two_hosts_that_hide_their_boots_are_not_one(seen: Seen) -> None:
+    """Every host's first pid namespace has one name: without a boot a pid is any host's."""
+    unseen = HERE._replace(boot_id="")
+    assert shared(unseen, seen, here=unseen) is Verdict.UNSEEN
+    assert shared(unseen, Seen(LIVES, HOME), here=unseen) is Verdict.HERE
