@@ -49,9 +49,25 @@ ETCD_MUTANTS = (
     ),
     _deploy(
         "a deploy is ended for a host that lives",
-        "    if is_left:",
-        "    if is_left and not number:",
+        "        compare.append(wire.at_revision(keys.driven(asked.request), 0))\n",
+        "",
         "test_who_settles_for_another_is_refused_while_its_deployer_lives",
+    ),
+    _mutant(
+        "an approval writes over an abort that came between",
+        f"{ETCD}/deploys.py",
+        "        compare.append(wire.at_revision(keys.request(asked.request), revision))",
+        "        compare.append(wire.is_there(keys.request(asked.request)))",
+        "core/test_etcd_deploy_desk.py::"
+        "test_an_abort_that_comes_while_the_candidate_is_approved_is_not_lost",
+    ),
+    _mutant(
+        "who settles for another goes by an old request",
+        f"{ETCD}/deploy_desk.py",
+        "if there is not None and decode_open(there.value, plans.Asked) != asked:",
+        "if there is not None and not there.value:",
+        "core/test_etcd_deploy_desk.py::"
+        "test_who_settles_for_another_says_nothing_of_a_request_that_has_changed_since",
     ),
     _deploy(
         "a wish holds in every epoch",

@@ -93,10 +93,7 @@ class DeployDesk:
             DeployClosed: Its deploy has ended.
             OutOfReach: Etcd did not answer.
         """
-        found = plans.asked_in(self._session.read(wire.get(self._keys.request(request))))
-        if not found:
-            raise DeployClosed(request)
-        return found[0]
+        return decode_open(self._request(request).value, plans.Asked)
 
     def under_way(self) -> plans.Held | None:
         """Return the deploy under way, or None where none is.
@@ -149,13 +146,17 @@ class DeployDesk:
             held = self.under_way()
             if held is None or held.value.request != request:
                 return None
-            before = None if noted is None else self.asked(request)
-            asked = None if noted is None or before is None else noted(before)
+            before, asked, revision = None, None, 0
+            if noted is not None:
+                there = self._request(request)
+                before, revision = decode_open(there.value, plans.Asked), there.mod_revision
+                asked = noted(before)
             value = step(held.value)
             if (value, asked) == (held.value, before):
                 return held
+            changing = plans.changing(self._keys, held, value, asked=asked, revision=revision)
             try:
-                answer = self._settle(plans.changing(self._keys, held, value, asked=asked))
+                answer = self._settle(changing)
             except LeaseGone:
                 return None
             if answer.succeeded:
@@ -174,12 +175,8 @@ class DeployDesk:
             DeployClosed: It has ended.
             OutOfReach: Etcd did not answer.
         """
-        key = self._keys.request(request)
         for _ in range(TRIES_MAX):
-            there = self._session.read(wire.get(key)).get(key)
-            if there is None:
-                raise DeployClosed(request)
-            if self._settle(plans.abort_asked(there, by)).succeeded:
+            if self._settle(plans.abort_asked(self._request(request), by)).succeeded:
                 break
         self.change(request, lambda value: plans.aborted(value, by))
 
@@ -199,10 +196,11 @@ class DeployDesk:
             line: Its line of history.
             is_last: No try follows: the request is closed.
             created: As for `deploys.ending`.
-            is_left: Likewise.
+            is_left: Somebody else concludes, for its deployer is gone.
 
         Returns:
-            False where its deploy is not what `created` says, or its deployer lives after all.
+            False where its deploy is not what `created` says, or its deployer lives after all, or
+            did since the request was read.
 
         Raises:
             DeployClosed: Its end is written down already, by another line.
@@ -212,6 +210,9 @@ class DeployDesk:
             count = self.count()
             if line in (each for _, each in self.lines_after(max(0, count - LATELY))):
                 return True
+            there = self._request(asked.request) if is_left else None
+            if there is not None and decode_open(there.value, plans.Asked) != asked:
+                return False
             ending = plans.ending(
                 self._keys,
                 asked,
@@ -219,7 +220,7 @@ class DeployDesk:
                 number=count + 1,
                 is_last=is_last,
                 created=created,
-                is_left=is_left,
+                left_at=0 if there is None else there.mod_revision,
             )
             answer = self._settle(ending)
             if answer.succeeded:
@@ -300,6 +301,13 @@ class DeployDesk:
         for each in (self._keeper, self._session):
             if each is not None:
                 each.close()
+
+    def _request(self, request: str) -> wire.KeyValue:
+        key = self._keys.request(request)
+        found = self._session.read(wire.get(key)).get(key)
+        if found is None:
+            raise DeployClosed(request)
+        return found
 
     def _settle(self, transaction: wire.Transaction) -> wire.TransactionAnswer:
         return self._session.settle(transaction, self._session.patience_s)

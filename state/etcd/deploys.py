@@ -266,7 +266,13 @@ def driving(keys: Keys, request: str, host: str, *, lease: int) -> wire.Transact
 
 
 def changing(
-    keys: Keys, held: Held, value: UnderWay, *, lease: int = 0, asked: Asked | None = None
+    keys: Keys,
+    held: Held,
+    value: UnderWay,
+    *,
+    lease: int = 0,
+    asked: Asked | None = None,
+    revision: int = 0,
 ) -> wire.Transaction:
     """Return the transaction that changes the deploy under way, if nobody else did.
 
@@ -275,7 +281,9 @@ def changing(
         held: As it was read.
         value: What it becomes.
         lease: Another one that it goes with from now on; 0 leaves it its own.
-        asked: What its request becomes with it.
+        asked: What its request becomes with it; refused once somebody else has changed that, or
+            an abort that came between would be lost.
+        revision: At which the request was read.
     """
     steps = [wire.put(keys.deploy, encode_open(value), lease=lease or held.lease)]
     if lease:
@@ -284,7 +292,7 @@ def changing(
         steps.append(wire.put(keys.request(asked.request), encode_open(asked)))
     compare = [wire.at_revision(keys.deploy, held.revision)]
     if asked is not None:
-        compare.append(wire.is_there(keys.request(asked.request)))
+        compare.append(wire.at_revision(keys.request(asked.request), revision))
     return wire.Transaction(
         compare=tuple(compare), success=tuple(steps), failure=(wire.get(keys.deploy),)
     )
@@ -298,7 +306,7 @@ def ending(
     number: int,
     is_last: bool = True,
     created: int = 0,
-    is_left: bool = False,
+    left_at: int = 0,
 ) -> wire.Transaction:
     """Return the transaction that writes down how a try ended, and with the last one closes it.
 
@@ -310,13 +318,16 @@ def ending(
         is_last: No try follows.
         created: When the deploy under way was made that is this one: it is over with it. 0 where
             this one is not under way.
-        is_left: Somebody else concludes, for its deployer is gone: refused while that one lives.
+        left_at: Where somebody else concludes, for its deployer is gone, the revision at which the
+            request was read: refused while that one lives, and once it has gone further.
     """
     steps = [wire.put(keys.line(number), line), wire.put(keys.ended, b"%d" % number)]
     if number > ENDED_KEPT:
         steps.append(wire.delete(keys.line(0), keys.line(number - ENDED_KEPT + 1)))
     compare = [wire.is_there(keys.request(asked.request)), _counted(keys, number - 1)]
-    if is_left:  # with its lease went the deploy under way, if it was that, and its approval
+    if left_at:
+        compare.append(wire.at_revision(keys.request(asked.request), left_at))
+        # With its lease went the deploy under way, if it was that, and its approval.
         compare.append(wire.at_revision(keys.driven(asked.request), 0))
     if created:
         compare.append(wire.created_at(keys.deploy, created))

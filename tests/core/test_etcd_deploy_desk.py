@@ -109,16 +109,43 @@ def test_nobody_ends_for_another_what_that_one_drives(one: Host, two: Host) -> N
         one.desk.drive("d1", "one")
 
 
+def approve(host: Host) -> deploys.Held | None:
+    return host.desk.change(
+        "d1",
+        lambda value: deploys.approved(value, epoch=4, candidate="r2"),
+        noted=lambda asked: replace(asked, attempt="d1", candidate="r2", epoch=4),
+    )
+
+
+def test_an_abort_that_comes_while_the_candidate_is_approved_is_not_lost(
+    one: Host, two: Host
+) -> None:
+    """It is noted in the request first: an approval made from before it would write over that."""
+    one.desk.file(ASKED)
+    assert one.desk.begin(VALUE)
+    there = one.etcd.kept[deploys.Keys("app").request("d1")]
+    one.before = lambda: two.etcd.apply(deploys.abort_asked(there, "mia"))
+    assert approve(one) is not None
+    asked = two.desk.asked("d1")
+    assert (asked.candidate, asked.aborted_by) == ("r2", "mia")
+
+
+def test_who_settles_for_another_says_nothing_of_a_request_that_has_changed_since(
+    one: Host, two: Host
+) -> None:
+    """Its deployer came back meanwhile, had its candidate approved, and is gone again."""
+    one.desk.file(ASKED)
+    one.dies()
+    assert one.desk.begin(VALUE)
+    assert approve(one) is not None
+    one.dies()
+    assert not two.desk.write_down(ASKED, b"it was not approved", is_left=True)
+    assert two.desk.write_down(two.desk.asked("d1"), b"gone", is_left=True)
+
+
 def test_an_approval_that_somebody_closed_is_none(one: Host, two: Host) -> None:
     one.desk.file(ASKED)
     assert one.desk.begin(VALUE)
-
-    def approve(host: Host) -> deploys.Held | None:
-        return host.desk.change(
-            "d1",
-            lambda value: deploys.approved(value, epoch=4, candidate="r2"),
-            noted=lambda asked: replace(asked, attempt="d1", candidate="r2", epoch=4),
-        )
 
     first = approve(one)
     assert first is not None

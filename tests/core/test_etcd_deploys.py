@@ -48,13 +48,20 @@ def lines(etcd: ModelEtcd) -> list[bytes]:
     return [each.value for each in etcd.apply(wire.Transaction(success=steps)).found().values()]
 
 
+def read_at(etcd: ModelEtcd, request: Asked) -> int:
+    there = etcd.kept.get(KEYS.request(request.request))
+    return there.mod_revision if there else 0
+
+
 def end(
     etcd: ModelEtcd,
     request: Asked,
     *,
     number: int = 1,
+    is_left: bool = False,
     **changes: Any,  # noqa: ANN401
 ) -> bool:
+    changes |= {"left_at": read_at(etcd, request) or 1} if is_left else {}
     return etcd.apply(plans.ending(KEYS, request, b"line", number=number, **changes)).succeeded
 
 
@@ -139,7 +146,9 @@ def test_an_approval_is_noted_in_the_request_which_outlives_the_deployer() -> No
     etcd, lease = begun()
     noted = replace(asked(), attempt="d1", candidate="r2")
     approved = plans.approved(held(etcd).value, epoch=4, candidate="r2")
-    assert etcd.apply(plans.changing(KEYS, held(etcd), approved, asked=noted)).succeeded
+    revision = read_at(etcd, noted)
+    noting = plans.changing(KEYS, held(etcd), approved, asked=noted, revision=revision)
+    assert etcd.apply(noting).succeeded
     etcd.revoke(lease)
     found = etcd.apply(wire.Transaction(success=(wire.get(*KEYS.requests),))).found()
     assert plans.asked_in(found) == (noted,)
@@ -149,10 +158,11 @@ def test_an_approval_is_noted_in_the_request_which_outlives_the_deployer() -> No
 
 def test_a_deploy_that_somebody_closed_is_approved_by_nobody() -> None:
     etcd, _ = begun()
-    seen = held(etcd)
+    seen, revision = held(etcd), read_at(etcd, asked())
     assert end(etcd, asked())
     approved = plans.approved(seen.value, epoch=4, candidate="r2")
-    assert not etcd.apply(plans.changing(KEYS, seen, approved, asked=asked())).succeeded
+    changing = plans.changing(KEYS, seen, approved, asked=asked(), revision=revision)
+    assert not etcd.apply(changing).succeeded
 
 
 def test_who_settles_for_another_is_refused_while_its_deployer_lives() -> None:
