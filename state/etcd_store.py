@@ -13,6 +13,7 @@ nothing is read from it and nothing written until it is repaired (`etcd_repair`)
 from __future__ import annotations
 
 import errno
+import secrets
 from typing import TYPE_CHECKING, Final
 
 from state.commit import Generation, plan_commit, plan_genesis
@@ -45,6 +46,7 @@ from state.record import check_identity
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from state.commit import Commit
     from state.etcd.address import Cluster
     from state.etcd.herald import Listener
     from state.etcd.lease import Standing
@@ -132,7 +134,7 @@ class EtcdStore:
         except RecordMissing:
             self._check(record)
         commit = plan_genesis(record, now_ns=self._now_ns())
-        new = commits.written(self._keys, commit, number=1)
+        new = self._written(commit, number=1)
         self._send_ahead(new)
         found = self._session.read(wire.get(self._keys.account)).get(self._keys.account)
         held = None if found is None else found.value
@@ -341,7 +343,7 @@ class EtcdStore:
         """Commit; return None if it happened, otherwise what there is instead."""
         before = Generation(seen.record, seen.digest)
         commit = plan_commit(before, record, note, now_ns=self._now_ns())
-        new = commits.written(self._keys, commit, number=seen.number + 1)
+        new = self._written(commit, number=seen.number + 1)
         self._send_ahead(new)
         binding, answer = self._sent(seen, new, note)
         if answer.succeeded:
@@ -396,6 +398,9 @@ class EtcdStore:
             return commits.Binding()
         named = plans.Owner(epoch=after.ownership.epoch, worker=owner.worker)
         return commits.Binding(lease=self.hold_lease().lease, owner=named)
+
+    def _written(self, commit: Commit, *, number: int) -> commits.Written:
+        return commits.written(self._keys, commit, number=number, writing=secrets.token_hex(4))
 
     def _send_ahead(self, new: commits.Written) -> None:
         chunks = new.chunks

@@ -131,6 +131,14 @@ ETCD_MUTANTS = (
         "",
         "test_chunks_stay_once_a_commit_took_them_and_go_once_another_one_did",
     ),
+    _mutant(
+        "two writings of one attempt have the same chunks",
+        "state/etcd_store.py",
+        "writing=secrets.token_hex(4))",
+        "writing=secrets.token_hex(0))",
+        "core/test_etcd_faults.py::"
+        "test_chunks_of_a_commit_that_arrived_late_are_not_those_of_its_second_try",
+    ),
     _commit(
         "old chunks stay for ever",
         "    steps += [wire.releasing(key, lease=lease) for key in seen.chunks]\n",

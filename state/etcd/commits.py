@@ -66,13 +66,15 @@ class Binding(msgspec.Struct, frozen=True, kw_only=True):
     owner: Owner | None = None
 
 
-def written(keys: Keys, commit: Commit, *, number: int) -> Written:
+def written(keys: Keys, commit: Commit, *, number: int, writing: str = "") -> Written:
     """Return the values of a commit: whole where they fit together, otherwise in chunks.
 
     Args:
         keys: The application's.
         commit: What is to be written.
         number: Of its line.
+        writing: Tells it from every other writing of its attempt: one before it may arrive yet, and
+            its chunks must not go with this one's lease.
     """
     record, attempt = commit.generation.record, commit.generation.record.attempt
     line = encode_open(replace(commit.line, seq=number))
@@ -82,7 +84,7 @@ def written(keys: Keys, commit: Commit, *, number: int) -> Written:
     def parcel(data: bytes, name: str) -> Parcel:
         if whole:
             return Parcel(value=data)
-        stem = f"{number:012d}-{attempt}-{name}"
+        stem = f"{number:012d}-{attempt}-{writing}-{name}"
         return parcel_of(keys, data, stem, attempt=attempt, result=commit.generation.digest)
 
     return Written(
