@@ -217,6 +217,8 @@ class Repair:
         self._require_ready(there, rows)
         furthest = put_back.furthest(there.heard, self._without)
         assert furthest is not None, "this home was heard"
+        if furthest.reached == ours.heard.reached and _goes_on_from(ours, furthest):
+            furthest = ours.heard
         way = self._way(there, ours, furthest, rows)
         self._require_one_history(there, way, rows)
         self._write(there, way, attempt)
@@ -251,13 +253,20 @@ class Repair:
     def _way(self, there: There, ours: Ours, furthest: Heard, rows: Sequence[Row]) -> Way:
         """Return what is written back on top of what stays."""
         seen = there.seen
-        if seen is not None and _reached(seen.record) >= furthest.reached:
+        if seen is not None and self._has_gone_further(there, _reached(seen.record), furthest):
             base = Generation(seen.record, seen.digest)
             return Way(base, (), there.number, there.number, {seen.digest})
         if furthest.result != ours.heard.result:
             reason = f"the journal of {furthest.words()} goes furthest: {furthest.where()}"
             raise RepairRefused(reason, "run `state repair` there", rows)
         return self._ours_on_top(there, ours)
+
+    def _has_gone_further(
+        self, there: There, reached: tuple[int, bool, int], furthest: Heard
+    ) -> bool:
+        """Tell whether etcd has gone further than every journal: a halt gets no cycle further."""
+        is_level = reached == furthest.reached and self._known.is_known(there, furthest)
+        return is_level or reached > furthest.reached
 
     def _ours_on_top(self, there: There, ours: Ours) -> Way:
         """Return this home's lines on top of the newest one that etcd has of them."""
@@ -411,6 +420,10 @@ class Repair:
         steps = tuple(wire.delete(key) for key in gone)
         self._session.settle(wire.Transaction(success=steps), self._session.patience_s)
         return self._follow(rows, kept=str(kept))
+
+
+def _goes_on_from(ours: Ours, other: Heard) -> bool:
+    return any(line.result == other.result for line in ours.lines)
 
 
 def _last_of(lines: Sequence[Line], result: str) -> int:

@@ -132,6 +132,13 @@ ETCD_MUTANTS = (
         "test_chunks_stay_once_a_commit_took_them_and_go_once_another_one_did",
     ),
     _mutant(
+        "an etcd that is in the newest cycle knows of every halt",
+        "state/etcd_repair.py",
+        "        return is_level or reached > furthest.reached",
+        "        return is_level or reached >= furthest.reached",
+        f"{REPAIR}test_a_halt_that_came_after_the_newest_cycle_is_brought_forward",
+    ),
+    _mutant(
         "two writings of one attempt have the same chunks",
         "state/etcd_store.py",
         "writing=secrets.token_hex(4))",

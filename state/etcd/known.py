@@ -7,6 +7,7 @@ Owns the reading of both. What it means is the matter of `put_back`, what is wri
 from __future__ import annotations
 
 import contextlib
+from itertools import takewhile
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import msgspec
@@ -17,6 +18,7 @@ from state.etcd import keys as plans
 from state.etcd import wire
 from state.etcd.put_back import HEARD_S, Heard, Kept, RepairRefused
 from state.host_journal import LOCK, LOCK_TIMEOUT_NS
+from state.journal_frames import BOOKKEEPING
 from state.journal_reader import newest_lines, read_lines
 from state.moments import milliseconds
 from state.open_struct import decode_open
@@ -26,7 +28,7 @@ from state.record_lock import RecordLock
 from state.sighting import Sighting, read_seen, write_seen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from state.etcd.lines import Lines
@@ -133,6 +135,7 @@ class Known:
         record = decode_open(last.header, Record)
         check_identity(record, app=self._app, timeline=record.timeline)
         seen = self._seen()
+        lines = self._since(there.seen) or (last,)
         heard = Heard(
             home=seen.home,
             host=self._place.host,
@@ -141,9 +144,10 @@ class Known:
             cycle=last.cycle,
             phase=last.phase,
             result=last.result,
+            beyond=_beyond(lines),
             at_ms=milliseconds(now_ns),
         )
-        return Ours(heard, seen.sighting, self._since(there.seen) or (last,))
+        return Ours(heard, seen.sighting, lines)
 
     def _since(self, seen: plans.Seen | None) -> tuple[Line, ...]:
         """Return this home's lines from what etcd has on; all where the two part earlier."""
@@ -190,6 +194,13 @@ class Known:
             return False
         number = self._lines.number_of(heard.result)
         return number is None or number <= stays
+
+
+def _beyond(lines: Sequence[Line]) -> int:
+    """Return how many lines at the end got no further than the one before them."""
+    counting = [line for line in lines if line.kind not in BOOKKEEPING]
+    reached = [(line.epoch, line.cycle, line.phase) for line in counting]
+    return max(0, len(list(takewhile(lambda each: each == reached[-1], reversed(reached)))) - 1)
 
 
 def named_by(there: There, ours: Ours) -> set[Place]:

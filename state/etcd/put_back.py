@@ -77,6 +77,7 @@ class Heard(Kept, frozen=True, kw_only=True):
         cycle: Likewise.
         phase: Likewise.
         result: Digest of the record that it led to.
+        beyond: How many lines of commands and the like follow the one that first got as far.
         at_ms: When that was said, milliseconds since 1970 UTC.
     """
 
@@ -84,6 +85,7 @@ class Heard(Kept, frozen=True, kw_only=True):
     cycle: int
     phase: Phase
     result: str
+    beyond: int = 0
     at_ms: float = 0.0
 
     @property
@@ -190,7 +192,7 @@ def require_all_heard(rows: Sequence[Row]) -> None:
 def furthest(heard: Iterable[Heard], without: Collection[str]) -> Heard | None:
     """Return the home whose journal goes furthest, of those that are not given up."""
     left = [each for each in heard if {each.host, each.home}.isdisjoint(without)]
-    return max(left, key=lambda each: each.reached, default=None)
+    return max(left, key=lambda each: (each.reached, each.beyond), default=None)
 
 
 def require_one_history(
