@@ -9,6 +9,7 @@ says that the deploy has ended, however it ended.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -24,7 +25,9 @@ from handoff.errors import HandoffError
 from handoff.launcher.engine_config import read_engine_config
 from handoff.log_watch import watch_own_log
 from handoff.open_files import permit
+from handoff.rollout.launcher_client import LauncherClient
 from handoff.shared_record import look_up
+from handoff.wire import Kind
 from state.errors import StateError
 
 _USAGE = 2
@@ -126,10 +129,15 @@ def _hosts(arguments: argparse.Namespace) -> int:
     def follow() -> None:
         look_up(home, told, app=arguments.app)
 
+    def give_back(deploy: str) -> None:
+        with contextlib.suppress(HandoffError), LauncherClient(home) as client:
+            client.ask(Kind.GIVE_BACK, deploy=deploy)
+
     others.Others(
         home,
         desk,
         follow=follow,
+        give_back=give_back,
         say=lambda words: _say({"at_ms": time.time_ns() // 1_000_000, "hosts": words}),
     ).run()
     desk.close()

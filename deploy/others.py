@@ -2,6 +2,7 @@
 
 Owns the companion of a home whose record other hosts share. It decides nothing about ownership: it
 copies lines, and writes down how a deploy ended whose deployer is gone, as record and journal say.
+A bake that goes on without its deployer is asked back for who aborted it.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ class Others:
         home: The state directory.
         desk: The deploys of all hosts.
         follow: Lets the home follow up to the newest record.
+        give_back: Asks this host's workers to end a deploy's bake.
         say: Told what was done; the same words once.
     """
 
@@ -50,12 +52,14 @@ class Others:
         desk: DeployDesk,
         *,
         follow: Callable[[], None],
+        give_back: Callable[[str], None],
         say: Callable[[str], None],
     ) -> None:
         """Begin with nothing seen."""
         self._home = home
         self._desk = desk
         self._follow = follow
+        self._give_back = give_back
         self._say = say
         self._said = ""
         self._gone_since_s: dict[str, float] = {}
@@ -109,6 +113,8 @@ class Others:
         lines = counting(newest_heard(self._home / "journal"))
         found = settling.settled(asked, read_only_snapshot(self._home / "state"), lines)
         if found is None:
+            if asked.aborted_by:  # said to nobody else: who drove its bake is gone
+                self._give_back(asked.attempt)
             return
         entry = replace(
             msgspec.json.decode(asked.entry, type=history.Entry),

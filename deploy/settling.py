@@ -44,6 +44,8 @@ def settled(asked: Asked, record: Record, newest_first: Iterable[Heard]) -> Sett
         return Settled(Outcome.REFUSED, f"{gone}; it was approved and did not take")
     if record.ownership.release == asked.candidate:
         return Settled(Outcome.PERMANENT, "")
+    if asked.aborted_by:
+        why = why or f"aborted by {asked.aborted_by}"
     return Settled(Outcome.RETURNED, why or f"{gone}; the previous release owns again")
 
 

@@ -69,6 +69,13 @@ ETCD_MUTANTS = (
         "core/test_etcd_deploy_desk.py::"
         "test_who_settles_for_another_says_nothing_of_a_request_that_has_changed_since",
     ),
+    _mutant(
+        "nobody hears the abort of a bake whose host is gone",
+        "deploy/others.py",
+        "            if asked.aborted_by:",
+        "            if asked.aborted_by and not asked.attempt:",
+        "core/test_deploy_across.py::test_a_bake_whose_host_is_gone_is_ended_for_who_aborts_it",
+    ),
     _deploy(
         "a wish holds in every epoch",
         "    return value.waiting and value.epoch == epoch",

@@ -174,7 +174,14 @@ class Beside:
     def __init__(self, hosts: Two, home: Path) -> None:
         self.home, self.said, self.followed = home, list[str](), 0
         (home / "run").mkdir(parents=True)
-        self.others = others.Others(home, hosts.two.desk, follow=self._follow, say=self.said.append)
+        self.asked_back: list[str] = []  # of this host's launcher
+        self.others = others.Others(
+            home,
+            hosts.two.desk,
+            follow=self._follow,
+            give_back=self.asked_back.append,
+            say=self.said.append,
+        )
 
     def _follow(self) -> None:
         self.followed += 1
@@ -240,6 +247,22 @@ def test_a_bake_whose_host_is_gone_and_a_request_of_this_home_are_left_alone(
     assert (beside.history(), beside.said) == ([], [])
     assert beside.followed > 0
     assert [each.request for each in hosts.two.desk.open()] == ["d1", "d2"]
+
+
+def test_a_bake_whose_host_is_gone_is_ended_for_who_aborts_it(hosts: Two, beside: Beside) -> None:
+    """Nobody drives it who would hear that: each host asks its own workers."""
+    deployer = hosts.deployer(request_of())
+    assert deployer.taken(held=False, waits=lambda: None) is None
+    deployer.approve(READY)
+    hosts.record = take(owned(), rollout=Rollout(deploy_id="d1", of=3))
+    hosts.two.desk.ask_abort("d1", "ben")
+    for turn in range(4):
+        beside.others.look(others.GRACE_S * turn)
+    assert beside.asked_back == [], "its deployer lives and hears it"
+    hosts.one.dies()
+    for turn in range(4, 8):
+        beside.others.look(others.GRACE_S * turn)
+    assert set(beside.asked_back) == {"d1"}
 
 
 def test_who_asked_for_what_another_host_deploys_already_is_told_how_that_ended(

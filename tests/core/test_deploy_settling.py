@@ -46,6 +46,8 @@ def test_one_that_gave_way_to_the_release_before_was_returned_for_the_reason_tha
     back = Heard(kind="seize", epoch=3, release=A.release)
     why = f"{GONE}; the previous release owns again"
     assert settled(APPROVED, record, [back, TOOK]) == Settled(Outcome.RETURNED, why)
+    by = replace(APPROVED, aborted_by="mia")
+    assert settled(by, record, [back, TOOK]) == Settled(Outcome.RETURNED, "aborted by mia")
     said = Heard(kind="release", epoch=2, release=B.release, evidence={"reason": "decide raised"})
     found = settled(APPROVED, record, [back, said, TOOK])
     assert found == Settled(Outcome.RETURNED, "decide raised")
