@@ -6,7 +6,6 @@ command ever shows a traceback for something that the world did.
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import sys
 from pathlib import Path
@@ -16,28 +15,9 @@ import click
 import msgspec
 
 from deploy.errors import DeployError, SourceRefused, UnknownRef
-from foresight.cli.backtesting import backtest
-from foresight.cli.calibrating import calibrate
-from foresight.cli.comparing import compare
-from foresight.cli.controlling import halt, pause, resume
-from foresight.cli.cycles import cycles
-from foresight.cli.deploying import deploy, deploys, releases, rollback
-from foresight.cli.downloading import download
-from foresight.cli.drilling import drill
-from foresight.cli.hooks import hook
+from foresight.cli.catalogue import Catalogue
 from foresight.cli.installation import Installation
-from foresight.cli.locking import lock, locks, unlock
-from foresight.cli.neighbours import ps
 from foresight.cli.output import NORMAL, complain, detail, emit_text, explain, speak
-from foresight.cli.projects import doctor, init, uninstall
-from foresight.cli.reading import anomalies, logs
-from foresight.cli.reporting import report
-from foresight.cli.running import down, up
-from foresight.cli.serving import dashboard, exchange
-from foresight.cli.state import state
-from foresight.cli.status import status
-from foresight.cli.trading import trades
-from foresight.cli.units import unit
 from foresight.errors import ConfigError, FileInTheWay, ForesightError
 from foresight.exchange.errors import RecordingError
 from foresight.places import started_in
@@ -54,10 +34,13 @@ from handoff.standard_streams import make_usable, to_nobody
 from state.errors import EtcdOlder, StateError
 
 DISTRIBUTION = "foresight-engine"
-VERSION = importlib.metadata.version(DISTRIBUTION)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
+@click.group(
+    commands=Catalogue(),
+    context_settings={"help_option_names": ["-h", "--help"]},
+    invoke_without_command=True,
+)
 @click.option(
     "-c",
     "--config",
@@ -77,7 +60,7 @@ VERSION = importlib.metadata.version(DISTRIBUTION)
 @click.option("-v", "--verbose", is_flag=True, help="Also details, on stderr.")
 @click.option("-q", "--quiet", is_flag=True, help="Errors alone on stderr.")
 @click.option("--for-page", "asked", default="", hidden=True, help="Who asked the page, as JSON.")
-@click.version_option(VERSION, prog_name="foresight")
+@click.version_option(package_name=DISTRIBUTION, prog_name="foresight")
 @click.pass_context
 def cli(
     context: click.Context,
@@ -95,47 +78,17 @@ def cli(
     speak(verbose - quiet)
     if directory is not None:
         os.chdir(directory)
-    detail(f"foresight {VERSION}, started in {started_in()}")
+    if verbose > quiet:
+        detail(f"foresight {_version()}, started in {started_in()}")
     context.obj = Installation(config_path)
     if asked:
         context.obj.asked = _asked(asked)
 
 
-for _command in (
-    up,
-    down,
-    deploy,
-    rollback,
-    deploys,
-    releases,
-    status,
-    state,
-    cycles,
-    trades,
-    anomalies,
-    logs,
-    pause,
-    resume,
-    halt,
-    locks,
-    lock,
-    unlock,
-    exchange,
-    dashboard,
-    ps,
-    hook,
-    unit,
-    init,
-    doctor,
-    drill,
-    backtest,
-    compare,
-    report,
-    calibrate,
-    download,
-    uninstall,
-):
-    cli.add_command(_command)
+def _version() -> str:
+    import importlib.metadata  # a reader of mails and archives comes with it
+
+    return importlib.metadata.version(DISTRIBUTION)
 
 
 def _asked(text: str) -> Asked:
