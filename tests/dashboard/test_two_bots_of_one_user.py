@@ -72,7 +72,7 @@ def test_two_that_are_started_as_readme_says_both_stay_open(
         bots, links = [], []
         for name in ("my-bot", "other-bot"):
             bot = Project(tmp_path, name=name, page="")
-            assert bot.run("init", str(bot.tree)).returncode == 0
+            bot.begin()
             stack.callback(bot.run, "down")
             done = bot.run("up", "-d")
             assert done.returncode == 0, done.stderr

@@ -12,6 +12,7 @@ from handoff.commands.background import WORDS_MAX
 from handoff.processes import KILL, identity_of, watch
 from state.local_store import read_only_snapshot
 from tests.process.cli_project import Project
+from tests.shared_environment import share_environment
 
 if TYPE_CHECKING:
     import subprocess
@@ -29,6 +30,7 @@ class RunningProject:
 
     def __init__(self, place: Path) -> None:
         self.project = Project(place)
+        share_environment(self.project.home, self.project.tree)
 
     def __enter__(self) -> Self:
         return self

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+from tests.shared_environment import share_environment
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -39,6 +41,17 @@ class Project:
         self.page = page
         self.state = place / "state"
         self.config = place / "config"
+
+    @property
+    def home(self) -> Path:
+        """Where its bot keeps its state; there once it was started."""
+        return self.state / "foresight" / self.tree.name.replace(" ", "-")
+
+    def begin(self) -> None:
+        """Make the project, and let its home have the environment that all tests share."""
+        done = self.run("init", str(self.tree))
+        assert done.returncode == 0, done.stderr
+        share_environment(self.home, self.tree)
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         variables = os.environ | {

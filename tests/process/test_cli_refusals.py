@@ -23,6 +23,7 @@ from state.record import FORMAT, Ownership
 from state.seal import seal
 from tests.process.cli_project import ORIGIN_NS, ROOT, Project, record_of
 from tests.records import worker
+from tests.shared_environment import share_environment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -196,6 +197,7 @@ def test_a_venue_account_has_one_launcher_whatever_the_home(project: Project) ->
         project.assert_refused(7, about, "up", "-d", **said)
     finally:
         close(held)
+    share_environment(project.home, project.tree)
     assert project.run("up", "-d", **said).returncode == 0
     try:
         with pytest.raises(AnotherInCharge):

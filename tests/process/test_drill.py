@@ -24,6 +24,7 @@ from handoff.processes import identity_of
 from handoff.rollout.launcher_client import LauncherClient
 from handoff.wire import Kind
 from state.local_store import read_only_snapshot
+from tests.shared_environment import share_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,6 +54,7 @@ class Demonstration:
             "FORESIGHT_ENGINE_PAGE": "127.0.0.1:0",
         }
         self.git("clone", "-q", str(ROOT), str(self.tree), at=place)
+        share_environment(self.home, self.tree)
 
     def __enter__(self) -> Self:
         return self

@@ -66,7 +66,7 @@ def test_a_release_that_decided_once_is_started_again_for_ever(tmp_path: Path) -
 def test_up_says_why_the_first_release_does_not_start(tmp_path: Path) -> None:
     """Not after five minutes that nobody owns, but at once what is wrong; then a corrected one."""
     project = Project(tmp_path)
-    assert project.run("init", str(project.tree)).returncode == 0
+    project.begin()
     strategy = project.tree / "strategy.py"
     sound = strategy.read_text("utf-8")
     strategy.write_text(f"{sound}\nraise RuntimeError('no idea')\n", encoding="utf-8")

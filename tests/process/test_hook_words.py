@@ -103,7 +103,7 @@ def test_where_no_hook_is_wanted_the_doctor_asks_for_none(project: Project) -> N
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[OwnProject]:
     found = OwnProject(tmp_path)
-    assert found.run("init", str(found.tree)).returncode == ExitCode.DONE
+    found.begin()
     yield found
     found.run("down")
     frozen_directory.remove(found.state)

@@ -15,6 +15,7 @@ from deploy import frozen_directory
 from handoff.exit_codes import ExitCode
 from handoff.limits import OPEN_FILES_WANTED
 from tests.process.own_project import Project
+from tests.shared_environment import share_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,6 +64,7 @@ def test_a_first_start_with_too_few_open_files_is_one_refusal(project: Project) 
 
 def test_the_limit_is_raised_where_it_may_be_and_a_deploy_goes_through(project: Project) -> None:
     """The soft limit is a habit of shells and schedulers, and nobody's decision."""
+    share_environment(project.home, project.tree)
     project.under = FEW_AT_FIRST
     done = project.run("up", "-d")
     assert done.returncode == ExitCode.DONE, done.stderr
@@ -75,6 +77,7 @@ def test_the_limit_is_raised_where_it_may_be_and_a_deploy_goes_through(project: 
 
 def test_a_bot_that_ran_comes_up_and_its_deploys_say_what_they_lack(project: Project) -> None:
     """Whatever a new limit refuses, what traded yesterday trades on after a reboot."""
+    share_environment(project.home, project.tree)
     done = project.run("up", "-d")
     assert done.returncode == ExitCode.DONE, done.stderr
     assert project.run("down").returncode == ExitCode.DONE

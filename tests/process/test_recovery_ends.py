@@ -30,7 +30,7 @@ pytestmark = [
 def project(tmp_path: Path) -> Iterator[Project]:
     """A project that runs a release which is not its newest commit, and its state in a file."""
     made = Project(tmp_path)
-    assert made.run("init", str(made.tree)).returncode == 0
+    made.begin()
     started = made.run("up", "-d")
     assert started.returncode == 0, started.stderr
     strategy = made.tree / "strategy.py"
@@ -41,13 +41,9 @@ def project(tmp_path: Path) -> Iterator[Project]:
     made.run("down")
 
 
-def home_of(project: Project) -> Path:
-    return project.state / "foresight" / "my-project"
-
-
 def crash(project: Project) -> None:
     """Kill everything that runs in a home, its launcher first."""
-    table = json.loads((home_of(project) / "run" / "launcher.json").read_bytes())
+    table = json.loads((project.home / "run" / "launcher.json").read_bytes())
     found = [table["pid"], *(each["pid"] for each in table["children"])]
     for pid in found:
         identity = identity_of(pid)
@@ -61,11 +57,11 @@ def crash(project: Project) -> None:
 def assert_comes_up(project: Project, release: str) -> None:
     done = project.run("up", "-d")
     assert done.returncode == 0, done.stderr
-    owner = read_only_snapshot(home_of(project) / "state").ownership.owner
+    owner = read_only_snapshot(project.home / "state").ownership.owner
     assert owner is not None
     assert owner.release == release
     started = Path(f"/proc/{owner.pid}/cwd").readlink()
-    assert started == home_of(project) / "releases" / release / "tree"
+    assert started == project.home / "releases" / release / "tree"
 
 
 def test_no_recovery_has_a_dead_end(project: Project, tmp_path: Path) -> None:
@@ -77,11 +73,11 @@ def test_no_recovery_has_a_dead_end(project: Project, tmp_path: Path) -> None:
     assert_comes_up(project, release)
 
     crash(project)
-    (home_of(project) / "state" / "record.json").write_bytes(b"{damaged")
+    (project.home / "state" / "record.json").write_bytes(b"{damaged")
     assert_comes_up(project, release)
 
     assert project.run("down").returncode == 0
-    frozen_directory.remove(home_of(project) / "environments")
+    frozen_directory.remove(project.home / "environments")
     project.state = tmp_path / "nothing yet"
     restored = project.run("state", "restore", str(tmp_path / "kept"))
     assert restored.returncode == 0, restored.stderr

@@ -37,10 +37,6 @@ GONE: Final = Path("/nowhere/bin/python3")
 class Beneath(Project):
     """A project with a bot, and what can be taken away beneath it."""
 
-    @property
-    def home(self) -> Path:
-        return self.state / "foresight" / "my-project"
-
     def up(self) -> str:
         """Start it; return what was said."""
         done = self.run("up", "-d")
@@ -111,7 +107,7 @@ class Beneath(Project):
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Beneath]:
     found = Beneath(tmp_path)
-    assert found.run("init", str(found.tree)).returncode == ExitCode.DONE
+    found.begin()
     yield found
     found.python = sys.executable
     found.run("down")

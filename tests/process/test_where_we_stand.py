@@ -17,6 +17,7 @@ from deploy import commands, frozen_directory
 from state.local_store import read_only_snapshot
 from tests.process.cli_project import Project, record_of
 from tests.process.poor_world import BARE, can_be_nobody, run_poor
+from tests.shared_environment import share_environment
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -110,6 +111,7 @@ def test_a_unit_hands_over_the_key_that_doctor_looked_at(tmp_path: Path, named: 
 
 def test_a_launcher_whose_directory_is_deleted_goes_on_and_deploys(project: Project) -> None:
     """The shell that began it stood in a directory of a week ago."""
+    share_environment(project.home, project.tree)
     begun = project.place / "begun here"
     begun.mkdir()
     try:
