@@ -15,10 +15,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from deploy.history import Outcome
 from foresight.dashboard.cycles import Cell, CycleLine, Mark, happened
 from foresight.dashboard.deploys import STAGES
-from foresight.dashboard.hosts import is_away
 from foresight.dashboard.snapshot import Sign, Snapshot
 from foresight.dashboard.view import View
-from state.hosts_seen import HostsSeen
 
 OTHER: Final = "other"  # a word of a newer program: labels stay few
 LEVELS: Final = ("stop", "warn")
@@ -33,8 +31,6 @@ def engine_series(snapshot: Snapshot, view: View) -> Iterator[Metric]:
         view: What the page shows of it.
     """
     yield from _health(snapshot, view)
-    if snapshot.hosts is not None:
-        yield from _hosts(snapshot.hosts, view.now_ms)
     if snapshot.record is not None:
         yield from _owner(view)
         yield from _tempo(view)
@@ -78,32 +74,6 @@ def _health(snapshot: Snapshot, view: View) -> Iterator[Metric]:
     if view.as_of_ms is not None:
         says = "When the newest line of the journal was written."
         yield gauge("foresight_newest_line_timestamp_seconds", says, view.as_of_ms * S_PER_MS)
-
-
-def _hosts(seen: HostsSeen, now_ms: int) -> Iterator[Metric]:
-    """Yield what is known of all hosts; their names are limited in length, and their number."""
-    says = "Whether the etcd with the record answers this host."
-    yield gauge("foresight_record_in_reach", says, not is_away(seen, now_ms))
-    says = "When it answered last."
-    yield gauge("foresight_record_reached_timestamp_seconds", says, seen.heard_ms * S_PER_MS)
-    yield labelled(
-        "foresight_host_counts",
-        "Whether a host owns, or could go on if the owner's host were gone.",
-        "host",
-        {host.name: host.counts_as_standby for host in seen.hosts},
-    )
-    yield labelled(
-        "foresight_host_heard_timestamp_seconds",
-        "When a host was heard last.",
-        "host",
-        {host.name: host.heard_ms * S_PER_MS for host in seen.hosts},
-    )
-    yield labelled(
-        "foresight_host_clock_ahead_seconds",
-        "How far the clock of a host is ahead of this one's.",
-        "host",
-        {host.name: host.clock.ahead_ms * S_PER_MS for host in seen.hosts if host.clock},
-    )
 
 
 def _owner(view: View) -> Iterator[Metric]:

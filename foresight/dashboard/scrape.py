@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 from typing_extensions import override
 
 from foresight.dashboard.engine_series import engine_series
+from foresight.dashboard.host_series import host_series
 from foresight.dashboard.reader import Reader
 from foresight.dashboard.snapshot import Snapshot
 from foresight.dashboard.trade_series import trade_series
@@ -68,5 +69,6 @@ class _Moment(Collector):
     @override
     def collect(self) -> Iterator[Metric]:
         yield from engine_series(self._snapshot, self._view)
+        yield from host_series(self._snapshot, self._view.now_ms)
         if self._snapshot.book is not None:
             yield from trade_series(self._snapshot.book, self._view)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace as replaced
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from foresight.dashboard.reader import Reader
 from foresight.dashboard.scrape import Scrape, text_of
 from foresight.dashboard.snapshot import Sign, Snapshot, Trouble
 from foresight.dashboard.source import Source
-from state.hosts_seen import Clock, HostSeen, HostsSeen
+from state.hosts_seen import Clock, HostSeen, HostsSeen, Role
 from state.journal_frames import Health
 from state.record import Control, Effect, Fate, Rollout
 from tests.core.dashboard_values import (
@@ -63,6 +64,7 @@ def full_snapshot() -> Snapshot:
     """Everything is there, so that every series is."""
     lines = cycle_lines(1, 18, health=Health(asked=4, answered=3))
     missed = line("miss", 19, seq=98, evidence={"reason": "late"})
+    followed = line("seize", 18, seq=97, at_ms=18.5 * 60_000, evidence={"proof": "lease_ended"})
     last = line("decide", 20, seq=99, started_ms=20 * 60_000.0 + 40, health=Health(asked=4))
     doubtful = Effect(effect_id="e", kind="order", fate=Fate.DOUBTFUL)
     held = replace(doubtful, not_after_ns=NOW_MS * 10**9)
@@ -71,15 +73,18 @@ def full_snapshot() -> Snapshot:
             outbox=(doubtful, held), rollout=Rollout(deploy_id="d", clean_cycles=2, of=5)
         ),
         book=full_book(),
-        lines=(line("genesis", 0, seq=0, release=""), *lines, missed, last),
+        lines=(line("genesis", 0, seq=0, release=""), *lines, followed, missed, last),
         deploys=tuple(
             Entry(deploy="d", requested_at="", requested_ms=0, by="x", outcome=how) for how in ENDED
         ),
         owner=Sign.RUNS,
         launcher=Sign.STOPPED,
         hosts=HostsSeen(
-            hosts=(HostSeen(name="other", heard_ms=1.0, clock=Clock(low_ms=1, high_ms=2)),),
-            heard_ms=1.0,
+            hosts=(
+                HostSeen(name="here", role=Role.STANDBY, is_here=True, heard_ms=2000.0),
+                HostSeen(name="other", heard_ms=1000.0, clock=Clock(low_ms=300, high_ms=500)),
+            ),
+            heard_ms=3000.0,
             written_ms=NOW_MS,
         ),
     )
@@ -166,6 +171,30 @@ def test_a_home_without_a_record_claims_nothing() -> None:
     assert found["foresight_healthy", ()] == 0
     assert found["foresight_troubles", ("stop",)] == 1
     assert not {"foresight_positions", "foresight_cycle_number"} & {name for name, _ in found}
+
+
+def test_what_was_heard_of_all_hosts_is_scraped() -> None:
+    found = scraped(full_snapshot())
+    expected = {
+        ("foresight_record_in_reach", ()): 1,
+        ("foresight_record_reached_timestamp_seconds", ()): 3,
+        ("foresight_host_counts", ("here",)): 1,
+        ("foresight_host_counts", ("other",)): 0,
+        ("foresight_host_heard_timestamp_seconds", ("other",)): 1,
+        ("foresight_host_clock_ahead_seconds", ("other",)): 0.4,
+        ("foresight_host_clock_apart_seconds", ("other",)): 0.3,
+        ("foresight_newest_lease_end_timestamp_seconds", ()): 18.5 * 60,
+    }
+    assert {key: found.get(key) for key in expected} == expected
+
+
+def test_of_a_record_of_one_host_nothing_is_said_of_others() -> None:
+    """Nor of an owner whose end was seen: nobody has to look at another host for it."""
+    alone = replaced(full_snapshot(), hosts=None)
+    assert not {name for name in names(alone) if "host" in name or "record_" in name}
+    seized = line("seize", 2, evidence={"proof": "dead"})
+    found = names(replaced(full_snapshot(), lines=(*cycle_lines(1, 2), seized)))
+    assert "foresight_newest_lease_end_timestamp_seconds" not in found
 
 
 def test_every_series_that_dashboard_and_rules_name_is_scraped() -> None:
