@@ -134,7 +134,7 @@ def run(
 
 
 def start_detached(home: Path, command: Sequence[str], detail: Callable[[str], None]) -> None:
-    """Start a launcher in a session of its own, and return once somebody owns."""
+    """Start a launcher in a session of its own, and return once it owns or follows."""
     start = Start(home, detail)
     log = open_log(log_of(home))
     try:
@@ -142,7 +142,7 @@ def start_detached(home: Path, command: Sequence[str], detail: Callable[[str], N
     finally:
         os.close(log)
     try:
-        start.await_owner(launcher.identity.pid)
+        start.await_part(launcher.identity.pid)
     finally:
         launcher.close()
 

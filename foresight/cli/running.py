@@ -416,11 +416,12 @@ def _start_launcher(home: Path, places: Mapping[str, Bound]) -> int:
 
 
 def _run_detached(home: Path, places: Mapping[str, Bound]) -> int:
-    """Start the launcher, and return once somebody owns."""
+    """Start the launcher, and return once it owns, or follows another host."""
     start = background.Start(home, detail)
-    start.await_owner(_start_launcher(home, places))
+    part = start.await_part(_start_launcher(home, places))
     _say_page(home, places)
-    progress(f"running; home {home}")
+    follows = ", and follows another host" if part is background.Part.FOLLOWS else ""
+    progress(f"running{follows}; home {home}")
     _say_what_a_logout_ends()
     return ExitCode.DONE
 

@@ -1,24 +1,30 @@
-"""A launcher in the background: started, and watched until somebody owns.
+"""A launcher in the background: started, and watched until a worker of it owns, or follows.
 
-Owns the wait, and what is said where it came to nothing. From the moment that somebody owns,
-whoever waited is not needed.
+Owns the wait, and what is said where it came to nothing. Beside an etcd another host may own: then
+it is enough that a warm worker here follows. From that moment whoever waited is not needed.
 """
 
 from __future__ import annotations
 
+import enum
 import os
+import socket
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from handoff.commands.log_lines import LogLines
 from handoff.errors import HandoffError
 from handoff.exit_codes import ExitCode
+from handoff.launcher.supervision import Role
 from handoff.limits import DRAIN_TIMEOUT_S, FIRST_START_S_MAX
 from handoff.rollout.launcher_client import LauncherClient
 from handoff.wire import Kind
+from state.errors import StateError
+from state.local_store import read_only_snapshot
+from state.mirror import is_mirrored
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
 READY_S_MAX: Final = (
@@ -26,6 +32,13 @@ READY_S_MAX: Final = (
 )  # the launcher says itself why it gives up
 POLL_S: Final = 0.2
 WORDS_MAX: Final = 500  # of a launcher that ended without an error of its own
+
+
+class Part(enum.Enum):
+    """What a launcher's workers do."""
+
+    OWNS = "owns"
+    FOLLOWS = "follows"  # another host owns, and a worker here is warm
 
 
 class StartRefused(HandoffError):
@@ -68,8 +81,8 @@ class Start:
         self._lines.skip(log_of(home))
         self._said_before = log_of(home).stat().st_size if log_of(home).exists() else 0
 
-    def await_owner(self, pid: int) -> None:
-        """Wait until a worker owns.
+    def await_part(self, pid: int) -> Part:
+        """Wait until a worker owns, or follows another host's; return which.
 
         Args:
             pid: Of the launcher, a child of this process.
@@ -86,8 +99,9 @@ class Start:
             ended, status = os.waitpid(pid, os.WNOHANG)
             if ended:
                 raise self._why(os.waitstatus_to_exitcode(status))
-            if has_owner(self._home):
-                return
+            part = part_of(self._home)
+            if part is not None:
+                return part
             time.sleep(POLL_S)  # noqa: TID251 - nothing tells when somebody owns
         text = f"no worker owns after {READY_S_MAX:g} s; it goes on trying"
         raise StartLate(text)
@@ -101,10 +115,36 @@ class Start:
         return LauncherEnded(f"the launcher ended: {said.strip()[-WORDS_MAX:]}")
 
 
-def has_owner(home: Path) -> bool:
-    """Tell whether a launcher answers that has an owner."""
+def part_of(home: Path) -> Part | None:
+    """Return what the workers of a home do; None while none does anything, or nobody answers."""
     try:
         with LauncherClient(home) as client:
-            return any(child["owner"] for child in client.ask(Kind.STATUS)["children"])
+            children = client.ask(Kind.STATUS)["children"]
     except HandoffError:
+        return None
+    return part_in(children, is_elsewhere=_is_owned_elsewhere(home))
+
+
+def part_in(children: Iterable[Mapping[str, Any]], *, is_elsewhere: bool) -> Part | None:
+    """Return what a launcher's children do.
+
+    Args:
+        children: As a launcher tells them.
+        is_elsewhere: Another host owns; else a warm worker is about to.
+    """
+    found = list(children)
+    if any(each["owner"] for each in found):
+        return Part.OWNS
+    follows = any(each["warm"] and each["role"] == Role.STANDBY for each in found)
+    return Part.FOLLOWS if is_elsewhere and follows else None
+
+
+def _is_owned_elsewhere(home: Path) -> bool:
+    """Tell whether another host owns, as far as this one knows."""
+    if not is_mirrored(home / "state"):
         return False
+    try:
+        owner = read_only_snapshot(home / "state").ownership.owner
+    except StateError:
+        return False  # whoever looks at it next says what is wrong
+    return owner is not None and owner.host != socket.gethostname()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 import uuid
 from functools import partial
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bench.installation import environment
 from handoff.rollout.table import Phase
 from handoff.shared_record import STATE
 from handoff.wire import Kind
@@ -29,6 +31,8 @@ pytestmark = [
     pytest.mark.skipif(PROGRAM is None, reason=ABSENT),
     pytest.mark.skipif(not can_be(), reason="namespaces are forbidden here"),
 ]
+_ASKED = "from handoff.commands.background import part_of; print(part_of(Path(sys.argv[1])))"
+_PART = (sys.executable, "-c", f"import sys; from pathlib import Path; {_ASKED}")
 
 
 class Beside(Hurt):
@@ -94,6 +98,7 @@ def test_a_standby_of_another_host_follows_by_the_lease_when_everything_on_one_d
     owner = hosts.one.the_owner()
     hosts.one.wait(lambda: hosts.one.hears("second", role=Role.STANDBY), "a standby elsewhere")
     hosts.other.wait(lambda: hosts.other.hears(owner.host, role=Role.OWNER), "its owner")
+    follows = hosts.host.run(*_PART, str(hosts.other.home), variables=environment())
     said = hosts.other.call("status").stdout
     hosts.one.end()
     hosts.other.wait(lambda: hosts.other.owner() not in (None, owner), "another owner")
@@ -104,6 +109,7 @@ def test_a_standby_of_another_host_follows_by_the_lease_when_everything_on_one_d
     assert (seized.evidence["proof"], seized.evidence["old_pid"]) == ("lease_ended", owner.pid)
     is_silent = partial(hosts.other.hears, owner.host, role=Role.OWNER, silent=True)
     hosts.other.wait(is_silent, "the silence of the first")
+    assert follows.stdout == "Part.FOLLOWS\n", "`up -d` returns there"
     assert f"on {owner.host} decides" in said
     assert f"{owner.host}: silent since" in hosts.other.call("status").stdout
     assert hosts.other.hears("second", role=Role.OWNER)
