@@ -61,11 +61,25 @@ def require_usable(
     """Refuse an etcd that every worker would refuse, before anything is started.
 
     Raises:
-        ConfigError: Its address or its credentials cannot be used.
+        ConfigError: Its address or its credentials cannot be used, or each host would have an
+            exchange of its own.
         HomeUnsuitable: The home keeps a record of its own.
     """
     if configured_cluster(config, environment, project) is not None:
         refuse_kept(home / "state")
+        refuse_own_exchange(config)
+
+
+def refuse_own_exchange(config: Config) -> None:
+    """Refuse a state that hosts share where the exchange would not be: its orders are in no other.
+
+    Raises:
+        ConfigError: `up` would start one for this host alone.
+    """
+    if config.engine.state and config.venue.kind == "local" and not config.venue.url:
+        what = "[engine] state is for several hosts, and each would have an exchange of its own"
+        hint = "start one, `foresight exchange --dir PLACE --speed N`, and name it: [venue] url"
+        raise ConfigError(what, hint)
 
 
 def refuse_put_back(home: Path, told: tuple[tuple[str, str], ...], app: str) -> None:

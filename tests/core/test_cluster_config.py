@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from foresight.cluster import configured_cluster, require_usable, told_variables
-from foresight.config import Config, Engine
+from foresight.config import Config, Engine, Venue
 from foresight.errors import ConfigError
 from handoff.shared_record import cluster_in
 from state.errors import HomeUnsuitable
@@ -55,6 +55,16 @@ def test_a_home_with_a_record_of_its_own_is_not_put_beside_an_etcd(tmp_path: Pat
     started(open_store(tmp_path))
     with pytest.raises(HomeUnsuitable, match="no etcd knows"):
         require_usable(config(state="etcd://127.0.0.1/app"), {}, tmp_path, tmp_path)
+
+
+def test_hosts_that_share_a_state_are_refused_an_exchange_each(tmp_path: Path) -> None:
+    """Who takes over would look for what was bought at an exchange that never heard of it."""
+    alone = config(state="etcd://127.0.0.1/app")
+    with pytest.raises(ConfigError, match="an exchange of its own") as refused:
+        require_usable(alone, {}, tmp_path, tmp_path)
+    assert "[venue] url" in refused.value.hint
+    for venue in (Venue(url="http://127.0.0.1:8080"), Venue(kind="paper")):
+        require_usable(replace(alone, venue=venue), {}, tmp_path, tmp_path)
 
 
 def test_credentials_are_read_and_their_paths_begin_at_their_file(tmp_path: Path) -> None:
