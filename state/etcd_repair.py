@@ -52,6 +52,7 @@ if TYPE_CHECKING:
 
 KIND: Final = "repair"  # of the line that begins the history anew
 CARRIED_MAX: Final = plans.LINES_KEPT - 24  # with it, no more than etcd keeps
+ASIDE: Final = "put this home's `journal` and `state` aside, and it follows as a new one"
 REPLACED: Final = "replaced"  # as of what a restore replaces
 _FILES: Final = SystemFiles()
 
@@ -184,6 +185,8 @@ class Repair:
             ours = self._known.ours(there, now_ns=self._now_ns())
             if ours is None:
                 return self._follow(())
+            if self._back is None:
+                self._require_no_twin(there, ours)
             self._known.say(ours.heard)
             there = self._known.there()
             rows = put_back.rows_of(there.heard, there.kept, named_by(there, ours), self._without)
@@ -199,6 +202,18 @@ class Repair:
             self._session.close()
 
     # --- what follows --------------------------------------------------------------
+
+    def _require_no_twin(self, there: There, ours: Ours) -> None:
+        """Refuse to speak over a copy of this home, which goes by the same name, and goes further.
+
+        Raises:
+            RepairRefused: One was heard that knows what neither this home nor etcd does.
+        """
+        for each in there.heard:
+            said_here = each.home != ours.heard.home or _goes_on_from(ours, each)
+            if not said_here and not self._known.is_known(there, each):
+                reason = f"a copy of this home on {each.host} was heard: it ends at {each.where()}"
+                raise RepairRefused(reason, f"run `state repair` there; {ASIDE}")
 
     def _is_given_up(self, ours: Ours) -> bool:
         return not {ours.heard.host, ours.heard.home}.isdisjoint(self._without)

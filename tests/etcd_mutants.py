@@ -146,6 +146,13 @@ ETCD_MUTANTS = (
         f"{REPAIR}test_a_halt_that_came_after_the_newest_cycle_is_brought_forward",
     ),
     _mutant(
+        "a copy of a home speaks over the one that goes further",
+        "state/etcd_repair.py",
+        "            if not said_here and not self._known.is_known(there, each):",
+        "            if said_here and not self._known.is_known(there, each):",
+        f"{REPAIR}test_a_copy_of_a_home_does_not_speak_over_the_one_that_goes_further",
+    ),
+    _mutant(
         "two writings of one attempt have the same chunks",
         "state/etcd_store.py",
         "writing=secrets.token_hex(4))",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import shutil
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -322,6 +323,22 @@ def test_of_two_hosts_in_one_cycle_the_one_that_saw_the_halt_goes_furthest(
     done = elsewhere.repair("host")
     assert (done.was_older, done.cycle, done.carried) == (True, 13, 3)
     assert elsewhere.store("host").read().control.halted
+
+
+def test_a_copy_of_a_home_does_not_speak_over_the_one_that_goes_further(
+    elsewhere: Elsewhere, owner: EtcdStore
+) -> None:
+    """Both have one name in the etcd: what the first said would be forgotten, and its cycles."""
+    shutil.copytree(elsewhere.home("host"), elsewhere.home("twin"))
+    elsewhere.follow("second")
+    put_back_after(elsewhere, owner)
+    with pytest.raises(RepairRefused, match="not heard: second"):
+        elsewhere.repair("host")
+    with pytest.raises(RepairRefused, match=r"copy of this home .* cycle 15 settled"):
+        elsewhere.repair("twin")
+    with pytest.raises(RepairRefused, match=r"journal of host .* goes furthest"):
+        elsewhere.repair("second")
+    assert elsewhere.repair("host").cycle == 15
 
 
 @pytest.mark.parametrize("revision", [1, 10_000])
