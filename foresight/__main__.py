@@ -7,9 +7,10 @@ def main() -> int:
     """Run the command that was typed; return its exit code."""
     try:
         from foresight.cli.main import main as run  # noqa: PLC0415 - it takes its time: Ctrl-C may come
+
+        return run()
     except KeyboardInterrupt:
         return 130  # as `ExitCode.INTERRUPTED`, which was perhaps not loaded yet
-    return run()
 
 
 if __name__ == "__main__":

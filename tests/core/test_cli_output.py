@@ -5,21 +5,13 @@ from __future__ import annotations
 import io
 import os
 import sys
-from typing import TYPE_CHECKING
 
 import pytest
 from typing_extensions import override
 
-from foresight.__main__ import main
 from foresight.cli.output import emit_table, plain, repaint
-from handoff.exit_codes import ExitCode
 from state.open_struct import decode_open
 from state.record import WorkerId
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from importlib.machinery import ModuleSpec
-    from types import ModuleType
 
 NEWER = b"""{"worker": "a1", "host": "h", "boot_id": "b", "pid_namespace": "1", "pid": 1,
 "start_ticks": 2, "release": "r1", "later": {"what": [1, "two"]}}"""
@@ -90,23 +82,3 @@ def test_a_pipe_has_no_width_for_figures(capsys: pytest.CaptureFixture[str]) -> 
     """Whoever reads them by a program finds one row on one line."""
     emit_table(("one", "two"), [("a " * 60, 1)])
     assert len(capsys.readouterr().out.splitlines()) == 2
-
-
-class Impatient:
-    """Whoever presses Ctrl-C while the command is still being loaded."""
-
-    def find_spec(
-        self, name: str, _path: Sequence[str] | None, _target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        if name == "foresight.cli.main":
-            raise KeyboardInterrupt
-        return None
-
-
-def test_who_interrupts_before_anything_is_loaded_sees_no_traceback(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Loading takes a third of a second, and thirty lines of it were what was shown."""
-    monkeypatch.delitem(sys.modules, "foresight.cli.main", raising=False)
-    monkeypatch.setattr(sys, "meta_path", [Impatient(), *sys.meta_path])
-    assert main() == ExitCode.INTERRUPTED

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from handoff.__main__ import _parser
+from handoff.command_line import _parser
 from handoff.commands.deploy_words import REMEDIES, end_of, remedy_of, words_of
 from handoff.gate_verdict import GateName, failed, passed
 from handoff.rollout.events import (
