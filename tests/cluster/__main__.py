@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tests.cluster import network
 from tests.cluster.faults import Fault
+from tests.process import shifted_clock
 from tests.process.etcd_server import ABSENT, PROGRAM
 
 
@@ -24,6 +25,8 @@ def main(argv: list[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else argv
     arguments = _parser().parse_args(words)
     missing = ABSENT if PROGRAM is None else network.FORBIDDEN if not network.can_be() else ""
+    if any(arguments.clocks or ()) and shifted_clock.library() is None:
+        missing = missing or shifted_clock.ABSENT
     if missing:
         sys.stderr.write(f"error: {missing}\n")
         return 2
@@ -39,6 +42,7 @@ def main(argv: list[str] | None = None) -> int:
         seed=arguments.seed,
         outage_s=arguments.outage,
         only=tuple(Fault(each) for each in arguments.only.split(",") if each),
+        clocks_ms=arguments.clocks,
     )
     # Not below /tmp: each host has one of its own.
     with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="cluster-") as folder:
@@ -56,11 +60,19 @@ def _say(text: str) -> None:
     sys.stderr.flush()
 
 
+def _clocks(text: str) -> tuple[int, int]:
+    north, south = map(int, text.split(","))
+    return north, south
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.cluster")
     parser.add_argument("--seconds", type=float, default=600.0, help="how long it strikes")
     parser.add_argument("--outage", type=float, default=60.0, help="seconds without a majority")
     parser.add_argument("--only", default="", help="faults, by commas, once each in this order")
+    parser.add_argument(
+        "--clocks", type=_clocks, help="how far ahead each host's is, as in 250,-250 (milliseconds)"
+    )
     parser.add_argument("--seed", type=int, default=secrets.randbits(32))
     parser.add_argument("--directory", default="", help="kept, to be looked at")
     parser.add_argument("--json", default="", help="write the whole report here")

@@ -19,6 +19,7 @@ from state.journal_reader import read_lines, verify_chain
 from state.local_store import read_only_generation
 from state.open_struct import decode_open
 from state.record import Fate, Record
+from tests.cluster.clocks import Clocks
 from tests.cluster.exchange import BOOKS
 from tests.cluster.faults import LEASE_S, OF_OWNER, OUTAGES, Fault
 from tests.cluster.stage import CATCH_UP_S, PERIOD_S
@@ -108,6 +109,7 @@ def judge(
     blows: Sequence[Blow],
     deploys: Sequence[Deployed],
     outages: Sequence[Untouched],
+    clocks: Clocks = Clocks(),  # noqa: B008 - nothing can change it
 ) -> dict[str, Any]:
     """Return the report; `passed` is its verdict."""
     cycles = cycles_of(found, blows)
@@ -138,10 +140,12 @@ def judge(
         and not touched
         and found.same
         and not takes["late"]
+        and not clocks.wrong
     )
     return {
         "passed": passed,
         "blows": dict(Counter(each.fault for each in blows if each.met)),
+        "clocks": {"ahead_ms": list(clocks.ahead_ms), "wrong": list(clocks.wrong)},
         "cycles": cycles,
         "orders": orders,
         "takes": takes,

@@ -16,6 +16,7 @@ from bench.installation import Installation
 from foresight.evidence.report import newest_performed
 from handoff.shared_record import CREDENTIALS, STATE
 from tests.cluster import network
+from tests.process import shifted_clock
 from tests.process.other_hosts import PATH, WAITING, Host
 
 if TYPE_CHECKING:
@@ -40,19 +41,31 @@ class Home(Installation):
         net: Where it is.
         members: The etcd.
         app: Name of the application in it.
+        clock_ms: How far ahead its wall clock is, milliseconds.
     """
 
-    def __init__(self, place: Path, index: int, net: Network, members: Members, app: str) -> None:
+    def __init__(
+        self,
+        place: Path,
+        index: int,
+        net: Network,
+        members: Members,
+        app: str,
+        *,
+        clock_ms: int = 0,
+    ) -> None:
         """Name its places; it does not run yet."""
         super().__init__(place / NAMES[index], app=app)
         self.name = NAMES[index]
         self.number = FIRST + index
         self.witness = place / "witness.jsonl"
+        self.clock_ms = clock_ms
         self._network = net
         self._machine = uuid.uuid4().hex
         self._boots = 0
         self._host: Host | None = None
         self.variables = {STATE: members.state(app), CREDENTIALS: str(members.file)}
+        self.variables |= shifted_clock.VARIABLES
 
     @property
     def host(self) -> Host:
@@ -74,6 +87,7 @@ class Home(Installation):
             boot=str(uuid.uuid4()),
             machine=self._machine,
             has_network=True,
+            clock_ms=self.clock_ms,
         )
         self._host.start(WAITING, {"PATH": PATH})
         self._network.join(self._host.first_pid(), self.number)

@@ -17,6 +17,8 @@ def as_text(report: Mapping[str, Any]) -> str:
     rows = [
         f"{title}, a lease of {LEASE_S:g} s",
         "blows      " + _counted(report["blows"]),
+        f"clocks     ahead by {report['clocks']['ahead_ms']} ms",
+        *(f"  {each} warns too little or too much" for each in report["clocks"]["wrong"]),
         *_cycles(report["cycles"]),
         *_orders(report["orders"]),
         *_owners(report),

@@ -14,7 +14,7 @@ from handoff.errors import HandoffError
 from handoff.launcher.supervision import Role
 from handoff.rollout.driver import Watcher
 from handoff.rollout.table import Deploy, Phase
-from tests.cluster import evidence
+from tests.cluster import clocks, evidence
 from tests.cluster.faults import OUTAGES, Fault, plan
 from tests.cluster.stage import CALM_S_MAX, PERIOD_S, Stage
 from tests.cluster.striking import Blow, Striker
@@ -40,12 +40,14 @@ class Course(NamedTuple):
         seed: Decides which.
         outage_s: How long there is no majority.
         only: These faults alone, once each in this order; all if none.
+        clocks_ms: How far ahead the clock of each host is; the seed decides if None.
     """
 
     seconds: float
     seed: int
     outage_s: float
     only: tuple[Fault, ...] = ()
+    clocks_ms: tuple[int, int] | None = None
 
 
 class Deployed(NamedTuple):
@@ -77,9 +79,12 @@ class Untouched(NamedTuple):
 def run(place: Path, course: Course, say: Callable[[str], None]) -> dict[str, Any]:
     """Run a series in a new directory; return the report."""
     begun_s = time.monotonic()
-    with Stage(place) as stage, ThreadPoolExecutor(2) as threads:
+    clocks_ms = clocks.drawn(course.seed) if course.clocks_ms is None else course.clocks_ms
+    with Stage(place, clocks_ms) as stage, ThreadPoolExecutor(2) as threads:
         stage.up()
         say(f"{time.monotonic() - begun_s:5.0f} s  three members, two hosts, seed {course.seed}")
+        seen = clocks.looked_at(stage)
+        say(f"{time.monotonic() - begun_s:5.0f} s  clocks {seen.ahead_ms} ms ahead")
         series = Series(stage, threads)
         first = stage.cycle_now() + 1  # who comes to own runs the next one
         plans = plan(
@@ -97,7 +102,7 @@ def run(place: Path, course: Course, say: Callable[[str], None]) -> dict[str, An
         last = stage.cycle_now() - 1
         series.close()
         found = evidence.gather(stage, first=first, last=last)
-    report = evidence.judge(found, series.blows, series.deploys, series.outages)
+    report = evidence.judge(found, series.blows, series.deploys, series.outages, seen)
     return {"seed": course.seed, "seconds": round(seconds, 1), **report}
 
 

@@ -48,15 +48,19 @@ class Stage:
 
     Args:
         place: A directory for what they write.
+        clocks_ms: How far ahead the wall clock of each host is, milliseconds.
     """
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, place: Path, clocks_ms: tuple[int, int] = (0, 0)) -> None:
         """Set up the network; nothing runs on it yet."""
         self.place = place
         self.network = Network()
         self.members = Members(place / "etcd", self.network)
         self.exchange = Exchange(HERE)
-        self.homes = [Home(place, index, self.network, self.members, APP) for index in range(2)]
+        self.homes = [
+            Home(place, index, self.network, self.members, APP, clock_ms=clock_ms)
+            for index, clock_ms in enumerate(clocks_ms)
+        ]
         self._leaving = ExitStack()
         self._version = 0
 

@@ -13,6 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from tests.process import shifted_clock
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Self
@@ -20,9 +22,9 @@ if TYPE_CHECKING:
 NAMESPACES: Final = ("--user", "--map-root-user", "--pid", "--mount", "--uts")
 AS_HOST: Final = ("unshare", *NAMESPACES, "--fork", "--kill-child", "--mount-proc")
 # Says that it is dressed, and does what process 1 does: nothing, until it is ended.
-DRESS: Final = """
+DRESS: Final = f"""
 hostname "$1"
-mount --bind "$2/boot_id" /proc/sys/kernel/random/boot_id
+{shifted_clock.DRESS}mount --bind "$2/boot_id" /proc/sys/kernel/random/boot_id
 mount --bind "$2/machine-id" /etc/machine-id
 mount --bind "$2/tmp" /tmp
 shift 2
@@ -52,16 +54,26 @@ class Host:
         boot: Boot id of its kernel.
         machine: Its machine id; empty where there is none, as in most containers.
         has_network: It has a network of its own, with nothing in it at first.
+        clock_ms: Its wall clock is so far ahead, milliseconds; needs libfaketime where it is.
     """
 
     def __init__(
-        self, place: Path, name: str, *, boot: str, machine: str, has_network: bool = False
+        self,
+        place: Path,
+        name: str,
+        *,
+        boot: str,
+        machine: str,
+        has_network: bool = False,
+        clock_ms: int = 0,
     ) -> None:
         """Write what it is dressed with; nothing runs yet."""
         self._network = ("--net",) if has_network else ()
         self.tmp = place / "tmp"
         self.tmp.mkdir(parents=True)
         self.tmp.chmod(0o1777)
+        if clock_ms:
+            shifted_clock.shift(place, clock_ms)
         (place / "boot_id").write_text(f"{boot}\n", encoding="ascii")
         (place / "machine-id").write_text(f"{machine}\n" if machine else "", encoding="ascii")
         self.output = place / "output"
