@@ -133,9 +133,7 @@ class EtcdStore:
             return self.read()
         except RecordMissing:
             self._check(record)
-        commit = plan_genesis(record, now_ns=self._now_ns())
-        new = self._written(commit, number=1)
-        self._send_ahead(new)
+        new = self._sent_ahead(plan_genesis(record, now_ns=self._now_ns()), number=1)
         found = self._session.read(wire.get(self._keys.account)).get(self._keys.account)
         held = None if found is None else found.value
         self._account.check(held)
@@ -343,8 +341,7 @@ class EtcdStore:
         """Commit; return None if it happened, otherwise what there is instead."""
         before = Generation(seen.record, seen.digest)
         commit = plan_commit(before, record, note, now_ns=self._now_ns())
-        new = self._written(commit, number=seen.number + 1)
-        self._send_ahead(new)
+        new = self._sent_ahead(commit, number=seen.number + 1)
         binding, answer = self._sent(seen, new, note)
         if answer.succeeded:
             self._seen = commits.landed(
@@ -399,15 +396,13 @@ class EtcdStore:
         named = plans.Owner(epoch=after.ownership.epoch, worker=owner.worker)
         return commits.Binding(lease=self.hold_lease().lease, owner=named)
 
-    def _written(self, commit: Commit, *, number: int) -> commits.Written:
-        return commits.written(self._keys, commit, number=number, writing=secrets.token_hex(4))
-
-    def _send_ahead(self, new: commits.Written) -> None:
-        chunks = new.chunks
-        if len(chunks) > commits.CHUNKS_MAX:
-            reason = f"record and line have {len(chunks)} MiB, {commits.CHUNKS_MAX} at most"
+    def _sent_ahead(self, commit: Commit, *, number: int) -> commits.Written:
+        new = commits.written(self._keys, commit, number=number, writing=secrets.token_hex(4))
+        if len(new.chunks) > commits.CHUNKS_MAX:
+            reason = f"record and line have {len(new.chunks)} MiB, {commits.CHUNKS_MAX} at most"
             raise self._session.failed(errno.EFBIG, reason)
-        self._session.send_ahead(chunks)
+        self._session.send_ahead(new.chunks)
+        return new
 
     def _keep(self, seen: plans.Seen, data: bytes, *, written: Line | None = None) -> None:
         """Let the home follow; a commit stands whatever happens there."""

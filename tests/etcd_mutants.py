@@ -8,6 +8,7 @@ from tests.mutants import Mutant
 
 ETCD = "state/etcd"
 REPAIR = "core/test_etcd_repair.py::"
+REPAIR_LEVEL = "core/test_etcd_repair_level.py::"
 STANDING = (
     "    return wire.at_revision(keys.record, seen.revision), wire.of_value(keys.head, seen.head)"
 )
@@ -143,14 +144,14 @@ ETCD_MUTANTS = (
         "state/etcd_repair.py",
         "        return is_level or reached > furthest.reached",
         "        return is_level or reached >= furthest.reached",
-        f"{REPAIR}test_a_halt_that_came_after_the_newest_cycle_is_brought_forward",
+        f"{REPAIR_LEVEL}test_a_halt_that_came_after_the_newest_cycle_is_brought_forward",
     ),
     _mutant(
         "a copy of a home speaks over the one that goes further",
         "state/etcd_repair.py",
         "            if not said_here and not self._known.is_known(there, each):",
         "            if said_here and not self._known.is_known(there, each):",
-        f"{REPAIR}test_a_copy_of_a_home_does_not_speak_over_the_one_that_goes_further",
+        f"{REPAIR_LEVEL}test_a_copy_of_a_home_does_not_speak_over_the_one_that_goes_further",
     ),
     _mutant(
         "two writings of one attempt have the same chunks",

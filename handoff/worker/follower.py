@@ -76,7 +76,7 @@ class Follower(Generic[BodyT, InputsT]):
         self._followed = (-1, -1)  # epoch and cycle for which `follow` said ready
         self._unready: str | None = None  # why it was not, when that was last reported
         self.spent = False
-        self._came: Callable[[], None] = _nothing  # what is said once the newest try has landed
+        self._came: Callable[[], None] = lambda: None  # what is said once the newest try has landed
         self._due: object = None  # evidence, as it was when the next step became due
         self._due_since_ns = 0  # monotonic
 
@@ -227,19 +227,10 @@ class Follower(Generic[BodyT, InputsT]):
         note = Note(kind="take", scheduled_ns=boundary_ns, evidence=evidence, approval=held)
 
         def came() -> None:
-            self._took_epoch = record.ownership.epoch + 1
             parts.log.write(LogEvent.OWNERSHIP_TAKEN, cycle=cycle, deploy=self.deploy_id)
-            parts.channel.tell(
-                Kind.TOOK,
-                deploy=self.deploy_id,
-                cycle=cycle,
-                epoch=self._took_epoch,
-                release=parts.me.release,
-                boundary_ms=boundary_ns // MS,
-                of=rollout.of,
-                reason=reason,
-                **due_members(parts.clock.belief(), boundary_ns + parts.schedule.told_overdue_ns),
-            )
+            due_ns = boundary_ns + parts.schedule.told_overdue_ns
+            more = {"boundary_ms": boundary_ns // MS, "of": rollout.of, "reason": reason}
+            self._say_owns(Kind.TOOK, record, due_ns, **more)
 
         return await self._landed(change, note, attempt, came)
 
@@ -373,21 +364,24 @@ class Follower(Generic[BodyT, InputsT]):
         note = Note(kind="seize", evidence=evidence, approval=self._approval_now())
 
         def came() -> None:
-            self._took_epoch = record.ownership.epoch + 1
             parts.log.write(LogEvent.OWNERSHIP_SEIZED, cycle=record.progress.cycle, **evidence)
             due_ns = parts.schedule.overdue_from_ns(record.progress.cycle + 1, parts.clock.now_ns())
-            parts.channel.tell(
-                Kind.SEIZED,
-                deploy=self.deploy_id,
-                epoch=self._took_epoch,
-                cycle=record.progress.cycle + 1,
-                proof=proof.value,
-                release=parts.me.release,
-                of=self._bake or 0,
-                **due_members(parts.clock.belief(), due_ns),
-            )
+            self._say_owns(Kind.SEIZED, record, due_ns, proof=proof.value, of=self._bake or 0)
 
         return await self._landed(change, note, attempt, came)
+
+    def _say_owns(self, kind: Kind, before: Record, due_ns: int, **more: object) -> None:
+        """Tell the launcher that this worker owns from the next cycle on."""
+        parts, self._took_epoch = self._parts, before.ownership.epoch + 1
+        parts.channel.tell(
+            kind,
+            deploy=self.deploy_id,
+            cycle=before.progress.cycle + 1,
+            epoch=self._took_epoch,
+            release=parts.me.release,
+            **more,
+            **due_members(parts.clock.belief(), due_ns),
+        )
 
     def _approval_now(self) -> int:
         """Return what has to live still where this worker comes to own by an approval."""
@@ -403,16 +397,9 @@ class Follower(Generic[BodyT, InputsT]):
         self, change: Change, note: Note, attempt: str, came: Callable[[], None]
     ) -> bool:
         """Apply a change of owner, and say that it came; a refusal is an ordinary answer."""
-        self._came = came
-        landed = await self._is_landed(change, note, attempt)
-        if landed:
-            self._came()
-        return landed
-
-    async def _is_landed(self, change: Change, note: Note, attempt: str) -> bool:
-        parts = self._parts
+        parts, self._came = self._parts, came
         try:
-            return parts.store.transact(change, note).attempt == attempt
+            landed = parts.store.transact(change, note).attempt == attempt
         except Refused as refused:
             parts.log.write(LogEvent.TAKE_REFUSED, refusal=refused.refusal.value)
             return False
@@ -420,7 +407,10 @@ class Follower(Generic[BodyT, InputsT]):
             raise
         except StateError as error:
             parts.log.write(LogEvent.COMMIT_FAILED, reason=str(error))
-            return (await self._read_again(error)).ownership.owner == parts.me
+            landed = (await self._read_again(error)).ownership.owner == parts.me
+        if landed:
+            came()
+        return landed
 
     async def _read_again(self, error: StateError) -> Record:
         """Read a record whose last write may have landed, once it can be read."""
@@ -453,10 +443,6 @@ class Follower(Generic[BodyT, InputsT]):
         if self._watched is not None:
             self._watched[1].close()
             self._watched = None
-
-
-def _nothing() -> None:
-    """Say nothing: no try was made."""
 
 
 def _next_step(record: Record) -> int:
