@@ -39,7 +39,7 @@ class Impatient:
     ("program", "first", "loaded"),
     [
         (foresight, "foresight.cli.main", "foresight.cli.main"),
-        (foresight, "foresight.cli.main", "foresight.cli.running"),
+        (foresight, "foresight.cli.main", "handoff.standard_streams"),
         (handoff, "handoff.command_line", "handoff.command_line"),
         (handoff, "handoff.command_line", "handoff.wish"),
     ],
