@@ -76,9 +76,8 @@ class Story:
             self._narrator.heading("two hosts, each with processes, boot, name and network")
             stage.up()
             owning, other = stage.owners()
-            first = (
-                stage.cycle_now() + 1
-            )  # the one that was due before there was an owner is nobody's
+            # The one that was due before there was an owner is nobody's.
+            first = stage.cycle_now() + 1
             say(f"{owning.name} owns, a cycle every 5 s; {other.name} follows, and sees nobody")
             self._wait_cycles(stage)
             self._narrator.heading(f"a new release, on {other.name}")
