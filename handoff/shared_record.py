@@ -18,7 +18,7 @@ from handoff.errors import HandoffError, ReleaseUnusable
 from handoff.life_signs import machine_id
 from handoff.limits import SHARED_PATIENCE_S
 from handoff.release_files import read_manifest
-from state.hosts_file import write_hosts
+from state.hosts_file import put_hosts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -138,7 +138,7 @@ def open_shared(
         patience_s=SHARED_PATIENCE_S,
         home=HostJournal(home, now_ns=now_ns, place=this_place()),
         on_trouble=on_trouble,
-        listener=Listener(mark, partial(write_hosts, home)),
+        listener=Listener(mark, partial(put_hosts, home)),
     )
 
 

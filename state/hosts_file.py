@@ -2,6 +2,8 @@
 
 Owns the file. A worker writes it about once a second, whether its etcd answers or not; whoever
 reads it never waits for an etcd. Nothing is synced: after a crash the next worker writes it anew.
+Several workers of a host hear, each for itself and some not for as long; one of them writes, so
+that what is shown does not go back and forth between what each has heard.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 FILE: Final = "hosts.json"  # below `run/`
 FILE_BYTES_MAX: Final = 1 << 16
+QUIET_MS: Final = 2_000.0  # who writes it does so every 1.5 s at most: see `state.etcd.herald`
 _MODE: Final = 0o600
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
 
@@ -35,6 +38,20 @@ def read_hosts(home: Path) -> HostsSeen | None:
         return msgspec.json.decode(data, type=HostsSeen)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return None
+
+
+def put_hosts(home: Path, seen: HostsSeen) -> None:
+    """Write what this process heard, unless another one of this host writes the file.
+
+    Raises:
+        OSError: The file is as it was.
+    """
+    there = read_hosts(home)
+    if there is not None and there.writer != os.getpid():
+        is_kept_up = abs(seen.written_ms - there.written_ms) < QUIET_MS
+        if is_kept_up:
+            return
+    write_hosts(home, msgspec.structs.replace(seen, writer=os.getpid()))
 
 
 def write_hosts(home: Path, seen: HostsSeen) -> None:

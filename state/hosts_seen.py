@@ -97,12 +97,14 @@ class HostsSeen(msgspec.Struct, frozen=True, kw_only=True):
         heard_ms: When etcd answered last, milliseconds since 1970 UTC; 0 where it never did.
         away_since_ms: Since when it does not answer; 0 while it does.
         written_ms: When this was written.
+        writer: Process id of who wrote it; 0 where it was not written.
     """
 
     hosts: tuple[HostSeen, ...] = ()
     heard_ms: float = 0.0
     away_since_ms: float = 0.0
     written_ms: float = 0.0
+    writer: int = 0
 
     def is_fresh(self, now_ms: float) -> bool:
         """Tell whether a worker of this host listens: what is older says what was."""

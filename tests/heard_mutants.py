@@ -117,6 +117,13 @@ HEARD_MUTANTS = (
         f"{CLOCKS}::test_after_a_clock_was_set_only_what_came_since_counts",
     ),
     _mutant(
+        "of a host's two workers one is believed",
+        f"{ETCD}/clock_gap.py",
+        "low_ms = max(each.low_ms for each in clocks)",
+        "low_ms = min(each.low_ms for each in clocks)",
+        f"{CLOCKS}::test_two_workers_of_a_host_tell_of_its_one_clock_together",
+    ),
+    _mutant(
         "a clock is warned of that may be right",
         "state/hosts_seen.py",
         "return max(0.0, self.low_ms, -self.high_ms)",
@@ -129,6 +136,13 @@ HEARD_MUTANTS = (
         "return not self.is_silent and self.role in",
         "return self.role in",
         f"{WORDS}::test_each_way_of_being_a_host_has_words",
+    ),
+    _mutant(
+        "two workers of a host write what they heard in turn",
+        "state/hosts_file.py",
+        "        if is_kept_up:",
+        "        if False:",
+        f"{WORDS}::test_what_another_worker_of_the_host_keeps_up_is_left_to_it",
     ),
     _mutant(
         "what was heard long ago is said of now",

@@ -11,9 +11,12 @@ many of them, at changing moments, tell within less.
 from __future__ import annotations
 
 from collections import deque
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from state.hosts_seen import Clock
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 SAMPLES_MAX: Final = 32  # a minute: a clock that is a thousandth off drifts by 60 ms in it
 
@@ -73,3 +76,17 @@ class Gap:
         if known is not None and (sample.low_ms > known.high_ms or sample.high_ms < known.low_ms):
             self._samples.clear()  # one of the clocks was set: what is older tells nothing
         self._samples.append(sample)
+
+
+def together(clocks: Sequence[Clock]) -> Clock | None:
+    """Return what several workers' words tell of the one clock of their host; None for no words.
+
+    Where they contradict each other the clock was set: the narrowest is the one that counts.
+    """
+    if not clocks:
+        return None
+    low_ms = max(each.low_ms for each in clocks)
+    high_ms = min(each.high_ms for each in clocks)
+    if low_ms > high_ms:
+        return min(clocks, key=lambda each: each.uncertain_ms)
+    return Clock(low_ms=low_ms, high_ms=high_ms)

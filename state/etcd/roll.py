@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from state.etcd.clock_gap import Gap, Moment, Told
+from state.etcd.clock_gap import Gap, Moment, Told, together
 from state.etcd.presence import Present, decode_present
 from state.hosts_seen import HostSeen, HostsSeen, Role
 
@@ -148,5 +148,5 @@ class Roll:
             line=max(each.said.line for each in entries),
             heard_ms=newest.changed.wall_ms,
             silent_since_ms=newest.changed.wall_ms if is_silent else 0.0,
-            clock=min(clocks, key=lambda each: each.uncertain_ms, default=None),
+            clock=together(clocks),
         )

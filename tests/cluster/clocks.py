@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import sys
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from foresight.evidence.errors import NeverCame
@@ -54,9 +53,9 @@ def looked_at(stage: Stage) -> Clocks:
     is_far = abs(north - south) > SHARED_SKEW_WARNED_MS
     wrong = []
     for home, other in (stage.homes, stage.homes[::-1]):
-        with suppress(NeverCame):
+        try:
             home.wait(lambda home=home: _status_warns(home) is is_far, "it", limit_s=SAID_S_MAX)  # type: ignore[misc]
-        if _status_warns(home) is not is_far:
+        except NeverCame:
             wrong.append(f"status on {home.name}")
         if _doctor_warns(home, other) is not is_far:
             wrong.append(f"doctor on {home.name}")

@@ -7,7 +7,7 @@ from statistics import median
 
 import pytest
 
-from state.etcd.clock_gap import Gap, Told
+from state.etcd.clock_gap import Gap, Told, together
 from state.hosts_seen import Clock
 
 
@@ -106,3 +106,16 @@ def test_two_clocks_are_apart_by_what_is_sure(
     low_ms: float, high_ms: float, apart_ms: float
 ) -> None:
     assert Clock(low_ms=low_ms, high_ms=high_ms).apart_ms == apart_ms
+
+
+def test_two_workers_of_a_host_tell_of_its_one_clock_together() -> None:
+    """One that was heard for longer does not lose its bound to one whose bounds are narrower."""
+    wide, narrow = Clock(low_ms=259, high_ms=950), Clock(low_ms=246, high_ms=750)
+    assert together([wide, narrow]) == together([narrow, wide]) == Clock(low_ms=259, high_ms=750)
+    assert together([narrow]) == narrow
+    assert together([]) is None
+
+
+def test_where_workers_contradict_each_other_the_narrowest_counts() -> None:
+    before, since = Clock(low_ms=-200, high_ms=200), Clock(low_ms=400, high_ms=600)
+    assert together([before, since]) == together([since, before]) == since

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,7 +20,14 @@ from handoff.commands.host_words import (
     titled,
     warnings_of,
 )
-from state.hosts_file import FILE_BYTES_MAX, hosts_path, read_hosts, write_hosts
+from state.hosts_file import (
+    FILE_BYTES_MAX,
+    QUIET_MS,
+    hosts_path,
+    put_hosts,
+    read_hosts,
+    write_hosts,
+)
 from state.hosts_seen import FRESH_MS, Clock, HostSeen, HostsSeen, Role
 from tests.core.dashboard_values import PERIOD_MS, book, cycle_lines, record, seen
 from tests.core.test_metrics import scraped
@@ -133,6 +141,30 @@ def test_what_was_heard_is_kept_in_the_home_and_nonsense_is_nothing(tmp_path: Pa
     for nonsense in (b"", b"[1]", b"\xff", b" " * FILE_BYTES_MAX + b"{}"):
         hosts_path(tmp_path).write_bytes(nonsense)
         assert read_hosts(tmp_path) is None
+
+
+@pytest.mark.parametrize(("later_ms", "hears"), [(0, 400), (QUIET_MS - 1, 400), (QUIET_MS, 9)])
+def test_what_another_worker_of_the_host_keeps_up_is_left_to_it(
+    tmp_path: Path, later_ms: float, hears: float
+) -> None:
+    """Two workers of a host heard different bounds, and a warning of a clock came and went."""
+    (tmp_path / "run").mkdir()
+    write_hosts(tmp_path, replace(BOTH, hosts=(HERE, clock(400, 420)), writer=1))
+    put_hosts(
+        tmp_path,
+        replace(BOTH, hosts=(HERE, clock(9, 800)), written_ms=BOTH.written_ms + later_ms),
+    )
+    kept = read_hosts(tmp_path)
+    assert kept is not None
+    assert kept.hosts[1].clock is not None
+    assert kept.hosts[1].clock.low_ms == hears
+
+
+def test_who_writes_it_goes_on_at_once(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    for told in (BOTH, AWAY):
+        put_hosts(tmp_path, told)
+        assert read_hosts(tmp_path) == replace(told, writer=os.getpid())
 
 
 def shown(told: HostsSeen, **more: Any) -> str:  # noqa: ANN401 - members of a snapshot
