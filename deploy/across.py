@@ -42,11 +42,6 @@ MS_NS: Final = 1_000_000
 class Across(Protocol):
     """What a deployer asks of other hosts."""
 
-    @property
-    def is_shared(self) -> bool:
-        """Whether workers of other hosts may own."""
-        ...
-
     def taken(self, *, held: bool, waits: Callable[[], None]) -> Ended | None:
         """Wait for the turn among all hosts; return who ended the waiting, or None.
 
@@ -99,8 +94,6 @@ class Across(Protocol):
 class Alone:
     """A deploy where no other host has a part."""
 
-    is_shared = False
-
     def taken(self, *, held: bool, waits: Callable[[], None]) -> Ended | None:  # noqa: ARG002 - as its port
         """See `Across.taken`."""
         return None
@@ -142,8 +135,6 @@ class AmongHosts:
         request: Its request.
         desk: The deploys of all hosts.
     """
-
-    is_shared = True
 
     def __init__(self, home: Path, request: requests.Request, desk: DeployDesk) -> None:
         """Ask nothing yet."""

@@ -231,7 +231,6 @@ class Deployer:
                 interrupt=self._wanted,
                 approve=self._across.approve,
                 give_back=self._across.give_back,
-                elsewhere=self._across.is_shared,
             ),
         )
         deploy = driver.run()

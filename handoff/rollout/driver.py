@@ -47,6 +47,7 @@ from handoff.wish import options_of
 from state.errors import StateError
 from state.heard import counting, newest_heard
 from state.local_store import read_only_snapshot
+from state.mirror import is_mirrored
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -134,7 +135,6 @@ class Watcher(NamedTuple):
         approve: Called before each approval; returns what has to live still when the candidate
             takes, see `Note.approval`. Raises `RequestRefused` where it must not.
         give_back: Called where the previous owner shall take back.
-        elsewhere: Other hosts may own: what happens there is seen in this home's mirror alone.
     """
 
     moved: Callable[[Deploy, Event, Phase], None] = lambda *_: None
@@ -142,7 +142,6 @@ class Watcher(NamedTuple):
     interrupt: Callable[[], Event | None] = lambda: None
     approve: Callable[[Deploy], int] = lambda _: 0
     give_back: Callable[[Deploy], None] = lambda _: None
-    elsewhere: bool = False
 
 
 class Driver:
@@ -396,13 +395,16 @@ class Driver:
         return CandidateExited(reason) if self._deploy.phase is Phase.BAKING else None
 
     def _seen_elsewhere(self) -> Event | None:
-        """Look, once in a while, whether something happened on another host."""
-        now_s = time.monotonic()
-        if not self._watcher.elsewhere or now_s - self._looked_s < LOOK_S:
+        """Look, once in a while, whether something happened on another host.
+
+        Only a record that hosts share is mirrored; of any other one the launcher tells all.
+        """
+        now_s, directory = time.monotonic(), self._home / "state"
+        if now_s - self._looked_s < LOOK_S or not is_mirrored(directory):
             return None
         self._looked_s = now_s
         try:
-            record = read_only_snapshot(self._home / "state")
+            record = read_only_snapshot(directory)
         except StateError:
             return None
         found = seen_in(

@@ -80,7 +80,8 @@ def run(place: Path, course: Course, say: Callable[[str], None]) -> dict[str, An
     """Run a series in a new directory; return the report."""
     begun_s = time.monotonic()
     clocks_ms = clocks.drawn(course.seed) if course.clocks_ms is None else course.clocks_ms
-    with Stage(place, clocks_ms) as stage, ThreadPoolExecutor(2) as threads:
+    # The stage ends first: whoever still drives a deploy is hung up on, and its thread ends.
+    with ThreadPoolExecutor(2) as threads, Stage(place, clocks_ms) as stage:
         stage.up()
         say(f"{time.monotonic() - begun_s:5.0f} s  three members, two hosts, seed {course.seed}")
         seen = clocks.looked_at(stage)

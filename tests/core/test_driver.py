@@ -31,7 +31,9 @@ from handoff.rollout.launcher_client import RequestRefused
 from handoff.rollout.table import Deploy, Phase
 from handoff.wire import Kind, Message
 from handoff.wish import Wish
+from state.mirror import MIRROR
 from state.record import Rollout
+from state.record_file import RECORD
 from tests import records
 
 if TYPE_CHECKING:
@@ -314,11 +316,13 @@ def test_who_wants_a_bake_undone_asks_the_previous_owner_wherever_it_is(
     assert asked == ["d1"]
 
 
-@pytest.mark.parametrize("elsewhere", [True, False])
+@pytest.mark.parametrize("name", [MIRROR, RECORD])
 def test_what_happens_on_another_host_is_seen_in_the_mirror(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, elsewhere: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """No launcher here tells of it; on one host nobody looks."""
+    """No launcher here tells of it, whoever drives; on one host nobody looks."""
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / name).touch()
     before = records.owned()
     taken = records.take(before, rollout=Rollout(deploy_id="d1", of=2))
     mirror = [before, taken, records.seize(taken, records.A)]
@@ -328,9 +332,8 @@ def test_what_happens_on_another_host_is_seen_in_the_mirror(
     )
     launcher = Launcher(HELLO, PASSED, READY, None, None, None)
     monkeypatch.setattr(replace, "LauncherClient", launcher)
-    watcher = Watcher(elsewhere=elsewhere)
-    driver = Driver(tmp_path, deploy_id="d1", release="r2", wish=Wish(bake=2), watcher=watcher)
-    if elsewhere:
+    driver = Driver(tmp_path, deploy_id="d1", release="r2", wish=Wish(bake=2))
+    if name == MIRROR:
         assert driver.run().phase is Phase.RETURNED
     else:
         with pytest.raises(WireBroken):
