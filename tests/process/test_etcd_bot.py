@@ -10,7 +10,7 @@ import pytest
 
 from bench.installation import is_alive
 from handoff.rollout.table import Phase
-from handoff.shared_record import CREDENTIALS, STATE
+from handoff.shared_record import ACCOUNT, CREDENTIALS, STATE
 from handoff.wire import Kind
 from state.hosts_file import read_hosts
 from state.journal_reader import unproven_cycles
@@ -135,7 +135,7 @@ def test_a_second_home_learns_of_the_etcd_which_release_is_wanted(
     bot.up()
     with Beside(tmp_path / "other") as other:
         other.witness = bot.witness
-        other.launcher = other.run(other.release("v9"), ENTRY)
+        other.launcher = other.run(other.release("v0"), ENTRY)
         wanted = bot.the_owner().release
 
         def asks_for_it() -> bool:
@@ -146,6 +146,37 @@ def test_a_second_home_learns_of_the_etcd_which_release_is_wanted(
         assert mirrored is not None
         assert mirrored.ownership.release == wanted
         assert other.lines()[0].kind == "genesis", "it has the whole journal, from its first line"
+    require_whole(bot)
+
+
+def test_a_host_that_acts_for_another_account_never_owns_not_even_where_nobody_does(
+    bot: Beside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One book would be traded with two people's money; the word outlives whoever owned."""
+    monkeypatch.setenv(ACCOUNT, "one")
+    bot.up()
+    first = bot.the_owner()
+    with Beside(tmp_path / "other") as other:
+
+        def refusals() -> int:
+            logs = (other.home / "logs").glob("worker-*.log")
+            return sum("names another account" in each.read_text("utf-8") for each in logs)
+
+        other.witness = bot.witness  # it has the release that owns, and need not fetch it
+        with monkeypatch.context() as there:
+            there.setenv(ACCOUNT, "another")
+            other.run(other.release("v0"), ENTRY)
+        other.wait(lambda: refusals() > 0, "a refusal beside an owner")
+        assert bot.down() == 0, bot.last_words()
+        since = refusals()
+        other.wait(lambda: refusals() > since, "a refusal where nobody owns")
+        last = bot.progress()
+        bot.up()
+    assert bot.the_owner().release == first.release
+    record = bot.record()
+    assert record is not None
+    assert record.ownership.epoch == 2, "nobody owned between the two"
+    assert bot.progress() > last
     require_whole(bot)
 
 
