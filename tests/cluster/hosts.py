@@ -1,4 +1,4 @@
-"""Two hosts of a series: each has network, processes, boot, name and home of its own.
+"""The hosts of a series: each has network, processes, boot, name and home of its own.
 
 Owns their lives: a host that is killed comes up again as another boot over the same disk.
 """
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tests.cluster.network import Network
 
 FIRST: Final = 21  # number of the first one's place
-NAMES: Final = ("north", "south")
+NAMES: Final = ("north", "south", "east")
 ENTRY: Final = "ordering:create"
 WARM_S_MAX: Final = 120.0
 
@@ -37,7 +37,7 @@ class Home(Installation):
 
     Args:
         place: A new directory for what is its own.
-        index: 0 or 1.
+        index: Of its name in `NAMES`.
         net: Where it is.
         members: The etcd.
         app: Name of the application in it.
@@ -80,6 +80,13 @@ class Home(Installation):
 
     def boot(self, tree: Path) -> None:
         """Start the host, and a launcher on it."""
+        self.begin()
+        os.environ.update(self.variables)
+        words = ("run", ENTRY, "--tree", str(tree), "--app", self.app, "--standby")
+        self.background(*words, before=self.host.command())
+
+    def begin(self) -> None:
+        """Start the host, with nothing on it."""
         self._boots += 1
         self._host = Host(
             self.directory / f"boot{self._boots}",
@@ -91,9 +98,6 @@ class Home(Installation):
         )
         self._host.start(WAITING, {"PATH": PATH})
         self._network.join(self._host.first_pid(), self.number)
-        os.environ.update(self.variables)
-        words = ("run", ENTRY, "--tree", str(tree), "--app", self.app, "--standby")
-        self.background(*words, before=self._host.command())
 
     def cut_power(self) -> None:
         """End the host and whatever runs there, without a word."""

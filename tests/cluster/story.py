@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from foresight.evidence.errors import EvidenceError
 from foresight.evidence.narration import Narrator
@@ -29,7 +29,10 @@ def main(argv: list[str] | None = None) -> int:
     """Tell the story; return 0 if the proof holds."""
     words = sys.argv[1:] if argv is None else argv
     parser = argparse.ArgumentParser(prog="make cluster", description=__doc__)
-    parser.parse_args(words)
+    parser.add_argument(
+        "--trader", action="store_true", help="the trader on three hosts, with one exchange"
+    )
+    arguments = parser.parse_args(words)
     missing = ABSENT if PROGRAM is None else network.FORBIDDEN if not network.can_be() else ""
     if missing:
         hint = "install etcd-server" if PROGRAM is None else "run it where user namespaces are"
@@ -42,10 +45,28 @@ def main(argv: list[str] | None = None) -> int:
     # Not below /tmp: each host has one of its own.
     with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="cluster-") as folder:
         try:
-            return 0 if Story(narrator, Path(folder)).tell() else 1
+            return 0 if _story(narrator, Path(folder), is_trader=arguments.trader).tell() else 1
         except EvidenceError as error:
             narrator.say(f"{narrator.cross} {error}")
             return 1
+
+
+def _story(narrator: Narrator, place: Path, *, is_trader: bool) -> Told:
+    """Return what is told."""
+    if not is_trader:
+        return Story(narrator, place)
+    # Loaded late: whoever has not entered the network yet needs none of it.
+    from tests.cluster.trading import TradingStory  # noqa: PLC0415
+
+    return TradingStory(narrator, place)
+
+
+class Told(Protocol):
+    """What is told, and proven."""
+
+    def tell(self) -> bool:
+        """Run the whole course; return whether the proof holds."""
+        ...
 
 
 class Story:
