@@ -85,8 +85,8 @@ class Engine(_Section, frozen=True, kw_only=True):
             empty means that only root and this account may.
         secrets: Directories made for secrets, absolute: a key that others may read is taken from
             them, as from `/run/credentials` and `/run/secrets`.
-        state: `etcd://h1,h2,h3/app` names the etcd in which the state of several hosts is; empty
-            means the home.
+        state: `etcd://h1,h2,h3/app` names the etcd in which the state of several hosts is, each of
+            which runs the bot by the same file; empty means the home of this one.
         cluster_credentials: File of mode 0600, TOML: `ca`, `certificate` and `key`, paths that
             begin at its directory, and `user` and `password` where the etcd wants them.
         remote: Where a host fetches commits that another one has put in charge, as git takes it;
