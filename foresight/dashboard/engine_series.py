@@ -56,7 +56,8 @@ def labelled(name: str, says: str, label: str, values: Mapping[str, float]) -> M
 
 def _health(snapshot: Snapshot, view: View) -> Iterator[Metric]:
     levels = Counter(trouble.level for trouble in view.troubles)
-    yield gauge("foresight_running", "Whether an owner does its work.", view.is_running)
+    is_running = view.is_running and not view.is_away  # out of its reach nobody here decides
+    yield gauge("foresight_running", "Whether an owner does its work.", is_running)
     yield gauge("foresight_healthy", "Whether nothing stops the bot.", not levels["stop"])
     yield labelled(
         "foresight_troubles",

@@ -188,6 +188,18 @@ def test_what_was_heard_of_all_hosts_is_scraped() -> None:
     assert {key: found.get(key) for key in expected} == expected
 
 
+def test_a_host_that_cannot_reach_the_record_is_not_running() -> None:
+    """Its owner lives, and decides nothing: one that is 1 all the same wakes nobody."""
+    full = full_snapshot()
+    assert full.hosts is not None
+    looked_ms = 20.5 * 60_000  # as `seen` looks
+    away = replace(full.hosts, away_since_ms=looked_ms - 1000, written_ms=looked_ms)
+    found = scraped(replaced(full, hosts=away))
+    assert found["foresight_record_in_reach", ()] == 0
+    assert found["foresight_running", ()] == 0
+    assert found["foresight_process_running", ("owner",)] == 1
+
+
 def test_of_a_record_of_one_host_nothing_is_said_of_others() -> None:
     """Nor of an owner whose end was seen: nobody has to look at another host for it."""
     alone = replaced(full_snapshot(), hosts=None)
