@@ -60,9 +60,7 @@ class Installation:
     @cached_property
     def config(self) -> configuration.Config:
         """The configuration file's content."""
-        if not self.config_path.is_file():
-            what = f"there is no configuration at {self.config_path}"
-            raise ConfigError(what, "change to the project's directory, or say -c FILE or -C DIR")
+        self._require_project()
         detail(f"configuration {self.config_path}")
         environment = overrides.gathered(os.environ)
         for key in configuration.unknown(overrides.kept(environment)):
@@ -79,8 +77,18 @@ class Installation:
 
     @property
     def repository(self) -> Path:
-        """Where the project's git repository is."""
+        """Where the project's git repository is.
+
+        Raises:
+            ConfigError: There is no project: what git says of the place is of no use then.
+        """
+        self._require_project()
         return self.config_path.parent
+
+    def _require_project(self) -> None:
+        if not self.config_path.is_file():
+            what = f"there is no configuration at {self.config_path}"
+            raise ConfigError(what, "change to the project's directory, or say -c FILE or -C DIR")
 
     def place_of(self, named: str) -> Path:
         """Return where a path is that the configuration names, absolute.
@@ -88,7 +96,7 @@ class Installation:
         Raises:
             ConfigError: It begins with `~`, and nothing says where that is.
         """
-        return place_of(named, self.repository, os.environ)
+        return place_of(named, self.config_path.parent, os.environ)
 
     def record(self) -> Record:
         """Return the newest record.

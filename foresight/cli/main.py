@@ -115,7 +115,7 @@ def main(arguments: list[str] | None = None) -> int:  # noqa: PLR0911 - one way 
     except click.Abort:
         return ExitCode.INTERRUPTED
     except click.ClickException as error:
-        complain(error.format_message(), "`foresight --help` lists commands and options")
+        complain(error.format_message(), _where_to_look(error))
         return ExitCode.USAGE
     except BrokenPipeError:
         to_nobody(sys.stdout)
@@ -134,6 +134,14 @@ def main(arguments: list[str] | None = None) -> int:  # noqa: PLR0911 - one way 
         complain(f"{error.filename or 'system'}: {error.strerror or error}")
         return ExitCode.FAILED
     return int(result) if isinstance(result, int) else ExitCode.DONE
+
+
+def _where_to_look(error: click.ClickException) -> str:
+    """Return whose help says what may be typed: that of the command, where one was meant."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if context is None or context.parent is None:
+        return "`foresight --help` lists commands and options"
+    return f"`{context.command_path} --help` says what may be typed there"
 
 
 def exit_code_of(error: Exception) -> ExitCode:  # noqa: PLR0911 - one for each code

@@ -48,6 +48,7 @@ def installation(tmp_path: Path) -> Installation:
             commit=COMMIT,
         )
         write_manifest(tmp_path, manifest)
+    (tmp_path / "foresight.toml").touch()
     return Placed(tmp_path)
 
 

@@ -43,6 +43,32 @@ def test_a_missing_configuration_is_named(project: Project, command: str) -> Non
     project.assert_refused(2, "no configuration at", "-c", "elsewhere.toml", command)
 
 
+@pytest.mark.parametrize("words", [["status"], ["deploy"], ["hook", "install"], ["hook", "status"]])
+def test_outside_of_any_project_every_command_says_so(project: Project, words: list[str]) -> None:
+    """Nothing refuses a deploy there: whoever typed it stands in the wrong directory."""
+    done = project.run_in(project.place, *words)
+    assert done.returncode == 2, done.stderr
+    assert f"error: there is no configuration at {project.place}" in done.stderr
+    assert "hint: change to the project's directory" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "where"),
+    [
+        (["lock"], "foresight lock"),
+        (["trades", "--last", "0"], "foresight trades"),
+        (["hook", "instal"], "foresight hook"),
+        (["depoly"], "foresight"),
+        (["--colour"], "foresight"),
+    ],
+)
+def test_a_usage_error_leads_to_the_help_of_the_command_that_was_typed(
+    project: Project, words: list[str], where: str
+) -> None:
+    """All commands in a list are no answer to who forgot what one of them takes."""
+    assert f"\nhint: `{where} --help`" in project.run(*words).stderr
+
+
 def test_an_unknown_key_is_refused_with_the_nearest_known_one(project: Project) -> None:
     path = project.tree / "foresight.toml"
     path.write_text(path.read_text() + "\n[risk]\nstake_windw_usdc = 5\n", encoding="utf-8")
