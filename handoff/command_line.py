@@ -1,9 +1,9 @@
 """The command line of the engine on its own, for programs that are not under git.
 
-    handoff run module:factory --tree DIR [-d] [--home HOME] [--app NAME]
+    handoff run module:name --tree DIR [-d] [--home HOME] [--app NAME]
     handoff replace --tree DIR2 [--home HOME] [--bake N]
     handoff rollback|promote|status|logs|releases|verify|pause|resume|down [--home HOME]
-    handoff try module:factory --tree DIR
+    handoff try module:name|FILE.py [--tree DIR]
 
 Owns the way from an error to an exit code, and the commands that the engine starts itself:
 `launcher`, `worker`, `record` and the ends of a replay. Those for people are `terminal`'s.
@@ -11,9 +11,9 @@ Owns the way from an error to an exit code, and the commands that the engine sta
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
+from typing import TYPE_CHECKING, Final
 
 from handoff import terminal
 from handoff.child_signals import take_signals
@@ -21,8 +21,23 @@ from handoff.errors import HandoffError
 from handoff.exit_codes import ExitCode
 from handoff.limits import NO_RECORD_STATUS, OLDER_STATUS
 from handoff.standard_streams import make_usable, remark
+from handoff.usage import Parser, parsed
 from handoff.wish import declare_options, wish_of_options
 from state.errors import EtcdOlder, StateError
+
+if TYPE_CHECKING:
+    import argparse
+
+DISTRIBUTION: Final = "foresight-engine"
+INTERNAL: Final = (
+    "launcher",
+    "worker",
+    "record",
+    "recorded",
+    "redecide",
+    "knowledge",
+    "repair",
+)  # nobody types them
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -32,7 +47,9 @@ def main(argv: list[str] | None = None) -> int:
         return ExitCode.USAGE
     make_usable()
     take_signals()
-    arguments = _parser().parse_args(argv)
+    parser, commands = _parser()
+    words = sys.argv[1:] if argv is None else argv
+    arguments = parsed(parser, commands, words, INTERNAL)
     try:
         return int(arguments.run(arguments))
     except (HandoffError, StateError) as error:
@@ -48,21 +65,28 @@ def _fail(error: HandoffError | StateError, code: ExitCode) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="handoff", description=terminal.PURPOSE)
-    commands = parser.add_subparsers(metavar="COMMAND")
-    parser.set_defaults(run=lambda _: _help(parser))
+def _parser() -> tuple[Parser, terminal.Commands]:
+    """Return the parser of the whole command line, and its commands."""
+    parser = Parser(prog="handoff", description=terminal.PURPOSE)
+    parser.add_argument("--version", action="store_true", help="print the version")
+    commands = parser.add_subparsers(metavar="COMMAND", parser_class=Parser)
+    parser.set_defaults(run=lambda arguments: _help(parser, arguments))
     terminal.declare(commands)
     _add_internal(commands)
-    return parser
+    return parser, commands
 
 
-def _help(parser: argparse.ArgumentParser) -> int:
-    parser.print_help()
+def _help(parser: Parser, arguments: argparse.Namespace) -> int:
+    if arguments.version:
+        from importlib.metadata import version  # noqa: PLC0415 - readers of mails and archives come with it
+
+        sys.stdout.write(f"handoff, version {version(DISTRIBUTION)}\n")
+    else:
+        parser.print_help()
     return ExitCode.DONE
 
 
-def _add_internal(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_internal(commands: terminal.Commands) -> None:
     launcher = commands.add_parser("launcher")
     launcher.add_argument("--home", type=terminal.place, required=True)
     launcher.set_defaults(run=_launcher)

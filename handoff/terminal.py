@@ -32,12 +32,14 @@ if TYPE_CHECKING:
 
     from handoff.commands.log_words import Said
     from handoff.rollout.table import Deploy
+    from handoff.usage import Parser
     from state.errors import StateError
 
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - its one name
+    Commands = argparse._SubParsersAction[Parser]  # noqa: SLF001 - its one name
     Run = Callable[[argparse.Namespace], int]
 
 PURPOSE: Final = "Run a program that works in cycles, and replace it while it runs."
+ENTRY: Final = "what runs: news:look is `look` of news.py, a loop or a factory"
 LINES: Final = 50  # of the logs
 CAUSES: Final = {
     "StartRefused": ExitCode.REFUSED,
@@ -46,6 +48,7 @@ CAUSES: Final = {
     "WorkerUnheard": ExitCode.USAGE,
     "NotBaking": ExitCode.REFUSED,
     "OtherBake": ExitCode.REFUSED,
+    "NotThere": ExitCode.USAGE,
 }
 
 
@@ -87,7 +90,7 @@ def declare(commands: Commands) -> None:
 
 def _declare_start(commands: Commands) -> None:
     run = _command(commands, "run", _run, "start a launcher and the first release", aliases=("up",))
-    run.add_argument("entry", help="module:factory")
+    run.add_argument("entry", metavar="module:name", help=ENTRY)
     run.add_argument("--tree", type=place, required=True, help="directory with the modules")
     run.add_argument("-d", "--detach", action="store_true", help="return once it runs")
     run.add_argument("--speed", type=int, default=1, help="application seconds per second")
@@ -101,7 +104,9 @@ def _declare_replacement(commands: Commands) -> None:
         commands, "replace", _replace, "put a new release in charge", aliases=("deploy",)
     )
     replace.add_argument("--tree", type=place, required=True, help="directory with the modules")
-    replace.add_argument("--entry", default="", help="module:factory, if it changed")
+    replace.add_argument(
+        "--entry", default="", metavar="module:name", help="what runs, if it changed"
+    )
     replace.add_argument(
         "--bake", type=int, default=None, help="clean cycles before permanent; default 3"
     )
@@ -129,14 +134,14 @@ def _declare_replacement(commands: Commands) -> None:
 
 def _declare_trial(commands: Commands) -> None:
     trial = _command(commands, "try", _try, "observe and decide one cycle; send nothing")
-    trial.add_argument("program", help="module:factory, or FILE.py")
+    trial.add_argument("program", metavar="module:name", help=f"{ENTRY}; or FILE.py")
     trial.add_argument("--tree", type=place, default=None, help="directory with the modules")
     trial.add_argument("--json", action="store_true", dest="as_json", help="print JSON")
 
 
 def _command(
     commands: Commands, name: str, run: Run, words: str, *, aliases: tuple[str, ...] = ()
-) -> argparse.ArgumentParser:
+) -> Parser:
     command = commands.add_parser(name, help=words, description=words, aliases=aliases)
     command.add_argument("--home", type=place, default=None, help="state directory")
     command.add_argument("--app", default="app", help="name of the application")
@@ -184,10 +189,12 @@ def _show_json(value: object) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from handoff import open_files, plain  # noqa: PLC0415 - what only talks does not need it
+    from handoff import entry, open_files, plain  # noqa: PLC0415 - what only talks does not need it
 
     open_files.permit()
     home = _home(arguments)
+    entry.refuse_no_tree(arguments.tree)
+    entry.refuse_no_entry(arguments.tree, arguments.entry)
     plain.run(
         home,
         app=arguments.app,
@@ -204,7 +211,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _replace(arguments: argparse.Namespace) -> int:
-    from handoff import plain  # noqa: PLC0415 - as above
+    from handoff import entry, plain  # noqa: PLC0415 - as above
 
     if arguments.irreversible and arguments.bake:
         message = "--irreversible leaves no way back, so that nothing can bake: leave --bake out"
@@ -217,6 +224,9 @@ def _replace(arguments: argparse.Namespace) -> int:
         irreversible=arguments.irreversible,
     )
     home = _home(arguments)
+    entry.refuse_no_tree(arguments.tree)
+    if arguments.entry:
+        entry.refuse_no_entry(arguments.tree, arguments.entry)
     for line in _room("commands.looking").left_out(home, time.time_ns()):
         remark(line)
     return _ended(

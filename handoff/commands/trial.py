@@ -18,6 +18,7 @@ import msgspec
 from handoff.application import load_workload
 from handoff.cadence import Schedule
 from handoff.deciding import cycle_of, decide_once, encode_bodies, inputs_of
+from handoff.entry import NotThere, refuse_no_module, refuse_no_tree
 from handoff.errors import HandoffError, WorkloadFaulty
 from handoff.logs import last_words
 from handoff.loops.decorator import Loop
@@ -66,14 +67,23 @@ def program_of(named: str, tree: Path | None) -> tuple[Path, str]:
     """Return the tree and the entry of a program that is named by a file or by its entry.
 
     Args:
-        named: `module:factory`, or the path of a module, perhaps with `:factory` behind it; no
+        named: `module:name`, or the path of a module, perhaps with `:factory` behind it; no
             factory is the module's `create`, or its one loop.
         tree: The directory with the modules; by default the one of the file, or this one.
+
+    Raises:
+        NotThere: There is no such file, directory or module.
     """
     place, _, factory = named.partition(":")
+    if tree is not None:
+        refuse_no_tree(tree)
     if not place.endswith(".py"):
+        refuse_no_module(tree or Path.cwd(), place)
         return tree or Path.cwd(), f"{place}:{factory}"
     path = Path(place).absolute()
+    if not path.is_file():
+        what = f"there is no file {path}"
+        raise NotThere(what, "name a file that is there, or module:name")
     return tree or path.parent, f"{path.stem}:{factory}"
 
 

@@ -48,8 +48,8 @@ def test_every_step_that_matters_is_said_in_words(event: Event, wanted: str) -> 
 
 def test_a_remedy_names_only_what_this_program_has() -> None:
     """An option of another program, tried in an emergency, costs the minutes that count."""
-    commands = _parser().format_help()
-    deploying = _parser().parse_args(["replace", "--tree", ".", "--irreversible"])
+    commands = _parser()[0].format_help()
+    deploying = _parser()[0].parse_args(["replace", "--tree", ".", "--irreversible"])
     has = {name.replace("_", "-") for name in vars(deploying)}
     for gate, remedy in REMEDIES.items():
         for option in re.findall(r"--([a-z-]+)", remedy):
