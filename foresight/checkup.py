@@ -24,6 +24,7 @@ from foresight.errors import ConfigError
 from foresight.finding import Finding, Verdict
 from foresight.login_session import remedy, this_session, why_ended
 from foresight.overrides import gathered
+from foresight.port_holder import stranger_at
 from foresight.project import LOCK, shadowing
 from foresight.sound_config import refuse_unsound
 from foresight.table_files import check_strategies
@@ -274,13 +275,19 @@ def _standing(home: Path) -> str:
 
 
 def _page(config: Config, home: Path) -> Finding:
-    """Where the page is, or was: another port is taken where somebody has the wished one."""
+    """Where the page is, or will be: another port is taken where somebody has the wished one."""
     wished = config.engine.page
     try:
         companions = read_engine_config(home).companions
     except EngineConfigInvalid:
-        return _good("page", f"http://{wished}, from the first start on")
+        companions = ()
     found = next((each.listen for each in companions if each.name == PAGE), "")
+    who = stranger_at(found or wished, home)
+    if who:
+        remedy = "`foresight up` takes a free port; or name one that stays: [engine] page"
+        return Finding("page", Verdict.ODD, f"{found or wished} is taken by {who}", remedy)
+    if not companions:
+        return _good("page", f"http://{wished}, from the first start on")
     if not found or found == wished or wished.endswith(":0"):
         return _good("page", f"http://{found or wished}")
     what = f"http://{found}; {wished} was taken, or wished since"

@@ -13,6 +13,7 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from foresight.cli.output import progress
+from foresight.port_holder import why_not
 from handoff.launcher.adoption import is_named
 from handoff.launcher.edition_rules import is_edition
 from handoff.launcher.engine_config import EngineConfigInvalid, read_engine_config
@@ -66,22 +67,26 @@ def bound_for(
         listener = bind(kept)
     except OSError as error:
         if elsewhere and port != ANY_PORT:
-            return _another(name, wanted, error)
+            return _another(home, name, wanted, error)
         otherwise = ", or takes another port while no worker lives" if stays else ""
-        progress(f"{kept}, for the {name}: {error.strerror}; the launcher tries on{otherwise}")
+        progress(f"{_why(home, name, kept, error)}; the launcher tries on{otherwise}")
         return Bound(kept)
     return Bound(address_of(listener), listener)
 
 
-def _another(name: str, wanted: str, error: OSError) -> Bound:
-    host = wanted.rpartition(":")[0]
+def _why(home: Path, name: str, wanted: str, error: OSError) -> str:
+    return f"{wanted}, wished for the {name}, {why_not(error, wanted, home)}"
+
+
+def _another(home: Path, name: str, wanted: str, error: OSError) -> Bound:
+    host, why = wanted.rpartition(":")[0], _why(home, name, wanted, error)
     try:
         listener = bind(f"{host}:{ANY_PORT}")
     except OSError:
-        progress(f"{wanted}, for the {name}: {error.strerror}; the launcher tries on")
+        progress(f"{why}; the launcher tries on")
         return Bound(wanted)
     found = address_of(listener)
-    progress(f"{wanted}, for the {name}: {error.strerror}; it is at {found} instead")
+    progress(f"{why}; it is at {found} instead ([engine] page names another port)")
     return Bound(found, listener)
 
 

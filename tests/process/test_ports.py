@@ -15,7 +15,7 @@ from foresight.checkup import examine
 from foresight.cli.addresses import Bound, bound_for, is_ours
 from foresight.cli.installation import Installation
 from foresight.cli.serving import PortLost, running_page
-from foresight.config import Config
+from foresight.config import Config, Engine
 from handoff.launcher.engine_config import (
     Companion,
     EngineConfig,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from foresight.finding import Finding
     from handoff.wire import Message
 
 TOLD: Final = "EXCHANGE_URL"
@@ -146,8 +147,8 @@ def test_a_stranger_on_the_port_of_the_page_moves_it_and_that_is_said(
         with bound.listener:
             assert bound.address == address_of(bound.listener) != taken
     said = capsys.readouterr().err
-    assert taken in said
-    assert f"it is at {bound.address} instead" in said
+    assert f"{taken}, wished for the dashboard, is taken by process {os.getpid()}" in said
+    assert f"it is at {bound.address} instead ([engine] page names another port)" in said
 
 
 class Said(Installation):
@@ -190,6 +191,28 @@ def test_doctor_names_the_address_of_the_page(bot: Bot) -> None:
         found = next(each for each in findings if each.check == "page")
         assert found.verdict.value == verdict
         assert found.found.startswith(f"http://{listen}")
+
+
+def test_doctor_says_who_has_the_port_of_the_page(bot: Bot) -> None:
+    """A good page at an address that another bot answers leads to that one's figures."""
+    other = bot.home.parent / "other"
+
+    def found(home: Path) -> Finding:
+        findings = examine(Config(engine=Engine(page=wished)), home, home)
+        return next(each for each in findings if each.check == "page")
+
+    with bind("127.0.0.1:0") as stranger:
+        wished = address_of(stranger)
+        assert found(other).found == f"{wished} is taken by process {os.getpid()}"
+        assert "[engine] page" in found(other).remedy
+    assert found(other).verdict.value == "good", "nobody has it"
+    with bind("127.0.0.1:0") as listener:
+        wished = address_of(listener)
+        page = Companion("dashboard", (sys.executable, "-c", ANSWERS, str(bot.home)), listen=wished)
+        bot.up(page, handed={"dashboard": listener})
+    bot.wait(lambda: pid_at(wished) != 0, "an answer")
+    assert found(bot.home).verdict.value == "good", "it is its own"
+    assert found(other).found == f"{wished} is taken by the bot of {bot.home}"
 
 
 def test_while_a_worker_lives_the_launcher_tries_on(bot: Bot) -> None:
