@@ -15,6 +15,7 @@ from handoff.commands.background import Start, log_of
 from handoff.commands.deploy_words import words_of
 from handoff.commands.kept_releases import kept_releases, release_before
 from handoff.commands.kept_releases import named as kept_release
+from handoff.commands.looking import nothing_to_stop
 from handoff.errors import NotRunning
 from handoff.launcher.account_lock import take_account
 from handoff.launcher.edition_file import releases_in_editions
@@ -338,8 +339,11 @@ def _snapshot(home: Path, tree: Path, entry: str) -> Manifest:
 
 def down(home: Path) -> bool:
     """Drain and stop; return whether the launcher is gone in time."""
-    with LauncherClient(home) as client:
-        client.ask(Kind.STOP)
+    try:
+        with LauncherClient(home) as client:
+            client.ask(Kind.STOP)
+    except NotRunning as error:
+        raise nothing_to_stop(home, time.time_ns(), error) from error
     deadline_s = time.monotonic() + DOWN_S_MAX
     while time.monotonic() < deadline_s:
         try:

@@ -49,6 +49,7 @@ from foresight.venues.keys import key_file_of
 from handoff import open_files
 from handoff.commands import background
 from handoff.commands.log_lines import LogLines
+from handoff.commands.looking import nothing_to_stop
 from handoff.errors import NotRunning, OpenFilesLacking
 from handoff.exit_codes import ExitCode
 from handoff.launcher import process as launcher_process
@@ -176,8 +177,11 @@ def down(installation: Installation) -> int:
     home = installation.home
     lines = LogLines()
     lines.skip(background.log_of(home))
-    with LauncherClient(home) as client:
-        client.ask(Kind.STOP)
+    try:
+        with LauncherClient(home) as client:
+            client.ask(Kind.STOP)
+    except NotRunning as error:
+        raise nothing_to_stop(home, now_ns(), error) from error
     deadline_s = time.monotonic() + DOWN_S_MAX
     while time.monotonic() < deadline_s:
         _tell(lines, home)

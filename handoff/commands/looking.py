@@ -15,14 +15,14 @@ from handoff.clean_text import cleaned_line
 from handoff.commands.host_words import hosts_as_json, not_standby, titled
 from handoff.commands.promoting import lacks_inputs
 from handoff.commands.standing import Standing, is_promoted, sentence
-from handoff.errors import NotRunning
-from handoff.limits import MS, NS
+from handoff.errors import HandoffError, NotRunning
+from handoff.limits import MS, NS, OVERDUE_GRACE_NS_MIN, SHARED_LATE_NS
 from handoff.liveness import Judgement, Verdict
 from handoff.plurals import counted
 from handoff.rollout.launcher_client import LauncherClient
 from handoff.wire import Kind
 from handoff.worker.hosts import LocalHosts, hosts_of
-from state.errors import RecordMissing
+from state.errors import RecordMissing, StateError
 from state.heard import counting, newest_heard
 from state.hosts_file import read_hosts
 from state.local_store import read_only_snapshot
@@ -85,6 +85,24 @@ def _record(home: Path) -> Record | None:
         return None
 
 
+def nothing_to_stop(home: Path, now_ns: int, error: NotRunning) -> NotRunning:
+    """Return what to say to who stops an installation whose launcher does not answer.
+
+    Args:
+        home: The state directory.
+        now_ns: Wall-clock time, nanoseconds UTC.
+        error: What asking the launcher came to.
+    """
+    error.hint = "there is nothing to stop"
+    try:
+        standing = standing_of(look(home, now_ns))
+    except (HandoffError, StateError):  # a record that cannot be read is not this command's
+        return error
+    if standing.is_owned and not standing.host:
+        error.hint = f"pid {standing.worker} goes on without one: `up` takes it over, then `down`"
+    return error
+
+
 def standing_of(view: View) -> Standing:
     """Return the facts of a look from which a sentence is made."""
     record, launcher = view.record, view.launcher
@@ -106,7 +124,8 @@ def standing_of(view: View) -> Standing:
         lives=not found.is_dead,
         cycle=record.progress.cycle if is_begun else None,
         settled=record.progress.phase is Phase.SETTLED,
-        late_s=_late_s(record, view.now_ns),
+        late_s=_late_s(view, record),
+        catches_up=_catches_up(view, record),
         clean=rollout.clean_cycles if rollout is not None else 0,
         of=rollout.of if rollout is not None else 0,
         promoted=rollout is not None and is_promoted(rollout.clean_cycles, rollout.of),
@@ -150,16 +169,36 @@ def next_boundary_ns(record: Record) -> int | None:
     return Schedule(cadence, record.timeline).boundary_ns(record.progress.cycle + 1)
 
 
-def _late_s(record: Record, now_ns: int) -> float:
+def _late_s(view: View, record: Record) -> float:
     """Return how long ago the next cycle was overdue, as a standby counts it."""
+    schedule, following = _schedule(record), record.progress.cycle + 1
+    if schedule is None or view.now_ns < schedule.overdue_at_ns(following):
+        return 0.0
+    return (view.now_ns - schedule.boundary_ns(following)) / NS
+
+
+def _schedule(record: Record) -> Schedule | None:
     held = record.cadence
     if held is None:
-        return 0.0
+        return None
     cadence = Cadence(period_ns=held.period_ns, offset_ns=held.offset_ns)
-    schedule, following = Schedule(cadence, record.timeline), record.progress.cycle + 1
-    if now_ns < schedule.overdue_at_ns(following):
-        return 0.0
-    return (now_ns - schedule.boundary_ns(following)) / NS
+    return Schedule(cadence, record.timeline)
+
+
+def _catches_up(view: View, record: Record) -> bool:
+    """Tell whether the owner came late to the next cycle, and its limit has not passed since.
+
+    One that hangs had its limit from the boundary on; how long a limit is depends on a budget that
+    the record does not know, so it is taken for the longest. A launcher before this one says none.
+    """
+    told = [each.get("overdue_in_s") for each in view.launcher.get("children", ()) if each["owner"]]
+    schedule = _schedule(record)
+    if schedule is None or len(told) != 1 or told[0] is None or told[0] <= 0:
+        return False
+    boundary_ns = schedule.boundary_ns(record.progress.cycle + 1)
+    period_ns = schedule.cadence.period_ns // record.timeline.speed
+    longest_ns = period_ns + max(period_ns // 2, OVERDUE_GRACE_NS_MIN) + SHARED_LATE_NS
+    return view.now_ns + float(told[0]) * NS > boundary_ns + longest_ns
 
 
 def summary_of(view: View) -> dict[str, Any]:

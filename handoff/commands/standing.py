@@ -27,6 +27,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         cycle: The newest cycle; None where none was decided.
         settled: Nothing of it is under way.
         late_s: How long ago the next cycle should have begun, seconds; 0 where it is not due.
+        catches_up: The owner came to it late, and has not had its time yet.
         clean: Clean cycles of a bake so far.
         of: How many it needs; 0 where nothing bakes.
         promoted: The next clean cycle is its last, by an operator's word.
@@ -47,6 +48,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     cycle: int | None = None
     settled: bool = True
     late_s: float = 0.0
+    catches_up: bool = False
     clean: int = 0
     of: int = 0
     promoted: bool = False
@@ -85,7 +87,8 @@ def _first(now: Standing) -> str:  # noqa: PLR0911 - one sentence for each way o
         return f"It is stopping: {now.owner} {_goes_on(now)} cycle {now.cycle}."
     if now.late_s >= LATE_S_MIN:
         late = f"cycle {now.cycle + 1} should have begun {now.late_s:.0f} s ago"
-        return f"{now.owner} owns and is late: {late}."
+        how = "catches up" if now.catches_up else "is late"
+        return f"{now.owner} owns and {how}: {late}."
     if now.promoted:
         return f"{now.owner} decides and bakes: {_promoted(now)}."
     if now.of:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 
 from handoff.errors import HandoffError, ReleaseUnusable
 from handoff.launcher.supervision import Child, Role
@@ -154,6 +155,7 @@ class Desk:
         return {}
 
     def _status(self) -> dict[str, Any]:
+        now_s = time.monotonic()
         return {
             "pid": os.getpid(),
             "app": self._config.app,
@@ -166,6 +168,7 @@ class Desk:
                     **each.child._asdict(),
                     "role": each.child.role.value,
                     "pid": each.watched.identity.pid,
+                    "overdue_in_s": _left_s(each.child.overdue_s, now_s),
                 }
                 for each in self._children
             ],
@@ -174,6 +177,11 @@ class Desk:
                 for name, each in self._listening.items()
             },
         }
+
+
+def _left_s(moment_s: float | None, now_s: float) -> float | None:
+    """Return how long it is until a moment, where there is one: whoever asks has another clock."""
+    return None if moment_s is None else moment_s - now_s
 
 
 def _foreign_modules() -> set[str]:

@@ -113,6 +113,18 @@ def test_a_tree_that_is_none_is_refused_likewise(
     assert not home.exists()
 
 
+def test_what_does_not_run_is_not_started_to_be_stopped(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """The hint of every other command without a launcher, `up`, is the last thing meant."""
+    found = Said(capsys, "down", "--home", str(tmp_path))
+    assert found.lines == [
+        f"error: no launcher answers under {tmp_path}",
+        "hint: there is nothing to stop",
+    ]
+    assert found.code == 6
+
+
 @pytest.mark.parametrize(
     ("program", "about"),
     [("nope.py", "there is no file"), ("nope:look", "has no module nope"), ("nope", "no module")],

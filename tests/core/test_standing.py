@@ -1,8 +1,15 @@
 """How an installation stands, in one sentence; whoever reads only that one must not be misled."""
 
-import pytest
+from pathlib import Path
 
+import pytest
+from msgspec.structs import replace
+
+from handoff.commands.looking import View, standing_of
 from handoff.commands.standing import Standing, bake_words, sentence
+from handoff.limits import NS
+from state.record import Cadence
+from tests.records import owned
 
 OWNED = Standing(
     running=True, started=True, release="r2", worker=7, lives=True, cycle=41, settled=True
@@ -34,6 +41,10 @@ PUT_BACK = (
             "r2 decides and bakes: it was promoted, but its inputs fail: no cycle is clean.",
         ),
         ({"late_s": 40.0}, "r2 owns and is late: cycle 42 should have begun 40 s ago."),
+        (
+            {"late_s": 40.0, "catches_up": True},
+            "r2 owns and catches up: cycle 42 should have begun 40 s ago.",
+        ),
         ({"stopping": True}, "It is stopping: r2 finishes cycle 41."),
         (
             {"worker": 0},
@@ -107,3 +118,26 @@ def test_how_far_a_bake_came_has_words_once_an_operator_ended_it() -> None:
     assert bake_words(1, 5) == "1 of 5 clean cycles"
     assert bake_words(2, 2) == "2 clean cycles, promoted: the next one is the last"
     assert bake_words(0, 0) == "0 clean cycles, promoted: the next one is the last"
+
+
+@pytest.mark.parametrize(
+    ("behind_s", "left_s", "wanted"),
+    [
+        (600.0, 3.0, True),
+        (600.0, -1.0, False),  # it had its time, and hangs
+        (4.0, 0.5, False),  # its limit began with the boundary, as always
+        (600.0, None, False),  # as a launcher before this one says
+    ],
+)
+def test_an_owner_that_came_late_catches_up_until_its_own_limit(
+    tmp_path: Path, behind_s: float, left_s: float | None, *, wanted: bool
+) -> None:
+    """After a stop of ten minutes the next cycle is ten minutes old, and nobody is late with it."""
+    record = replace(owned(cycle=41), cadence=Cadence(period_ns=NS, offset_ns=0))
+    children = [{"owner": True, "overdue_in_s": left_s}, {"owner": False, "overdue_in_s": None}]
+    if left_s is None:
+        children = [{"owner": True}]
+    now_ns = round((42 + behind_s) * NS)
+    standing = standing_of(View(tmp_path, {"children": children}, record, now_ns))
+    assert standing.catches_up is wanted
+    assert standing.late_s == behind_s
