@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -72,6 +73,31 @@ def prepare_home(home: Path, *, trusted_group: int | str = "") -> None:
     refuse_shared(home, trusted_group)  # somebody may have been faster in making it
 
 
+def become(_: Path, command: Sequence[str]) -> None:
+    """Become a launcher whose events go where the errors of this process go."""
+    os.execv(command[0], list(command))  # noqa: S606 - our own interpreter, no shell
+
+
+def become_quiet(home: Path, command: Sequence[str]) -> None:
+    """Become a launcher whose events go to its log: where errors go, a person reads."""
+    os.dup2(open_log(log_of(home)), sys.stderr.fileno())
+    become(home, command)
+
+
+def start_detached(home: Path, command: Sequence[str]) -> None:
+    """Start a launcher in a session of its own, and return once it owns or follows."""
+    start = Start(home, lambda _: None)
+    log = open_log(log_of(home))
+    try:
+        launcher = spawn(command, environment=dict(os.environ), output=log)
+    finally:
+        os.close(log)
+    try:
+        start.await_part(launcher.identity.pid)
+    finally:
+        launcher.close()
+
+
 def run(
     home: Path,
     *,
@@ -82,9 +108,9 @@ def run(
     standby: bool = False,
     force_filesystem: bool = False,
     moved: bool = False,
-    detail: Callable[[str], None] | None = None,
+    begin: Callable[[Path, Sequence[str]], None] = become,
 ) -> None:
-    """Become a launcher that runs until it is stopped, or start one and wait until it owns.
+    """Make the first release, and become a launcher that runs until it is stopped, or start one.
 
     Args:
         home: The state directory.
@@ -95,8 +121,7 @@ def run(
         standby: Keep a warm standby.
         force_filesystem: Accept a volatile disk.
         moved: The owner elsewhere is dead.
-        detail: Told what the launcher logs while it is awaited; None to become it: then this
-            returns only by an exception.
+        begin: Becomes the launcher, or starts it; given the home and the command.
 
     Raises:
         StartRefused: The first release does not start, as the launcher that is awaited says.
@@ -127,25 +152,7 @@ def run(
     narrow(home)
     write_engine_config(home, config)
     # A fresh interpreter: what it took to make a release would stay in memory for years.
-    command = launcher_command(home)
-    if detail is not None:
-        start_detached(home, command, detail)
-        return
-    os.execv(command[0], command)  # noqa: S606 - our own interpreter, no shell
-
-
-def start_detached(home: Path, command: Sequence[str], detail: Callable[[str], None]) -> None:
-    """Start a launcher in a session of its own, and return once it owns or follows."""
-    start = Start(home, detail)
-    log = open_log(log_of(home))
-    try:
-        launcher = spawn(command, environment=dict(os.environ), output=log)
-    finally:
-        os.close(log)
-    try:
-        start.await_part(launcher.identity.pid)
-    finally:
-        launcher.close()
+    begin(home, launcher_command(home))
 
 
 def _refuse_home(home: Path, app: str, timeline: Timeline, *, force_filesystem: bool) -> None:

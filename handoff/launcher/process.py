@@ -59,5 +59,9 @@ def main() -> int:
 
 
 def _fail(error: HandoffError, status: int) -> int:
-    sys.stderr.write(f"error: {error}\n" + (f"hint: {error.hint}\n" if error.hint else ""))
+    text = f"error: {error}\n" + (f"hint: {error.hint}\n" if error.hint else "")
+    sys.stderr.write(text)
+    # Whoever started it in a terminal reads there; what went on stands in the log.
+    if not sys.stderr.isatty() and sys.stdout is not None and sys.stdout.isatty():
+        sys.stdout.write(text)
     return status

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import pty
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -40,6 +45,37 @@ def test_a_broken_first_release_says_why_and_ends(
         assert hurt.workers() == []
         hurt.start(hurt.release("v1"), ENTRY)
         assert hurt.version() == "v1", "the corrected one is started, in the same home"
+
+
+def test_a_person_at_a_terminal_reads_sentences_and_why_it_ended(tmp_path: Path) -> None:
+    """Events as JSON lines are for programs; they stand in the launcher's log."""
+    with Hurt(tmp_path) as hurt:
+        tree = hurt.release("v0", place="import", fault="raise")
+        command = ["-m", "handoff", "run", ENTRY, "--tree", str(tree), "--home", str(hurt.home)]
+        leader, follower = pty.openpty()
+        done = subprocess.run(
+            [sys.executable, *command], stdout=follower, stderr=follower, check=False, timeout=60
+        )
+        os.close(follower)
+        shown = _read_all(leader)
+        assert done.returncode == ExitCode.REFUSED, shown
+        assert shown[0] == f"running; home {hurt.home}; Ctrl-C drains and stops"
+        assert "`handoff logs -f " in shown[1]
+        assert shown[2].startswith("error: the first release ")
+        assert shown[-1] == "hint: correct it and start again: no cycle was decided yet"
+        assert not [line for line in shown if line.startswith("{")]
+        said = (hurt.home / "logs" / "launcher.log").read_text("utf-8")
+        assert said.count('"child_exited"') == FIRST_STARTS_MAX
+
+
+def _read_all(leader: int) -> list[str]:
+    """Return the lines that a terminal showed."""
+    found = b""
+    with contextlib.suppress(OSError):  # as the leader's end is told once nobody writes
+        while part := os.read(leader, 65536):
+            found += part
+    os.close(leader)
+    return found.decode().splitlines()
 
 
 def test_a_release_that_decided_once_is_started_again_for_ever(tmp_path: Path) -> None:
