@@ -393,4 +393,20 @@ ETCD_MUTANTS = (
         "for each in (before_s,) if each is not None",
         "core/test_supervision.py::test_nobody_is_known_to_own_since_the_last_word_of_anybody",
     ),
+    _mutant(
+        "what landed after its answer was given up is taken for another's",
+        "handoff/worker/cycle.py",
+        "        return is_mine and progress.phase is Phase.DECIDED",
+        "        return is_mine and progress.phase is Phase.SETTLED",
+        "core/test_worker_leased.py::"
+        "test_what_was_decided_by_a_write_that_was_given_up_is_sent_for_nobody_else_could",
+    ),
+    _mutant(
+        "who settled unheard takes itself for replaced",
+        "handoff/worker/reach.py",
+        " or found.progress == before.progress:",
+        " or found.attempt != before.attempt:",
+        "core/test_worker_unheard.py::"
+        "test_an_owner_whose_settling_lies_beneath_a_word_of_an_operator_owns_on",
+    ),
 )

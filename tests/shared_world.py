@@ -60,12 +60,15 @@ class Host:
         return self._world.store.create(record)
 
     def transact(self, change: Change, note: Note) -> Record:
-        self._require_reach()
         if note.kind in self.late:
             self.late.discard(note.kind)
             attempt = change(self._world.store.read()).attempt
-            asyncio.get_running_loop().call_soon(self.transact, change, note)
+            asyncio.get_running_loop().call_soon(self._arrive, change, note)
             raise OutcomeUnknown(attempt)
+        self._require_reach()
+        return self._arrive(change, note)
+
+    def _arrive(self, change: Change, note: Note) -> Record:
         before = self._world.store.read().ownership
         was_bound, is_bound = self._seen_bound, self._world.is_bound()
         if note.kind == "seize" and not was_bound and is_bound:

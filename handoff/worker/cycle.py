@@ -42,6 +42,7 @@ from state.errors import (
 from state.moments import milliseconds
 from state.outbox import PLANNED_MAX, given_up, with_room
 from state.planned_stop import ASKED_MS
+from state.record import Phase
 from state.store import Note
 from state.transitions import Cleanliness
 
@@ -119,6 +120,7 @@ class CycleRunner(Generic[BodyT, InputsT]):
         self._log = log
         self._cadence = cadence
         self._performer = Performer(workload, clock, log, footing)
+        self._begun = record.progress.cycle  # the newest cycle that may have sent something
         self._slow_cycles = 0  # in a row
         self._has_settled = False  # a cycle, as this owner
         self._said_near = False  # that the body is near its bound
@@ -146,6 +148,16 @@ class CycleRunner(Generic[BodyT, InputsT]):
         decided = self._decide(record, cycle, note)
         return await self.finish(decided, fresh=True, begun=_Begun(begun_ns, self._lack(note)))
 
+    def is_unsent(self, record: Record) -> bool:
+        """Tell whether a cycle in hand was decided by this owner, which has sent nothing of it.
+
+        So it is where its decision landed after the answer was given up: nobody else decides in
+        this owner's epoch, and nobody else sends.
+        """
+        progress = record.progress
+        is_mine = record.ownership.epoch == self._epoch and progress.cycle > self._begun
+        return is_mine and progress.phase is Phase.DECIDED
+
     async def finish(
         self,
         record: Record,
@@ -165,6 +177,7 @@ class CycleRunner(Generic[BodyT, InputsT]):
             WorkloadFaulty: The cycle is settled, and was a bad one of a release that bakes.
         """
         number, reason = record.progress.cycle, GIVEN_UP if attempts_spent(record) else ""
+        self._begun = number
         fates = given_up(record.outbox) if reason else await self._perform(record, fresh=fresh)
         raised, slow = self._performer.fault(), self._slow(begun)
         is_clean = begun is not None and not (begun.lack or raised or self._slow_cycles)
@@ -304,10 +317,11 @@ class CycleRunner(Generic[BodyT, InputsT]):
             except Refused as refused:
                 if refused.refusal in _ITS_OWN_FAULT:
                     raise WorkloadFaulty(refused.detail) from refused
-                commands += 1
+                record, commands = self._store.read(), commands + 1
+                if self.is_unsent(record):
+                    return record  # a try landed unheard, and somebody wrote on top of it
                 if refused.refusal is not Refusal.EVIDENCE_STALE or commands > _COMMANDS_MAX:
                     raise
-                record = self._store.read()
                 cycle = msgspec.structs.replace(cycle, control=record.control)
 
     def _decision(self, record: Record, cycle: Cycle, inputs: InputsT | Unavailable) -> Attempted:

@@ -220,9 +220,13 @@ class Worker(Generic[BodyT, InputsT]):
             try:
                 leaving, record = await self._own_step(runner, record)
             except Refused:
-                # Another worker owns by now; whatever was in hand is its to finish.
-                self._lost()
-                return None
+                found = await self._reach.read_further(record)
+                if found is None:
+                    # Another worker owns by now; whatever was in hand is its to finish.
+                    self._lost()
+                    return None
+                record = found
+                self._told.due(record.progress.cycle + (record.progress.phase is Phase.SETTLED))
             except StateUnusable:
                 raise
             except StateError as error:
@@ -242,13 +246,7 @@ class Worker(Generic[BodyT, InputsT]):
         if not parts.footing.is_shared:
             await self._pause_refused()
             return parts.store.read()
-        while True:
-            if not await self._reach.wait(str(error)):
-                return None
-            try:
-                return parts.store.read()
-            except OutOfReach as again:
-                error = again
+        return await self._reach.read_when_back(error)
 
     def _leaves_out_of_reach(self) -> Leaving:
         """Leave without a word in the record, which names this worker still; its end is seen."""
@@ -278,7 +276,7 @@ class Worker(Generic[BodyT, InputsT]):
             return None, await self._stand_anew(record)
         try:
             if record.progress.phase is Phase.DECIDED:
-                record = await runner.finish(record, fresh=False)
+                record = await runner.finish(record, fresh=runner.is_unsent(record))
                 self._told.settled(record, self._parts.clock.now_ns())
             if self._numbers_fault:
                 self._reason = self._numbers_fault

@@ -12,11 +12,13 @@ from handoff.limits import AWAY_POLL_S, MS, OWNER_POLL_S
 from handoff.log_events import LogEvent
 from handoff.wire import Kind
 from handoff.workload import BodyT, InputsT
+from state.errors import OutOfReach
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from handoff.worker.ports import Parts
+    from state.record import Record
 
 
 class Reach(Generic[BodyT, InputsT]):
@@ -36,6 +38,8 @@ class Reach(Generic[BodyT, InputsT]):
         due: Callable[[], dict[str, int]],
     ) -> None:
         """Start within reach."""
+        self._me = parts.me
+        self._store = parts.store
         self._footing = parts.footing
         self._clock = parts.clock
         self._channel = parts.channel
@@ -57,6 +61,38 @@ class Reach(Generic[BodyT, InputsT]):
                 return True
             await self._clock.pause(AWAY_POLL_S)
         return False
+
+    async def read_when_back(self, error: Exception) -> Record | None:
+        """Return the record once it can be read; None once this worker is asked to leave.
+
+        Args:
+            error: Why it is taken to be out of reach.
+        """
+        while await self.wait(str(error)):
+            try:
+                return self._store.read()
+            except OutOfReach as again:
+                error = again
+        return None
+
+    async def read_further(self, before: Record) -> Record | None:
+        """Return the record where this worker, which was refused, owns it as before and further on.
+
+        A step that landed after its answer was given up is refused the next time, for it is taken,
+        and was not heard of if somebody wrote on top of it.
+
+        Args:
+            before: The record that the refused step began with.
+        """
+        try:
+            found: Record | None = self._store.read()
+        except OutOfReach as error:
+            found = await self.read_when_back(error)
+        if found is None or found.ownership.owner != self._me:
+            return None
+        if found.ownership.epoch != before.ownership.epoch or found.progress == before.progress:
+            return None  # it was refused for what it is, and would be again
+        return found
 
     async def regain(self, epoch: int) -> None:
         """Bind an owner's key anew where its lease is over, and wait a moment for the lease.

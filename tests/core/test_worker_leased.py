@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -12,15 +14,19 @@ from handoff.log_events import LogEvent
 from handoff.wire import Kind
 from handoff.worker.warming import GETTING_WARM
 from handoff.workload import Absent
+from state import transitions
 from state.planned_stop import ASKED
-from state.record import Fate, Outcome
+from state.record import Control, Delivery, Fate, Outcome
+from state.store import Note
 from tests.engine_world import FIRST, PERIOD_S, schedule
 from tests.records import effect as planned
 from tests.shared_world import TTL_S, SharedWorld
 from tests.worker_world import World, told_in
 
 if TYPE_CHECKING:
+    from handoff.workload import Cycle
     from state.record import Record
+    from tests.engine_world import Body
     from tests.worker_world import Process
 
 
@@ -275,6 +281,44 @@ def test_who_comes_to_own_after_it_stopped_waiting_for_the_answer_finds_that_it_
         assert [each["epoch"] for each in newest.told(TOLD[kind])] == [2]
 
     told_in(SharedWorld, story)
+
+
+@pytest.mark.parametrize("on_top", [False, True])
+def test_what_was_decided_by_a_write_that_was_given_up_is_sent_for_nobody_else_could(
+    *, on_top: bool
+) -> None:
+    """Once at most, an order that its own sender took for another's would be unknown, unsent."""
+
+    async def story(world: SharedWorld) -> None:
+        owner, cycle = world.start("a"), FIRST + 3
+        await world.settled(FIRST + 1)
+        owner.app.plans[cycle] = [planned("order-x", delivery=Delivery.AT_MOST_ONCE)]
+        host, tries = world.host(owner), list[int]()
+
+        def reach() -> None:
+            host.is_cut = False
+
+        def goes_late(at: Cycle, _: Body) -> None:
+            tries.append(at.number)
+            if at.number == cycle and tries.count(cycle) == 1:
+                host.late.add("decide")
+                host.is_cut = True
+                asyncio.get_running_loop().call_later(1.0, reach)
+
+        owner.app.deciding = goes_late
+        await world.until(lambda: world.store.read().progress.cycle == cycle)
+        if on_top:
+            noted = Control(note="looked at")
+            world.store.transact(
+                partial(transitions.command, control=noted, attempt="c"), Note(kind="command")
+            )
+        await world.settled(cycle)
+        assert world.venue.sent == ["order-x"]
+        await world.settled(cycle + 1)
+        assert (tries.count(cycle), owner.told(Kind.LOST)) == (1, [])
+
+    world = told_in(SharedWorld, story)
+    assert world.body()["outcomes"] == ["order-x confirmed"]
 
 
 def test_what_was_planned_by_an_owner_without_a_lease_is_asked_about_and_not_written_off() -> None:

@@ -245,7 +245,7 @@ MUTANTS: Final = (
     _one(
         "what is found decided after a restart counts as its own and unsent",
         WORKER,
-        "record = await runner.finish(record, fresh=False)",
+        "record = await runner.finish(record, fresh=runner.is_unsent(record))",
         "record = await runner.finish(record, fresh=True)",
     ),
     _one(
