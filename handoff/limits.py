@@ -29,6 +29,7 @@ SHARED_LATE_NS: Final = 4 * NS  # two of these and what is asked between them: t
 CONFIRMED_NS: Final = 400 * MS  # a write this long ago tells that etcd writes: one request's time
 CONFIRM_AGAIN_NS: Final = 200 * MS
 LEASE_POLL_S: Final = 0.05  # how often an effect that waits for its owner's lease looks
+REGAIN_PAUSE_NS: Final = 200 * MS  # and asks for another one: each try may hold up its worker
 AWAY_GRACE_S: Final = 15.0  # after an outage, unless an owner says itself when it is overdue
 AWAY_POLL_S: Final = 0.1  # how often who waits for an etcd asks again
 

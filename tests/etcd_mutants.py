@@ -409,4 +409,19 @@ ETCD_MUTANTS = (
         "core/test_worker_unheard.py::"
         "test_an_owner_whose_settling_lies_beneath_a_word_of_an_operator_owns_on",
     ),
+    _mutant(
+        "an owner whose lease is over waits for the end of the cycle with what it has to send",
+        "handoff/worker/requests.py",
+        "            self._stand_anew()\n",
+        "",
+        "core/test_worker_leased.py::"
+        "test_what_is_decided_as_the_lease_is_found_to_be_over_is_sent_once_the_key_is_bound_anew",
+    ),
+    _mutant(
+        "a lease is asked for while a request is under way",
+        "handoff/worker/requests.py",
+        "        if self._under_way or is_early",
+        "        if is_early",
+        "core/test_worker_leased.py::test_nobody_waits_for_etcd_while_a_request_is_under_way",
+    ),
 )

@@ -126,6 +126,11 @@ class Host:
         self.is_mute = True
         asyncio.get_running_loop().call_later(2 * TTL_S, self._speak)
 
+    def lose(self) -> None:
+        """Let etcd have forgotten the lease, and the thread that renews have heard so."""
+        self._world.end_lease(self._process)
+        self._standing = self._standing._replace(is_gone=True)
+
     def _speak(self) -> None:
         self.is_mute = False
 

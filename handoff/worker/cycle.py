@@ -119,7 +119,7 @@ class CycleRunner(Generic[BodyT, InputsT]):
         self._epoch = record.ownership.epoch
         self._log = log
         self._cadence = cadence
-        self._performer = Performer(workload, clock, log, footing)
+        self._performer = Performer(workload, clock, log, footing, self._epoch)
         self._begun = record.progress.cycle  # the newest cycle that may have sent something
         self._slow_cycles = 0  # in a row
         self._has_settled = False  # a cycle, as this owner

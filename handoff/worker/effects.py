@@ -31,11 +31,16 @@ class Performer:
     """Performs and resolves effects for one worker and one epoch; made as `Requests` are."""
 
     def __init__(
-        self, workload: Outside, clock: Clock, log: Log, footing: Footing | None = None
+        self,
+        workload: Outside,
+        clock: Clock,
+        log: Log,
+        footing: Footing | None = None,
+        epoch: int = 0,
     ) -> None:
         """Keep the parts and the moment."""
         self._clock = clock
-        self._requests = Requests(workload, clock, log, footing)
+        self._requests = Requests(workload, clock, log, footing, epoch)
         self._found: dict[str, Verdict] = {}
         self._turns: dict[str, int] = {}  # carried effects, by when each had its last turn
         self._at_once = LANES_MAX  # of the carried ones: fewer where all ran out of time together

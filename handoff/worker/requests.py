@@ -8,17 +8,19 @@ cycles in `carried`. What an effect is, is the application's.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from handoff.limits import IN_FLIGHT_NS, LEASE_POLL_S, NS
+from handoff.limits import IN_FLIGHT_NS, LEASE_POLL_S, NS, REGAIN_PAUSE_NS
 from handoff.log_events import LogEvent
 from handoff.outside import fault_words, is_outside
 from handoff.plain_text import is_storable, storable
 from handoff.worker.footing import Alone
 from handoff.workload import Absent, Pending, Unknown, is_json, receipt
 from state.absence import Absence
+from state.errors import StateError
 from state.record import Effect, Fate, Outcome, Receipt
 
 if TYPE_CHECKING:
@@ -63,10 +65,16 @@ class Requests:
             cut an attempt short nor make a request under way look arrived.
         log: Where doubtful effects are reported.
         footing: Says how long a request may take that is sent now.
+        epoch: In which the worker owns.
     """
 
     def __init__(
-        self, workload: Outside, clock: Clock, log: Log, footing: Footing | None = None
+        self,
+        workload: Outside,
+        clock: Clock,
+        log: Log,
+        footing: Footing | None = None,
+        epoch: int = 0,
     ) -> None:
         """Keep the parts and the moment."""
         self._footing = footing or Alone()
@@ -76,6 +84,9 @@ class Requests:
         self._owned_since_ns = clock.monotonic_ns()
         self._sent_ns: dict[str, int] = {}
         self._fault = ""
+        self._epoch = epoch
+        self._under_way = 0  # requests
+        self._stands_again_ns = 0  # when the lease may be asked for next, monotonic
 
     def fault(self) -> str:
         """Return what the release itself did wrong since the last call, or an empty string.
@@ -94,6 +105,7 @@ class Requests:
         if not timeout_s:
             return NotSent("not sent: this owner's lease does not last that long")
         limit = asyncio.timeout(timeout_s)
+        self._under_way += 1
         try:
             async with limit:
                 answer = await self._workload.perform(effect)
@@ -102,6 +114,7 @@ class Requests:
                 return Unknown(f"no answer within {timeout_s:.2f} s")
             return self._raised("perform", error)
         finally:
+            self._under_way -= 1
             self._sent_ns[effect.effect_id] = self._clock.monotonic_ns()
         return answer if isinstance(answer, Pending) else _checked(answer, effect, "perform")
 
@@ -122,12 +135,27 @@ class Requests:
         deadline_ns = self.monotonic_ns() + round(timeout_s * NS)
         allowed_s = self._footing.seconds_to_send(timeout_s)
         while not allowed_s:
+            self._stand_anew()
             await self.pause(LEASE_POLL_S)
             left_ns = deadline_ns - self.monotonic_ns()
             if left_ns <= 0:
                 return 0.0
             allowed_s = self._footing.seconds_to_send(left_ns / NS)
         return allowed_s
+
+    def _stand_anew(self) -> None:
+        """Bind the owner's key anew where its lease is over, or nothing is sent in this cycle.
+
+        Not while a request is under way: nothing goes on here until etcd answers, and that one
+        would go out later than its time-out, and the lease that covers it, allow.
+        """
+        is_early = self.monotonic_ns() < self._stands_again_ns
+        if self._under_way or is_early or not self._footing.is_lost():
+            return
+        with contextlib.suppress(StateError):  # whoever settles the cycle says so
+            if self._footing.regain(self._epoch):
+                self._log.write(LogEvent.LEASE_LOST, epoch=self._epoch, bound=True)
+        self._stands_again_ns = self.monotonic_ns() + REGAIN_PAUSE_NS
 
     def _raised(self, stage: str, error: Exception) -> Unknown:
         if not is_outside(error, self._workload.outside):

@@ -222,6 +222,55 @@ def test_an_owner_sends_nothing_once_its_lease_may_be_over() -> None:
     assert (receipt["outcome"], "lease" in receipt["reason"]) == ("refused", True)
 
 
+@pytest.mark.parametrize("lanes", [1, 3])
+def test_what_is_decided_as_the_lease_is_found_to_be_over_is_sent_once_the_key_is_bound_anew(
+    lanes: int,
+) -> None:
+    """Whoever waited for the end of the cycle for that would have its orders refused."""
+
+    async def story(world: SharedWorld) -> None:
+        owner = world.start("a")
+        await world.settled(FIRST + 1)
+        cycle = FIRST + 3
+        owner.app.plans[cycle] = [planned(f"order-{lane}") for lane in range(lanes)]
+        owner.app.deciding = lambda at, _: world.host(owner).lose() if at.number == cycle else None
+        await world.settled(cycle)
+        (said,) = owner.log.lines(LogEvent.LEASE_LOST.value)
+        assert (said["epoch"], said["bound"]) == (1, True)
+        assert world.is_bound()
+        await world.settled(cycle + 1)
+
+    world = told_in(SharedWorld, story)
+    assert sorted(world.venue.sent) == [f"order-{lane}" for lane in range(lanes)]
+    assert set(world.body()["outcomes"]) == {f"order-{lane} confirmed" for lane in range(lanes)}
+
+
+def test_nobody_waits_for_etcd_while_a_request_is_under_way() -> None:
+    """It would go out later than its time-out, and the lease that covers it, allow."""
+
+    async def story(world: SharedWorld) -> None:
+        owner = world.start("a")
+        await world.settled(FIRST + 1)
+        cycle, host = FIRST + 3, world.host(owner)
+        owner.app.plans[cycle] = [planned("order-0"), planned("order-1")]
+        bind, under_way = host.bind_anew, list[int]()
+
+        def binds(*, epoch: int) -> bool:
+            under_way.append(world.venue.under_way)
+            return bind(epoch=epoch)
+
+        async def performed() -> None:
+            host.lose()
+            await world.clock.pause(1.0)
+
+        host.bind_anew = binds  # type: ignore[method-assign] # it notes when it is asked
+        world.venue.hooks["order-0"] = performed
+        await world.settled(cycle)
+        assert (under_way, world.venue.sent) == ([0], ["order-0", "order-1"])
+
+    told_in(SharedWorld, story)
+
+
 def test_a_standby_says_as_long_as_it_is_so_that_another_host_owns() -> None:
     """Its launcher hears no owner: it would take a silent standby for one that hangs."""
 
