@@ -4,7 +4,8 @@ Owns the order, under the home's lock: what the journal lacks, then the mirror, 
 always leads to what is mirrored. Lines are numbered and chained here, as on one host; in etcd they
 have neither. What is lacking follows the line whose `result` is that of the newest line here. Where
 etcd has that line no more, or where there is none here, a segment begins with the newest line that
-has a body, and what lies before it stays open on this host.
+has a body, and what lies before it stays open on this host, back to what it has told etcd that it
+has.
 """
 
 from __future__ import annotations
@@ -63,6 +64,10 @@ class Source(Protocol):
 
     def oldest_line(self) -> Line:
         """Return the oldest line that is there."""
+        ...
+
+    def said_of(self, home: str) -> int:
+        """Return the newest settled cycle that a home has said it has; -1 for none."""
         ...
 
     def older(self, fact: str) -> StateError:
@@ -248,8 +253,18 @@ class HostJournal:
                 if line.body != _NOTHING:
                     first, at = _opening(line), each
                     break
-        since = following_cycle(last) if last is not None else 0
-        return self._journal.begin_after(first, since_cycle=since), at
+        return self._journal.begin_after(first, since_cycle=self._proven(last, source) + 1), at
+
+    def _proven(self, last: Line | None, source: Source) -> int:
+        """Return the newest cycle of which this journal surely tells what happened; -1 for none.
+
+        A host may come back when etcd has no line any more that its own could be compared with.
+        What it followed after a copy was made that was put back meanwhile happened otherwise.
+        """
+        seen = self.seen()
+        if last is None or seen is None:
+            return -1
+        return min(following_cycle(last) - 1, source.said_of(seen.home))
 
     def _extend(self, last: Line | None, lines: list[Line]) -> Line:
         mirrored = self._read_mirror()

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from state.errors import LockTimeout, RecordMissing
 from state.etcd import keys as plans
 from state.etcd import wire
+from state.etcd.put_back import Kept
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -87,6 +90,15 @@ class Lines:
     def older(self, fact: str) -> EtcdOlder:
         """Return the refusal of an etcd that knows less than was seen of it."""
         return self._session.older(fact)
+
+    def said_of(self, home: str) -> int:
+        """Return the newest settled cycle that a home has said it has; -1 for none.
+
+        It said so to the very etcd whose lines these are: a copy knows what was said before it.
+        """
+        key = self._keys.journal(home)
+        found = self._session.read(wire.get(key)).get(key)
+        return -1 if found is None else msgspec.json.decode(found.value, type=Kept).last
 
     def whole(self, value: bytes) -> bytes | None:
         """Return a value with its chunks put together; None where one of them is gone."""

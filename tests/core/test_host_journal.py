@@ -57,6 +57,7 @@ class Elsewhere:
         started(self.store)
         self.kept = 1024
         self.asked: list[int] = []
+        self.said = 10  # the newest cycle that a home said it has
 
     def newest(self) -> Newest:
         assert self.store.data is not None
@@ -83,6 +84,10 @@ class Elsewhere:
 
     def oldest_line(self) -> Line:
         return self.line(self._oldest)
+
+    def said_of(self, home: str) -> int:
+        assert home
+        return self.said
 
     def older(self, fact: str) -> EtcdOlder:
         return EtcdOlder("etcd", fact)
