@@ -208,8 +208,7 @@ class EtcdStore:
     def bind_anew(self, *, epoch: int) -> bool:
         """Bind the key of an owner whose lease is gone to a new lease of this store.
 
-        The caller is the owner. Epoch and effects stay, for nobody seized; until this says that it
-        is done the owner sends nothing.
+        Epoch and effects stay; until this says that it is done the owner, who calls, sends nothing.
 
         Args:
             epoch: The caller's.
@@ -227,7 +226,8 @@ class EtcdStore:
             return False
         lease = self.hold_lease().lease
         owner = plans.Owner(epoch=epoch, worker=ownership.owner.worker)
-        transaction = commits.binding_transaction(self._keys, seen, owner, lease=lease)
+        claim = self._account.claim(seen.account)
+        transaction = commits.binding_transaction(self._keys, seen, owner, lease=lease, claim=claim)
         try:
             answer = self._session.settle(transaction, self._session.patience_s)
         except LeaseGone:

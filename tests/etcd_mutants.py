@@ -432,4 +432,12 @@ ETCD_MUTANTS = (
         f"{REPAIR}test_a_host_that_is_back_late_proves_nothing_that_it_followed_after_a_copy_was_"
         "made",
     ),
+    _mutant(
+        "who binds its key anew leaves the account forgotten",
+        "state/etcd_store.py",
+        "seen, owner, lease=lease, claim=claim)",
+        "seen, owner, lease=lease)",
+        "core/test_etcd_faults.py::"
+        "test_who_binds_its_key_anew_says_again_for_whose_account_it_acts",
+    ),
 )

@@ -1,8 +1,9 @@
 """The account that an application acts for: one, on whichever host it is owned.
 
 Owns what a first record and a change of owner require of the key `APP/account`. It has no lease: it
-outlives everybody who owned. Where it is absent, whoever comes to own writes it; where it names
-another account than one's own, nobody comes to own. What it holds names an account, as a digest.
+outlives everybody who owned. Where it is absent, whoever comes to own, or binds the owner's key to
+another lease, writes it; where it names another account than one's own, nobody does either. What
+it holds names an account, as a digest.
 """
 
 from __future__ import annotations

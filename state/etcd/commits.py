@@ -178,14 +178,21 @@ def genesis_transaction(
     )
 
 
-def binding_transaction(keys: Keys, seen: Seen, owner: Owner, *, lease: int) -> wire.Transaction:
+def binding_transaction(
+    keys: Keys, seen: Seen, owner: Owner, *, lease: int, claim: wire.Transaction = NO_CLAIM
+) -> wire.Transaction:
     """Return the transaction that binds the key of an owner whose lease is gone to a new one.
 
-    Epoch and effects stay. It is refused once anybody wrote, or bound the key.
+    Epoch and effects stay. It is refused once anybody wrote, or bound the key. The claim is that
+    of who comes to own: while the key was away, the account could be forgotten.
     """
     compare = (wire.of_value(keys.head, seen.head), wire.at_revision(keys.owner, 0))
     step = _bound(keys, Binding(lease=lease, owner=owner))
-    return wire.Transaction(compare=compare, success=(step,), failure=keys.reading(seen.number))
+    return wire.Transaction(
+        compare=(*compare, *claim.compare),
+        success=(step, *claim.success),
+        failure=keys.reading(seen.number),
+    )
 
 
 def landed(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from functools import partial
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -19,8 +20,10 @@ from state import transitions
 from state.errors import OutcomeUnknown, OutOfReach
 from state.etcd import keys as plans
 from state.etcd import wire
+from state.etcd.account import forgetting
 from state.etcd.address import Cluster, Endpoint
 from state.etcd.client import NotSent, Unclear
+from state.etcd.lease import Standing
 from state.etcd_store import EtcdStore
 from state.record import Record, Timeline
 from tests.etcd_model import ModelEtcd
@@ -200,3 +203,26 @@ def test_chunks_of_a_commit_that_arrived_late_are_not_those_of_its_second_try() 
         world.etcd.revoke(lease)
     assert world.operator.read() == record
     assert world.operator.line(2).attempt == "large"
+
+
+def test_who_binds_its_key_anew_says_again_for_whose_account_it_acts() -> None:
+    """Somebody who left may have had it forgotten while the lease was over: it owns still."""
+    world = World(1)
+    world.faults = ["none"]
+    store = EtcdStore(
+        CLUSTER, app=APP, timeline=Timeline(), now_ns=lambda: NOW_NS, account="one", lease_s=600
+    )
+    store._session._client = Wire(world)  # type: ignore[assignment] # noqa: SLF001
+    lease = world.etcd.grant()
+    standing = lambda: Standing(lease=lease, ttl_ns=1)  # noqa: E731
+    store._keeper = SimpleNamespace(standing=standing, close=list)  # type: ignore[assignment] # noqa: SLF001
+    names = plans.Keys(CLUSTER.prefix)
+    assert store.bind_anew(epoch=1)
+    world.etcd.revoke(lease)
+    assert world.etcd.apply(forgetting(names.account, names.owner)).succeeded
+    assert names.account not in world.etcd.kept
+    lease = world.etcd.grant()
+    assert store.bind_anew(epoch=1)
+    assert world.etcd.kept[names.account].value == b"one"
+    assert not world.etcd.apply(forgetting(names.account, names.owner)).succeeded
+    store.close()
