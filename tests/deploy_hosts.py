@@ -23,6 +23,7 @@ class Host:
     def __init__(self, etcd: ModelEtcd, prefix: str = "app") -> None:
         self.etcd = etcd
         self.lease = etcd.grant()
+        self.filed: list[int] = []  # leases of requests that wait for their deployer
         self.loses = 0  # answers of writes
         self.before: Callable[[], object] = lambda: None  # what another host does in between
         self.cluster = Cluster((Endpoint("127.0.0.1"),), prefix)
@@ -31,7 +32,10 @@ class Host:
         standing = lambda: Standing(lease=self.lease, ttl_ns=1)  # noqa: E731
         self.desk._keeper = SimpleNamespace(standing=standing)  # type: ignore[assignment] # noqa: SLF001
 
-    def call(self, _path: str, request: wire.Transaction, **_: float) -> bytes:
+    def call(self, path: str, request: wire.Transaction, **_: float) -> bytes:
+        if path == wire.GRANT:
+            self.filed.append(self.etcd.grant())
+            return wire.encode({"ID": self.filed[-1], "TTL": 60})
         if request.compare:
             between, self.before = self.before, lambda: None
             between()
@@ -42,7 +46,10 @@ class Host:
         return wire.encode(answer)
 
     def dies(self) -> None:
-        self.etcd.revoke(self.lease)
+        """Be gone for as long as its leases last."""
+        for lease in (self.lease, *self.filed):
+            self.etcd.revoke(lease)
+        self.filed = []
         self.lease = self.etcd.grant()
 
     def ended(self) -> list[bytes]:

@@ -440,4 +440,12 @@ ETCD_MUTANTS = (
         "core/test_etcd_faults.py::"
         "test_who_binds_its_key_anew_says_again_for_whose_account_it_acts",
     ),
+    _mutant(
+        "who is slow to begin a deploy counts as gone",
+        f"{ETCD}/deploy_desk.py",
+        "plans.filing(self._keys, asked, lease=lease)",
+        "plans.filing(self._keys, asked)",
+        "core/test_deploy_across.py::"
+        "test_a_request_whose_deployer_is_slow_to_begin_is_ended_by_nobody_while_it_may_come",
+    ),
 )

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 TRIES_MAX: Final = 32  # losses in a row; of one deploy three write at a time
 LINES_AT_ONCE: Final = 100
+FILED_S: Final = 60  # a request without a deployer; a busy host starts one within some seconds
 LATELY: Final = 16  # lines among which one's own is looked for
 
 
@@ -66,8 +67,9 @@ class DeployDesk:
         Raises:
             OutOfReach: Etcd did not answer.
         """
+        lease = self._session.grant(FILED_S)
         for _ in range(TRIES_MAX):
-            answer = self._settle(plans.filing(self._keys, asked))
+            answer = self._settle(plans.filing(self._keys, asked, lease=lease))
             if answer.succeeded:
                 return asked
             found = answer.found()

@@ -3,7 +3,7 @@
 Owns the keys of an application's deploys, the values in them, and the transaction of each step:
 
     APP/requests/ID  what somebody asked for, until its deploy has ended
-    APP/driven/ID    its deployer lives: with that one's lease
+    APP/driven/ID    its deployer lives: with that one's lease, with another until it begins
     APP/wanted/W     the request that names a commit, or a kept release: of two one is filed
     APP/deploy       the deploy under way, for as long as its deployer's lease lives
     APP/builds/HOST  why a host has no standby: it builds a release, or cannot
@@ -228,18 +228,27 @@ def _in_epoch(value: UnderWay, epoch: int) -> UnderWay:
 # --- transactions -------------------------------------------------------------------
 
 
-def filing(keys: Keys, asked: Asked) -> wire.Transaction:
+def filing(keys: Keys, asked: Asked, *, lease: int = 0) -> wire.Transaction:
     """Return the transaction that files a request, unless an open one names what it wants.
 
     Refused, it reads which one; that may be itself, delivered before.
+
+    Args:
+        keys: The application's.
+        asked: The request.
+        lease: As long as it lasts the deployer counts as living, although it has not begun yet; 0
+            where nobody is to wait for it.
     """
     wanted = keys.wanted(asked.wants)
+    steps = [
+        wire.put(wanted, asked.request.encode()),
+        wire.put(keys.request(asked.request), encode_open(asked)),
+    ]
+    if lease:
+        steps.append(wire.put(keys.driven(asked.request), asked.host.encode(), lease=lease))
     return wire.Transaction(
         compare=(wire.at_revision(wanted, 0),),
-        success=(
-            wire.put(wanted, asked.request.encode()),
-            wire.put(keys.request(asked.request), encode_open(asked)),
-        ),
+        success=tuple(steps),
         failure=(wire.get(wanted), wire.get(*keys.requests)),
     )
 

@@ -231,6 +231,23 @@ def test_a_deploy_whose_host_is_gone_for_a_while_is_ended_as_record_and_journal_
     assert hosts.two.desk.open() == ()
 
 
+def test_a_request_whose_deployer_is_slow_to_begin_is_ended_by_nobody_while_it_may_come(
+    hosts: Two, beside: Beside
+) -> None:
+    """A busy host starts it seconds later: it was refused as that of a host that is gone."""
+    deployer = hosts.deployer(request_of())
+    for turn in range(4):
+        beside.others.look(others.GRACE_S * turn)
+    assert beside.history() == []
+    assert deployer.taken(held=False, waits=lambda: None) is None
+    hosts.one.dies()
+    hosts.deployer(request_of("d2", commit="d", at=2_000_000))
+    hosts.one.dies()
+    for turn in range(4, 8):
+        beside.others.look(others.GRACE_S * turn)
+    assert beside.history() == [("d1", "refused"), ("d2", "refused")], "neither comes any more"
+
+
 def test_a_bake_whose_host_is_gone_and_a_request_of_this_home_are_left_alone(
     hosts: Two, beside: Beside
 ) -> None:
