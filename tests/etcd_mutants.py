@@ -7,26 +7,25 @@ from pathlib import Path
 from tests.mutants import Mutant
 
 ETCD = "state/etcd"
-REPAIR = "core/test_etcd_repair.py::"
-REPAIR_LEVEL = "core/test_etcd_repair_level.py::"
 STANDING = (
     "    return wire.at_revision(keys.record, seen.revision), wire.of_value(keys.head, seen.head)"
 )
 
 
-def _mutant(name: str, target: str, source: str, replacement: str, test: str) -> Mutant:
+def etcd_mutant(name: str, target: str, source: str, replacement: str, test: str) -> Mutant:
+    """Return a mutant whose test stands as `FILE::TEST`, below `tests`."""
     file, _, test_name = test.partition("::")
     return Mutant(name, source, replacement, test_name, Path(target), f"tests/{file}")
 
 
 def _commit(name: str, source: str, replacement: str, test: str) -> Mutant:
     test = f"core/test_etcd_keys.py::{test}"
-    return _mutant(name, f"{ETCD}/commits.py", source, replacement, test)
+    return etcd_mutant(name, f"{ETCD}/commits.py", source, replacement, test)
 
 
 def _deploy(name: str, source: str, replacement: str, test: str) -> Mutant:
     test = f"core/test_etcd_deploys.py::{test}"
-    return _mutant(name, f"{ETCD}/deploys.py", source, replacement, test)
+    return etcd_mutant(name, f"{ETCD}/deploys.py", source, replacement, test)
 
 
 ETCD_MUTANTS = (
@@ -54,7 +53,7 @@ ETCD_MUTANTS = (
         "",
         "test_who_settles_for_another_is_refused_while_its_deployer_lives",
     ),
-    _mutant(
+    etcd_mutant(
         "an approval writes over an abort that came between",
         f"{ETCD}/deploys.py",
         "        compare.append(wire.at_revision(keys.request(asked.request), revision))",
@@ -62,7 +61,7 @@ ETCD_MUTANTS = (
         "core/test_etcd_deploy_desk.py::"
         "test_an_abort_that_comes_while_the_candidate_is_approved_is_not_lost",
     ),
-    _mutant(
+    etcd_mutant(
         "who settles for another goes by an old request",
         f"{ETCD}/deploy_desk.py",
         "if there is not None and decode_open(there.value, plans.Asked) != asked:",
@@ -70,7 +69,7 @@ ETCD_MUTANTS = (
         "core/test_etcd_deploy_desk.py::"
         "test_who_settles_for_another_says_nothing_of_a_request_that_has_changed_since",
     ),
-    _mutant(
+    etcd_mutant(
         "nobody hears the abort of a bake whose host is gone",
         "deploy/others.py",
         "            if asked.aborted_by:",
@@ -107,7 +106,7 @@ ETCD_MUTANTS = (
         "",
         "test_of_two_accounts_over_one_record_the_second_never_comes_to_own",
     ),
-    _mutant(
+    etcd_mutant(
         "a forgotten account is one that somebody trades for",
         f"{ETCD}/account.py",
         "    return wire.Transaction(compare=(wire.at_revision(owner, 0),), ",
@@ -139,21 +138,7 @@ ETCD_MUTANTS = (
         "",
         "test_chunks_stay_once_a_commit_took_them_and_go_once_another_one_did",
     ),
-    _mutant(
-        "an etcd that is in the newest cycle knows of every halt",
-        "state/etcd_repair.py",
-        "        return is_level or reached > furthest.reached",
-        "        return is_level or reached >= furthest.reached",
-        f"{REPAIR_LEVEL}test_a_halt_that_came_after_the_newest_cycle_is_brought_forward",
-    ),
-    _mutant(
-        "a copy of a home speaks over the one that goes further",
-        "state/etcd_repair.py",
-        "            if not said_here and not self._known.is_known(there, each):",
-        "            if said_here and not self._known.is_known(there, each):",
-        f"{REPAIR_LEVEL}test_a_copy_of_a_home_does_not_speak_over_the_one_that_goes_further",
-    ),
-    _mutant(
+    etcd_mutant(
         "two writings of one attempt have the same chunks",
         "state/etcd_store.py",
         "writing=secrets.token_hex(4))",
@@ -173,7 +158,7 @@ ETCD_MUTANTS = (
         "    return bool(mark.attempt) or not generation.digest",
         "test_of_two_commits_from_one_record_the_second_is_refused_and_reads_the_first",
     ),
-    _mutant(
+    etcd_mutant(
         "a lease is counted from when its renewal was answered",
         f"{ETCD}/keeper.py",
         "        sent_ns = self._boot_ns()\n"
@@ -183,14 +168,14 @@ ETCD_MUTANTS = (
         "process/test_etcd_lease.py::"
         "test_a_lease_that_nobody_renews_is_over_for_its_holder_before_it_is_for_others",
     ),
-    _mutant(
+    etcd_mutant(
         "a renewal without a time to live counts",
         f"{ETCD}/lease.py",
         "    if ttl_s <= 0:\n",
         "    if ttl_s < 0:\n",
         "core/test_lease.py::test_a_renewal_without_time_ends_a_lease_for_good",
     ),
-    _mutant(
+    etcd_mutant(
         "a cycle is begun as long as the lease lasts",
         f"{ETCD}/lease.py",
         "<= standing.ttl_ns // PARTS",
@@ -198,7 +183,7 @@ ETCD_MUTANTS = (
         "core/test_lease.py::"
         "test_a_cycle_is_begun_only_within_a_third_of_the_lease_after_a_renewal",
     ),
-    _mutant(
+    etcd_mutant(
         "a commit without an answer is not sent again",
         f"{ETCD}/session.py",
         "                is_unclear, last = True, str(error)\n",
@@ -206,7 +191,7 @@ ETCD_MUTANTS = (
         "process/test_etcd_store.py::"
         "test_a_commit_whose_delivery_goes_wrong_happens_once_and_is_known[Fault.ANSWER_LOST]",
     ),
-    _mutant(
+    etcd_mutant(
         "an etcd at a lower revision is believed",
         f"{ETCD}/session.py",
         "        if found < self._highest:\n",
@@ -214,7 +199,7 @@ ETCD_MUTANTS = (
         "process/test_etcd_put_back.py::"
         "test_an_etcd_that_was_put_back_is_refused_by_who_saw_more_of_it[folder]",
     ),
-    _mutant(
+    etcd_mutant(
         "an etcd that contradicts what was read there is believed",
         "state/etcd_store.py",
         "        if stored is None or plans.mark_of(stored.value).result != seen.digest:\n",
@@ -222,7 +207,7 @@ ETCD_MUTANTS = (
         "process/test_etcd_put_back.py::"
         "test_a_commit_from_before_an_etcd_was_put_back_finds_no_place_at_an_equal_revision[folder]",
     ),
-    _mutant(
+    etcd_mutant(
         "nobody asks whose a line is",
         "state/etcd_store.py",
         "        if commits.is_commit(found.get(self._keys.line(new.number)), new):\n",
@@ -230,21 +215,21 @@ ETCD_MUTANTS = (
         "process/test_etcd_store.py::"
         "test_a_commit_whose_delivery_goes_wrong_happens_once_and_is_known[Fault.ANSWER_LOST]",
     ),
-    _mutant(
+    etcd_mutant(
         "a take is tried again",
         f"{ETCD}/reruns.py",
         '    if note.kind == "take" or note.approval:\n        raise',
         '    if note.kind == "" or note.approval:\n        raise',
         "process/test_etcd_store.py::test_a_take_is_tried_once",
     ),
-    _mutant(
+    etcd_mutant(
         "a refusal of an old record is a refusal",
         f"{ETCD}/reruns.py",
         "    except StateError:\n        return None\n",
         "    except StateError:\n        raise\n",
         "process/test_etcd_store.py::test_what_a_known_record_refuses_is_asked_of_the_newest",
     ),
-    _mutant(
+    etcd_mutant(
         "a token that is worth nothing is shown again",
         f"{ETCD}/client.py",
         '            self._token = ""  # it expired, or the user was changed\n',
@@ -252,21 +237,21 @@ ETCD_MUTANTS = (
         "process/test_etcd_access.py::"
         "test_a_store_logs_in_and_does_so_again_when_its_token_is_worth_nothing",
     ),
-    _mutant(
+    etcd_mutant(
         "the member that does not answer is asked again",
         f"{ETCD}/client.py",
         "        self._turn += 1\n",
         "        self._turn += 0\n",
         "process/test_etcd_store.py::test_another_member_is_asked_where_one_does_not_answer",
     ),
-    _mutant(
+    etcd_mutant(
         "a watch that is silent is waited for",
         f"{ETCD}/watch.py",
         "silence_s=self._silence_s)",
         "silence_s=60 + self._silence_s)",
         "process/test_etcd_store.py::test_a_watch_that_says_nothing_is_opened_anew",
     ),
-    _mutant(
+    etcd_mutant(
         "a commit in etcd compares nothing",
         f"{ETCD}/commits.py",
         "    return wire.Transaction(compare=tuple(compare), success=tuple(steps), "
@@ -275,28 +260,28 @@ ETCD_MUTANTS = (
         "core/test_etcd_faults.py::"
         "test_whatever_becomes_of_requests_and_answers_everybody_knows_what_happened",
     ),
-    _mutant(
+    etcd_mutant(
         "a cycle begins however old its lease's renewal is",
         "handoff/worker/leased.py",
         "return may_begin(self._standing(), now_ns=self._clock.boot_ns())",
         "return True",
         "core/test_leased_footing.py::test_a_cycle_begins_only_within_a_third_of_the_lease",
     ),
-    _mutant(
+    etcd_mutant(
         "an owner whose key is gone goes on",
         "handoff/worker/leased.py",
         "return self._store.was_owner_bound() and not self.is_lost()",
         "return not self.is_lost()",
         "core/test_leased_footing.py::test_an_owner_goes_on_only_where_its_key_is_bound",
     ),
-    _mutant(
+    etcd_mutant(
         "an owner goes on with a lease that may be gone",
         "handoff/worker/leased.py",
         "return self._store.was_owner_bound() and not self.is_lost()",
         "return self._store.was_owner_bound()",
         "core/test_leased_footing.py::test_an_owner_goes_on_only_where_its_key_is_bound",
     ),
-    _mutant(
+    etcd_mutant(
         "a commit that landed is done again",
         "state/etcd_store.py",
         "            self._seen_in(found)  # an earlier delivery of it; somebody may have written "
@@ -306,7 +291,7 @@ ETCD_MUTANTS = (
         "core/test_etcd_faults.py::"
         "test_whatever_becomes_of_requests_and_answers_everybody_knows_what_happened",
     ),
-    _mutant(
+    etcd_mutant(
         "an outcome that nobody knows passes for none",
         f"{ETCD}/session.py",
         "        if is_unclear and attempt is not None:\n",
@@ -314,71 +299,7 @@ ETCD_MUTANTS = (
         "core/test_etcd_faults.py::"
         "test_whatever_becomes_of_requests_and_answers_everybody_knows_what_happened",
     ),
-    _mutant(
-        "what a home has seen of an etcd is not asked of it",
-        "state/etcd_store.py",
-        "        seen = home.sighting() if home is not None else None\n",
-        "        seen = None\n",
-        f"{REPAIR}test_what_a_home_has_seen_outlasts_its_workers",
-    ),
-    _mutant(
-        "an etcd without a record is a new one for everybody",
-        "state/etcd_store.py",
-        "        if stored is None and self._home is not None:\n",
-        "        if stored is None and self._home is None:\n",
-        f"{REPAIR}test_an_etcd_without_the_record_is_an_older_one_for_who_followed_it",
-    ),
-    _mutant(
-        "an etcd that has forgotten a repair is believed",
-        f"{ETCD}/session.py",
-        "        if repairs < self._highest.repairs:\n",
-        "        if repairs < 0:\n",
-        f"{REPAIR}test_a_copy_from_before_a_repair_is_an_older_one_too",
-    ),
-    _mutant(
-        "a repair waits for nobody",
-        f"{ETCD}/put_back.py",
-        "    if not unheard:\n        return\n",
-        "    return\n",
-        f"{REPAIR}test_a_repair_waits_for_every_host_and_is_done_where_the_journal_goes_furthest",
-    ),
-    _mutant(
-        "a host that owned after the copy is not asked",
-        "state/etcd_repair.py",
-        "            rows = put_back.rows_of(there.heard, there.kept, named_by(there, ours), "
-        "self._without)\n",
-        "            rows = put_back.rows_of(there.heard, there.kept, (), self._without)\n",
-        f"{REPAIR}test_a_host_that_owned_after_the_copy_was_made_is_known_by_the_journals_of_others",
-    ),
-    _mutant(
-        "a repair is made wherever it is asked for",
-        "state/etcd_repair.py",
-        "        if furthest.result != ours.heard.result:\n",
-        '        if furthest.result == "":\n',
-        f"{REPAIR}test_a_repair_waits_for_every_host_and_is_done_where_the_journal_goes_furthest",
-    ),
-    _mutant(
-        "a repair forgets another history",
-        f"{ETCD}/put_back.py",
-        "        if each.result in is_in or not {each.host, each.home}.isdisjoint(without):\n",
-        "        if each.result or not {each.host, each.home}.isdisjoint(without):\n",
-        f"{REPAIR}test_two_histories_are_one_too_many",
-    ),
-    _mutant(
-        "a repair leaves effects planned",
-        "state/outbox.py",
-        "    return tuple(replace(each, fate=Fate.DOUBTFUL, unproven=True) for each in outbox)",
-        "    return tuple(replace(each, unproven=True) for each in outbox)",
-        f"{REPAIR}test_effects_that_were_forgotten_are_asked_about_and_sent_by_nobody",
-    ),
-    _mutant(
-        "a repair begins under the epoch that there was",
-        "state/transitions.py",
-        "    epoch = max(above, held.epoch) + 1\n",
-        "    epoch = held.epoch\n",
-        f"{REPAIR}test_one_host_brings_it_forward_to_its_newest_line_under_a_new_epoch",
-    ),
-    _mutant(
+    etcd_mutant(
         "a standby says nothing of an owner on another host",
         "handoff/worker/life.py",
         "            self._told.elsewhere(record)\n",
@@ -386,14 +307,14 @@ ETCD_MUTANTS = (
         "core/test_worker_leased.py::"
         "test_a_standby_says_as_long_as_it_is_so_that_another_host_owns",
     ),
-    _mutant(
+    etcd_mutant(
         "who is silent is counted from before another host was said to own",
         "handoff/launcher/supervision.py",
         "for each in (before_s, elsewhere_s) if each is not None",
         "for each in (before_s,) if each is not None",
         "core/test_supervision.py::test_nobody_is_known_to_own_since_the_last_word_of_anybody",
     ),
-    _mutant(
+    etcd_mutant(
         "what landed after its answer was given up is taken for another's",
         "handoff/worker/cycle.py",
         "        return is_mine and progress.phase is Phase.DECIDED",
@@ -401,7 +322,7 @@ ETCD_MUTANTS = (
         "core/test_worker_leased.py::"
         "test_what_was_decided_by_a_write_that_was_given_up_is_sent_for_nobody_else_could",
     ),
-    _mutant(
+    etcd_mutant(
         "who settled unheard takes itself for replaced",
         "handoff/worker/reach.py",
         " or found.progress == before.progress:",
@@ -409,7 +330,7 @@ ETCD_MUTANTS = (
         "core/test_worker_unheard.py::"
         "test_an_owner_whose_settling_lies_beneath_a_word_of_an_operator_owns_on",
     ),
-    _mutant(
+    etcd_mutant(
         "an owner whose lease is over waits for the end of the cycle with what it has to send",
         "handoff/worker/requests.py",
         "            self._stand_anew()\n",
@@ -417,22 +338,14 @@ ETCD_MUTANTS = (
         "core/test_worker_leased.py::"
         "test_what_is_decided_as_the_lease_is_found_to_be_over_is_sent_once_the_key_is_bound_anew",
     ),
-    _mutant(
+    etcd_mutant(
         "a lease is asked for while a request is under way",
         "handoff/worker/requests.py",
         "        if self._under_way or is_early",
         "        if is_early",
         "core/test_worker_leased.py::test_nobody_waits_for_etcd_while_a_request_is_under_way",
     ),
-    _mutant(
-        "who is back late proves what it followed after a copy was made",
-        "state/host_journal.py",
-        "        return min(following_cycle(last) - 1, source.said_of(seen.home))",
-        "        return following_cycle(last) - 1",
-        f"{REPAIR}test_a_host_that_is_back_late_proves_nothing_that_it_followed_after_a_copy_was_"
-        "made",
-    ),
-    _mutant(
+    etcd_mutant(
         "who binds its key anew leaves the account forgotten",
         "state/etcd_store.py",
         "seen, owner, lease=lease, claim=claim)",
@@ -440,7 +353,7 @@ ETCD_MUTANTS = (
         "core/test_etcd_faults.py::"
         "test_who_binds_its_key_anew_says_again_for_whose_account_it_acts",
     ),
-    _mutant(
+    etcd_mutant(
         "who is slow to begin a deploy counts as gone",
         f"{ETCD}/deploy_desk.py",
         "plans.filing(self._keys, asked, lease=lease)",

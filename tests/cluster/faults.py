@@ -120,11 +120,13 @@ def _strike(
 ) -> Strike:
     after_s, there = draw.uniform(0.0, period_s), draw.random() < 0.5
     lasts_s = draw.uniform(*LASTS_S.get(fault, BEYOND_LEASE))
+    # An outage outside of a bake touches nobody; a deploy of that round could take meanwhile.
+    may_deploy = number % DEPLOYS_EVERY == 0 and fault is not Fault.NO_MAJORITY
     return Strike(
         number=number,
         fault=fault,
         after_s=round(after_s, 2),
         lasts_s=round(outage_s if fault in OUTAGES else lasts_s, 2),
-        deploys=fault in {Fault.NONE, Fault.NO_MAJORITY_IN_BAKE} or number % DEPLOYS_EVERY == 0,
+        deploys=fault in {Fault.NONE, Fault.NO_MAJORITY_IN_BAKE} or may_deploy,
         there=there,
     )

@@ -17,7 +17,7 @@ from state.journal_frames import Line
 from tests.cluster import evidence
 from tests.cluster.evidence import Found
 from tests.cluster.exchange import BOOKS, Counts
-from tests.cluster.faults import OF_OWNER, OUTAGES, Fault, plan
+from tests.cluster.faults import DEPLOYS_EVERY, OF_OWNER, OUTAGES, Fault, plan
 from tests.cluster.series import Untouched
 from tests.cluster.stage import CATCH_UP_S, PERIOD_S
 from tests.cluster.striking import Blow
@@ -90,6 +90,10 @@ def test_a_plan_deals_every_fault_and_each_outage_once() -> None:
     assert {each.fault for each in strikes[: len(Fault)]} == {*Fault}
     assert sum(each.fault in OUTAGES for each in strikes) == len(OUTAGES)
     assert any(each.deploys for each in strikes)
+    outside = islice(
+        plan(seed=3, outage_s=60, period_s=PERIOD_S, only=[Fault.NO_MAJORITY]), DEPLOYS_EVERY
+    )
+    assert not any(each.deploys for each in outside), "its take would look like a touch"
     assert strikes[: len(Fault)] == list(
         islice(plan(seed=3, outage_s=60, period_s=PERIOD_S), len(Fault))
     )
