@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from foresight.checkup import examine
 from foresight.cluster_check import examine_cluster
+from foresight.config import Config, Engine, Venue
 from foresight.finding import Finding, Verdict
 from state.etcd import wire
 from state.etcd.address import Cluster, Credentials, Endpoint
@@ -48,6 +50,24 @@ def test_an_etcd_is_described_and_its_open_door_is_said(own_etcd: Server) -> Non
         )
     tell(own_etcd.cluster(), wire.COMPACT, {"revision": 3})
     assert found_in(own_etcd.cluster())["etcd's history"].verdict is Verdict.GOOD
+
+
+def test_hosts_with_an_exchange_each_are_found_before_one_of_them_is_up(
+    own_etcd: Server, tmp_path: Path
+) -> None:
+    own_etcd.start()
+    engine = Engine(app="test", state=f"etcd://127.0.0.1:{own_etcd.port}/test")
+
+    def found(venue: Venue) -> list[Finding]:
+        config = Config(engine=engine, venue=venue)
+        findings = list(examine(config, tmp_path / "home", tmp_path))
+        assert "etcd's version" in {each.check for each in findings}, "it was looked at"
+        return [each for each in findings if each.check == "exchange"]
+
+    (refused,) = found(Venue(kind="local"))
+    assert refused.verdict is Verdict.BAD
+    assert "an exchange of its own" in refused.found
+    assert found(Venue(kind="local", url="http://127.0.0.1:8080")) == []
 
 
 def test_passwords_alone_leave_leases_and_history_to_whoever_reaches_the_port(
