@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from bench.installation import ROOT, environment
 from foresight.board import MICRO
-from foresight.evidence.exchange_books import Exchange, Ledger, ledger
+from foresight.evidence.exchange_books import Exchange, Ledger, ask, ledger
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,6 +26,7 @@ BALANCE_USDC: Final = 1_000_000
 BEGUN_MICRO: Final = BALANCE_USDC * MICRO
 CHUNK_BYTES: Final = 1 << 16
 END_S_MAX: Final = 10.0
+LATE_S: Final = 30.0  # longer than a cycle: whoever waits for it ends first
 
 
 class Market:
@@ -74,8 +75,14 @@ class Market:
 
     def ledger(self) -> Ledger:
         """Return its own books."""
-        token = (self._place / "control.token").read_text("ascii").strip()
-        return ledger(Exchange(self._inside, token))
+        return ledger(self._exchange())
+
+    def answer(self, *, late: bool) -> None:
+        """Carry out each order at once, and answer it late, or in time again."""
+        ask(self._exchange(), "faults", {"late_answer": {"seconds": LATE_S} if late else 0})
+
+    def _exchange(self) -> Exchange:
+        return Exchange(self._inside, (self._place / "control.token").read_text("ascii").strip())
 
 
 def _let_in(door: socket.socket, behind: tuple[str, int]) -> None:

@@ -1,7 +1,8 @@
 """`make cluster ARGS=--trader`: the trader on three hosts that share an etcd and an exchange.
 
 Owns the course: bought on one host and settled on another, a deploy across, words of an operator
-where nobody owns, a host stopped and one killed. What it adds up to is `trading_evidence`'s matter.
+where nobody owns, a host stopped and two that lose their power. What it adds up to is
+`trading_evidence`'s matter.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from typing import TYPE_CHECKING
 from foresight.evidence.waiting import wait_for
 from tests.cluster.hosts import NAMES
 from tests.cluster.market import BEGUN_MICRO
+from tests.cluster.trading_doubt import known
 from tests.cluster.trading_evidence import Found, judge, lines_of, said_on, seen_by
 from tests.cluster.trading_guards import LOCK, Guard
 from tests.cluster.trading_hosts import MEANT, PERIOD_S
-from tests.cluster.trading_stage import CLOSED_S_MAX, LOCKED, UP_S_MAX, TradingStage
+from tests.cluster.trading_stage import BOOKED_S_MAX, CLOSED_S_MAX, LOCKED, UP_S_MAX, TradingStage
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,6 +48,7 @@ class TradingStory:
             self._speak()
             self._deploy_across()
             self._stop_and_start()
+            self._cut_unanswered()
             self._cut_power()
             found = self._end()
         self._narrator.heading("the proof: the exchange's ledger, the book, and all journals")
@@ -114,6 +117,24 @@ class TradingStory:
         owning.again()
         stage.wait_standby(owning)
 
+    def _cut_unanswered(self) -> None:
+        """End who owns while the exchange has carried out an order of which nobody knows yet."""
+        stage = self._stage
+        owning, *_ = stage.in_turn()
+        stage.market.answer(late=True)
+        self._unanswered = stage.wait_unanswered(owning)
+        owning.cut_power()
+        stage.market.answer(late=False)
+        count = len(self._unanswered)
+        self._narrator.heading(f"{owning.name} loses its power, {count} orders without an answer")
+        follower = stage.wait_follower(owning)
+        wait_for(
+            "what they bought", lambda: self._unanswered <= known(follower.book()), BOOKED_S_MAX
+        )
+        self._narrator.detail(f"{follower.name} has found out what they bought")
+        owning.up()
+        stage.wait_standby(owning)
+
     def _cut_power(self) -> None:
         """End who owns while it is paused and positions are open."""
         stage = self._stage
@@ -163,6 +184,7 @@ class TradingStory:
             seen=seen_by(stage.watches),
             deployed=self._deployed,
             guards=[*stage.guards, locked],
+            unanswered=self._unanswered,
             said={each.name: said_on(each) for each in stage.homes},
         )
 

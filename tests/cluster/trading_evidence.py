@@ -15,10 +15,10 @@ from state.cycle_audit import audit_cycles, effective
 from state.journal_reader import read_lines, verify_chain
 from state.local_store import read_only_generation
 from state.transitions import Proof
-from tests.cluster import trading_guards
+from tests.cluster import trading_doubt, trading_guards
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from foresight.book import Book
     from foresight.evidence.record_watch import RecordWatch
@@ -81,6 +81,7 @@ class Found(NamedTuple):
         seen: What was seen on the way.
         deployed: How the deploy across ended.
         guards: What was forbidden, and what was ordered then.
+        unanswered: Windows whose order was carried out and not answered when its host ended.
         said: What the commands on each host said.
     """
 
@@ -93,6 +94,7 @@ class Found(NamedTuple):
     seen: Seen
     deployed: str
     guards: Sequence[Guard]
+    unanswered: Collection[str]
     said: Mapping[str, Said]
 
 
@@ -133,10 +135,12 @@ def said_on(home: TradingHome) -> Said:
 
 def judge(found: Found) -> list[Verdict]:
     """Return what holds, and what does not."""
+    lines = max(found.journals.values(), key=len)
     return [
-        *_cycles(found),
+        *_cycles(found, lines),
         _same(found),
         *_orders(found),
+        *trading_doubt.judged(lines, found.unanswered, _decided(found).values()),
         _money(found),
         *_positions(found),
         (found.deployed == "permanent", f"the deploy across ended {found.deployed}"),
@@ -145,8 +149,7 @@ def judge(found: Found) -> list[Verdict]:
     ]
 
 
-def _cycles(found: Found) -> Iterator[Verdict]:
-    lines = max(found.journals.values(), key=len)
+def _cycles(found: Found, lines: Sequence[Line]) -> Iterator[Verdict]:
     decided = Counter(each.cycle for each in lines if each.kind == "decide")
     audit = audit_cycles(lines)
     skipped = [cycle for cycle in range(found.first, found.last + 1) if not decided[cycle]]

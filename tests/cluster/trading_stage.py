@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final, Self
 
+from foresight.book import SCHEMA
 from foresight.evidence.narration import Silent
 from foresight.evidence.record_watch import RecordWatch
 from foresight.evidence.waiting import wait_for
@@ -16,6 +17,7 @@ from tests.cluster.hosts import NAMES
 from tests.cluster.market import Market
 from tests.cluster.members import Members
 from tests.cluster.network import HERE, Network
+from tests.cluster.trading_doubt import unanswered
 from tests.cluster.trading_guards import Guard, Orders, counted
 from tests.cluster.trading_hosts import APP, ASSETS, SPEED, SharedProject, TradingHome
 
@@ -31,6 +33,7 @@ SLOWEST_S: Final = 15 * 60.0 / SPEED  # a window
 GRACE_S: Final = 60.0  # for its result and the cycle that hears of it, on a busy machine
 BOUGHT_S_MAX: Final = SLOWEST_S + GRACE_S  # no window need be one that is bought
 CLOSED_S_MAX: Final = 2 * SLOWEST_S + GRACE_S  # what is bought as it begins, and a lease before
+BOOKED_S_MAX: Final = 60.0  # a few cycles, and a lookup in each
 LONG_S: Final = 300  # of the market, 25 s here: a word, two cycles and a host's end
 QUIET_CYCLES: Final = 3
 SETTLING_CYCLES: Final = 2  # what the first of them does may have been decided before a word
@@ -129,6 +132,16 @@ class TradingStage:
     def wait_open_long(self) -> None:
         """Wait until positions are open that are so still when a host has ended."""
         self.wait_open(LONG_S)
+
+    def wait_unanswered(self, home: TradingHome) -> set[str]:
+        """Wait until orders have bought something of which a host's record does not know yet."""
+
+        def bought() -> set[str]:
+            ledger, record = self.market.ledger(), home.record()
+            assert record is not None, "it runs"
+            return unanswered(ledger, record, SCHEMA.decode(record.body, record.schema))
+
+        return wait_for("an order without an answer", bought, BOUGHT_S_MAX)
 
     def wait_redeemed(self) -> None:
         """Wait until the exchange has paid for every share."""

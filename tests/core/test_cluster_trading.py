@@ -15,10 +15,11 @@ from foresight.board import MICRO, Result, Window
 from foresight.book import Book, Cash
 from state.journal_frames import GAP, Line
 from state.open_struct import encode_open
+from state.record import Fate
 from tests.cluster.trading_evidence import FILLED_MIN, Found, Said, Seen, judge
 from tests.cluster.trading_guards import WORDS, Guard, Orders
 from tests.core.trading_values import SLOT, START_S, decided, open_order, position
-from tests.records import empty
+from tests.records import effect, empty
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -41,7 +42,13 @@ def line(kind: str, cycle: int, *, proof: str = "") -> Line:
     )
 
 
-def journal() -> list[Line]:
+def in_doubt(*, unproven: bool) -> Raw:
+    """A record whose order nobody knows the end of."""
+    order = effect(fate=Fate.DOUBTFUL, unproven=unproven)
+    return Raw(encode_open(replace(empty(FIRST), outbox=(order,))))
+
+
+def journal(*, unproven: bool = True) -> list[Line]:
     found = [line("seize", FIRST - 1, proof="none")]
     for cycle in range(FIRST, LAST + 1):
         if cycle == FIRST + 2:
@@ -49,6 +56,7 @@ def journal() -> list[Line]:
         if cycle == FIRST + 5:
             found.append(line("seize", cycle - 1, proof="lease_ended"))
         found += [line("decide", cycle), line("settle", cycle)]
+    found[-1] = replace(found[-1], header=in_doubt(unproven=unproven))
     return found
 
 
@@ -132,6 +140,7 @@ def whole() -> Found:
         ),
         deployed="permanent",
         guards=[kept("pause", "north", took_over=False), *(kept(word) for word in WORDS)],
+        unanswered={WINDOWS[3].slug},
         said={host: said(host) for host in HOSTS},
     )
 
