@@ -10,6 +10,8 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
+import os
+import traceback
 from typing import TYPE_CHECKING, Final
 
 from foresight.config import CONFIG_FILE, nearest
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SIZE_MAX: Final = 1 << 20  # bytes of a module; a larger one is left to the worker
+_MACHINERY: Final = ("<frozen ", importlib.__file__)  # Python's own, between us and a module
 _SAY: Final = "say module:class, with the module at the project's root"
 _HIDDEN: Final = frozenset({"__getattr__", "globals", "setattr"})  # names may come from anywhere
 
@@ -44,12 +47,22 @@ def _load(name: str, place: str) -> type[Strategy]:
         kind = getattr(importlib.import_module(module_name), class_name)
     except Exception as error:
         # A module of a stranger may raise anything while it is imported.
-        what = f"{place}: strategy {name} cannot be loaded: {type(error).__name__}: {error}"
+        why = f"{type(error).__name__}: {error}{_line_of(error)}"
+        what = f"{place}: strategy {name} cannot be loaded: {why}"
         raise ConfigError(what, _SAY) from error
     if not (isinstance(kind, type) and issubclass(kind, Strategy)):
         what = f"{place}: {name} is no strategy"
         raise ConfigError(what, "derive it from foresight.strategies.base.Strategy")
     return kind
+
+
+def _line_of(error: Exception) -> str:
+    """Return where in the project an import failed; nothing where the error itself says it."""
+    frames = traceback.extract_tb(error.__traceback__)[1:]  # the first one is ours
+    own = [each for each in frames if not each.filename.startswith(_MACHINERY)]
+    if isinstance(error, SyntaxError) or not own:
+        return ""
+    return f" ({os.path.basename(own[-1].filename)}, line {own[-1].lineno})"  # noqa: PTH119 - a name
 
 
 def refuse_missing(names: Mapping[str, str], tree: Path, where: str = CONFIG_FILE) -> None:

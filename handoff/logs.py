@@ -90,8 +90,13 @@ def last_words(said: bytes) -> str:
     words = [line for line in lines if line.strip() and not line.startswith("hint: ")]
     if not words:
         return ""
-    place = _place_in(words)
+    place = "" if _names_a_line(words[-1]) else _place_in(words)
     return words[-1].removeprefix("error: ")[: WORDS_MAX - len(place)] + place
+
+
+def _names_a_line(said: str) -> bool:
+    """Tell whether an error says itself where in a file it is: then nobody looks elsewhere."""
+    return said.endswith(")") and ", line " in said.rpartition("(")[2]
 
 
 def _place_in(words: list[str]) -> str:

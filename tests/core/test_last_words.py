@@ -57,3 +57,12 @@ def test_of_a_long_path_the_folders_at_its_end_are_said_whole() -> None:
     words = last_words(said.encode())
     assert words.startswith("ValueError: x (.../a-folder/a-folder/")
     assert words.endswith("/engine/strategies.py, line 4)")
+
+
+def test_an_error_that_says_its_own_line_is_given_no_other() -> None:
+    """It was raised anew by whoever loads: that one's line is nobody's to mend."""
+    said = b"""Traceback (most recent call last):
+  File "/srv/engine/own_strategies.py", line 48, in _load
+ConfigError: m:S cannot be loaded: NameError: x (m.py, line 3)
+"""
+    assert last_words(said) == "ConfigError: m:S cannot be loaded: NameError: x (m.py, line 3)"

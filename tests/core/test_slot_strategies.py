@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 import pytest
 from typing_extensions import override
@@ -14,6 +16,9 @@ from foresight.own_strategies import load_own
 from foresight.strategies.base import Opinion, Silence, Strategy, WindowView
 from foresight.strategies.registry import build, own_names, parameters_unknown, refuse_misfits
 from state.record import Timeline
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 BOARD = '[board]\nassets = ["BTC", "ETH"]\ntimeframes = ["5m", "15m"]\n'
 TWO = f"""{BOARD}
@@ -113,6 +118,27 @@ def test_a_strategy_of_the_project_that_is_not_there_is_named_with_its_key() -> 
     with pytest.raises(ConfigError) as caught:
         load_own(own_names(config), "mine.toml")
     assert caught.value.what.startswith("mine.toml: [strategy.btc-5m] name: strategy no_such_mod")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("x = 1\nimport nothing_of_that_name\n", "'nothing_of_that_name' ({file}, line 2)"),
+        ("def broken(:\n", "({file}, line 1)"),
+        ("def check():\n    return 1 / 0\n\n\ncheck()\n", "zero ({file}, line 2)"),
+    ],
+)
+def test_a_strategy_that_cannot_be_imported_is_named_with_its_own_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, says: str
+) -> None:
+    """Else the newest line that is known is one of this engine, which nobody has to mend."""
+    module = f"own_{abs(hash(text)):x}"
+    (tmp_path / f"{module}.py").write_text(text, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    config = read(f'{BOARD}[strategy.btc-5m]\nname = "{module}:Mine"\n')
+    with pytest.raises(ConfigError) as caught:
+        load_own(own_names(config), "mine.toml")
+    assert caught.value.what.endswith(says.format(file=f"{module}.py"))
 
 
 class Cheap(Strategy, frozen=True, kw_only=True, forbid_unknown_fields=True):
