@@ -73,11 +73,18 @@ def declare(commands: Commands) -> None:
     releases = _command(commands, "releases", _releases, "what is kept, and what owns")
     logs = _command(commands, "logs", _logs, "what launcher and workers said")
     logs.add_argument("-f", "--follow", action="store_true", help="go on as lines come")
-    logs.add_argument("-n", "--lines", type=_positive, default=LINES, help="newest lines shown")
+    logs.add_argument(
+        "-n",
+        "--lines",
+        type=_positive,
+        default=LINES,
+        metavar="N",
+        help="so many of the newest lines; default 50",
+    )
     logs.add_argument("--worker", default="", metavar="NAME", help="of one worker: name or pid")
     logs.add_argument("--since", default="", metavar="T", help="a UTC time, or 10m, 2h")
     verify = _command(commands, "verify", _verify, "prove the state: decide every cycle again")
-    verify.add_argument("--since", type=int, default=None, metavar="CYCLE", help="the first one")
+    verify.add_argument("--since", type=int, default=None, metavar="CYCLE", help="from this one on")
     verify.add_argument("--release", default="", help=argparse.SUPPRESS)  # asks one release
     for each in (status, releases, logs, verify):
         each.add_argument("--json", action="store_true", dest="as_json", help="print JSON")
@@ -86,7 +93,7 @@ def declare(commands: Commands) -> None:
     halt = _command(commands, "halt", _halt, "send nothing at all")
     for each in (pause, resume, halt):
         each.add_argument("--note", default="", help="why; kept in the record")
-    _command(commands, "down", _down, "drain at the end of the cycle and stop")
+    _command(commands, "down", _down, "finish the cycle under way and stop")
 
 
 def _declare_start(commands: Commands) -> None:
@@ -94,9 +101,19 @@ def _declare_start(commands: Commands) -> None:
     run.add_argument("entry", metavar="module:name", help=ENTRY)
     run.add_argument("--tree", type=place, required=True, help="directory with the modules")
     run.add_argument("-d", "--detach", action="store_true", help="return once it runs")
-    run.add_argument("--speed", type=int, default=1, help="application seconds per second")
-    run.add_argument("--standby", action="store_true", help="keep a warm standby")
-    run.add_argument("--force-filesystem", action="store_true", help="accept a volatile disk")
+    run.add_argument(
+        "--speed",
+        type=int,
+        default=1,
+        metavar="N",
+        help="seconds of the program in one of the clock",
+    )
+    run.add_argument(
+        "--standby", action="store_true", help="keep a second worker ready, beside the owner"
+    )
+    run.add_argument(
+        "--force-filesystem", action="store_true", help="accept a network or volatile disk"
+    )
     run.add_argument("--moved", action="store_true", help="the owner elsewhere is dead: my word")
 
 
@@ -109,7 +126,11 @@ def _declare_replacement(commands: Commands) -> None:
         "--entry", default="", metavar="module:name", help="what runs, if it changed"
     )
     replace.add_argument(
-        "--bake", type=int, default=None, help="clean cycles before permanent; default 3"
+        "--bake",
+        type=int,
+        default=None,
+        metavar="N",
+        help="clean cycles until it is permanent and the way back is given up; default 3",
     )
     replace.add_argument(
         "--shadow", type=int, default=0, metavar="N", help="cycles decided beside the owner first"
@@ -123,7 +144,9 @@ def _declare_replacement(commands: Commands) -> None:
     rollback = _command(
         commands, "rollback", _rollback, "put the release before, or a kept one, in charge"
     )
-    rollback.add_argument("release", nargs="?", default="", help="or the beginning of its name")
+    rollback.add_argument(
+        "release", nargs="?", default="", help="the beginning of its name; default: the one before"
+    )
     promote = _command(
         commands, "promote", _promote, "end the bake under way with its next clean cycle"
     )
@@ -144,8 +167,13 @@ def _command(
     commands: Commands, name: str, run: Run, words: str, *, aliases: tuple[str, ...] = ()
 ) -> Parser:
     command = commands.add_parser(name, help=words, description=words, aliases=aliases)
-    command.add_argument("--home", type=place, default=None, help="state directory")
-    command.add_argument("--app", default="app", help="name of the application")
+    command.add_argument(
+        "--home",
+        type=place,
+        default=None,
+        help="state directory; default: APP below ~/.local/state/handoff",
+    )
+    command.add_argument("--app", default="app", help="name of the program; default app")
     command.set_defaults(run=run)
     return command
 

@@ -36,7 +36,7 @@ _RECORDED_COLUMNS = 5  # of a recording: prices, then the volume
 @click.argument(
     "folder", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="DIR"
 )
-@click.option("--signals", is_flag=True, help="Count single signals, all rules in one pass.")
+@click.option("--signals", is_flag=True, help="Count six simple rules in the place of the trader.")
 @trial_options
 @click.option(
     "--check-future",

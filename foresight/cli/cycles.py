@@ -55,7 +55,7 @@ FAULTS_SHOWN_MAX: Final = 20  # neighbours are one; a terminal has about so many
 @click.option("--since", default="", help="First cycle wanted: its number or a UTC time.")
 @click.option("--last", type=last_type, default=None, help="Only so many newest cycles.")
 @click.option("--check", is_flag=True, help="Prove that none is missing or doubled.")
-@click.option("--all-hosts", is_flag=True, help="Also that some host proves what is not here.")
+@click.option("--all-hosts", is_flag=True, help="With --check: another host has what is not here.")
 @json_option
 @pass_installation
 def cycles(

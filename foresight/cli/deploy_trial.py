@@ -52,7 +52,7 @@ def backtest_options(command: CommandT) -> CommandT:
             metavar="DIR",
             help="That recording, as `backtest` reads it; by default [engine] candles.",
         ),
-    ):
+    )[::-1]:  # the last one that is given stands first in the help
         command = option(command)
     return command
 

@@ -169,7 +169,10 @@ def deploy(  # noqa: PLR0913 - one for each option of the command
 def rollback(
     installation: Installation, *, release: str, detach: bool, wait_s: float, as_json: bool
 ) -> int:
-    """Put the previous release, or another that is kept, in charge again."""
+    """Put the previous release, or another that is kept, in charge again.
+
+    RELEASE is the beginning of its name, or of its commit, as `releases` lists them.
+    """
     home = installation.home
     installation.require_shown()
     _require_launcher(home)

@@ -173,7 +173,7 @@ def up(
 @click.command()
 @pass_installation
 def down(installation: Installation) -> int:
-    """Drain at the end of the cycle and stop."""
+    """Finish the cycle under way and stop; what is held stays held."""
     home = installation.home
     lines = LogLines()
     lines.skip(background.log_of(home))

@@ -57,7 +57,11 @@ def exchange(arguments: tuple[str, ...]) -> None:
 
 @click.command()
 @click.option("--port", type=click.IntRange(0, 65_535), help="Run it by itself, on this port.")
-@click.option("--new-token", is_flag=True, help="End every way in so far; print the new one.")
+@click.option(
+    "--new-token",
+    is_flag=True,
+    help="Make the links and logins so far worthless; print a new link.",
+)
 @pass_installation
 def dashboard(installation: Installation, *, port: int | None, new_token: bool) -> int:
     """Print the link that opens the page; where nothing runs, run the page by itself."""

@@ -47,7 +47,7 @@ def trial_options(command: CommandT) -> CommandT:
         click.option(
             "--table",
             type=click.Path(exists=True, dir_okay=False, path_type=Path),
-            help="What prices shares; by default fitted on the part before what is judged.",
+            help="What says the price of a share; by default fitted on all before --judge-from.",
         ),
         click.option(
             "--rule",
@@ -62,18 +62,21 @@ def trial_options(command: CommandT) -> CommandT:
             default=1.0,
             show_default=True,
             metavar="SECONDS",
-            help="From a decision to the book that its order meets.",
+            help="How long after a decision its order meets the book.",
         ),
         click.option(
             "--judge-from",
             type=dates,
             metavar="DATE",
-            help="First day or minute, UTC; by default the middle of the recording.",
+            help="Judged from this day or minute on, UTC; by default from the middle.",
         ),
         click.option(
-            "--judge-until", type=dates, metavar="DATE", help="Where it ends; by default there."
+            "--judge-until",
+            type=dates,
+            metavar="DATE",
+            help="Judged until then; by default until the recording's end.",
         ),
-    ):
+    )[::-1]:  # the last one that is given stands first in the help
         command = option(command)
     return command
 

@@ -77,3 +77,21 @@ def test_a_command_begins_without_what_others_need() -> None:
     commands = {f"foresight.cli.{name}" for name in MODULES.values()}
     assert "foresight.cli.installation" in loaded
     assert loaded & (HEAVY | commands) == set()
+
+
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        ("backtest", ["--table", "--judge-from", "--judge-until"]),
+        ("compare", ["--table", "--judge-from", "--judge-until"]),
+        ("deploy", ["--backtest ", "--backtest-limit", "--candles"]),
+    ],
+)
+def test_an_option_stands_in_the_help_behind_what_it_speaks_of(
+    command: str, options: list[str]
+) -> None:
+    """`That recording` above the option that names it is of no use to anybody."""
+    context = click.Context(click.Group(commands=Catalogue()))
+    found = Catalogue()[command].get_help(context)
+    places = [found.index(f"  {each}") for each in options]
+    assert places == sorted(places)
