@@ -21,6 +21,7 @@ from foresight.cluster import configured_cluster, refuse_own_exchange
 from foresight.cluster_check import examine_cluster
 from foresight.config import CONFIG_FILE
 from foresight.errors import ConfigError
+from foresight.extras import ExtraMissing, lacking
 from foresight.finding import Finding, Verdict
 from foresight.login_session import remedy, this_session, why_ended
 from foresight.overrides import gathered
@@ -83,7 +84,7 @@ def examine(config: Config, home: Path, tree: Path, where: str = CONFIG_FILE) ->
     yield _launcher(home)
     yield _page(config, home)
     yield _release(home)
-    yield _programs(home)
+    yield _programs(config, home)
     yield _logout()
     yield _journal(home)
     yield from _etcd(config, tree)
@@ -315,8 +316,11 @@ def _release(home: Path) -> Finding:
     return Finding("release", Verdict.BAD, why, "`foresight down` and `foresight up` mend it")
 
 
-def _programs(home: Path) -> Finding:
-    """Whether what the launcher starts beside the owner could be started again."""
+def _programs(config: Config, home: Path) -> Finding:
+    """Whether what the launcher starts beside the owner could be started, or started again."""
+    lacks = lacking(config)
+    if lacks:
+        return Finding("programs", Verdict.BAD, lacks, ExtraMissing.hint)
     try:
         companions = read_engine_config(home).companions
     except EngineConfigInvalid:

@@ -39,6 +39,7 @@ from foresight.cli.worker_environment import PASSED, kept_variables
 from foresight.cluster import account_of, refuse_put_back, require_usable
 from foresight.errors import ConfigError
 from foresight.exchange.prices.recordings import recorded_assets
+from foresight.extras import refuse_lacking
 from foresight.login_session import remedy, this_session, why_ended
 from foresight.overrides import EXCHANGE_URL, REPLAYED, gathered
 from foresight.page_link import COMMAND, address_for_people, is_terminal, metrics_token, page_token
@@ -119,6 +120,7 @@ def up(
     home, config = installation.home, installation.config
     require_usable(config, gathered(os.environ), installation.repository, home)
     refuse_other_rule(home, config, rule)
+    refuse_lacking(config)
     say_changes(home)
     _check_live(config, live=live)
     _require_sound(installation, replayed=replay is not None)

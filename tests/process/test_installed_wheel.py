@@ -137,5 +137,12 @@ def test_foresight_begins_a_project_without_what_trading_needs(installed: Instal
     assert "Usage:" in installed.done("foresight", "--help")
     assert "strategy.py" in installed.done("foresight", "init", "bot", "--no-git")
     assert (installed.tree / "bot" / "requirements.lock").is_file()
+    # Without a word `up` waited for minutes, for an exchange that ended at its first import.
+    started = installed.run("foresight", "-C", "bot", "up", "-d")
+    assert "error: the local exchange needs aiohttp" in started.stderr
+    assert "hint: pip install 'foresight-engine[trade,dashboard]'" in started.stderr
+    assert started.returncode == ExitCode.FAILED
+    looked = installed.run("foresight", "-C", "bot", "doctor")
+    assert "bad   programs       the local exchange needs aiohttp" in looked.stdout
     shown = installed.run("foresight", "-C", "bot", "status")
     assert (shown.returncode, "Traceback" in shown.stderr) == (ExitCode.NOT_RUNNING, False)
