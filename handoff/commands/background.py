@@ -112,6 +112,8 @@ class Start:
         what, _, hint = words.strip().partition("\nhint: ")
         if status == ExitCode.REFUSED and error:
             return StartRefused(what, hint)
+        if status == ExitCode.DONE:
+            return LauncherEnded("it was stopped before a worker owned")
         return LauncherEnded(f"the launcher ended: {said.strip()[-WORDS_MAX:]}")
 
 

@@ -74,15 +74,19 @@ def named(kept: Sequence[Manifest], text: str) -> Manifest:
 
     Args:
         kept: All that are kept.
-        text: Its name, or the beginning of its name or of its commit.
+        text: Its name, or the beginning of its name or of its commit; empty where nobody names
+            one and none decided before.
 
     Raises:
         ReleaseUnnamed: None of them is meant, or several are.
     """
+    if not text:
+        message = "no other release decided here before: there is none to go back to"
+        raise ReleaseUnnamed(message)
     exact = [each for each in kept if each.release == text]
     if exact:
         return exact[0]
-    near = [each for each in kept if text and _begins(each, text)]
+    near = [each for each in kept if _begins(each, text)]
     if len(near) == 1 and len(text) >= LETTERS_MIN:
         return near[0]
     if not near:

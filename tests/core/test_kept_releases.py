@@ -41,7 +41,7 @@ def test_a_release_is_named_by_what_is_shown_of_it(text: str, release: str) -> N
         ("012", "may mean"),
         ("89b", "may mean tree-89b7c4ec6961"),
         ("dead", "no kept release is 'dead'"),
-        ("", "no kept release is ''"),
+        ("", "no other release decided here before"),
     ],
 )
 def test_what_may_mean_another_one_is_refused(text: str, words: str) -> None:
