@@ -111,6 +111,7 @@ ENGINE: Final = (
     Line("handoff status --json", "handoff status --json --app news"),
     Line("handoff logs --app news --since 10m"),
     Line("handoff down --app news"),
+    Line("python -m handoff try feed_to_chat:feed_to_chat --tree examples"),
     Line(
         "python -m handoff run feed_to_chat:feed_to_chat --tree examples --app chat "
         "--home ~/.local/state/chat",
