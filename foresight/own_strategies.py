@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
-import os
 import traceback
 from typing import TYPE_CHECKING, Final
 
@@ -62,7 +61,7 @@ def _line_of(error: Exception) -> str:
     own = [each for each in frames if not each.filename.startswith(_MACHINERY)]
     if isinstance(error, SyntaxError) or not own:
         return ""
-    return f" ({os.path.basename(own[-1].filename)}, line {own[-1].lineno})"  # noqa: PTH119 - a name
+    return f" ({own[-1].filename.rpartition('/')[2]}, line {own[-1].lineno})"
 
 
 def refuse_missing(names: Mapping[str, str], tree: Path, where: str = CONFIG_FILE) -> None:

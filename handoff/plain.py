@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from handoff.commands.background import Start, log_of
 from handoff.commands.deploy_words import words_of
 from handoff.commands.kept_releases import kept_releases, release_before
 from handoff.commands.kept_releases import named as kept_release
-from handoff.commands.looking import nothing_to_stop
+from handoff.commands.looking import ask_to_stop
 from handoff.errors import NotRunning
 from handoff.launcher.account_lock import take_account
 from handoff.launcher.edition_file import releases_in_editions
@@ -31,6 +32,7 @@ from handoff.rollout.driver import ASK_BACK_S, Driver, Watcher
 from handoff.rollout.launcher_client import LauncherClient
 from handoff.rollout.table import Deploy, Phase
 from handoff.shared_record import VARIABLES, cluster_in, is_shared
+from handoff.standard_streams import remark
 from handoff.tree_snapshot import prune_snapshots, snapshot_tree
 from handoff.wire import Kind
 from handoff.wish import BAKE_NONE, Wish
@@ -73,15 +75,14 @@ def prepare_home(home: Path, *, trusted_group: int | str = "") -> None:
     refuse_shared(home, trusted_group)  # somebody may have been faster in making it
 
 
-def become(_: Path, command: Sequence[str]) -> None:
-    """Become a launcher whose events go where the errors of this process go."""
+def become(home: Path, command: Sequence[str]) -> None:
+    """Become the launcher; at a terminal its events, JSON lines for programs, go to its log."""
+    if sys.stderr.isatty():
+        where = f"--home {shlex.quote(str(home))}"
+        remark(f"running; home {home}; Ctrl-C drains and stops")
+        remark(f"in another terminal: `handoff status {where}`, `handoff logs -f {where}`")
+        os.dup2(open_log(log_of(home)), sys.stderr.fileno())
     os.execv(command[0], list(command))  # noqa: S606 - our own interpreter, no shell
-
-
-def become_quiet(home: Path, command: Sequence[str]) -> None:
-    """Become a launcher whose events go to its log: where errors go, a person reads."""
-    os.dup2(open_log(log_of(home)), sys.stderr.fileno())
-    become(home, command)
 
 
 def start_detached(home: Path, command: Sequence[str]) -> None:
@@ -346,11 +347,7 @@ def _snapshot(home: Path, tree: Path, entry: str) -> Manifest:
 
 def down(home: Path) -> bool:
     """Drain and stop; return whether the launcher is gone in time."""
-    try:
-        with LauncherClient(home) as client:
-            client.ask(Kind.STOP)
-    except NotRunning as error:
-        raise nothing_to_stop(home, time.time_ns(), error) from error
+    ask_to_stop(home, time.time_ns())
     deadline_s = time.monotonic() + DOWN_S_MAX
     while time.monotonic() < deadline_s:
         try:

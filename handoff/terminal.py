@@ -11,7 +11,6 @@ import asyncio
 import importlib
 import json
 import os
-import shlex
 import sys
 import time
 from pathlib import Path
@@ -29,7 +28,7 @@ from handoff.standard_streams import print_line, remark, text_columns
 from handoff.wish import BAKE_BY_HAND, Wish
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from handoff.commands.log_words import Said
     from handoff.rollout.table import Deploy
@@ -233,22 +232,10 @@ def _run(arguments: argparse.Namespace) -> int:
         standby=arguments.standby,
         force_filesystem=arguments.force_filesystem,
         moved=arguments.moved,
-        begin=plain.start_detached if arguments.detach else _become,
+        begin=plain.start_detached if arguments.detach else plain.become,
     )
     remark(f"running; home {home}")
     return ExitCode.DONE
-
-
-def _become(home: Path, command: Sequence[str]) -> None:
-    """Become the launcher; its events are JSON lines, and no person at a terminal wants those."""
-    from handoff import plain  # noqa: PLC0415 - as above
-
-    if not sys.stderr.isatty():
-        plain.become(home, command)
-    where = f"--home {shlex.quote(str(home))}"
-    remark(f"running; home {home}; Ctrl-C drains and stops")
-    remark(f"in another terminal: `handoff status {where}`, `handoff logs -f {where}`")
-    plain.become_quiet(home, command)
 
 
 def _replace(arguments: argparse.Namespace) -> int:

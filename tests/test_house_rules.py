@@ -338,6 +338,7 @@ IMPORT_RULES.read(ROOT / ".importlinter")
 DOES_IO_UNSEEN = {
     "foresight.backtest.prepared": "it reads the tables of the tree that it is given",
     "foresight.download.fetching": "it asks the exchange and fills the files that it is given",
+    "foresight.extras": "it looks for what is installed",
     "foresight.own_strategies": "it imports a project's own modules",
     "foresight.table_files": "it reads below the tree that it is given",
     "foresight.venues.paper": "it asks the venue that it is given",

@@ -50,7 +50,7 @@ from foresight.venues.keys import key_file_of
 from handoff import open_files
 from handoff.commands import background
 from handoff.commands.log_lines import LogLines
-from handoff.commands.looking import nothing_to_stop
+from handoff.commands.looking import ask_to_stop
 from handoff.errors import NotRunning, OpenFilesLacking
 from handoff.exit_codes import ExitCode
 from handoff.launcher import process as launcher_process
@@ -67,7 +67,6 @@ from handoff.launcher.self_replacement import left_to
 from handoff.logs import open_log
 from handoff.plain import launcher_lock_free, prepare_home, vouched_in
 from handoff.rollout.launcher_client import LauncherClient
-from handoff.wire import Kind
 from state.errors import HomeUnsuitable, RecordMissing
 from state.premises import narrow, refuse_shared
 from state.record import Timeline, check_identity
@@ -179,11 +178,7 @@ def down(installation: Installation) -> int:
     home = installation.home
     lines = LogLines()
     lines.skip(background.log_of(home))
-    try:
-        with LauncherClient(home) as client:
-            client.ask(Kind.STOP)
-    except NotRunning as error:
-        raise nothing_to_stop(home, now_ns(), error) from error
+    ask_to_stop(home, now_ns())
     deadline_s = time.monotonic() + DOWN_S_MAX
     while time.monotonic() < deadline_s:
         _tell(lines, home)

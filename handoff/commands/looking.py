@@ -85,22 +85,33 @@ def _record(home: Path) -> Record | None:
         return None
 
 
-def nothing_to_stop(home: Path, now_ns: int, error: NotRunning) -> NotRunning:
-    """Return what to say to who stops an installation whose launcher does not answer.
+def ask_to_stop(home: Path, now_ns: int) -> None:
+    """Ask a launcher to drain and stop.
 
     Args:
         home: The state directory.
         now_ns: Wall-clock time, nanoseconds UTC.
-        error: What asking the launcher came to.
+
+    Raises:
+        NotRunning: None answers; the hint says whether there is anything to stop.
     """
-    error.hint = "there is nothing to stop"
+    try:
+        with LauncherClient(home) as client:
+            client.ask(Kind.STOP)
+    except NotRunning as error:
+        error.hint = _what_to_stop(home, now_ns)
+        raise
+
+
+def _what_to_stop(home: Path, now_ns: int) -> str:
+    nothing = "there is nothing to stop"
     try:
         standing = standing_of(look(home, now_ns))
     except (HandoffError, StateError):  # a record that cannot be read is not this command's
-        return error
+        return nothing
     if standing.is_owned and not standing.host:
-        error.hint = f"pid {standing.worker} goes on without one: `up` takes it over, then `down`"
-    return error
+        return f"pid {standing.worker} goes on without one: `up` takes it over, then `down`"
+    return nothing
 
 
 def standing_of(view: View) -> Standing:
