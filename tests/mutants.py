@@ -268,6 +268,7 @@ def all_mutants() -> tuple[Mutant, ...]:
     from tests.heard_mutants import HEARD_MUTANTS  # noqa: PLC0415 - as above
     from tests.host_mutants import HOST_MUTANTS  # noqa: PLC0415 - as above
     from tests.kind_mutants import KIND_MUTANTS  # noqa: PLC0415 - as above
+    from tests.late_mutants import LATE_MUTANTS  # noqa: PLC0415 - as above
     from tests.repair_mutants import REPAIR_MUTANTS  # noqa: PLC0415 - as above
     from tests.shell_mutants import SHELL_MUTANTS  # noqa: PLC0415 - as above
     from tests.store_mutants import STORE_MUTANTS  # noqa: PLC0415 - as above
@@ -283,6 +284,7 @@ def all_mutants() -> tuple[Mutant, ...]:
         *HEARD_MUTANTS,
         *HOST_MUTANTS,
         *KIND_MUTANTS,
+        *LATE_MUTANTS,
         *REPAIR_MUTANTS,
         *SHELL_MUTANTS,
         *STORE_MUTANTS,

@@ -88,12 +88,4 @@ REPAIR_MUTANTS: Final = (
         "            if said_here and not self._known.is_known(there, each):",
         f"{REPAIR_LEVEL}test_a_copy_of_a_home_does_not_speak_over_the_one_that_goes_further",
     ),
-    etcd_mutant(
-        "who is back late proves what it followed after a copy was made",
-        "state/host_journal.py",
-        "        return min(following_cycle(last) - 1, source.said_of(seen.home))",
-        "        return following_cycle(last) - 1",
-        f"{REPAIR}test_a_host_that_is_back_late_proves_nothing_that_it_followed_after_a_copy_was_"
-        "made",
-    ),
 )

@@ -1,0 +1,74 @@
+"""The broken rules of what comes late among hosts: answers, leases, deployers, hosts themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.mutants import Mutant
+
+ETCD = "state/etcd"
+REPAIR = "core/test_etcd_repair.py::"
+
+
+def _mutant(name: str, target: str, source: str, replacement: str, test: str) -> Mutant:
+    file, _, test_name = test.partition("::")
+    return Mutant(name, source, replacement, test_name, Path(target), f"tests/{file}")
+
+
+LATE_MUTANTS = (
+    _mutant(
+        "what landed after its answer was given up is taken for another's",
+        "handoff/worker/cycle.py",
+        "        return is_mine and progress.phase is Phase.DECIDED",
+        "        return is_mine and progress.phase is Phase.SETTLED",
+        "core/test_worker_leased.py::"
+        "test_what_was_decided_by_a_write_that_was_given_up_is_sent_for_nobody_else_could",
+    ),
+    _mutant(
+        "who settled unheard takes itself for replaced",
+        "handoff/worker/reach.py",
+        " or found.progress == before.progress:",
+        " or found.attempt != before.attempt:",
+        "core/test_worker_unheard.py::"
+        "test_an_owner_whose_settling_lies_beneath_a_word_of_an_operator_owns_on",
+    ),
+    _mutant(
+        "an owner whose lease is over waits for the end of the cycle with what it has to send",
+        "handoff/worker/requests.py",
+        "            self._stand_anew()\n",
+        "",
+        "core/test_worker_leased.py::"
+        "test_what_is_decided_as_the_lease_is_found_to_be_over_is_sent_once_the_key_is_bound_anew",
+    ),
+    _mutant(
+        "a lease is asked for while a request is under way",
+        "handoff/worker/requests.py",
+        "        if self._under_way or is_early",
+        "        if is_early",
+        "core/test_worker_leased.py::test_nobody_waits_for_etcd_while_a_request_is_under_way",
+    ),
+    _mutant(
+        "who is back late proves what it followed after a copy was made",
+        "state/host_journal.py",
+        "        return min(following_cycle(last) - 1, source.said_of(seen.home))",
+        "        return following_cycle(last) - 1",
+        f"{REPAIR}test_a_host_that_is_back_late_proves_nothing_that_it_followed_after_a_copy_was_"
+        "made",
+    ),
+    _mutant(
+        "who binds its key anew leaves the account forgotten",
+        "state/etcd_store.py",
+        "seen, owner, lease=lease, claim=claim)",
+        "seen, owner, lease=lease)",
+        "core/test_etcd_faults.py::"
+        "test_who_binds_its_key_anew_says_again_for_whose_account_it_acts",
+    ),
+    _mutant(
+        "who is slow to begin a deploy counts as gone",
+        f"{ETCD}/deploy_desk.py",
+        "plans.filing(self._keys, asked, lease=lease)",
+        "plans.filing(self._keys, asked)",
+        "core/test_deploy_across.py::"
+        "test_a_request_whose_deployer_is_slow_to_begin_is_ended_by_nobody_while_it_may_come",
+    ),
+)
