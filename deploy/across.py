@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from handoff.rollout.table import Deploy
     from state.etcd.deploy_desk import DeployDesk
+    from state.etcd.deploys import Asked
 
     Ended = AbortAsked | Superseded
 
@@ -293,9 +294,15 @@ class AmongHosts:
         return self._desk.write_down(
             self._desk.asked(self._request.deploy),
             history.entry_line(entry).rstrip(b"\n"),
-            is_last=is_last,
+            following=None if is_last else self._following,
             created=held.created if is_mine and held is not None else 0,
         )
+
+    def _following(self, asked: Asked) -> Asked:
+        """Return the request for the try after this one, which nobody has approved."""
+        mine = replace(self._request, tries=self._request.tries + 1)
+        entry = msgspec.Raw(msgspec.json.encode(_entry(mine)))
+        return replace(asked, attempt="", candidate="", epoch=0, entry=entry)
 
     def _ask_way_back(self) -> None:
         """Ask whoever drives a bake to end it, where this deploy is the way back from that."""

@@ -49,8 +49,8 @@ ETCD_MUTANTS = (
     ),
     _deploy(
         "a deploy is ended for a host that lives",
-        "        compare.append(wire.at_revision(keys.driven(asked.request), 0))\n",
-        "",
+        "    if is_left:\n",
+        "    if is_left and not read_at:\n",
         "test_who_settles_for_another_is_refused_while_its_deployer_lives",
     ),
     etcd_mutant(
@@ -64,8 +64,8 @@ ETCD_MUTANTS = (
     etcd_mutant(
         "who settles for another goes by an old request",
         f"{ETCD}/deploy_desk.py",
-        "if there is not None and decode_open(there.value, plans.Asked) != asked:",
-        "if there is not None and not there.value:",
+        "            if is_left and before != asked:",
+        "            if is_left and not before.request:",
         "core/test_etcd_deploy_desk.py::"
         "test_who_settles_for_another_says_nothing_of_a_request_that_has_changed_since",
     ),

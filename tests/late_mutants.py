@@ -71,4 +71,20 @@ LATE_MUTANTS = (
         "core/test_deploy_across.py::"
         "test_a_request_whose_deployer_is_slow_to_begin_is_ended_by_nobody_while_it_may_come",
     ),
+    _mutant(
+        "a try that follows another counts as approved as that one was",
+        "deploy/across.py",
+        'return replace(asked, attempt="", candidate="", epoch=0, entry=entry)',
+        "return replace(asked, entry=entry)",
+        "core/test_deploy_across.py::"
+        "test_a_second_try_that_was_not_approved_is_the_one_that_ends_with_its_host",
+    ),
+    _mutant(
+        "the try that follows another writes over an abort",
+        f"{ETCD}/deploys.py",
+        "    if read_at:\n",
+        "    if is_left:\n",
+        "core/test_deploy_across.py::"
+        "test_a_second_try_that_was_not_approved_is_the_one_that_ends_with_its_host",
+    ),
 )

@@ -187,7 +187,7 @@ class DeployDesk:
         asked: plans.Asked,
         line: bytes,
         *,
-        is_last: bool = True,
+        following: Callable[[plans.Asked], plans.Asked] | None = None,
         created: int = 0,
         is_left: bool = False,
     ) -> bool:
@@ -196,7 +196,8 @@ class DeployDesk:
         Args:
             asked: Its request.
             line: Its line of history.
-            is_last: No try follows: the request is closed.
+            following: Returns what the request becomes for the try that follows; None where none
+                does, and the request is closed.
             created: As for `deploys.ending`.
             is_left: Somebody else concludes, for its deployer is gone.
 
@@ -212,17 +213,19 @@ class DeployDesk:
             count = self.count()
             if line in (each for _, each in self.lines_after(max(0, count - LATELY))):
                 return True
-            there = self._request(asked.request) if is_left else None
-            if there is not None and decode_open(there.value, plans.Asked) != asked:
+            there = self._request(asked.request) if is_left or following else None
+            before = decode_open(there.value, plans.Asked) if there is not None else asked
+            if is_left and before != asked:
                 return False
             ending = plans.ending(
                 self._keys,
                 asked,
                 line,
                 number=count + 1,
-                is_last=is_last,
+                following=following(before) if following is not None else None,
                 created=created,
-                left_at=0 if there is None else there.mod_revision,
+                read_at=there.mod_revision if there is not None else 0,
+                is_left=is_left,
             )
             answer = self._settle(ending)
             if answer.succeeded:

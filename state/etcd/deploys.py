@@ -313,9 +313,10 @@ def ending(
     line: bytes,
     *,
     number: int,
-    is_last: bool = True,
+    following: Asked | None = None,
     created: int = 0,
-    left_at: int = 0,
+    read_at: int = 0,
+    is_left: bool = False,
 ) -> wire.Transaction:
     """Return the transaction that writes down how a try ended, and with the last one closes it.
 
@@ -324,24 +325,29 @@ def ending(
         asked: Its request; refused once that is closed.
         line: Its line of history.
         number: Of the line: one more than there are.
-        is_last: No try follows.
+        following: What the request becomes for the try that follows; None where none does.
         created: When the deploy under way was made that is this one: it is over with it. 0 where
             this one is not under way.
-        left_at: Where somebody else concludes, for its deployer is gone, the revision at which the
-            request was read: refused while that one lives, and once it has gone further.
+        read_at: The revision at which the request was read: refused once it has gone further. 0
+            where it is closed whatever it says.
+        is_left: Somebody else concludes, for its deployer is gone: refused while that one lives.
     """
     steps = [wire.put(keys.line(number), line), wire.put(keys.ended, b"%d" % number)]
     if number > ENDED_KEPT:
         steps.append(wire.delete(keys.line(0), keys.line(number - ENDED_KEPT + 1)))
     compare = [wire.is_there(keys.request(asked.request)), _counted(keys, number - 1)]
-    if left_at:
-        compare.append(wire.at_revision(keys.request(asked.request), left_at))
+    assert read_at or not (is_left or following), "what is concluded from it, or put in its place"
+    if read_at:
+        compare.append(wire.at_revision(keys.request(asked.request), read_at))
+    if is_left:
         # With its lease went the deploy under way, if it was that, and its approval.
         compare.append(wire.at_revision(keys.driven(asked.request), 0))
     if created:
         compare.append(wire.created_at(keys.deploy, created))
         steps.append(wire.delete(keys.deploy))
-    if is_last:
+    if following is not None:
+        steps.append(wire.put(keys.request(asked.request), encode_open(following)))
+    else:
         names = (keys.request(asked.request), keys.wanted(asked.wants))
         steps += [wire.delete(each) for each in names]
     return wire.Transaction(

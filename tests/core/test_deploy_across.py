@@ -22,7 +22,7 @@ from state.etcd import deploys
 from state.record import Rollout
 from tests.deploy_hosts import Host
 from tests.etcd_model import ModelEtcd
-from tests.records import B, owned, take
+from tests.records import A, B, owned, seize, take
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -246,6 +246,26 @@ def test_a_request_whose_deployer_is_slow_to_begin_is_ended_by_nobody_while_it_m
     for turn in range(4, 8):
         beside.others.look(others.GRACE_S * turn)
     assert beside.history() == [("d1", "refused"), ("d2", "refused")], "neither comes any more"
+
+
+def test_a_second_try_that_was_not_approved_is_the_one_that_ends_with_its_host(
+    hosts: Two, beside: Beside
+) -> None:
+    """Its first try has its line already; an abort that comes just then is not lost."""
+    deployer = hosts.deployer(request_of())
+    assert deployer.taken(held=False, waits=lambda: None) is None
+    deployer.approve(READY)
+    hosts.record = take(owned(), rollout=Rollout(deploy_id="d1", of=3))
+    hosts.record = seize(hosts.record, A)
+    hosts.one.before = lambda: hosts.two.desk.ask_abort("d1", "ben")
+    deployer.write_down(entry_of("d1", "returned", "no inputs"), is_last=False)
+    asked = hosts.two.desk.asked("d1")
+    assert (asked.attempt, asked.candidate, asked.aborted_by) == ("", "", "ben")
+    hosts.one.dies()
+    for turn in range(4):
+        beside.others.look(others.GRACE_S * turn)
+    assert hosts.ended() == [("d1", "returned"), ("d1.2", "refused")]
+    assert beside.history() == hosts.ended()
 
 
 def test_a_bake_whose_host_is_gone_and_a_request_of_this_home_are_left_alone(

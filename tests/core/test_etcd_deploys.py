@@ -61,7 +61,9 @@ def end(
     is_left: bool = False,
     **changes: Any,  # noqa: ANN401
 ) -> bool:
-    changes |= {"left_at": read_at(etcd, request) or 1} if is_left else {}
+    if is_left or "following" in changes:
+        changes["read_at"] = read_at(etcd, request) or 1
+    changes["is_left"] = is_left
     return etcd.apply(plans.ending(KEYS, request, b"line", number=number, **changes)).succeeded
 
 
@@ -182,7 +184,7 @@ def test_a_deploy_that_ends_while_it_waits_leaves_the_one_under_way_alone() -> N
 
 def test_a_try_that_is_followed_by_another_leaves_its_request_open() -> None:
     etcd, _ = begun()
-    assert end(etcd, asked(), is_last=False, created=held(etcd).created)
+    assert end(etcd, asked(), following=asked(), created=held(etcd).created)
     assert KEYS.deploy not in etcd.kept, "others have their turn meanwhile"
     assert end(etcd, asked(), number=2)
     assert lines(etcd) == [b"line"] * 2
