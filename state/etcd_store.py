@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import errno
 import secrets
+import time
 from typing import TYPE_CHECKING, Final
 
 from state.commit import Generation, plan_commit, plan_genesis
@@ -116,8 +117,7 @@ class EtcdStore:
         self._watches: tuple[Watch, ...] = ()
         self._keeper: Keeper | None = None
         if lease_s:
-            ours, asking = Client(cluster), Client(cluster)
-            self._keeper = Keeper(ours, asking, ttl_s=lease_s, boot_ns=boot_ns)
+            self._keeper = Keeper(Client(cluster), Client(cluster), ttl_s=lease_s, boot_ns=boot_ns)
         self._seen: plans.Seen | None = None  # the newest that this store knows
         self._kept = ""  # digest of the newest record that the home followed
         self._kept_number = 0  # of that record's line
@@ -165,8 +165,7 @@ class EtcdStore:
     def token(self) -> tuple[int | None, ...] | None:
         """Return at which revision the record was last written, as far as etcd has told.
 
-        Beside it stands that of the owner's key, for who may own: it goes when a lease ends, and
-        nobody writes the record then.
+        For who may own also that of the owner's key, which goes without a write of the record.
         """
         if not self._watches:
             # Every commit writes the head, and it is small: a watch sends what was written.
@@ -362,9 +361,10 @@ class EtcdStore:
     def _sent(
         self, seen: plans.Seen, new: commits.Written, note: Note
     ) -> tuple[commits.Binding | None, wire.TransactionAnswer]:
-        """Send a commit; where its lease turns out to be gone, once more with another one."""
+        """Send a commit, once more where its lease is found gone, all within the time of one."""
         record = new.commit.generation.record
         limit_s = TAKE_S_MAX if note.kind == "take" else self._session.patience_s
+        until_s = time.monotonic() + limit_s
         spare = self._session.grant(CHUNK_LEASE_S) if seen.chunks else 0
         binding = self._binding(seen.record, record)
         claim = commits.NO_CLAIM
@@ -376,7 +376,8 @@ class EtcdStore:
             transaction = commits.commit_transaction(
                 self._keys, seen, new, binding=binding, claim=claim, lease=spare
             )
-            return self._session.settle(transaction, limit_s, attempt=record.attempt)
+            left_s = until_s - time.monotonic()
+            return self._session.settle(transaction, left_s, attempt=record.attempt)
 
         try:
             return binding, settle(binding)
@@ -408,10 +409,9 @@ class EtcdStore:
         """Let the home follow; a commit stands whatever happens there."""
         if self._home is None or self._kept == seen.digest:
             return
-        generation = Generation(seen.record, seen.digest)
-        newest = Newest(generation, data, seen.number, self._session.sighting())
+        of, sighting = Generation(seen.record, seen.digest), self._session.sighting()
         try:
-            self._home.follow(newest, self._lines, written=written)
+            self._home.follow(Newest(of, data, seen.number, sighting), self._lines, written=written)
         except EtcdOlder:
             raise
         except OSError as error:

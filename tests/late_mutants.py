@@ -87,4 +87,12 @@ LATE_MUTANTS = (
         "core/test_deploy_across.py::"
         "test_a_second_try_that_was_not_approved_is_the_one_that_ends_with_its_host",
     ),
+    _mutant(
+        "a take that finds its lease gone has its time once more",
+        "state/etcd_store.py",
+        "            left_s = until_s - time.monotonic()\n",
+        "            left_s = limit_s\n",
+        "core/test_etcd_faults.py::"
+        "test_a_take_that_finds_its_lease_gone_is_over_within_the_time_of_one",
+    ),
 )

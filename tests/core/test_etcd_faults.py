@@ -22,12 +22,13 @@ from state.etcd import keys as plans
 from state.etcd import wire
 from state.etcd.account import forgetting
 from state.etcd.address import Cluster, Endpoint
-from state.etcd.client import NotSent, Unclear
+from state.etcd.client import NotSent, Rejected, Unclear
 from state.etcd.lease import Standing
+from state.etcd.session import TAKE_S_MAX
 from state.etcd_store import EtcdStore
 from state.record import Record, Timeline
 from tests.etcd_model import ModelEtcd
-from tests.records import APP, NOW_NS, decide, effect, note, owned, settle
+from tests.records import APP, NOW_NS, decide, effect, note, owned, settle, take
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -225,4 +226,40 @@ def test_who_binds_its_key_anew_says_again_for_whose_account_it_acts() -> None:
     assert store.bind_anew(epoch=1)
     assert world.etcd.kept[names.account].value == b"one"
     assert not world.etcd.apply(forgetting(names.account, names.owner)).succeeded
+    store.close()
+
+
+def test_a_take_that_finds_its_lease_gone_is_over_within_the_time_of_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its margin is for one: it would land after the boundary that it is for."""
+    world, now_s = World(1), [100.0]
+    world.faults = ["none"]
+    store = EtcdStore(CLUSTER, app=APP, timeline=Timeline(), now_ns=lambda: NOW_NS, lease_s=600)
+    line, lease = Wire(world), world.etcd.grant()
+    standing = lambda: Standing(lease=lease, ttl_ns=1)  # noqa: E731
+    store._keeper = SimpleNamespace(standing=standing, lost=[].append, close=list)  # type: ignore[assignment] # noqa: SLF001
+    monkeypatch.setattr("time.monotonic", lambda: now_s[0])
+
+    def call(path: str, request: object, **_: float) -> bytes:
+        nonlocal lease
+        assert isinstance(request, wire.Transaction)
+        if not request.compare:
+            return line.call(path, request)
+        now_s[0] += 0.3
+        if now_s[0] < 100.5:
+            raise Unclear
+        if lease in world.etcd.leases and not renewed:
+            world.etcd.revoke(lease)
+            lease = world.etcd.grant()
+            renewed.append(now_s[0])
+            raise Rejected(wire.NOT_FOUND, "requested lease not found")
+        raise Unclear
+
+    renewed = list[float]()
+    store._session._client = SimpleNamespace(call=call, close=list)  # type: ignore[assignment] # noqa: SLF001
+    with pytest.raises(OutcomeUnknown):
+        store.transact(take, note("take"))
+    assert renewed
+    assert now_s[0] <= 100.0 + TAKE_S_MAX + 0.3, "the last try may take its time"
     store.close()
