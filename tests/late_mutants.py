@@ -95,4 +95,12 @@ LATE_MUTANTS = (
         "core/test_etcd_faults.py::"
         "test_a_take_that_finds_its_lease_gone_is_over_within_the_time_of_one",
     ),
+    _mutant(
+        "a certificate that was renewed is shown by who starts after that alone",
+        f"{ETCD}/client.py",
+        "        if files != self._files:\n",
+        "        if not files:\n",
+        "process/test_etcd_access.py::"
+        "test_a_certificate_that_is_renewed_in_its_place_is_shown_with_the_next_connection",
+    ),
 )

@@ -2,7 +2,8 @@
 
 Owns the difference that a store lives by: not sent (nothing happened), refused (etcd said no,
 nothing happened), unclear (it may have happened, and may yet). After what is not an answer the
-next endpoint has its turn. A token that expired is fetched anew. A client is for one thread.
+next endpoint has its turn. A token that expired is fetched anew, and certificates that were renewed
+in their place are read with the next connection. A client is for one thread.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import contextlib
 import ssl
 import time
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -72,6 +74,7 @@ class Client:
         """Keep the parts; nothing is connected yet."""
         self._cluster = cluster
         self._turn = first
+        self._files = _files(cluster)
         self._tls = _context(cluster) if cluster.is_encrypted else None
         self._connection: HTTPConnection | None = None
         self._socket: socket.socket | None = None
@@ -192,7 +195,15 @@ class Client:
         host, port = endpoint
         if self._tls is None:
             return HTTPConnection(host, port, timeout=timeout_s)
+        self._renew()
         return HTTPSConnection(host, port, timeout=timeout_s, context=self._tls)
+
+    def _renew(self) -> None:
+        """Read the certificates again where they were renewed; what is half renewed is not yet."""
+        files = _files(self._cluster)
+        if files != self._files:
+            with contextlib.suppress(OSError):
+                self._tls, self._files = _context(self._cluster), files
 
     def _read(self, response: HTTPResponse, deadline: float) -> bytes:
         parts: list[bytes] = []
@@ -231,6 +242,16 @@ def _refused(status: int, data: bytes) -> EtcdError:
     if refusal.code in wire.UNCLEAR or not refusal.code:
         return Unclear(f"status {status}: {refusal.message}")
     return Rejected(refusal.code, refusal.message)
+
+
+def _files(cluster: Cluster) -> tuple[tuple[int, int], ...]:
+    """Return what changes where a file of the credentials is replaced or written anew."""
+    held, found = cluster.credentials, list[tuple[int, int]]()
+    for path in (held.ca, held.certificate, held.key):
+        with contextlib.suppress(OSError):
+            status = Path(path).stat()
+            found.append((status.st_ino, status.st_mtime_ns))
+    return tuple(found)
 
 
 def _context(cluster: Cluster) -> ssl.SSLContext:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -89,3 +90,36 @@ def test_certificates_are_shown_and_those_of_the_server_are_checked(
         with pytest.raises((NotSent, Unclear)):
             client.call(wire.TXN, wire.Transaction(success=(wire.get(b"x"),)))
         client.close()
+
+
+def test_a_certificate_that_is_renewed_in_its_place_is_shown_with_the_next_connection(
+    own_etcd: Server, tmp_path: Path
+) -> None:
+    """A worker lives for months, a certificate often for days; what is half renewed is not."""
+    mine, other = tmp_path / "mine", tmp_path / "other"
+    for folder in (mine, other):
+        folder.mkdir()
+    ours, theirs = certificates(mine), certificates(other)
+    with_certificates(own_etcd, ours)
+    own_etcd.start()
+    held = ours._replace(
+        certificate=str(tmp_path / "certificate.pem"), key=str(tmp_path / "key.pem")
+    )
+
+    def renew(to: Credentials, *names: str) -> None:
+        for name in names:
+            new = tmp_path / "new.pem"
+            shutil.copy(getattr(to, name), new)
+            new.replace(getattr(held, name))
+
+    renew(theirs, "certificate", "key")
+    client = Client(own_etcd.cluster()._replace(credentials=held))
+    asked = wire.Transaction(success=(wire.get(b"x"),))
+    with pytest.raises((NotSent, Unclear)):
+        client.call(wire.TXN, asked)
+    renew(ours, "certificate")
+    with pytest.raises((NotSent, Unclear)):
+        client.call(wire.TXN, asked)  # its key is another one's as yet
+    renew(ours, "key")
+    assert client.call(wire.TXN, asked)
+    client.close()
