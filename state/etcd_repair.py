@@ -220,7 +220,7 @@ class Repair:
 
     def _is_older(self, there: There, ours: Ours) -> bool:
         """Tell whether etcd has forgotten what this home, or another one that was heard, knows."""
-        if there.repairs == ours.sighting.repairs and there.seen is not None:
+        if there.repairs.count == ours.sighting.repairs and there.seen is not None:
             revision = self._session.sighting().revision
             if revision < ours.sighting.revision:
                 return True
@@ -371,10 +371,10 @@ class Repair:
 
     def _also(self, there: There, attempt: str) -> list[wire.Operation]:
         """Return what a repair writes beside a commit."""
-        repairs = plans.Repairs(count=there.repairs + 1, attempt=attempt)
+        repairs = replace(there.repairs, count=there.repairs.count + 1, attempt=attempt)
         lost = [each for each in there.kept if not {each.host, each.home}.isdisjoint(self._without)]
         return [
-            wire.put(self._keys.repairs, msgspec.json.encode(repairs)),
+            wire.put(self._keys.repairs, encode_open(repairs)),
             wire.delete(*self._keys.heard),
             *(wire.delete(self._keys.journal(each.home)) for each in lost),
         ]

@@ -7,7 +7,6 @@ from pathlib import Path
 from tests.mutants import Mutant
 
 ETCD = "state/etcd"
-REPAIR = "core/test_etcd_repair.py::"
 
 
 def _mutant(name: str, target: str, source: str, replacement: str, test: str) -> Mutant:
@@ -52,7 +51,8 @@ LATE_MUTANTS = (
         "state/host_journal.py",
         "        return min(following_cycle(last) - 1, source.said_of(seen.home))",
         "        return following_cycle(last) - 1",
-        f"{REPAIR}test_a_host_that_is_back_late_proves_nothing_that_it_followed_after_a_copy_was_"
+        "core/test_etcd_late_hosts.py::"
+        "test_a_host_that_is_back_late_proves_nothing_that_it_followed_after_a_copy_was_"
         "made",
     ),
     _mutant(

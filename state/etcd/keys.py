@@ -33,14 +33,14 @@ record before get that lease, for whoever is still reading them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import msgspec
 
 from state.errors import RecordDamaged, RecordMissing
 from state.etcd import wire
 from state.journal_frames import Line
-from state.open_struct import decode_open
+from state.open_struct import OpenStruct, decode_open
 from state.record import Record, decode_record
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class Owner(msgspec.Struct, frozen=True, kw_only=True):
     worker: str
 
 
-class Repairs(msgspec.Struct, frozen=True, kw_only=True):
+class Repairs(OpenStruct, frozen=True, kw_only=True):
     """How often a repair has begun this history anew, after etcd was put back from a copy.
 
     Attributes:
@@ -94,6 +94,7 @@ class Repairs(msgspec.Struct, frozen=True, kw_only=True):
         attempt: Id of the newest one's write.
     """
 
+    LATER: ClassVar = ()
     count: int = 0
     attempt: str = ""
 
@@ -238,8 +239,13 @@ def seen_of(keys: Keys, found: Mapping[bytes, wire.KeyValue], data: bytes | None
 
 def repairs_in(found: Mapping[bytes, wire.KeyValue], keys: Keys) -> int:
     """Return how often a repair has begun this history anew."""
+    return repairs_of(found, keys).count
+
+
+def repairs_of(found: Mapping[bytes, wire.KeyValue], keys: Keys) -> Repairs:
+    """Return what is known of the repairs."""
     stored = found.get(keys.repairs)
-    return msgspec.json.decode(stored.value, type=Repairs).count if stored is not None else 0
+    return decode_open(stored.value, Repairs) if stored is not None else Repairs()
 
 
 def line_of(data: bytes) -> Line:

@@ -47,7 +47,7 @@ class There(NamedTuple):
 
     seen: plans.Seen | None
     number: int
-    repairs: int
+    repairs: plans.Repairs
     kept: tuple[Kept, ...]
     heard: tuple[Heard, ...]
 
@@ -113,7 +113,7 @@ class Known:
         return There(
             seen=seen,
             number=int(counter.value) if counter is not None else 0,
-            repairs=plans.repairs_in(found, self._keys),
+            repairs=plans.repairs_of(found, self._keys),
             kept=_all(found, self._keys.journals, Kept),
             heard=_all(found, self._keys.heard, Heard),
         )

@@ -10,8 +10,8 @@ import pytest
 from msgspec.structs import replace
 
 from state.errors import RecordForeign
+from state.etcd import deploys, wire
 from state.etcd import keys as plans
-from state.etcd import wire
 from state.etcd.address import Cluster, Endpoint
 from state.etcd_store import EtcdStore
 from state.host_journal import HostJournal
@@ -19,6 +19,7 @@ from state.journal_reader import read_lines, verify_chain
 from state.local_store import read_only_generation
 from state.open_struct import decode_open
 from state.record import FORMAT, Record, Timeline, encode_record
+from tests.deploy_hosts import Host
 from tests.etcd_model import ModelEtcd
 from tests.records import APP, NOW_NS, note, run_cycles, started
 
@@ -107,3 +108,30 @@ def test_a_record_of_a_newer_format_is_refused_and_left_as_it_is(
         store.transact(by_a_newer_engine, note("command"))
     assert etcd.kept == before
     assert read_only_generation(tmp_path / "home" / "state") == mirrored
+
+
+def test_what_a_newer_engine_says_of_a_deploy_survives_whatever_this_one_does_to_it() -> None:
+    """A wish of the newer host would be gone once the older one has said how far it is."""
+    host = Host(ModelEtcd())
+    asked = deploys.Asked(request="d1", wants="c" * 40, host="one", asked_ns=1, unknown_fields=NEW)
+    host.desk.file(asked)
+    value = deploys.UnderWay(request="d1", attempt="d1", host="one", unknown_fields=NEW)
+    assert host.desk.begin(value)
+    names = deploys.Keys("app")
+
+    def kept(*keys: bytes) -> list[object]:
+        found = [msgspec.json.decode(host.etcd.kept[key].value) for key in keys]
+        return [each["novelty"] for each in found]
+
+    held = host.desk.change(
+        "d1",
+        lambda found: deploys.approved(found, epoch=1, candidate="r2"),
+        noted=lambda found: replace(found, candidate="r2"),
+    )
+    assert held is not None
+    host.desk.ask_abort("d1", "ben")
+    assert kept(names.request("d1"), names.deploy) == [{"of": [1, 2]}] * 2
+    host.desk.write_down(
+        host.desk.asked("d1"), b"{}", following=lambda found: replace(found, candidate="")
+    )
+    assert kept(names.request("d1")) == [{"of": [1, 2]}]

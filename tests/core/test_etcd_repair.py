@@ -10,13 +10,11 @@ import pytest
 from msgspec.structs import replace
 
 from state.archive import StateNewer, export_state, restore_state
-from state.coverage import proven_nowhere
 from state.errors import EtcdOlder, HomeUnsuitable, RecordMissing, Refused
 from state.etcd import keys as plans
 from state.etcd import wire
 from state.etcd.put_back import RepairRefused
 from state.etcd_repair import KIND, Back, Repaired
-from state.journal_frames import CHECKPOINT_CYCLES
 from state.journal_reader import read_lines, unproven_cycles
 from state.local_store import read_only_generation
 from state.record import Fate
@@ -332,6 +330,22 @@ def test_a_copy_from_before_a_repair_is_an_older_one_too(
     assert elsewhere.repair("host").was_older
 
 
+def test_what_a_newer_engine_says_of_repairs_is_kept_by_the_next_one(
+    elsewhere: Elsewhere, owner: EtcdStore
+) -> None:
+    put_back_after(elsewhere, owner, cycles=1)
+    elsewhere.repair("host")
+    said = msgspec.json.decode(elsewhere.etcd.kept[KEYS.repairs].value)
+    newer = wire.put(KEYS.repairs, msgspec.json.encode(said | {"novelty": [1]}))
+    elsewhere.etcd.apply(wire.Transaction(success=(newer,)))
+    store = elsewhere.store("host")
+    store.transact(lambda record: seize(record, A), note("seize"))
+    put_back_after(elsewhere, store, cycles=1)
+    elsewhere.repair("host")
+    found = msgspec.json.decode(elsewhere.etcd.kept[KEYS.repairs].value)
+    assert (found["count"], found["novelty"]) == (2, [1])
+
+
 def test_a_large_line_is_carried_in_chunks(elsewhere: Elsewhere, owner: EtcdStore) -> None:
     kept = elsewhere.keep()
     body = b'"%s"' % (b"x" * 1_300_000)
@@ -391,51 +405,3 @@ def test_a_copy_fills_an_etcd_that_lost_everything(elsewhere: Elsewhere, owner: 
     assert bring_back(elsewhere, "host", copied, force=False).cycle == 12
     elsewhere.follow("new")
     assert elsewhere.store("new").read().ownership.epoch == 2
-
-
-# --- which host has which cycles -------------------------------------------------------
-
-
-def test_each_home_says_which_cycles_it_has_and_again_at_each_checkpoint(
-    elsewhere: Elsewhere, owner: EtcdStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What comes too late for one is proven by the other."""
-    monkeypatch.setattr(plans, "LINES_KEPT", 30)
-    run_cycles(owner, CHECKPOINT_CYCLES)
-    late = elsewhere.store("late")
-    late.keep_up()
-    found = {each.host: each for each in late.journals()}
-    (hole,) = unproven_cycles(elsewhere.home("late") / "journal")
-    assert found["late"].holes == (hole,)
-    assert (found["host"].holes, found["host"].last) == ((), CHECKPOINT_CYCLES)
-    assert proven_nowhere([hole], [found["host"].covered]) == ()
-    assert proven_nowhere([hole], [found["late"].covered]) == (hole,)
-
-
-@pytest.mark.parametrize("given_up", [False, True])
-def test_a_host_that_is_back_late_proves_nothing_that_it_followed_after_a_copy_was_made(
-    elsewhere: Elsewhere, owner: EtcdStore, monkeypatch: pytest.MonkeyPatch, *, given_up: bool
-) -> None:
-    """Etcd keeps no line of then: what it has of those cycles may have happened otherwise."""
-    elsewhere.follow("second")
-    kept = elsewhere.keep()
-    run_cycles(owner, 2)
-    owner.keep_up()
-    if given_up:
-        elsewhere.follow("second")
-        run_cycles(owner, 1)
-    elsewhere.etcd = kept
-    if given_up:
-        elsewhere.repair("second", "host")
-    monkeypatch.setattr(plans, "LINES_KEPT", 30)
-    second = elsewhere.store("second")
-    second.transact(lambda record: seize(record, B), note("seize"))
-    run_cycles(second, CHECKPOINT_CYCLES)
-    second.keep_up()
-    elsewhere.follow("host")
-    (hole,) = unproven_cycles(elsewhere.home("host") / "journal")
-    found = {each.host: each.covered for each in second.journals()}
-    assert hole.first == (0 if given_up else 13)
-    assert proven_nowhere([hole], [found["host"]]) == (hole,)
-    assert proven_nowhere([hole], [found["second"]]) == ()
-    elsewhere.prove("host")
