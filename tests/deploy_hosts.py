@@ -52,5 +52,8 @@ class Host:
         self.filed = []
         self.lease = self.etcd.grant()
 
+    def close(self) -> None:
+        """Nothing is held."""
+
     def ended(self) -> list[bytes]:
         return [line for _, line in self.desk.lines_after(0)]

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
+from foresight.checkup import _etcd
 from foresight.cluster import configured_cluster, require_usable, told_variables
 from foresight.config import Config, Engine, Venue
 from foresight.errors import ConfigError
+from foresight.finding import Verdict
 from handoff.shared_record import cluster_in
 from state.errors import HomeUnsuitable
 from state.etcd.address import Credentials
@@ -65,6 +67,17 @@ def test_hosts_that_share_a_state_are_refused_an_exchange_each(tmp_path: Path) -
     assert "[venue] url" in refused.value.hint
     for venue in (Venue(url="http://127.0.0.1:8080"), Venue(kind="paper")):
         require_usable(replace(alone, venue=venue), {}, tmp_path, tmp_path)
+
+
+def test_doctor_says_beforehand_that_each_host_would_have_an_exchange_of_its_own(
+    tmp_path: Path,
+) -> None:
+    alone = config(state="etcd://127.0.0.1:1/app")
+    shared = replace(alone, venue=Venue(url="http://127.0.0.1:8080"))
+    for which, verdicts in ((alone, [Verdict.BAD]), (shared, []), (Config(), [])):
+        found = [each for each in _etcd(which, tmp_path) if each.check == "exchange"]
+        assert [each.verdict for each in found] == verdicts
+        assert all("[venue] url" in each.remedy for each in found)
 
 
 def test_credentials_are_read_and_their_paths_begin_at_their_file(tmp_path: Path) -> None:
