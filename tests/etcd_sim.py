@@ -17,15 +17,16 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import pytest
 
 from handoff.limits import NS
-from state.record import Outcome
+from state.record import Outcome, Phase
 from tests.engine_world import FIRST, PERIOD_S
 from tests.etcd_world import EtcdWorld, Plans, Seat
 from tests.worker_world import told_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from handoff.workload import Cycle
+    from state.journal_frames import Line
     from tests.worker_world import Process
 
 EVENTS: Final = 8
@@ -225,7 +226,7 @@ def run(seed: int, say: Callable[[str], object] = lambda _: None) -> Came:
     for before, after in pairwise(lines):
         assert after.parent == before.result, "a commit was made from another record"
     assert not world.without_lease, f"sent without a lease: {world.without_lease}"
-    _judge_orders(world)
+    _judge_orders(world, lines)
     return Came(
         seed=seed,
         violation="",
@@ -236,14 +237,20 @@ def run(seed: int, say: Callable[[str], object] = lambda _: None) -> Came:
     )
 
 
-def _judge_orders(world: EtcdWorld) -> None:
+def _judge_orders(world: EtcdWorld, lines: Sequence[Line]) -> None:
     """What the body says of each order is what the venue did."""
+    inherited = {
+        each.cycle for each in lines if each.kind == "seize" and each.phase is Phase.DECIDED
+    }
     said = dict(each.split() for each in world.body()["outcomes"])
     for name, outcome in said.items():
         if outcome == Outcome.CONFIRMED.value:
             assert name in world.venue.executed, f"{name} is confirmed and was never executed"
         elif outcome != Outcome.UNKNOWN.value:
             assert name not in world.venue.executed, f"{name} is {outcome} and was executed"
+        elif name not in world.venue.sent:
+            # Who comes after another cannot know it; the very owner that planned it does.
+            assert int(name.removeprefix("order-")) in inherited, f"{name} is unknown, and unsent"
 
 
 def try_seed(seed: int) -> Came:

@@ -24,7 +24,7 @@ from state.etcd.address import Cluster, Endpoint
 from state.etcd.client import NotSent, Rejected, Unclear
 from state.etcd.keeper import RENEWALS_IN_TTL
 from state.etcd_store import EtcdStore
-from state.record import Outcome, Progress, Record, decode_record
+from state.record import Delivery, Outcome, Progress, Record, decode_record
 from tests.engine_world import APP, FIRST, START_NS, TIMELINE, Venue, order
 from tests.etcd_model import KeyMissing, LeaseMissing, ModelEtcd
 from tests.shared_world import NobodySeen
@@ -254,11 +254,12 @@ class Seat:
 
 
 class Plans(dict[int, "list[Effect]"]):
-    """An order in each cycle."""
+    """An order in each cycle; every second one is sent once at most, and cannot be asked about."""
 
     @override
     def get(self, cycle: int, _default: object = None) -> list[Effect]:
-        return [order(f"order-{cycle}")]
+        delivery = Delivery.AT_MOST_ONCE if cycle % 2 else Delivery.BY_ID
+        return [order(f"order-{cycle}", delivery=delivery)]
 
 
 class EtcdWorld(World):
