@@ -103,4 +103,11 @@ LATE_MUTANTS = (
         "process/test_etcd_access.py::"
         "test_a_certificate_that_is_renewed_in_its_place_is_shown_with_the_next_connection",
     ),
+    _mutant(
+        "whatever answers is an etcd",
+        f"{ETCD}/client.py",
+        "    if path in _HEADED and _HEADER not in data:",
+        "    if path in _HEADED and data is None:",
+        "process/test_etcd_store.py::test_an_answer_that_is_none_of_an_etcd_counts_as_none",
+    ),
 )

@@ -31,6 +31,8 @@ SLOWEST_BYTES_S: Final = 1 << 20  # a mebibyte may take a second more, going or 
 ANSWER_BYTES_MAX: Final = 8 << 20  # of one answer: two commits' values in base64
 _BLOCK_BYTES: Final = 1 << 16
 _OK: Final = 200
+_HEADER: Final = b'"header":{'
+_HEADED: Final = frozenset({wire.TXN, wire.GRANT, wire.KEEP_ALIVE, wire.LOG_IN})
 _USERS_CHANGED: Final = "revision of auth store is old"
 _JSON: Final = {"Content-Type": "application/json"}
 
@@ -157,7 +159,7 @@ class Client:
 
     def _exchange(self, path: str, body: bytes, deadline: float) -> bytes:
         try:
-            return self._read(self._sent(path, body, deadline), deadline)
+            return _known(path, self._read(self._sent(path, body, deadline), deadline))
         except Rejected:
             raise
         except (OSError, HTTPException) as error:
@@ -224,6 +226,14 @@ class Client:
     def _set_timeout(self, timeout_s: float) -> None:
         if self._socket is not None:
             self._socket.settimeout(timeout_s)
+
+
+def _known(path: str, data: bytes) -> bytes:
+    """Return an answer that is one of an etcd: a proxy's page, or another program's, is none."""
+    if path in _HEADED and _HEADER not in data:
+        message = "no answer of an etcd"
+        raise Unclear(message)
+    return data
 
 
 def _left(deadline: float) -> float:

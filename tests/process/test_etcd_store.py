@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import time
 from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
 from msgspec import Raw
 from msgspec.structs import replace
+from typing_extensions import override
 
 from foresight.cluster_check import examine_cluster
 from state import transitions
@@ -207,6 +210,41 @@ def test_another_member_is_asked_where_one_does_not_answer(etcd: Server, tmp_pat
     store = etcd_store(etcd.cluster(tmp_path.name, ports=[free_port(), etcd.port]))
     assert run_cycles(started(store), 1).progress.cycle == 11
     store.close()
+
+
+@pytest.fixture(params=[b"<html>wait</html>", b'{"ok":true}', b"[]", b""])
+def stranger(request: pytest.FixtureRequest) -> Iterator[int]:
+    """Return the port of something that answers all as if all were well, and is no etcd."""
+
+    class Answering(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(request.param)))
+            self.end_headers()
+            self.wfile.write(request.param)
+
+        @override
+        def log_message(self, *_: object) -> None:
+            return
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answering) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_port
+        server.shutdown()
+
+
+def test_an_answer_that_is_none_of_an_etcd_counts_as_none(
+    etcd: Server, tmp_path: Path, stranger: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy's page, or another program at the port: no worker ends for it."""
+    store = etcd_store(etcd.cluster(tmp_path.name, ports=[stranger, etcd.port]))
+    assert run_cycles(started(store), 1).progress.cycle == 11
+    store.close()
+    monkeypatch.setattr("state.etcd.session.SETTLE_S_MAX", 0.1)
+    alone = etcd_store(etcd.cluster(tmp_path.name, ports=[stranger]))
+    with pytest.raises(OutOfReach, match="no answer of an etcd"):
+        alone.read()
+    alone.close()
 
 
 def test_what_is_read_is_the_newest_although_the_store_knows_an_older_one(between: Between) -> None:
