@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Final
 
-from tests.mutants import Mutant
+from tests.etcd_mutants import ETCD, etcd_mutant
 
-ETCD = "state/etcd"
-
-
-def _mutant(name: str, target: str, source: str, replacement: str, test: str) -> Mutant:
-    file, _, test_name = test.partition("::")
-    return Mutant(name, source, replacement, test_name, Path(target), f"tests/{file}")
-
-
-LATE_MUTANTS = (
-    _mutant(
+LATE_MUTANTS: Final = (
+    etcd_mutant(
         "what landed after its answer was given up is taken for another's",
         "handoff/worker/cycle.py",
         "        return is_mine and progress.phase is Phase.DECIDED",
@@ -23,7 +15,7 @@ LATE_MUTANTS = (
         "core/test_worker_leased.py::"
         "test_what_was_decided_by_a_write_that_was_given_up_is_sent_for_nobody_else_could",
     ),
-    _mutant(
+    etcd_mutant(
         "who settled unheard takes itself for replaced",
         "handoff/worker/reach.py",
         " or found.progress == before.progress:",
@@ -31,7 +23,7 @@ LATE_MUTANTS = (
         "core/test_worker_unheard.py::"
         "test_an_owner_whose_settling_lies_beneath_a_word_of_an_operator_owns_on",
     ),
-    _mutant(
+    etcd_mutant(
         "an owner whose lease is over waits for the end of the cycle with what it has to send",
         "handoff/worker/requests.py",
         "            self._stand_anew()\n",
@@ -39,14 +31,14 @@ LATE_MUTANTS = (
         "core/test_worker_leased.py::"
         "test_what_is_decided_as_the_lease_is_found_to_be_over_is_sent_once_the_key_is_bound_anew",
     ),
-    _mutant(
+    etcd_mutant(
         "a lease is asked for while a request is under way",
         "handoff/worker/requests.py",
         "        if self._under_way or is_early",
         "        if is_early",
         "core/test_worker_leased.py::test_nobody_waits_for_etcd_while_a_request_is_under_way",
     ),
-    _mutant(
+    etcd_mutant(
         "who is back late proves what it followed after a copy was made",
         "state/host_journal.py",
         "        return min(following_cycle(last) - 1, source.said_of(seen.home))",
@@ -55,7 +47,7 @@ LATE_MUTANTS = (
         "test_a_host_that_is_back_late_proves_nothing_that_it_followed_after_a_copy_was_"
         "made",
     ),
-    _mutant(
+    etcd_mutant(
         "who binds its key anew leaves the account forgotten",
         "state/etcd_store.py",
         "seen, owner, lease=lease, claim=claim)",
@@ -63,7 +55,7 @@ LATE_MUTANTS = (
         "core/test_etcd_faults.py::"
         "test_who_binds_its_key_anew_says_again_for_whose_account_it_acts",
     ),
-    _mutant(
+    etcd_mutant(
         "who is slow to begin a deploy counts as gone",
         f"{ETCD}/deploy_desk.py",
         "plans.filing(self._keys, asked, lease=lease)",
@@ -71,7 +63,7 @@ LATE_MUTANTS = (
         "core/test_deploy_across.py::"
         "test_a_request_whose_deployer_is_slow_to_begin_is_ended_by_nobody_while_it_may_come",
     ),
-    _mutant(
+    etcd_mutant(
         "a try that follows another counts as approved as that one was",
         "deploy/across.py",
         'return replace(asked, attempt="", candidate="", epoch=0, entry=entry)',
@@ -79,7 +71,7 @@ LATE_MUTANTS = (
         "core/test_deploy_across.py::"
         "test_a_second_try_that_was_not_approved_is_the_one_that_ends_with_its_host",
     ),
-    _mutant(
+    etcd_mutant(
         "the try that follows another writes over an abort",
         f"{ETCD}/deploys.py",
         "    if read_at:\n",
@@ -87,7 +79,7 @@ LATE_MUTANTS = (
         "core/test_deploy_across.py::"
         "test_a_second_try_that_was_not_approved_is_the_one_that_ends_with_its_host",
     ),
-    _mutant(
+    etcd_mutant(
         "a take that finds its lease gone has its time once more",
         "state/etcd_store.py",
         "            left_s = until_s - time.monotonic()\n",
@@ -95,7 +87,7 @@ LATE_MUTANTS = (
         "core/test_etcd_faults.py::"
         "test_a_take_that_finds_its_lease_gone_is_over_within_the_time_of_one",
     ),
-    _mutant(
+    etcd_mutant(
         "a certificate that was renewed is shown by who starts after that alone",
         f"{ETCD}/client.py",
         "        if files != self._files:\n",
@@ -103,7 +95,7 @@ LATE_MUTANTS = (
         "process/test_etcd_access.py::"
         "test_a_certificate_that_is_renewed_in_its_place_is_shown_with_the_next_connection",
     ),
-    _mutant(
+    etcd_mutant(
         "whatever answers is an etcd",
         f"{ETCD}/client.py",
         "    if path in _HEADED and _HEADER not in data:",

@@ -152,7 +152,7 @@ def test_hosts_that_have_no_standby_are_named_with_the_reason(hosts: Two) -> Non
 
 def test_a_home_of_its_own_asks_nobody(tmp_path: Path) -> None:
     alone = across.of_request(tmp_path, request_of())
-    assert not alone.is_shared
+    assert isinstance(alone, across.Alone)
     assert alone.taken(held=False, waits=lambda: None) is None
     assert (alone.approve(READY), alone.interruption(is_replaceable=True)) == (0, None)
     assert across.file(tmp_path, request_of()) == request_of()
