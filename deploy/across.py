@@ -8,6 +8,7 @@ way one at a time, approved as long as that holds, written down for everybody. W
 from __future__ import annotations
 
 import contextlib
+import errno
 import socket
 import time
 from typing import TYPE_CHECKING, Final, Protocol
@@ -20,7 +21,7 @@ from handoff.launcher.engine_config import EngineConfigInvalid, read_engine_conf
 from handoff.rollout.events import AbortAsked, Superseded
 from handoff.rollout.launcher_client import RequestRefused
 from handoff.shared_record import cluster_in, is_shared
-from state.errors import DeployClosed, OutOfReach, StateError
+from state.errors import DeployClosed, OutOfReach, StateError, WriteFailed
 from state.local_store import read_only_snapshot
 
 if TYPE_CHECKING:
@@ -222,18 +223,23 @@ class AmongHosts:
 
         Raises:
             OutOfReach: Etcd is away for long; the request stays open.
+            WriteFailed: Other hosts changed the deploy for as long; likewise.
         """
         deadline_s = time.monotonic() + WRITE_S_MAX
-        while True:
+        trouble: WriteFailed | None = None
+        while trouble is None or time.monotonic() < deadline_s:
             try:
                 if self._write_down(entry, is_last=is_last):
                     return
             except DeployClosed:
                 return  # it is written down, by whoever took this host for gone
-            except OutOfReach:
-                if time.monotonic() > deadline_s:
-                    raise
+            except OutOfReach as away:
+                trouble = away
+            else:
+                busy = OSError(errno.EBUSY, "other hosts change the deploy without a pause")
+                trouble = WriteFailed(f"the end of deploy {self._request.deploy}", busy)
             time.sleep(POLL_S)  # noqa: TID251 - nothing tells when an etcd is back
+        raise trouble
 
     def settled(self, attempt: str) -> history.Entry | None:
         """See `Across.settled`."""

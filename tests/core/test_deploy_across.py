@@ -17,7 +17,7 @@ from handoff.rollout.events import AbortAsked, Superseded
 from handoff.rollout.launcher_client import RequestRefused
 from handoff.rollout.table import Deploy, Phase
 from handoff.shared_record import STATE
-from state.errors import DeployClosed
+from state.errors import DeployClosed, WriteFailed
 from state.etcd import deploys
 from state.record import Rollout
 from tests.deploy_hosts import Host
@@ -141,6 +141,17 @@ def test_what_another_host_has_ended_is_approved_no_more_and_is_taken_over(hosts
     assert found.reason == "gone"
     deployer.write_down(entry_of("d1", "permanent"), is_last=True)
     assert hosts.ended() == [("d1", "refused")], "one deploy has one end"
+
+
+def test_whom_others_never_let_write_an_end_down_says_so_at_last(
+    hosts: Two, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would try for ever; the request stays open, and a later start goes on with it."""
+    monkeypatch.setattr(across, "WRITE_S_MAX", 0.0)
+    deployer = hosts.deployer(request_of())
+    monkeypatch.setattr(hosts.one.desk, "write_down", lambda *_, **__: False)
+    with pytest.raises(WriteFailed, match="the end of deploy d1: other hosts change"):
+        deployer.write_down(entry_of("d1"), is_last=True)
 
 
 def test_hosts_that_have_no_standby_are_named_with_the_reason(hosts: Two) -> None:
