@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 import signal
-import socket
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 import pytest
@@ -16,6 +15,7 @@ from deploy import __main__ as program
 from deploy import across, others
 from handoff import wire
 from handoff.launcher.engine_config import EngineConfig, write_engine_config
+from handoff.sockets import listen_unix
 from handoff.wire import Kind
 from state.etcd import deploys
 from state.record import Rollout
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+ASKED_S_MAX: Final = 60.0
 ASKED = deploys.Asked(request="d1", wants="c" * 40, host="one", asked_ns=1)
 
 
@@ -37,9 +38,8 @@ class Launcher(threading.Thread):
         super().__init__(daemon=True)
         self.asked: list[wire.Message] = []
         self._answer = wire.encode(Kind.REPLY, ok=not refuses, error="not now" if refuses else "")
-        self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.bind(str(home / "run" / "control.sock"))
-        self._socket.listen()
+        self._socket = listen_unix(home / "run" / "control.sock")  # a long path, too
+        self._socket.settimeout(ASKED_S_MAX)
 
     @override
     def run(self) -> None:
