@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import sys
 
 import pytest
@@ -35,7 +34,8 @@ class Terminal(io.StringIO):
 def test_a_watch_redraws_in_its_place_and_never_scrolls(monkeypatch: pytest.MonkeyPatch) -> None:
     """A line that wraps, or one too many, would push the first one out at every second."""
     monkeypatch.setattr(sys, "stdout", screen := Terminal())
-    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((20, 4)))
+    monkeypatch.setenv("COLUMNS", "20")
+    monkeypatch.setenv("LINES", "4")
     repaint(["as wide as it can be", "wider than it can be!", "c", "d", "e"])
     assert screen.getvalue() == (
         "\x1b[Has wide as it can be\x1b[K\nwider than it can b…\x1b[K\nc\x1b[K\x1b[J\n"
@@ -60,7 +60,7 @@ def test_a_table_that_is_too_wide_goes_on_in_further_lines(
     """It lost words in a narrow terminal, and whole columns: the remedy, of all things."""
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setattr(sys, "stdout", screen := Terminal())
-    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((width, 24)))
+    monkeypatch.setenv("COLUMNS", str(width))
     emit_table(("", "check", "found", "count"), ROWS, notes=["as it was yesterday", ""])
     said = screen.getvalue()
     wanted = "odd home it is not there yet and somebody should make it soon 3 as was yesterday b 0"
