@@ -4,6 +4,7 @@ Fixtures for one subject live beside its tests, never here.
 """
 
 import asyncio
+import gc
 import os
 import re
 import signal
@@ -72,6 +73,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if TRIES_AGAIN:
                 item.add_marker(pytest.mark.flaky(reruns=TRIES_AGAIN))
     items.sort(key=lambda item: _folder_alone(item.nodeid) is not None)
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector leave thousands of tests alone: they stay to the end."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
