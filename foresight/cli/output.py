@@ -80,6 +80,8 @@ def emit_table(
 ) -> None:
     """Print rows under their headings; what is too wide goes on in further lines, nothing is cut.
 
+    Without a row there is no heading either: whoever calls says in a sentence that there is none.
+
     Args:
         columns: The headings.
         rows: The cells of each row.
@@ -87,6 +89,8 @@ def emit_table(
         is_prose: It holds sentences: where nobody has a width, it is as wide as text.
     """
     cells = [[_text(cell) for cell in row] for row in rows]
+    if not cells:
+        return
     below = list(notes) or [""] * len(cells)
     # A pipe has no width: figures stay on one line there.
     width = text_columns() if is_prose or sys.stdout.isatty() else PIPE_COLUMNS

@@ -16,7 +16,7 @@ from deploy import history
 from foresight.board import MICRO
 from foresight.book import SCHEMA, Book
 from foresight.cli.installation import Installation, pass_installation
-from foresight.cli.output import emit_json, emit_table, emit_text, json_option, last_type
+from foresight.cli.output import emit_json, emit_table, emit_text, json_option, last_type, progress
 from foresight.cli.tables import TRADE_COLUMNS, earned_cells, trade_cells, trade_totals
 from foresight.scoring import Earned, earned_by, evidence_in, said_of_none
 from handoff.exit_codes import ExitCode
@@ -72,6 +72,8 @@ def trades(
         deployed = [each.release for each in history.read_history(installation.home).entries]
         columns = EARNED_COLUMNS
         rows = earned_rows(book, [*deployed, record.ownership.release])
+        if not rows:
+            progress("no release owned yet")
     else:
         columns = CSV_COLUMNS
         rows = _rows(book, len(book.decided) if as_csv else last)

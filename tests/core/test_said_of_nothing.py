@@ -76,6 +76,28 @@ def test_a_bot_without_a_trade_says_so_in_lines_that_fit(
         assert all(len(line) <= 80 or str(home) in line for line in said.out.splitlines())
 
 
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("anomalies", "nothing is odd"),
+        ("cycles", "no cycle was decided yet"),
+        ("locks", "nothing is locked"),
+        ("trades", "no trade was made yet"),
+        ("trades --by-release", "no release owned yet"),
+    ],
+)
+def test_a_list_without_a_line_has_no_heading_beside_its_sentence(
+    home: Path, words: str, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Below `nothing is locked` stood the heading of a table, as if its rows had been lost."""
+    home.mkdir(mode=0o700, parents=True)
+    body = SCHEMA.encode(Book(venue="local"))
+    open_store(home).create(msgspec.structs.replace(empty(), body=body, schema=SCHEMA.schema_id))
+    assert main(words.split()) == ExitCode.DONE
+    said = capsys.readouterr()
+    assert (said.out + said.err).splitlines() == [says]
+
+
 def test_after_an_uninstall_it_is_stopped_and_no_error(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
