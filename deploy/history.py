@@ -31,7 +31,7 @@ from state.errors import WriteFailed
 from state.moments import milliseconds, rfc3339
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
 HISTORY: Final = "deploys.jsonl"
@@ -53,6 +53,10 @@ class Outcome(enum.StrEnum):
     SUPERSEDED = "superseded"  # a newer request took its place before it owned
     ABORTED = "aborted"  # somebody asked for its end
     SKIPPED = "skipped"  # the followed branch moved, and its policy wants no deploy of that
+
+
+# Whoever takes over from a dead owner has no boundary of its own, and no cycle in its line.
+_OWNED: Final = frozenset({Outcome.PERMANENT.value, Outcome.RETURNED.value})
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, rename={"from_release": "from"}):
@@ -174,6 +178,15 @@ def history_of(text: bytes) -> History:
 def phase_seconds(entries: Sequence[Entry]) -> list[dict[str, float]]:
     """Return what the phases of deploys that took have cost, oldest first."""
     return [entry.phases for entry in entries if entry.cycle is not None]
+
+
+def owned_in(entries: Iterable[Entry]) -> list[str]:
+    """Return the releases that came to own by some deploys, oldest first; some may be twice.
+
+    Args:
+        entries: Finished deploys, oldest first.
+    """
+    return [each.release for each in entries if each.cycle is not None or each.outcome in _OWNED]
 
 
 def read_history(home: Path) -> History:

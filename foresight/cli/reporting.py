@@ -113,12 +113,11 @@ def _of_home(installation: Installation) -> Facts:
     entries = history.read_history(installation.home).entries
     schedule = installation.schedule(record)
     marks = [_mark(each, each.cycle, schedule) for each in entries if each.cycle is not None]
-    started = [each.release for each in entries if each.cycle is not None]
     return facts_of_book(
         book,
         name=installation.config.engine.app,
         marks=sorted(marks),
-        deployed=[*started, record.ownership.release],
+        deployed=[*history.owned_in(entries), record.ownership.release],
     )
 
 

@@ -69,9 +69,9 @@ def trades(
     record = installation.record()
     book: Book = SCHEMA.decode(record.body, record.schema)
     if by_release:
-        deployed = [each.release for each in history.read_history(installation.home).entries]
+        owned = history.owned_in(history.read_history(installation.home).entries)
         columns = EARNED_COLUMNS
-        rows = earned_rows(book, [*deployed, record.ownership.release])
+        rows = earned_rows(book, [*owned, record.ownership.release])
         if not rows:
             progress("no release owned yet")
     else:
@@ -85,16 +85,16 @@ def trades(
     return ExitCode.DONE
 
 
-def earned_rows(book: Book, deployed: Iterable[str]) -> list[Row]:
+def earned_rows(book: Book, owned: Iterable[str]) -> list[Row]:
     """Return what each release earned, the one that decided last at the end.
 
     Args:
         book: Its sums by release.
-        deployed: Releases that were started; one that never decided a trade is named all the same.
+        owned: Releases that owned; one that never decided a trade is named all the same.
     """
     earned = earned_by(book)
     known = {each.release for each in earned}
-    idle = [release for release in dict.fromkeys(deployed) if release and release not in known]
+    idle = [release for release in dict.fromkeys(owned) if release and release not in known]
     rows = [_idle_row(release, said_of_none(earned)) for release in idle]
     return rows + [_earned_row(each) for each in earned]
 

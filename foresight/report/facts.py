@@ -118,7 +118,7 @@ def facts_of_book(
         book: Of its record.
         name: Of the application.
         marks: Its deploys that took over, oldest first.
-        deployed: Ids of releases that were started; one without a trade is named all the same.
+        deployed: Ids of releases that owned; one without a trade is named all the same.
     """
     trades = _in_order(each for each in decided_here(book) if not each.entry.is_adopted)
     kept = tally_of(trades, Tally())

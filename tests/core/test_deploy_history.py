@@ -18,6 +18,7 @@ from deploy.history import (
     entry_line,
     finish,
     history_of,
+    owned_in,
     phase_seconds,
     read_history,
     requested,
@@ -91,6 +92,17 @@ def test_only_deploys_that_took_say_how_long_a_deploy_takes() -> None:
         deploy="d2", requested_at="", requested_ms=0, by="mia", phases={"building": 9.0}
     )
     assert phase_seconds([ENDED, refused]) == [{"building": 0.25}]
+
+
+def test_releases_that_never_owned_are_none_that_did() -> None:
+    """One that seized from a dead owner has no cycle in its line, and owned all the same."""
+    lines = [
+        Entry(deploy="d", requested_at="", requested_ms=0, by="", release=outcome, outcome=outcome)
+        for outcome in map(str, Outcome)
+    ]
+    assert owned_in([ENDED, *lines]) == ["new", "permanent", "returned"]
+    left_late = msgspec.structs.replace(ENDED, release="late", outcome=str(Outcome.ABORTED))
+    assert owned_in([left_late]) == ["late"]
 
 
 def test_how_a_deploy_ended_is_found_again(tmp_path: Path) -> None:

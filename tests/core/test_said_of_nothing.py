@@ -98,6 +98,21 @@ def test_a_list_without_a_line_has_no_heading_beside_its_sentence(
     assert (said.out + said.err).splitlines() == [says]
 
 
+def test_a_release_that_was_refused_earned_nothing_and_has_no_row(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It stood among those that decided no trade, as if it had had the chance."""
+    home.mkdir(mode=0o700, parents=True)
+    body = SCHEMA.encode(Book(venue="local"))
+    open_store(home).create(msgspec.structs.replace(empty(), body=body, schema=SCHEMA.schema_id))
+    for outcome in ("permanent", "refused"):
+        asked = requested(outcome, now_ns=0, by="mia", ref="main", from_release="")
+        finish(home, msgspec.structs.replace(asked, release=outcome, outcome=outcome))
+    assert main(["trades", "--by-release"]) == ExitCode.DONE
+    _, *rows = capsys.readouterr().out.splitlines()
+    assert [row.split() for row in rows] == [["permanent", "0", "decided", "no", "trade"]]
+
+
 def test_after_an_uninstall_it_is_stopped_and_no_error(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
