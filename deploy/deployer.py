@@ -38,7 +38,7 @@ from handoff.launcher.edition_file import releases_in_editions
 from handoff.release_files import Manifest, read_manifest
 from handoff.rollout.driver import Driver, Limits, Watcher, why_returned
 from handoff.rollout.events import AbortAsked, Superseded
-from handoff.rollout.table import Deploy, Phase
+from handoff.rollout.table import ENDED, Deploy, Phase
 from state.errors import DeployClosed, StateError, WriteFailed
 from state.local_store import read_only_snapshot
 from state.moments import rfc3339
@@ -382,7 +382,7 @@ class Deployer:
         )
 
     def _moved(self, deploy: Deploy, event: Event, before: Phase) -> None:
-        if deploy.phase is not before:
+        if deploy.phase not in {before, *ENDED}:
             self._phase(deploy.phase.value)
         if deploy.boundary_ms and self._entry.boundary_ms != deploy.boundary_ms:
             self._note(
@@ -395,6 +395,8 @@ class Deployer:
         if found:
             self._note(gates=(*self._entry.gates, *found))
         self._say(steps.step_of(deploy, event))
+        if deploy.phase in ENDED:  # said last: what ended it comes before how it ended
+            self._phase(deploy.phase.value)
 
     def _phase(self, name: str) -> None:
         """Close the phase before and begin this one."""

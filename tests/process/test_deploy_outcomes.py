@@ -93,6 +93,15 @@ def test_a_launcher_that_dies_between_approval_and_take_leaves_the_outcome_open(
     assert bot.live() == second
 
 
+def test_what_ended_a_deploy_is_said_before_how_it_ended(bot: Bot) -> None:
+    """It read `permanent`, and below it that the release took its first cycle."""
+    said: list[dict[str, Any]] = []
+    entry = deployer_of(bot, bot.project.version("2"), said.append, bake=0).run()
+    assert entry.outcome == history.Outcome.PERMANENT
+    words = [step.get("event") or step.get("phase") for step in said[:-1]]
+    assert words[-3:] == ["Took", "permanent", "ended"], words
+
+
 def test_a_disk_that_is_full_for_a_moment_does_not_end_a_bake(
     bot: Bot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
