@@ -38,7 +38,11 @@ if TYPE_CHECKING:
 class ReleaseOtherwise(HandoffError):
     """The release that owns the record cannot be made again as it was."""
 
-    hint = "start it with the Python and the Foresight that it was deployed with"
+    hint = (
+        "`up` with the Foresight and the Python that it ran with, and deploy with these once it "
+        "runs; or begin anew: `foresight state export FILE` keeps record and journal, "
+        "`foresight uninstall --state` removes them, `foresight up` makes new ones"
+    )
 
 
 def release_to_start(installation: Installation) -> str:

@@ -29,6 +29,14 @@ class Project:
         for words in (("init", "-q"), ("add", "."), ("commit", "-qm", "First")):
             self.git(*words)
 
+    def head(self) -> str:
+        """Return the full hash of the commit that is checked out."""
+        command = ["git", "rev-parse", "HEAD"]
+        done = subprocess.run(
+            command, cwd=self.tree, check=True, capture_output=True, text=True, timeout=30
+        )
+        return done.stdout.strip()
+
     def git(self, *words: str) -> None:
         identity = ["-c", "user.name=t", "-c", "user.email=t@localhost"]
         command = ["git", *identity, *words]

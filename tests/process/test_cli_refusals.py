@@ -233,6 +233,25 @@ def test_a_venue_account_has_one_launcher_whatever_the_home(project: Project) ->
         assert project.run("down").returncode == 0
 
 
+def test_a_record_of_another_foresight_says_how_to_go_on_and_how_to_begin_anew(
+    project: Project,
+) -> None:
+    """After an `uninstall` and an upgrade nobody could tell what to type next."""
+    commit = project.head()
+    owned = Ownership(epoch=1, last_owner=worker(release=f"{commit[:12]}-000000"))
+    project.record(replace(record_of(), ownership=owned))
+    share_environment(project.home, project.tree)
+    refused = project.run("up", "-d")
+    assert refused.returncode == 1
+    assert f"the same commit gives {commit[:12]}-" in refused.stderr
+    ways = ("state export FILE", "uninstall --state", "up")
+    assert all(f"`foresight {words}`" in refused.stderr for words in ways), refused.stderr
+    kept = str(project.place / "kept")
+    assert project.run("state", "export", kept).returncode == 0
+    assert project.run("uninstall", "--state", "--yes").returncode == 0
+    assert not project.home.exists()
+
+
 def close(locks: dict[str, int]) -> None:
     for each in locks.values():
         os.close(each)
