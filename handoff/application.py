@@ -11,12 +11,13 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from handoff.errors import ReleaseUnusable
+from handoff.errors import EntryMissing, ReleaseUnusable
 from handoff.workload import Context, Workload
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+    from types import ModuleType
 
     from handoff.release_files import Manifest
     from state.record import Timeline
@@ -37,6 +38,7 @@ def load_workload(
 
     Raises:
         ReleaseUnusable: The entry is not `module:factory`.
+        EntryMissing: That module has no such factory.
     """
     os.chdir(manifest.tree)
     sys.path[:] = [*manifest.paths, *(path for path in sys.path if path not in manifest.paths)]
@@ -44,9 +46,7 @@ def load_workload(
     if not separator:
         message = f"entry {manifest.entry!r} is not module:factory"
         raise ReleaseUnusable(message)
-    factory: Callable[[Context], Workload[object, object]] = getattr(
-        importlib.import_module(module_name), factory_name
-    )
+    factory = _factory_of(importlib.import_module(module_name), factory_name, manifest.entry)
     return factory(
         Context(
             app=app,
@@ -56,3 +56,16 @@ def load_workload(
             timeline=timeline,
         )
     )
+
+
+def _factory_of(
+    module: ModuleType, name: str, entry: str
+) -> Callable[[Context], Workload[object, object]]:
+    if not hasattr(module, name):
+        import difflib  # noqa: PLC0415 - no worker that comes up needs it
+
+        own = [each for each in vars(module) if not each.startswith("_")]
+        near = difflib.get_close_matches(name, own, n=1)
+        raise EntryMissing(entry, near=near[0] if near else "")
+    factory: Callable[[Context], Workload[object, object]] = getattr(module, name)
+    return factory

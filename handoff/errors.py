@@ -58,6 +58,23 @@ class ReleaseUnusable(HandoffError):
     hint = "deploy it again; its directory is rebuilt from the source"
 
 
+class EntryMissing(HandoffError):
+    """A release's module is there, and has nothing of the name that its entry says.
+
+    Attributes:
+        entry: `module:name`, as it was said.
+    """
+
+    hint = "say module:name, as news:look for `look` in news.py"
+
+    def __init__(self, entry: str, *, near: str) -> None:
+        """Keep the entry, beside the name in that module that may be meant, or an empty string."""
+        module, _, name = entry.partition(":")
+        ask = f"; did you mean {module}:{near}?" if near else ""
+        super().__init__(f"module {module} has nothing called {name}{ask}")
+        self.entry = entry
+
+
 class WorkloadFaulty(HandoffError):
     """The application broke a rule of the engine: its own fault, not the world's.
 

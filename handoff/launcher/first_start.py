@@ -31,12 +31,14 @@ class Failed(NamedTuple):
         how: How its process ended, or why there was none.
         reason: What the worker said of it, or an empty string.
         tail: The end of its output.
+        final: No further start can change it: its module has no such factory.
     """
 
     release: str
     how: str
     reason: str = ""
     tail: str = ""
+    final: bool = False
 
 
 class FirstReleaseBroken(HandoffError):
@@ -53,7 +55,9 @@ class FirstReleaseBroken(HandoffError):
             self.hint += f"; it owns the record, so remove {home} first"
 
 
-def is_given_up(*, failures: int, waited_s: float, ready: bool, outside: bool) -> bool:
+def is_given_up(
+    *, failures: int, waited_s: float, ready: bool, outside: bool, final: bool = False
+) -> bool:
     """Tell whether a first release is given up; asked only while no cycle was ever decided.
 
     Args:
@@ -61,9 +65,10 @@ def is_given_up(*, failures: int, waited_s: float, ready: bool, outside: bool) -
         waited_s: How long since the launcher began.
         ready: A worker was ready once.
         outside: The outside world kept one from getting ready: no fault of its release.
+        final: No further start can change how the last one ended.
     """
     late = waited_s > FIRST_START_S_MAX and not ready and not outside
-    return failures >= FIRST_STARTS_MAX or late
+    return failures >= (1 if final else FIRST_STARTS_MAX) or late
 
 
 def has_begun(home: Path) -> bool:

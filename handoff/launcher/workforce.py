@@ -40,6 +40,7 @@ JOB_ATTEMPTS: Final = 3  # a deployer that is killed goes on where it was
 _FAULTY_STATUS: Final = 4  # `Leaving.FAULTY` of a worker
 _OUTSIDE_STATUS: Final = 5  # `Leaving.OUTSIDE` of a worker
 _OLDER_STATUS: Final = 6  # `Leaving.OLDER` of a worker
+_NO_ENTRY_STATUS: Final = 7  # `Leaving.NO_ENTRY` of a worker
 
 
 class Workforce:
@@ -363,7 +364,9 @@ class Workforce:
     def standby_failed(self, running: Running, how: Exit | None) -> None:
         """Note that a standby ended although nobody asked it to, or hangs."""
         words = how.words() if how is not None else running.leaving
-        self._last_failed = Failed(running.child.release, words, running.reason, running.tail())
+        final = how is not None and how.status == _NO_ENTRY_STATUS
+        release, tail = running.child.release, running.tail()
+        self._last_failed = Failed(release, words, running.reason, tail, final)
         if running.leaving == "OLDER" or (how is not None and how.status == _OLDER_STATUS):
             # Nobody is started until the etcd itself says otherwise.
             self._asked.put_back = running.reason or OLDER
@@ -421,6 +424,7 @@ class Workforce:
             waited_s=time.monotonic() - self._begun_s,
             ready=self._was_ready,
             outside=self._outside,
+            final=self._last_failed.final,
         )
         if not given_up:
             return None
@@ -428,7 +432,7 @@ class Workforce:
         if self._has_begun:
             return None
         failed = self._last_failed
-        if hanging is not None and self._failures.in_a_row < FIRST_STARTS_MAX:
+        if hanging is not None and not failed.final and self._failures.in_a_row < FIRST_STARTS_MAX:
             how = f"it is not ready after {FIRST_START_S_MAX:g} s"
             failed = Failed(hanging.child.release, how, tail=hanging.tail())
         ownership = (read_record(self._home) or {}).get("ownership") or {}

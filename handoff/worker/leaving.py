@@ -12,3 +12,4 @@ class Leaving(enum.Enum):
     FAULTY = 4  # a bad cycle in its bake: the previous release goes on
     OUTSIDE = 5  # the outside world keeps it from getting warm: no fault of the release
     OLDER = 6  # the etcd was put back from a copy: nobody may decide until it is repaired
+    NO_ENTRY = 7  # its module has no such factory: no further start can do better

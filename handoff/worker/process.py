@@ -20,7 +20,7 @@ from handoff import life_lock
 from handoff.application import load_workload
 from handoff.cadence import Schedule
 from handoff.deciding import replay_with
-from handoff.errors import HandoffError, LifeLockUnusable
+from handoff.errors import EntryMissing, HandoffError, LifeLockUnusable
 from handoff.life_signs import file_id_of, machine_id
 from handoff.limits import (
     LIFE_LOCK_ATTEMPTS_MAX,
@@ -103,7 +103,8 @@ def run_worker(options: WorkerOptions) -> int:
     except (HandoffError, StateError, ValueError) as error:
         # Read by the launcher as the last words of this release.
         sys.stderr.write(f"error: {error}\n")
-        return Leaving.FAILED.value
+        leaving = Leaving.NO_ENTRY if isinstance(error, EntryMissing) else Leaving.FAILED
+        return leaving.value
 
 
 async def _run(options: WorkerOptions, workload: Workload[object, object]) -> Leaving:

@@ -38,6 +38,15 @@ def test_it_is_given_up_after_some_starts_or_some_time(
     assert said is given_up
 
 
+def test_what_no_start_can_change_is_given_up_after_the_first() -> None:
+    """Five starts of a mistyped name say five times the same."""
+    given_up = [
+        is_given_up(failures=failures, waited_s=1.0, ready=False, outside=False, final=True)
+        for failures in (0, 1)
+    ]
+    assert given_up == [False, True]
+
+
 def journal(home: Path, *kinds: str, name: str = "1.jsonl") -> None:
     (home / "journal").mkdir(exist_ok=True)
     lines = "".join(f'{{"chain":"","seq":1,"kind":"{kind}"}}\n' for kind in kinds)

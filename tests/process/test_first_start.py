@@ -47,6 +47,22 @@ def test_a_broken_first_release_says_why_and_ends(
         assert hurt.version() == "v1", "the corrected one is started, in the same home"
 
 
+def test_a_mistyped_factory_is_refused_at_the_first_start_with_the_one_that_is_near(
+    tmp_path: Path,
+) -> None:
+    """It was started five times, and a traceback said why."""
+    with Hurt(tmp_path) as hurt:
+        tree, mistyped = hurt.release("v0"), ENTRY.replace("create", "craete")
+        done = hurt.call("run", mistyped, "--tree", str(tree), "--app", "bench")
+        assert done.returncode == ExitCode.REFUSED, done.stderr
+        assert f"nothing called craete; did you mean {ENTRY}?" in done.stderr
+        assert "Traceback" not in done.stderr
+        assert done.stderr.count('"child_exited"') == 1
+        tried = hurt.call("try", mistyped, "--tree", str(tree))
+        assert f"did you mean {ENTRY}?\nhint: say module:name" in tried.stderr
+        hurt.start(tree, ENTRY)
+
+
 def test_a_person_at_a_terminal_reads_sentences_and_why_it_ended(tmp_path: Path) -> None:
     """Events as JSON lines are for programs; they stand in the launcher's log."""
     with Hurt(tmp_path) as hurt:
@@ -79,7 +95,7 @@ def _read_all(leader: int) -> list[str]:
 
 
 def test_a_release_that_decided_once_is_started_again_for_ever(tmp_path: Path) -> None:
-    """An unattended restart comes up, once what kept it down is gone."""
+    """An unattended restart comes up, once what kept it down is gone: its very factory, here."""
     with Hurt(tmp_path) as hurt:
         hurt.up()
         hurt.wait_cycles(2)
@@ -89,7 +105,7 @@ def test_a_release_that_decided_once_is_started_again_for_ever(tmp_path: Path) -
         sound = entry.read_bytes()
         tree.chmod(0o755)
         entry.chmod(0o644)
-        entry.write_text("raise SystemExit('no library')\n", encoding="utf-8")
+        entry.write_text("", encoding="utf-8")
         hurt.launcher = hurt.run(hurt.directory / "trees" / "v0", ENTRY)
         failed = '"child_exited"'
         already = hurt.output.read_text("utf-8").count(failed)
