@@ -171,7 +171,7 @@ def test_on_a_terminal_headings_stand_out(tmp_path: Path) -> None:
     """Otherwise the test above would pass whatever is printed."""
     project = Project(tmp_path)
     project.record(record_of())
-    assert "\x1b[1m" in on_a_terminal(project, ["cycles"])
+    assert "\x1b[1m" in on_a_terminal(project, ["doctor"])
 
 
 def on_a_terminal(project: Project, words: list[str], **environment: str) -> str:
