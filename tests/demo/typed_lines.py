@@ -176,6 +176,8 @@ LISTED: Final = {
     "foresight download generated --url": NETWORK,
     "foresight backtest generated --table": "`foresight backtest DIR` is run with a table",
     "foresight state export": "tests/process/test_cli_state.py exports",
+    "foresight state export FILE": "as `foresight state export`",
+    "foresight uninstall --state": "tests/process/test_project.py removes a state",
     "foresight state restore FILE --force": "as `foresight state restore`",
     "foresight cycles --check --all-hosts": "several hosts: tests/process/test_etcd_host.py",
     "foresight state repair --without": "several hosts: tests/process/test_etcd_repair.py",
