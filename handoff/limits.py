@@ -140,6 +140,11 @@ class Bounds(NamedTuple):
     overdue_ns: int
 
 
+def overdue_of(budget_ns: int) -> int:
+    """Return how long after its boundary an owner with a budget is overdue, nanoseconds."""
+    return budget_ns + max(OVERDUE_GRACE_NS_MIN, budget_ns // 2)
+
+
 def bounds_for(period_ns: int, budget_ns: int | None = None, *, is_shared: bool = False) -> Bounds:
     """Derive the bounds of a cadence and check that they fit together.
 
@@ -169,7 +174,7 @@ def bounds_for(period_ns: int, budget_ns: int | None = None, *, is_shared: bool 
         transact_ns=transact_ns,
         wake_up_ns=wake_up_ns,
         take_margin_ns=margin_ns,
-        overdue_ns=budget + max(OVERDUE_GRACE_NS_MIN, budget // 2),
+        overdue_ns=overdue_of(budget),
     )
     if budget > period_ns - margin_ns - transact_ns:
         room_ms = (period_ns - margin_ns - transact_ns) / MS

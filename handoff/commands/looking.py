@@ -16,7 +16,7 @@ from handoff.commands.host_words import hosts_as_json, not_standby, titled
 from handoff.commands.promoting import lacks_inputs
 from handoff.commands.standing import Standing, is_promoted, sentence
 from handoff.errors import HandoffError, NotRunning
-from handoff.limits import MS, NS, OVERDUE_GRACE_NS_MIN, SHARED_LATE_NS
+from handoff.limits import MS, NS, SHARED_LATE_NS, overdue_of
 from handoff.liveness import Judgement, Verdict
 from handoff.plurals import counted
 from handoff.rollout.launcher_client import LauncherClient
@@ -208,7 +208,7 @@ def _catches_up(view: View, record: Record) -> bool:
         return False
     boundary_ns = schedule.boundary_ns(record.progress.cycle + 1)
     period_ns = schedule.cadence.period_ns // record.timeline.speed
-    longest_ns = period_ns + max(period_ns // 2, OVERDUE_GRACE_NS_MIN) + SHARED_LATE_NS
+    longest_ns = overdue_of(period_ns) + SHARED_LATE_NS  # no budget is longer than its period
     return view.now_ns + float(told[0]) * NS > boundary_ns + longest_ns
 
 
