@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import subprocess
-from typing import TYPE_CHECKING, NamedTuple
+import time
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -11,10 +13,9 @@ from tests.world.environments import FIXED_SIX, INSTALLING, WORLDS, World, can_b
 from tests.world.project import project
 from tests.world.trial import Outcome, Trial
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 pytestmark = pytest.mark.timeout(400)
+
+STARTED_S = 10.0  # a program has been started by then
 
 SIX = [each for each in WORLDS if each.name in FIXED_SIX]
 
@@ -67,7 +68,16 @@ def test_what_still_runs_is_seen_and_ended(tmp_path: Path, template: Path) -> No
     trial.place.mkdir()
     left = subprocess.Popen(["/bin/sleep", "300"], cwd=trial.place)
     try:
+        wait_for_its_words(left.pid)
         assert trial.end_what_is_left(patience_s=0) == ["/bin/sleep 300 "]
         assert left.wait(10) < 0
     finally:
         left.kill()
+
+
+def wait_for_its_words(pid: int) -> None:
+    """Return when a command line is shown; a moment after its `exec` the kernel has none yet."""
+    until_s = time.monotonic() + STARTED_S
+    while not Path(f"/proc/{pid}/cmdline").read_bytes():
+        assert time.monotonic() < until_s, "it has no command line"
+        time.sleep(0.001)
