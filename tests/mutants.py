@@ -24,6 +24,7 @@ TESTS = "tests/core/test_transitions.py"
 COPIED = (
     *("state", "handoff", "deploy", "foresight", "tests/core", "pyproject.toml"),
     *("tests/records.py", "tests/homes.py", "tests/faulty_files.py", "tests/power_cut.py"),
+    *("tests/trading_values.py", "tests/backtest"),
     *("tests/put_back.py", "tests/engine_world.py", "tests/owner_world.py"),
     *("tests/worker_world.py", "tests/shared_world.py", "tests/exchange/test_desk.py"),
     *("tests/process/test_release_commands.py", "tests/crash/conftest.py"),

@@ -1,4 +1,4 @@
-"""What each of these tests leaves behind: no open store."""
+"""What each of these tests may rely on, and what it leaves behind: no open store."""
 
 import os
 from collections.abc import Iterator
@@ -11,6 +11,14 @@ from tests.homes import close_opened
 
 DESCRIPTORS = Path("/proc/self/fd")  # where the system has it
 LOCKS_LEFT_MAX = 8  # of stores that a test opened itself, until they are collected
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _no_power_is_cut() -> Iterator[None]:
+    """Let nobody wait for the disk; what looks at it counts the calls, or makes them fail."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)
+        yield
 
 
 @pytest.fixture(autouse=True)

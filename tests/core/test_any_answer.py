@@ -15,7 +15,7 @@ from foresight.errors import AnswerUnreadable
 from foresight.feeds.binance import read_candles
 from foresight.venues import polymarket_answers as answers
 from tests.core.test_trading_answers import SLUG, event
-from tests.core.trading_values import FEE, START_S, offer
+from tests.trading_values import FEE, START_S, offer
 
 ODD: Final[tuple[object, ...]] = (
     *(None, True, "", "x", "null", "[1]", "1e400", "-5", "9" * 400),

@@ -9,7 +9,7 @@ from foresight.market import Candles, Detail, Market, WindowFacts
 from foresight.trades import Tally, tally_of
 from state.record import SchemaId
 from tests.core.test_trading_book import full_book
-from tests.core.trading_values import START_S, closes, decided
+from tests.trading_values import START_S, closes, decided
 
 BOOK_1 = SchemaId(name="foresight.book", version=1, fingerprint="")
 MARKET_1 = SchemaId(name="foresight.market", version=1, fingerprint="")

@@ -18,8 +18,8 @@ from state.open_struct import encode_open
 from state.record import Fate
 from tests.cluster.trading_evidence import FILLED_MIN, Found, Said, Seen, judge
 from tests.cluster.trading_guards import WORDS, Guard, Orders
-from tests.core.trading_values import SLOT, START_S, decided, open_order, position
 from tests.records import effect, empty
+from tests.trading_values import SLOT, START_S, decided, open_order, position
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

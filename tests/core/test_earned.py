@@ -11,7 +11,7 @@ from foresight.cli.trading import earned_rows
 from foresight.dashboard.deploys import past_deploy
 from foresight.scoring import Interval, earned_by, evidence_in
 from foresight.trades import Decided
-from tests.core.trading_values import START_S, decided
+from tests.trading_values import START_S, decided
 
 
 def of(release: str, number: int = 0, **changes: Any) -> Decided:  # noqa: ANN401 - fields by their names

@@ -52,7 +52,6 @@ class Line:
 def etcd(monkeypatch: pytest.MonkeyPatch) -> ModelEtcd:
     found = ModelEtcd()
     monkeypatch.setattr("state.etcd.session.Client", lambda _: Line(found))
-    monkeypatch.setattr("state.atomic_file.os.fsync", lambda _: None)  # no power is cut here
     return found
 
 

@@ -52,8 +52,6 @@ KEYS = plans.Keys("app")
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Elsewhere]:
     found = Elsewhere(tmp_path)
     monkeypatch.setattr("state.etcd.session.Client", lambda _: found)
-    # A disk that is never waited for: no power is cut here.
-    monkeypatch.setattr("state.atomic_file.os.fsync", lambda _: None)
     yield found
     for each in found.opened:
         each.close()

@@ -21,7 +21,7 @@ from foresight.evidence.verdict import examples, sent_once
 from foresight.evidence.waiting import wait_for
 from foresight.trades import Fill
 from handoff.processes import Identity, boot_id, pid_namespace
-from tests.core.trading_values import position
+from tests.trading_values import position
 
 if TYPE_CHECKING:
     from pathlib import Path

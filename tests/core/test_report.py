@@ -20,7 +20,7 @@ from foresight.report.document import document_of
 from foresight.report.facts import Facts, Mark, Part, facts_of_backtest, facts_of_book
 from foresight.report.sentences import NO_EDGE, of_parts, verdict_on
 from foresight.scoring import Interval, evidence_in
-from tests.core.trading_values import START_S, decided
+from tests.trading_values import START_S, decided
 
 if TYPE_CHECKING:
     from foresight.trades import Decided

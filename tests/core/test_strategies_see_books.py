@@ -12,7 +12,7 @@ from foresight.closes import DETAILS_KEPT
 from foresight.decision import Policy, decide, wanted
 from foresight.market import Candles, Detail, Level, Market, Offer
 from foresight.strategies import Opinion, Silence, Strategy, WindowView
-from tests.core.trading_values import (
+from tests.trading_values import (
     SLOT,
     START_S,
     Sure,

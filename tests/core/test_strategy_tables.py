@@ -16,7 +16,7 @@ from foresight.strategies.late_entry import LateEntry
 from foresight.strategies.registry import parameters_unknown, prices_of, table_names
 from foresight.strategies.table import MINUTES_OF, Table, parse_table
 from foresight.table_files import SIZE_MAX, check_strategies, read_files, strategies_of
-from tests.core.trading_values import RULES
+from tests.trading_values import RULES
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = """

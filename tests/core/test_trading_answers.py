@@ -23,7 +23,7 @@ from foresight.venues.polymarket_answers import (
     with_book,
 )
 from tests.core.test_trading_board import POLYMARKET, SCHEDULE
-from tests.core.trading_values import FEE, START_S, WINDOW, offer
+from tests.trading_values import FEE, START_S, WINDOW, offer
 
 SLUG = WINDOW.slug
 ORDER = Buy(

@@ -17,7 +17,7 @@ from foresight.market import Candles, Detail, Market, Offer, Ruling
 from foresight.orders import Buy
 from handoff.workload import Appraisal, TwiceDecided, Unavailable, effect
 from state.record import Effect
-from tests.core.trading_values import FEE, RULES, SLOT, START_S, WINDOW, cycle_at, offer
+from tests.trading_values import FEE, RULES, SLOT, START_S, WINDOW, cycle_at, offer
 
 WON, LOST, VOID = 1_888_000, -8_112_000, -3_112_000
 START_MINUTE = START_S // 60

@@ -28,7 +28,7 @@ from foresight.board import (
     window_of_slug,
 )
 from foresight.exchange.market import fees, windows
-from tests.core.trading_values import FEE, START_S, WINDOW
+from tests.trading_values import FEE, START_S, WINDOW
 
 # As the public venue words it, and as the local exchange does.
 POLYMARKET = (

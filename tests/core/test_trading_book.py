@@ -28,7 +28,7 @@ from foresight.market import Candles, Detail
 from foresight.quarters import Quarter, Quarters
 from foresight.trades import Decided, Tally, added
 from state.schema import Schema
-from tests.core.trading_values import (
+from tests.trading_values import (
     START_S,
     closes,
     decided,

@@ -15,7 +15,7 @@ from foresight.scoring import scores_of
 from foresight.trades import Fill, Position
 from state.record import SchemaId
 from tests.core.test_trading_decision import NOW_S, run
-from tests.core.trading_values import (
+from tests.trading_values import (
     SLOT,
     START_S,
     WINDOW,

@@ -31,7 +31,7 @@ from foresight.trades import Fill, Position
 from handoff.workload import Decision, payload_of, receipt
 from state.record import Effect, Outcome, Receipt, SchemaId
 from tests.core.test_trading_decision import NOW_S, run
-from tests.core.trading_values import (
+from tests.trading_values import (
     SLOT,
     START_S,
     WINDOW,

@@ -26,7 +26,7 @@ from foresight.strategies import Silence, Strategy
 from foresight.strategies.stand_aside import StandAside
 from handoff.workload import Decision, Unavailable, payload_of, receipt
 from state.record import Control, Effect, Outcome, Receipt
-from tests.core.trading_values import (
+from tests.trading_values import (
     RISK,
     SLOT,
     START_S,

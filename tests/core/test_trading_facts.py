@@ -16,7 +16,7 @@ from foresight.risk import Denial
 from foresight.strategies import Silence, Strategy
 from foresight.window_facts import facts_of, note, own_price_to_beat, price_to_beat, unread
 from handoff.workload import payload_of
-from tests.core.trading_values import (
+from tests.trading_values import (
     RISK,
     RULES,
     SLOT,

@@ -14,7 +14,7 @@ from foresight.freshness import deny_age, deny_clock
 from foresight.market import Candles, FeedClock, Market, Offer
 from foresight.risk import Denial
 from state.record import Timeline
-from tests.core.trading_values import (
+from tests.trading_values import (
     RISK,
     START_S,
     closes,

@@ -25,7 +25,7 @@ from foresight.market import Ruling
 from foresight.settlement import settle
 from handoff.workload import Decision
 from state.record import MARKS_MAX, Control, SchemaId, Timeline
-from tests.core.trading_values import (
+from tests.trading_values import (
     RISK,
     SLOT,
     START_S,

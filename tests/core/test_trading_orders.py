@@ -9,7 +9,7 @@ from foresight.orders import PAYLOAD, Bought, Buy, Intent, apply_receipt, plan, 
 from foresight.risk import Stake
 from handoff.workload import payload_of, receipt
 from state.record import Delivery, Effect, Outcome, Receipt, Timeline
-from tests.core.trading_values import RULES, START_S, WINDOW, cycle_at, open_order
+from tests.trading_values import RULES, START_S, WINDOW, cycle_at, open_order
 
 NOW_S = START_S + 180
 TIMELINE = Timeline(origin_ns=(START_S - 600) * 1_000_000_000, speed=60)

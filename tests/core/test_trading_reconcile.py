@@ -9,7 +9,7 @@ from foresight.book import Book, Cash, violations_of
 from foresight.market import Holdings, Ruling, VenuePosition
 from foresight.reconcile import adopt, differences
 from foresight.settlement import settle
-from tests.core.trading_values import (
+from tests.trading_values import (
     RISK,
     SLOT,
     START_S,

@@ -23,7 +23,7 @@ from foresight.risk import (
 )
 from foresight.strategies import Opinion
 from state.record import Control
-from tests.core.trading_values import (
+from tests.trading_values import (
     FEE,
     RISK,
     RULES,

@@ -12,7 +12,7 @@ from foresight.board import MICRO, Result, Window
 from foresight.book import DECIDED_KEPT, Book, keep_decided
 from foresight.scoring import Interval, score_of, scores_of, wilson
 from foresight.trades import Decided, Tally, tally_of
-from tests.core.trading_values import SLOT, START_S, decided
+from tests.trading_values import SLOT, START_S, decided
 
 
 def test_without_trades_nothing_is_claimed() -> None:

@@ -19,7 +19,7 @@ from foresight.market import Level, Ruling
 from foresight.risk import Denial, Stake, stake_on
 from foresight.settlement import ASKED_MAX, awaited, due, payout_micro, settle
 from foresight.strategies.base import Opinion
-from tests.core.trading_values import (
+from tests.trading_values import (
     RISK,
     RULES,
     SLOT,

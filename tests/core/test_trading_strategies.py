@@ -16,7 +16,7 @@ from foresight.strategies.fade import Fade
 from foresight.strategies.late_entry import LateEntry
 from foresight.strategies.registry import STRATEGIES
 from foresight.strategies.stand_aside import StandAside
-from tests.core.trading_values import RULES, Sure
+from tests.trading_values import RULES, Sure
 
 
 def view(price: float = 100.0, *, elapsed: int = 3, minutes: int = 5) -> WindowView:

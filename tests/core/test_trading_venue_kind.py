@@ -19,7 +19,8 @@ from handoff.worker.boundary_clock import SystemClock
 from handoff.workload import Context
 from state.record import Outcome, Receipt, SchemaId, Timeline
 from tests.core.test_trading_decision import NOW_S, run
-from tests.core.trading_values import (
+from tests.records import empty
+from tests.trading_values import (
     WINDOW,
     cycle_at,
     decided,
@@ -29,7 +30,6 @@ from tests.core.trading_values import (
     position,
     seen,
 )
-from tests.records import empty
 
 PAPER = msgspec.structs.replace(policy(), venue="paper")
 

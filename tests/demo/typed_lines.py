@@ -172,7 +172,7 @@ LISTED: Final = {
     "make cluster ARGS=--trader": LONG,
     "make cluster-faults": LONG,
     "make sim-etcd SEED=n": LONG,
-    "python -m tests.model": "tests/core/test_lease_model.py searches the same",
+    "python -m tests.model": "tests/model/test_lease_model.py searches the same",
     "foresight download generated --url": NETWORK,
     "foresight backtest generated --table": "`foresight backtest DIR` is run with a table",
     "foresight state export": "tests/process/test_cli_state.py exports",

@@ -50,7 +50,7 @@ from handoff.workload import (
 from state.journal_frames import Health
 from state.record import Effect, Outcome, Timeline
 from tests.core.test_trading_orders import NOW_S, planned
-from tests.core.trading_values import (
+from tests.trading_values import (
     SLOT,
     START_S,
     WINDOW,

@@ -8,8 +8,8 @@ from foresight.market import Market, Stage
 from foresight.trades import Fill
 from handoff.virtual_time import run_virtual
 from tests.core.test_trading_orders import NOW_S
-from tests.core.trading_values import cycle_at, holding, position
 from tests.exchange.test_trader_alone import World
+from tests.trading_values import cycle_at, holding, position
 
 
 def fill(trade: str) -> Fill:

@@ -15,8 +15,8 @@ from foresight.market import Holdings, VenuePosition
 from foresight.reconcile import adopt
 from foresight.settlement import AWAITED_S
 from tests.core.test_earned import of
-from tests.core.trading_values import START_S, WINDOW
 from tests.process.cli_project import Project, record_of
+from tests.trading_values import START_S, WINDOW
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,7 +14,7 @@ from foresight.market import WindowFacts
 from foresight.orders import PAYLOAD, Buy
 from state.record import SchemaId
 from tests.core.test_trading_book import full_book
-from tests.core.trading_values import START_S
+from tests.trading_values import START_S
 from tests.upgrade.engines import said_by
 
 if TYPE_CHECKING:

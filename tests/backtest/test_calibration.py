@@ -14,7 +14,7 @@ from foresight.backtest.candle_rows import Candles, Rule
 from foresight.board import Method
 from foresight.strategies.base import WindowView, sigma_of
 from foresight.strategies.table import MINUTES_OF, Table, parse_table
-from tests.core.trading_values import RULES
+from tests.trading_values import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -29,7 +29,9 @@ from state import transitions
 from state.record import Fallback, Progress, Record, Timeline, evidence_of
 from state.store import Note
 from state.transitions import Cleanliness, Proof
-from tests.core.trading_values import (
+from tests.homes import open_store
+from tests.records import APP, A
+from tests.trading_values import (
     RISK,
     RULES,
     SLOT,
@@ -41,8 +43,6 @@ from tests.core.trading_values import (
     offer,
     policy,
 )
-from tests.homes import open_store
-from tests.records import APP, A
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
