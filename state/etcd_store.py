@@ -154,7 +154,7 @@ class EtcdStore:
                 return record
             if was_unbound and seen.is_owner_bound:
                 require_same_epoch(seen.record, record)
-            newer = self._commit(seen, record, note)
+            newer = self._commit(seen, record, note, change)
             if newer is None:
                 return record
             require_another_try(note)
@@ -232,17 +232,13 @@ class EtcdStore:
         except LeaseGone:
             self._keeper.lost(lease)
             return False
-        bound = answer.found().get(self._keys.owner)
-        # Sent twice, the second finds what the first has bound.
-        return answer.succeeded or (bound is not None and bound.lease == lease)
+        bound = commits.bound_anew(self._keys, seen, answer, lease=lease)
+        self._seen = bound or seen
+        return bound is not None
 
-    def is_owner_bound(self) -> bool:
-        """Tell whether the owner's key is there: its lease has not ended."""
-        return self._look().is_owner_bound
-
-    def was_owner_bound(self) -> bool:
-        """Tell whether the owner's key was there when this store last looked."""
-        return self._seen is not None and self._seen.is_owner_bound
+    def bound_lease(self) -> int:
+        """Return which lease the owner's key went with when this store last looked; 0 for none."""
+        return 0 if self._seen is None else self._seen.owner_lease
 
     def epoch(self) -> int:
         """Return the epoch of the newest record that this store knows; -1 for none."""
@@ -336,11 +332,15 @@ class EtcdStore:
         self._keep(seen, data)
         return seen
 
-    def _commit(self, seen: plans.Seen, record: Record, note: Note) -> plans.Seen | None:
+    def _commit(
+        self, seen: plans.Seen, record: Record, note: Note, change: Change
+    ) -> plans.Seen | None:
         """Commit; return None if it happened, otherwise what there is instead."""
         before = Generation(seen.record, seen.digest)
         commit = plan_commit(before, record, note, now_ns=self._now_ns())
         new = self._sent_ahead(commit, number=seen.number + 1)
+        if new.chunks and note.kind == "take":
+            change(seen.record)  # they took their time: by now it may refuse
         binding, answer = self._sent(seen, new, note)
         if answer.succeeded:
             self._seen = commits.landed(
@@ -348,7 +348,7 @@ class EtcdStore:
                 new,
                 binding,
                 revision=answer.header.revision,
-                account=self._account.mine if _comes_to_own(new, binding) else None,
+                account=self._account.mine if commits.comes_to_own(new, binding) else None,
             )
             self._keep(self._seen, commit.data, written=commit.line)
             return None
@@ -368,7 +368,7 @@ class EtcdStore:
         spare = self._session.grant(CHUNK_LEASE_S) if seen.chunks else 0
         binding = self._binding(seen.record, record)
         claim = commits.NO_CLAIM
-        if _comes_to_own(new, binding):
+        if commits.comes_to_own(new, binding):
             approved = deploys.approval(self._deploys, note.approval)
             claim = commits.claimed(self._account.claim(seen.account), approved)
 
@@ -444,7 +444,3 @@ class EtcdStore:
 
     def _check(self, record: Record) -> None:
         check_identity(record, app=self._app, timeline=self._timeline or record.timeline)
-
-
-def _comes_to_own(new: commits.Written, binding: commits.Binding | None) -> bool:
-    return binding is not None and new.commit.generation.record.ownership.owner is not None

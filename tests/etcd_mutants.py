@@ -270,15 +270,15 @@ ETCD_MUTANTS = (
     etcd_mutant(
         "an owner whose key is gone goes on",
         "handoff/worker/leased.py",
-        "return self._store.was_owner_bound() and not self.is_lost()",
-        "return not self.is_lost()",
+        "        return self._store.bound_lease() == standing.lease\n",
+        "        return bool(standing.lease)\n",
         "core/test_leased_footing.py::test_an_owner_goes_on_only_where_its_key_is_bound",
     ),
     etcd_mutant(
         "an owner goes on with a lease that may be gone",
         "handoff/worker/leased.py",
-        "return self._store.was_owner_bound() and not self.is_lost()",
-        "return self._store.was_owner_bound()",
+        "        return not (lasts and self._is_bound(standing))\n",
+        "        return not self._is_bound(standing)\n",
         "core/test_leased_footing.py::test_an_owner_goes_on_only_where_its_key_is_bound",
     ),
     etcd_mutant(

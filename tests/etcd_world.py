@@ -245,9 +245,16 @@ class Seat:
 
     async def perform(self, effect: Effect) -> Receipt | Pending:
         lease = self._world.node(self._process).store.standing().lease
-        if not self._world.leases.lasts(lease):
+        if not self._world.leases.lasts(lease) or self._is_unbound(lease):
             self._world.without_lease.append(effect.effect_id)
         return await self._world.venue.perform(effect)
+
+    def _is_unbound(self, lease: int) -> bool:
+        """Tell whether it owns, and has a lease that the owner's key does not go with."""
+        etcd, owner = self._world.etcd, self._world.store.read().ownership.owner
+        key = etcd.kept.get(KEYS.owner)
+        is_another = key is None or key.lease != lease
+        return owner == self._process.me and lease in etcd.leases and is_another
 
     async def resolve(self, effect: Effect) -> Receipt | Absent | Unknown:
         return await self._world.venue.resolve(effect)
@@ -271,7 +278,8 @@ class EtcdWorld(World):
         cut: Who does not reach it.
         mute: Whose renewals alone are lost.
         fault_rate: How often a request or its answer goes wrong.
-        without_lease: Orders that were sent by somebody who had no lease any more.
+        without_lease: Orders that were sent by somebody who had no lease any more, or whose lease
+            its own key does not go with.
     """
 
     is_shared = True

@@ -102,4 +102,27 @@ LATE_MUTANTS: Final = (
         "    if path in _HEADED and data is None:",
         "process/test_etcd_store.py::test_an_answer_that_is_none_of_an_etcd_counts_as_none",
     ),
+    etcd_mutant(
+        "a lease that is got for a word to others passes for the owner's",
+        "state/etcd/commits.py",
+        "    if not answer.succeeded and (there is None or there.lease != lease):\n",
+        "    if there is not None and there.lease != lease:\n",
+        "process/test_etcd_lease.py::test_a_binding_that_somebody_came_before_is_refused",
+    ),
+    etcd_mutant(
+        "nobody sees a gap in its own renewals while the record is out of reach",
+        "handoff/worker/leased.py",
+        "        self._standing()  # nobody else may look",
+        "        # nobody else may look",
+        "core/test_leased_footing.py::"
+        "test_a_gap_between_renewals_counts_although_nobody_looked_at_the_owner_meanwhile",
+    ),
+    etcd_mutant(
+        "a take is sent however long what went ahead of it took",
+        "state/etcd_store.py",
+        "            change(seen.record)  # they took",
+        "            pass  # they took",
+        "core/test_etcd_faults.py::"
+        "test_a_take_for_which_it_is_too_late_once_its_chunks_are_there_is_not_sent",
+    ),
 )

@@ -41,7 +41,7 @@ class Host:
         self._process = process
         self.said: list[Present] = []  # to the other hosts
         self._standing = Standing()
-        self._seen_bound = False
+        self._seen_lease = 0
         self.is_cut = False
         self.renews_anyway = False  # the thread lives, whatever the rest of the process does
         self.is_mute = False
@@ -52,7 +52,7 @@ class Host:
 
     def read(self) -> Record:
         self._require_reach()
-        self._seen_bound = self._world.is_bound()
+        self._seen_lease = self._world.bound_lease()
         return self._world.store.read()
 
     def create(self, record: Record) -> Record:
@@ -70,14 +70,14 @@ class Host:
 
     def _arrive(self, change: Change, note: Note) -> Record:
         before = self._world.store.read().ownership
-        was_bound, is_bound = self._seen_bound, self._world.is_bound()
+        was_bound, is_bound = bool(self._seen_lease), self._world.is_bound()
         if note.kind == "seize" and not was_bound and is_bound:
             raise Refused(Refusal.EVIDENCE_STALE, "the owner holds a lease again")
         record = self._world.store.transact(change, note)
         after = record.ownership
         if (after.epoch, after.owner) != (before.epoch, before.owner):
             self._world.bound = self.hold_lease().lease if after.owner is not None else 0
-        self._seen_bound = self._world.is_bound()
+        self._seen_lease = self._world.bound_lease()
         return record
 
     def token(self) -> object:
@@ -103,17 +103,19 @@ class Host:
         if record.ownership.epoch != epoch or self._world.is_bound():
             return False
         self._world.bound = self.hold_lease().lease
-        self._seen_bound = True
+        self._seen_lease = self._world.bound
         return True
 
     def keep_up(self) -> None:
         self._require_reach()
 
-    def was_owner_bound(self) -> bool:
-        return self._seen_bound
+    def bound_lease(self) -> int:
+        return self._seen_lease
 
     def say_present(self, present: Present) -> bool:
         assert present.worker == self._process.me.worker
+        if self.can_reach:
+            self.hold_lease()  # what it says goes with one
         return self.can_reach
 
     def introduce(self, present: Present) -> None:
@@ -232,6 +234,9 @@ class SharedWorld(World):
 
     def is_bound(self) -> bool:
         return self.lives(self.bound)
+
+    def bound_lease(self) -> int:
+        return self.bound if self.is_bound() else 0
 
     def end_lease(self, process: Process) -> None:
         """Let etcd forget a lease although its holder renews it."""

@@ -40,8 +40,8 @@ class LeasedStore(Protocol):
         """Let the home follow up to the newest record."""
         ...
 
-    def was_owner_bound(self) -> bool:
-        """Tell whether the owner's key was there when the store last looked."""
+    def bound_lease(self) -> int:
+        """Return which lease the owner's key went with when the store last looked; 0 for none."""
         ...
 
     def say_present(self, present: Present) -> bool:
@@ -84,6 +84,8 @@ class Leased:
     def seconds_to_send(self, wanted_s: float) -> float:
         """See `Footing.seconds_to_send`."""
         standing = self._standing()
+        if not self._is_bound(standing):
+            return 0.0  # others may take this owner for gone
         # A lease that was renewed in time has two thirds left; a request gets no more of it.
         most_ns = standing.ttl_ns - standing.ttl_ns // PARTS
         wanted_ns = max(1, min(round(wanted_s * NS), most_ns))
@@ -91,17 +93,20 @@ class Leased:
 
     def is_lost(self) -> bool:
         """See `Footing.is_lost`."""
-        return not left_ns(self._standing(), now_ns=self._clock.boot_ns())
+        standing = self._standing()
+        lasts = left_ns(standing, now_ns=self._clock.boot_ns()) > 0
+        return not (lasts and self._is_bound(standing))
 
     def regain(self, epoch: int) -> bool:
         """See `Footing.regain`."""
         if self._store.bind_anew(epoch=epoch):
             return True
         # It may be bound still: a lease that nobody could renew outlives an outage.
-        return self._store.was_owner_bound() and not self.is_lost()
+        return not self.is_lost()
 
     def time_counts(self) -> bool:
         """See `Footing.time_counts`."""
+        self._standing()  # nobody else may look at it for as long as the record is out of reach
         now_ns = self._clock.boot_ns()
         if self._confirmed_ns is None or now_ns - self._confirmed_ns > CONFIRM_AGAIN_NS:
             present = Present(worker=self._me.worker, at_ms=self._clock.now_ns() / MS)
@@ -121,7 +126,14 @@ class Leased:
         standing, now_ns = self._standing(), self._clock.boot_ns()
         lease, since_ns = self._steady
         is_steady = lease == standing.lease and now_ns - since_ns > standing.ttl_ns
-        return is_steady and not self._store.was_owner_bound()
+        return is_steady and not self._store.bound_lease()
+
+    def _is_bound(self, standing: Standing) -> bool:
+        """Tell whether the owner's key goes with the lease that this worker holds now.
+
+        A new one is got for other reasons too, and of itself it binds nothing.
+        """
+        return self._store.bound_lease() == standing.lease
 
     def _standing(self) -> Standing:
         """Return the lease as it is known, and note since when nothing came between renewals."""

@@ -112,6 +112,11 @@ def parcel_of(keys: Keys, data: bytes, stem: str, *, attempt: str, result: str) 
     return Parcel(value=msgspec.json.encode(pointer), chunks=chunks)
 
 
+def comes_to_own(new: Written, binding: Binding | None) -> bool:
+    """Tell whether a commit makes somebody the owner."""
+    return binding is not None and new.commit.generation.record.ownership.owner is not None
+
+
 def claimed(*claims: wire.Transaction) -> wire.Transaction:
     """Return several claims as one."""
     return wire.Transaction(
@@ -195,6 +200,19 @@ def binding_transaction(
     )
 
 
+def bound_anew(
+    keys: Keys, seen: Seen, answer: wire.TransactionAnswer, *, lease: int
+) -> Seen | None:
+    """Return what lies in etcd once a binding has happened; None where it has not.
+
+    Sent twice, the second finds what the first has bound.
+    """
+    there = answer.found().get(keys.owner)
+    if not answer.succeeded and (there is None or there.lease != lease):
+        return None
+    return replace(seen, is_owner_bound=True, owner_lease=lease)
+
+
 def landed(
     seen: Seen,
     new: Written,
@@ -221,6 +239,7 @@ def landed(
         number=new.number,
         chunks=tuple(new.record.chunks),
         is_owner_bound=seen.is_owner_bound if binding is None else bool(binding.lease),
+        owner_lease=seen.owner_lease if binding is None else binding.lease,
         account=seen.account if account is None else account,
     )
 

@@ -117,6 +117,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
         number: Of the newest line.
         chunks: Keys of the record's chunks; none where it is whole.
         is_owner_bound: Whether the owner's key is there.
+        owner_lease: Which lease it goes with; 0 where it is not there.
         account: What names the account; None where nothing does.
     """
 
@@ -127,6 +128,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     number: int
     chunks: tuple[bytes, ...] = ()
     is_owner_bound: bool = False
+    owner_lease: int = 0
     account: bytes | None = None
 
 
@@ -218,7 +220,7 @@ def seen_of(keys: Keys, found: Mapping[bytes, wire.KeyValue], data: bytes | None
     if stored is None or data is None:
         raise RecordMissing(where)
     record, digest = decode_record(data, where=where)
-    head, counter = found.get(keys.head), found.get(keys.counter)
+    head, counter, owner = (found.get(key) for key in (keys.head, keys.counter, keys.owner))
     if head is None or counter is None:
         raise RecordDamaged(where, "its head or its counter is gone")
     known = msgspec.json.decode(head.value, type=Head)
@@ -232,7 +234,8 @@ def seen_of(keys: Keys, found: Mapping[bytes, wire.KeyValue], data: bytes | None
         head=head.value,
         number=int(counter.value),
         chunks=chunks_of(keys, stored.value),
-        is_owner_bound=keys.owner in found,
+        is_owner_bound=owner is not None,
+        owner_lease=0 if owner is None else owner.lease,
         account=found[keys.account].value if keys.account in found else None,
     )
 

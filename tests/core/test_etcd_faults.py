@@ -17,9 +17,9 @@ import pytest
 from msgspec.structs import replace
 
 from state import transitions
-from state.errors import OutcomeUnknown, OutOfReach
+from state.errors import OutcomeUnknown, OutOfReach, Refusal, Refused
+from state.etcd import commits, wire
 from state.etcd import keys as plans
-from state.etcd import wire
 from state.etcd.account import forgetting
 from state.etcd.address import Cluster, Endpoint
 from state.etcd.client import NotSent, Rejected, Unclear
@@ -263,3 +263,33 @@ def test_a_take_that_finds_its_lease_gone_is_over_within_the_time_of_one(
     assert renewed
     assert now_s[0] <= 100.0 + TAKE_S_MAX + 0.3, "the last try may take its time"
     store.close()
+
+
+def test_a_take_for_which_it_is_too_late_once_its_chunks_are_there_is_not_sent() -> None:
+    """It would land after the boundary that it is for, over an owner that has begun the cycle."""
+    world, now_s = World(1), [100.0]
+    world.faults = ["none"]
+    large = b'"%s"' % (b"x" * commits.CHUNK_BYTES)
+    world.owner.transact(lambda record: decide(record, body=large), note("decide"))
+    world.owner.transact(settle, note("settle"))
+    store, line, before = world.operator, Wire(world), world.owner.read()
+
+    def call(path: str, request: object, **_: float) -> bytes:
+        if isinstance(request, wire.Transaction) and not request.compare:
+            now_s[0] += any(step.request_put is not None for step in request.success)
+        return line.call(path, request)
+
+    def in_time(record: Record) -> Record:
+        if now_s[0] > limit_s:
+            raise Refused(Refusal.TOO_LATE, "the boundary comes")
+        return take(record)
+
+    store._session._client = SimpleNamespace(call=call, close=list)  # type: ignore[assignment] # noqa: SLF001
+    limit_s = now_s[0]
+    with pytest.raises(Refused, match="the boundary comes"):
+        store.transact(in_time, note("take"))
+    assert now_s[0] > limit_s, "something went ahead"
+    assert world.owner.read() == before
+    limit_s = 2 * now_s[0]
+    store.transact(in_time, note("take"))
+    assert world.owner.read().ownership.epoch == before.ownership.epoch + 1

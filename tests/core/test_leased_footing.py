@@ -36,12 +36,14 @@ class Store:
 
     def __init__(self, *, binds: bool = False, bound: bool = True) -> None:
         self._binds, self._bound = binds, bound
+        self.bound_with = 7
+        self.sent_ns = SENT_NS
 
     def hold_lease(self) -> Standing:
         return self.standing()
 
     def standing(self) -> Standing:
-        return Standing(lease=7, ttl_ns=TTL_NS, renewed_ns=SENT_NS)
+        return Standing(lease=7, ttl_ns=TTL_NS, renewed_ns=self.sent_ns)
 
     def bind_anew(self, *, epoch: int) -> bool:
         assert epoch == 2
@@ -50,8 +52,8 @@ class Store:
     def keep_up(self) -> None:
         """Nobody follows."""
 
-    def was_owner_bound(self) -> bool:
-        return self._bound
+    def bound_lease(self) -> int:
+        return self.bound_with if self._bound else 0
 
     def say_present(self, present: Present) -> bool:
         return bool(present.worker)
@@ -87,3 +89,29 @@ def test_an_owner_goes_on_only_where_its_key_is_bound(
     store: Store, after_ns: int, *, has_it: bool
 ) -> None:
     assert footing(store, after_ns=after_ns).regain(2) is has_it
+
+
+def test_a_new_lease_that_the_key_does_not_go_with_yet_lets_nothing_be_sent() -> None:
+    """It is got for a word to other hosts too; who counts on it stands there without its key."""
+    store = Store()
+    owner = footing(store, after_ns=0)
+    assert owner.seconds_to_send(1.0) > 0
+    store.bound_with = 6
+    assert owner.is_lost()
+    assert not owner.seconds_to_send(1.0)
+    assert not owner.regain(2)
+
+
+def test_a_gap_between_renewals_counts_although_nobody_looked_at_the_owner_meanwhile() -> None:
+    """While the record is out of reach it is asked only whether it can be written again."""
+    store = Store(bound=False)
+    clock = Clock(SENT_NS)
+    follower = Leased(store, clock, worker("a"))  # type: ignore[arg-type] # as above
+    assert not follower.has_lapsed()
+    clock.at_ns += TTL_NS
+    follower.time_counts()  # nothing was renewed since
+    store.sent_ns = clock.at_ns
+    clock.at_ns += TTL_NS // PARTS
+    assert not follower.has_lapsed(), "nobody could renew anything"
+    store.sent_ns = clock.at_ns = clock.at_ns + TTL_NS
+    assert follower.has_lapsed()

@@ -62,6 +62,12 @@ def hosts(etcd: Server, tmp_path: Path) -> Iterator[TwoHosts]:
     found.close()
 
 
+def is_bound(store: EtcdStore) -> bool:
+    """Look whether the owner's lease has not ended."""
+    store.read()
+    return bool(store.bound_lease())
+
+
 def seized_by_lease(record: Record) -> Record:
     return seize(record, B, proof=Proof.LEASE_ENDED)
 
@@ -96,7 +102,7 @@ def test_a_lease_that_nobody_renews_is_over_for_its_holder_before_it_is_for_othe
     wait_until(lambda: hosts.owner.standing().renewed_ns > granted.renewed_ns)
     assert may_begin(hosts.owner.standing(), now_ns=boot_clock_ns())
     hosts.proxy.is_cut = True
-    wait_until(lambda: not hosts.standby.is_owner_bound())
+    wait_until(lambda: not is_bound(hosts.standby))
     standing, now_ns = hosts.owner.standing(), boot_clock_ns()
     assert left_ns(standing, now_ns=now_ns) == 0
     assert not may_begin(standing, now_ns=now_ns)
@@ -127,7 +133,7 @@ def test_an_owner_whose_lease_is_gone_binds_the_key_anew_and_keeps_its_epoch(
     assert hosts.owner.bind_anew(epoch=1)
     bound = hosts.key()
     assert bound is not None
-    assert bound.lease == hosts.owner.standing().lease
+    assert bound.lease == hosts.owner.standing().lease == hosts.owner.bound_lease()
     assert hosts.owner.read() == before
     hosts.owner.transact(settle, note("settle"))
 
@@ -156,6 +162,7 @@ def test_a_binding_that_somebody_came_before_is_refused(hosts: TwoHosts, rival: 
     assert not hosts.owner.bind_anew(epoch=1)
     bound = hosts.key()
     assert bound is None or bound.lease == hosts.standby.standing().lease
+    assert hosts.owner.bound_lease() != hosts.owner.standing().lease, "it has one, and not the key"
 
 
 def test_a_binding_whose_answer_was_lost_is_known_to_be_done(hosts: TwoHosts) -> None:
@@ -163,13 +170,14 @@ def test_a_binding_whose_answer_was_lost_is_known_to_be_done(hosts: TwoHosts) ->
     wait_until(lambda: hosts.owner.standing().is_gone)
     hosts.proxy.faults = [Fault.ANSWER_LOST]
     assert hosts.owner.bind_anew(epoch=1)
+    assert hosts.owner.bound_lease() == hosts.owner.standing().lease
 
 
 def test_a_lease_that_ended_lets_a_standby_seize_and_proves_no_death(hosts: TwoHosts) -> None:
     """The effect may have been sent, and may yet be: whoever comes next cannot write it off."""
     hosts.owner.transact(deciding(effect()), note("decide"))
     hosts.end_lease()
-    assert not hosts.standby.is_owner_bound()
+    assert not is_bound(hosts.standby)
     seized = hosts.standby.transact(seized_by_lease, note("seize"))
     (carried,) = seized.outbox
     assert (carried.fate, carried.unproven) == (Fate.DOUBTFUL, True)
@@ -182,7 +190,7 @@ def test_who_judged_by_the_absence_of_a_lease_does_not_seize_once_it_is_back(
 ) -> None:
     hosts.end_lease()
     wait_until(lambda: hosts.owner.standing().is_gone)
-    assert not hosts.standby.is_owner_bound()
+    assert not is_bound(hosts.standby)
     assert hosts.owner.bind_anew(epoch=1)
     with pytest.raises(Refused) as refused:
         hosts.standby.transact(seized_by_lease, note("seize"))
