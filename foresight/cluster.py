@@ -6,7 +6,6 @@ secret as a private key is: nobody else may read or replace it, and no error say
 
 from __future__ import annotations
 
-import contextlib
 import os
 from typing import TYPE_CHECKING
 
@@ -16,9 +15,9 @@ from foresight.places import place_of
 from foresight.venues.keys import PLACES
 from handoff.launcher.account_lock import digest_of
 from handoff.shared_record import look_up, variables_of
-from state.errors import HomeUnsuitable, OutOfReach, StateError
+from state.errors import EtcdShut, HomeUnsuitable, OutOfReach, StateError
 from state.etcd import forgetting
-from state.etcd.address import Cluster, ClusterInvalid, Credentials, cluster_of
+from state.etcd.address import Cluster, ClusterInvalid, Credentials, Source, cluster_of
 from state.etcd.credentials import read_credentials
 from state.mirror import refuse_kept
 
@@ -49,7 +48,8 @@ def configured_cluster(
             raise ConfigError(what, 'name the etcd: state = "etcd://h1,h2,h3/app"')
         return None
     try:
-        return cluster_of(engine.state, _credentials(config, environment, project))
+        source = _source(config, environment, project)
+        return cluster_of(engine.state, _credentials(source), source)
     except ClusterInvalid as error:
         what = f"[engine] state: {error}"
         raise ConfigError(what, error.hint) from error
@@ -94,10 +94,15 @@ def refuse_put_back(home: Path, told: tuple[tuple[str, str], ...], app: str) -> 
 
     Raises:
         EtcdOlder: It was put back from a copy.
+        EtcdShut: It lets nobody in with these credentials.
         StateError: What lies in it, or in the home, cannot be used.
     """
-    with contextlib.suppress(OutOfReach):
+    try:
         look_up(home, dict(told), app=app)
+    except EtcdShut:
+        raise  # whoever is started would wait for an operator
+    except OutOfReach:
+        return
 
 
 def account_of(config: Config) -> str:
@@ -136,14 +141,18 @@ def told_variables(
     )
 
 
-def _credentials(config: Config, environment: Mapping[str, str], project: Path) -> Credentials:
+def _source(config: Config, environment: Mapping[str, str], project: Path) -> Source | None:
     path = credentials_path(config, environment, project)
     if path is None:
-        return Credentials()
+        return None
     handed = environment.get(CREDENTIALS, "")
     places = (*PLACES, *config.engine.secrets, *((handed,) if handed else ()))
+    return Source(str(path), places, config.engine.trusted_group)
+
+
+def _credentials(source: Source | None) -> Credentials:
     try:
-        return read_credentials(path, places, config.engine.trusted_group)
+        return Credentials() if source is None else read_credentials(source)
     except (HomeUnsuitable, ClusterInvalid) as error:
         what = f"[engine] cluster_credentials: {error}"
         raise ConfigError(what, error.hint) from error

@@ -88,7 +88,7 @@ class Engine(_Section, frozen=True, kw_only=True):
         state: `etcd://h1,h2,h3/app` names the etcd in which the state of several hosts is, each of
             which runs the bot by the same file; empty means the home of this one.
         cluster_credentials: File of mode 0600, TOML: `ca`, `certificate` and `key`, paths that
-            begin at its directory, and `user` and `password` where the etcd wants them.
+            begin at its directory, `user` and `password` where etcd wants them; a change counts.
         remote: Where a host fetches commits that another one has put in charge, as git takes it;
             empty means that the project's repository has them.
         notify: File of mode 0600 with the addresses that are told of deploys and of trouble.

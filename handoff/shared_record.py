@@ -11,7 +11,6 @@ import os
 import socket
 import time
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from handoff.errors import HandoffError, ReleaseUnusable
@@ -22,6 +21,7 @@ from state.hosts_file import put_hosts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from state.etcd.address import Cluster
     from state.etcd.presence import Present
@@ -82,15 +82,16 @@ def cluster_in(environment: Mapping[str, str]) -> Cluster:
         ClusterUnusable: Its address or its credentials cannot be used.
     """
     from state.errors import HomeUnsuitable  # noqa: PLC0415 - see the head of this module
-    from state.etcd.address import ClusterInvalid, cluster_of  # noqa: PLC0415 - as above
+    from state.etcd.address import ClusterInvalid, Source, cluster_of  # noqa: PLC0415 - as above
     from state.etcd.credentials import read_credentials  # noqa: PLC0415 - as above
 
     named = environment.get(CREDENTIALS, "")
     places = tuple(each for each in environment.get(PLACES, "").split(os.pathsep) if each)
     group = environment.get(TRUSTED_GROUP, "")
     try:
-        held = read_credentials(Path(named), places, group) if named else None
-        return cluster_of(environment[STATE], held)
+        source = Source(named, places, group) if named else None
+        held = read_credentials(source) if source is not None else None
+        return cluster_of(environment[STATE], held, source)
     except (ClusterInvalid, HomeUnsuitable) as error:
         raise ClusterUnusable(str(error), error.hint) from error
 

@@ -214,6 +214,12 @@ class OutOfReach(WriteFailed):
     hint = "look whether a majority of the etcd's members runs and can be reached from here"
 
 
+class EtcdShut(OutOfReach):
+    """The etcd answers and lets nobody in with these credentials; nothing changed."""
+
+    hint = "check the user in the credentials and its password in etcd"
+
+
 class EtcdOlder(StateUnusable):
     """The etcd knows less than this program has seen: it was put back from a copy."""
 

@@ -125,4 +125,11 @@ LATE_MUTANTS: Final = (
         "core/test_etcd_faults.py::"
         "test_a_take_for_which_it_is_too_late_once_its_chunks_are_there_is_not_sent",
     ),
+    etcd_mutant(
+        "words that etcd refused are tried again and again",
+        "state/etcd/admission.py",
+        "        is_refused = self.cluster.credentials == self._refused\n",
+        "        is_refused = False\n",
+        "core/test_etcd_admission.py::test_words_that_were_refused_are_not_tried_again_at_once",
+    ),
 )

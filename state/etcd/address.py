@@ -76,6 +76,20 @@ class Credentials(NamedTuple):
         return bool(self.ca and self.certificate and self.key)
 
 
+class Source(NamedTuple):
+    """Where credentials come from: what is changed there counts from the next log-in on.
+
+    Attributes:
+        path: Of their file, absolute.
+        places: Directories made for secrets.
+        trusted_group: May read the file as well.
+    """
+
+    path: str
+    places: tuple[str, ...] = ()
+    trusted_group: int | str = ""
+
+
 class Cluster(NamedTuple):
     """An etcd and the application in it.
 
@@ -83,11 +97,13 @@ class Cluster(NamedTuple):
         endpoints: Its members, or some of them.
         prefix: What the keys of the application begin with.
         credentials: How to be let in.
+        source: Where those are read again; None where they came from no file.
     """
 
     endpoints: tuple[Endpoint, ...]
     prefix: str
     credentials: Credentials = Credentials()
+    source: Source | None = None
 
     @property
     def is_encrypted(self) -> bool:
@@ -104,12 +120,15 @@ def is_cluster(state: str) -> bool:
     return state.startswith(SCHEME)
 
 
-def cluster_of(state: str, credentials: Credentials | None = None) -> Cluster:
+def cluster_of(
+    state: str, credentials: Credentials | None = None, source: Source | None = None
+) -> Cluster:
     """Return the cluster that an address names.
 
     Args:
         state: `etcd://host[:port],.../app`.
         credentials: How to be let in; None where nothing is asked.
+        source: Where they were read.
 
     Raises:
         ClusterInvalid: The address cannot be read, or leaves the host without certificates.
@@ -123,7 +142,7 @@ def cluster_of(state: str, credentials: Credentials | None = None) -> Cluster:
     if len(endpoints) > ENDPOINTS_MAX or len({*endpoints}) < len(endpoints):
         message = f"{state!r} names more than {ENDPOINTS_MAX} endpoints, or one twice"
         raise ClusterInvalid(message, hint)
-    cluster = Cluster(endpoints, app, credentials or Credentials())
+    cluster = Cluster(endpoints, app, credentials or Credentials(), source)
     outside = [each.words() for each in endpoints if not each.is_loopback]
     if outside and not cluster.credentials.has_certificate:
         message = f"etcd at {', '.join(outside)} would be spoken to without client certificates"

@@ -2,8 +2,9 @@
 
 Owns the difference that a store lives by: not sent (nothing happened), refused (etcd said no,
 nothing happened), unclear (it may have happened, and may yet). After what is not an answer the
-next endpoint has its turn. A token that expired is fetched anew, and certificates that were renewed
-in their place are read with the next connection. A client is for one thread.
+next endpoint has its turn. A token that expired is fetched anew, with the password that the file
+of the credentials has by then, and certificates that were renewed in their place are read with the
+next connection. A client is for one thread.
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from state.etcd import wire
+from state.etcd.admission import Admission
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Iterator
 
-    from state.etcd.address import Cluster, Endpoint
+    from state.etcd.address import Cluster, Credentials, Endpoint
 
 REQUEST_S_MAX: Final = 0.4  # an answer of a healthy etcd takes a few milliseconds
 LOG_IN_S_MAX: Final = 2.0  # etcd makes passwords slow to try, by some 70 ms of a processor
@@ -43,6 +45,10 @@ class EtcdError(Exception):
 
 class NotSent(EtcdError):
     """No connection came about: nothing happened."""
+
+
+class NotLetIn(NotSent):
+    """Etcd refused name and password: nothing happened, and until they change nothing will."""
 
 
 class Unclear(EtcdError):
@@ -74,10 +80,10 @@ class Client:
 
     def __init__(self, cluster: Cluster, *, first: int = 0) -> None:
         """Keep the parts; nothing is connected yet."""
-        self._cluster = cluster
+        self._admission = Admission(cluster)
         self._turn = first
-        self._files = _files(cluster)
-        self._tls = _context(cluster) if cluster.is_encrypted else None
+        self._files = _files(cluster.credentials)
+        self._tls = _context(cluster.credentials) if cluster.is_encrypted else None
         self._connection: HTTPConnection | None = None
         self._socket: socket.socket | None = None
         self._token = ""
@@ -93,6 +99,7 @@ class Client:
 
         Raises:
             NotSent: No connection.
+            NotLetIn: Name and password were refused.
             Unclear: No answer, or one that leaves it open.
             Rejected: A refusal.
         """
@@ -101,10 +108,7 @@ class Client:
         try:
             return self._call(path, body, deadline)
         except Rejected as refusal:
-            is_about_token = (
-                refusal.code == wire.UNAUTHENTICATED or _USERS_CHANGED in refusal.reason
-            )
-            if not is_about_token or not self._cluster.credentials.user:
+            if not _is_about_token(refusal) or not self._admission.cluster.credentials.user:
                 raise
             self._token = ""  # it expired, or the user was changed
             return self._call(path, body, deadline)
@@ -148,14 +152,25 @@ class Client:
                 held.shutdown(2)
 
     def _call(self, path: str, body: bytes, deadline: float) -> bytes:
-        user = self._cluster.credentials.user
-        if user and not self._token:
+        if self._admission.cluster.credentials.user and not self._token:
             began = time.monotonic()
-            words = {"name": user, "password": self._cluster.credentials.password}
-            answer = self._exchange(wire.LOG_IN, wire.encode(words), began + LOG_IN_S_MAX)
-            self._token = wire.decode(answer, wire.LoggedIn).token
+            self._log_in(began + LOG_IN_S_MAX)
             deadline += time.monotonic() - began
         return self._exchange(path, body, deadline)
+
+    def _log_in(self, deadline: float) -> None:
+        held, refused = self._admission.read_again(), self._admission.why_not()
+        if refused:
+            raise NotLetIn(refused)
+        words = {"name": held.user, "password": held.password}
+        try:
+            answer = self._exchange(wire.LOG_IN, wire.encode(words), deadline)
+        except Rejected as refusal:
+            if _is_about_token(refusal) or refusal.code == wire.EXHAUSTED:
+                raise  # no word of what was shown
+            self._admission.note_refused(refusal.reason)
+            raise NotLetIn(refusal.reason) from refusal
+        self._token = wire.decode(answer, wire.LoggedIn).token
 
     def _exchange(self, path: str, body: bytes, deadline: float) -> bytes:
         try:
@@ -182,7 +197,7 @@ class Client:
     def _connected(self, deadline: float) -> HTTPConnection:
         if self._connection is not None:
             return self._connection
-        endpoints = self._cluster.endpoints
+        endpoints = self._admission.cluster.endpoints
         connection = self._new(endpoints[self._turn % len(endpoints)], _left(deadline))
         try:
             connection.connect()
@@ -202,10 +217,11 @@ class Client:
 
     def _renew(self) -> None:
         """Read the certificates again where they were renewed; what is half renewed is not yet."""
-        files = _files(self._cluster)
+        held = self._admission.read_again()
+        files = _files(held)
         if files != self._files:
             with contextlib.suppress(OSError):
-                self._tls, self._files = _context(self._cluster), files
+                self._tls, self._files = _context(held), files
 
     def _read(self, response: HTTPResponse, deadline: float) -> bytes:
         parts: list[bytes] = []
@@ -226,6 +242,10 @@ class Client:
     def _set_timeout(self, timeout_s: float) -> None:
         if self._socket is not None:
             self._socket.settimeout(timeout_s)
+
+
+def _is_about_token(refusal: Rejected) -> bool:
+    return refusal.code == wire.UNAUTHENTICATED or _USERS_CHANGED in refusal.reason
 
 
 def _known(path: str, data: bytes) -> bytes:
@@ -254,9 +274,9 @@ def _refused(status: int, data: bytes) -> EtcdError:
     return Rejected(refusal.code, refusal.message)
 
 
-def _files(cluster: Cluster) -> tuple[tuple[int, int], ...]:
+def _files(held: Credentials) -> tuple[tuple[int, int], ...]:
     """Return what changes where a file of the credentials is replaced or written anew."""
-    held, found = cluster.credentials, list[tuple[int, int]]()
+    found = list[tuple[int, int]]()
     for path in (held.ca, held.certificate, held.key):
         with contextlib.suppress(OSError):
             status = Path(path).stat()
@@ -264,8 +284,7 @@ def _files(cluster: Cluster) -> tuple[tuple[int, int], ...]:
     return tuple(found)
 
 
-def _context(cluster: Cluster) -> ssl.SSLContext:
-    held = cluster.credentials
+def _context(held: Credentials) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=held.ca)
     if held.certificate:
         context.load_cert_chain(held.certificate, held.key)

@@ -7,32 +7,30 @@ from __future__ import annotations
 
 import os
 import tomllib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from state.etcd.address import ClusterInvalid, Credentials, credentials_of
 from state.premises import read_secret
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-    from pathlib import Path
+    from state.etcd.address import Source
 
 
-def read_credentials(
-    path: Path, places: Collection[str] = (), trusted_group: int | str = ""
-) -> Credentials:
+def read_credentials(source: Source) -> Credentials:
     """Return the credentials in a file, their paths absolute.
 
     Args:
-        path: The file, absolute; TOML.
-        places: As for `read_secret`.
-        trusted_group: Likewise.
+        source: The file, TOML, and who may read it.
 
     Raises:
         HomeUnsuitable: Somebody else could read or replace it.
         ClusterInvalid: It cannot be read, or its members make no credentials.
     """
+    path = Path(source.path)
     try:
-        found = credentials_of(tomllib.loads(read_secret(path, places, trusted_group).decode()))
+        data = read_secret(path, source.places, source.trusted_group)
+        found = credentials_of(tomllib.loads(data.decode()))
     except OSError as error:
         message = f"{path} cannot be read: {error.strerror}"
         raise ClusterInvalid(message, "name a file of mode 0600") from error

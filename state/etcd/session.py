@@ -15,13 +15,14 @@ from state.errors import (
     DiskFull,
     EtcdOlder,
     EtcdRefuses,
+    EtcdShut,
     LeaseGone,
     OutcomeUnknown,
     OutOfReach,
     WriteFailed,
 )
 from state.etcd import wire
-from state.etcd.client import Client, EtcdError, NotSent, Rejected, Unclear
+from state.etcd.client import Client, EtcdError, NotLetIn, NotSent, Rejected, Unclear
 from state.etcd.keys import Keys, repairs_in
 from state.sighting import Sighting
 
@@ -87,6 +88,7 @@ class Session:
         Raises:
             OutcomeUnknown: It was sent, and no answer came.
             OutOfReach: It was not sent.
+            EtcdShut: Likewise: etcd let nobody in.
             DiskFull: Etcd has no room.
             WriteFailed: Etcd refused it.
             LeaseGone: A lease that it speaks of is gone.
@@ -94,12 +96,15 @@ class Session:
             EtcdOlder: It was put back.
         """
         deadline = time.monotonic() + limit_s
-        is_unclear, last = False, ""
+        is_unclear, is_shut, last = False, False, ""
         for _ in range(TRIES_MAX):
             try:
                 return self._answer(transaction)
             except Unclear as error:
                 is_unclear, last = True, str(error)
+            except NotLetIn as error:
+                is_shut, last = True, str(error)
+                break  # the same words would be refused again
             except NotSent as error:
                 last = str(error)
             except Rejected as refusal:
@@ -110,7 +115,7 @@ class Session:
             time.sleep(_PAUSE_S)  # noqa: TID251 - a store blocks; no loop waits here
         if is_unclear and attempt is not None:
             raise OutcomeUnknown(attempt)
-        raise self.failed(errno.ETIMEDOUT, last)
+        raise self._shut(last) if is_shut else self.failed(errno.ETIMEDOUT, last)
 
     def read(self, *steps: wire.Operation) -> Mapping[bytes, wire.KeyValue]:
         """Return what some reads find together, as of now: no member answers from the past.
@@ -156,6 +161,9 @@ class Session:
         """Return the error of a write that did not happen, with the system's number for it."""
         kind = OutOfReach if number == errno.ETIMEDOUT else WriteFailed
         return kind(self.where, OSError(number, reason))
+
+    def _shut(self, reason: str) -> EtcdShut:
+        return EtcdShut(self.where, OSError(errno.ETIMEDOUT, reason))
 
     def older(self, fact: str) -> EtcdOlder:
         """Return the error of an etcd that was put back, with what gives it away."""

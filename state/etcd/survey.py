@@ -145,7 +145,7 @@ def _open_for(cluster: Cluster) -> tuple[str, ...]:
         what
         for stranger in dict.fromkeys(strangers)
         for what, ask in asked.items()
-        if _is_allowed(cluster._replace(credentials=stranger), ask)
+        if _is_allowed(cluster._replace(credentials=stranger, source=None), ask)
     }
     return tuple(sorted(allowed))
 

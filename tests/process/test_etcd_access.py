@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from state.errors import EtcdRefuses
+from state.errors import EtcdRefuses, EtcdShut
 from state.etcd import wire
-from state.etcd.address import Cluster, Credentials
+from state.etcd.address import Cluster, Credentials, Source
 from state.etcd.client import Client, NotSent, Unclear
 from tests.process.etcd_door import (
     PASSWORD,
@@ -59,6 +59,38 @@ def test_a_store_logs_in_and_does_so_again_when_its_token_is_worth_nothing(
         nobody.transact(settle, note("settle"))
     for each in (store, guest, nobody):
         each.close()
+
+
+def test_a_password_that_is_changed_in_its_file_lets_a_store_in_again(
+    own_etcd: Server, tmp_path: Path
+) -> None:
+    """Whichever is changed first, etcd or the file: a bot waits meanwhile, and ends for neither."""
+    own_etcd.start()
+    with_users(own_etcd)
+    file = tmp_path / "cluster.toml"
+
+    def write(password: str) -> None:
+        file.write_text(f'user = "{USER}"\npassword = "{password}"')
+        file.chmod(0o600)
+
+    def change(password: str) -> None:
+        words = {"name": USER, "password": password}
+        tell(known(own_etcd.cluster(), "root"), "/v3/auth/user/changepw", words)
+
+    write(PASSWORD)
+    store = etcd_store(known(own_etcd.cluster(), USER)._replace(source=Source(str(file))))
+    run_cycles(started(store), 1)
+    change("in etcd first")
+    for _ in range(2):  # the second try asks nobody
+        with pytest.raises(EtcdShut, match="authentication failed"):
+            store.read()
+    write("in etcd first")
+    assert run_cycles(store, 1).progress.cycle == 12
+    write("in the file first")
+    assert run_cycles(store, 1).progress.cycle == 13, "its token is worth something yet"
+    change("in the file first")
+    assert run_cycles(store, 1).progress.cycle == 14
+    store.close()
 
 
 def raw_watch(store: EtcdStore) -> Watch:
