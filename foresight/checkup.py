@@ -17,7 +17,7 @@ from deploy import gates, hook_files, host, interpreters
 from deploy.errors import DeployError
 from deploy.git_tree import GitTree
 from foresight import home_disk
-from foresight.cluster import configured_cluster, refuse_own_exchange
+from foresight.cluster import account_told, configured_cluster, refuse_own_exchange
 from foresight.cluster_check import examine_cluster
 from foresight.config import CONFIG_FILE
 from foresight.errors import ConfigError
@@ -365,4 +365,4 @@ def _etcd(config: Config, tree: Path) -> Iterator[Finding]:
             refuse_own_exchange(config)
         except ConfigError as error:
             yield Finding("exchange", Verdict.BAD, str(error), error.hint)
-        yield from examine_cluster(cluster)
+        yield from examine_cluster(cluster, account_told(config))

@@ -83,7 +83,7 @@ def refuse_own_exchange(config: Config) -> None:
 
 
 def refuse_put_back(home: Path, told: tuple[tuple[str, str], ...], app: str) -> None:
-    """Refuse to begin beside an etcd that knows less than this home has seen of it.
+    """Refuse to begin beside an etcd that knows less than this home has seen, or lets it not act.
 
     One that does not answer is no reason: whoever is started waits for it.
 
@@ -94,6 +94,7 @@ def refuse_put_back(home: Path, told: tuple[tuple[str, str], ...], app: str) -> 
 
     Raises:
         EtcdOlder: It was put back from a copy.
+        AccountOther: Its record acts for another account.
         EtcdShut: It lets nobody in with these credentials.
         StateError: What lies in it, or in the home, cannot be used.
     """
@@ -109,6 +110,12 @@ def account_of(config: Config) -> str:
     """Return what no two may trade for at a time, or an empty string."""
     wallet = config.venue.wallet.lower() if config.venue.live else ""
     return config.engine.account or wallet
+
+
+def account_told(config: Config) -> str:
+    """Return what workers and an etcd are told in place of the account, perhaps empty."""
+    account = account_of(config)
+    return digest_of(account) if account else ""
 
 
 def forget_account(config: Config, environment: Mapping[str, str], project: Path) -> str:
@@ -130,14 +137,13 @@ def told_variables(
     config: Config, environment: Mapping[str, str], project: Path
 ) -> tuple[tuple[str, str], ...]:
     """Return what workers are told of the etcd: where it is, and for whom they act there."""
-    account = account_of(config)
     path = credentials_path(config, environment, project)
     return variables_of(
         config.engine.state,
         credentials="" if path is None else str(path),
         places=os.pathsep.join((*PLACES, *config.engine.secrets)),
         trusted_group=str(config.engine.trusted_group),
-        account=digest_of(account) if account else "",
+        account=account_told(config),
     )
 
 

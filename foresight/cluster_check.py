@@ -1,4 +1,4 @@
-"""What `foresight doctor` looks at in an etcd: reach, version, size, alarms, who is let in, clocks.
+"""What `foresight doctor` looks at in an etcd: reach, door, version, size, alarms, account, clocks.
 
 Owns what follows from what the etcd says. It is asked, never changed.
 """
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from foresight.finding import Finding, Verdict
 from handoff.commands.host_words import CLOCK_REMEDY, warnings_of
+from state.errors import AccountOther, StateError
+from state.etcd import forgetting
 from state.etcd.bystander import overheard
 from state.etcd.client import EtcdError
 from state.etcd.survey import REVISIONS_KEPT_MAX, Survey, survey
@@ -24,8 +26,13 @@ SIZE_BYTES_MAX: Final = 1 << 30  # etcd refuses writes at 2 GiB, unless it was t
 _MIB: Final = 1 << 20
 
 
-def examine_cluster(cluster: Cluster) -> Iterator[Finding]:
-    """Yield what each check of an etcd finds."""
+def examine_cluster(cluster: Cluster, account: str = "") -> Iterator[Finding]:
+    """Yield what each check of an etcd finds.
+
+    Args:
+        cluster: Where it is.
+        account: What names the account that this host acts for, as workers are told; perhaps empty.
+    """
     try:
         found = survey(cluster)
     except (OSError, ssl.SSLError) as error:  # of the files with the certificates
@@ -38,6 +45,7 @@ def examine_cluster(cluster: Cluster) -> Iterator[Finding]:
         yield _size(found)
         yield _alarms(found)
         yield _compaction(found)
+        yield _account(cluster, account)
         yield _clocks(cluster)
 
 
@@ -106,6 +114,18 @@ def _compaction(found: Survey) -> Finding:
         old = f"{words}, older than {REVISIONS_KEPT_MAX} are kept"
         return Finding(check, Verdict.BAD, old, remedy)
     return Finding(check, Verdict.ODD, f"{words}, not compacted so far", remedy)
+
+
+def _account(cluster: Cluster, account: str) -> Finding:
+    """Whether the record acts for this host's account; whose it is, is nobody's to read."""
+    check = "etcd's account"
+    try:
+        forgetting.require_account(cluster, account)
+    except AccountOther as error:
+        return Finding(check, Verdict.BAD, str(error), error.hint)
+    except StateError as error:
+        return Finding(check, Verdict.ODD, str(error), "look again")
+    return Finding(check, Verdict.GOOD, "this host's, or nobody's yet")
 
 
 def _clocks(cluster: Cluster) -> Finding:

@@ -19,11 +19,11 @@ from handoff import terminal
 from handoff.child_signals import take_signals
 from handoff.errors import HandoffError
 from handoff.exit_codes import ExitCode
-from handoff.limits import NO_RECORD_STATUS, OLDER_STATUS
+from handoff.limits import NO_RECORD_STATUS, OLDER_STATUS, OTHER_STATUS
 from handoff.standard_streams import make_usable, remark
 from handoff.usage import Parser, parsed
 from handoff.wish import declare_options, wish_of_options
-from state.errors import EtcdOlder, StateError
+from state.errors import AccountOther, EtcdOlder, StateError
 
 if TYPE_CHECKING:
     import argparse
@@ -149,9 +149,9 @@ def _record(arguments: argparse.Namespace) -> int:
 
     try:
         wanted = look_up(arguments.home, os.environ, app=arguments.app)
-    except EtcdOlder as older:
-        remark(f"{older}")  # the launcher says it on: this and no more
-        return OLDER_STATUS
+    except (EtcdOlder, AccountOther) as error:
+        remark(f"{error}")  # the launcher says it on: this and no more
+        return OLDER_STATUS if isinstance(error, EtcdOlder) else OTHER_STATUS
     if wanted is None:
         return NO_RECORD_STATUS
     sys.stdout.write(f"{wanted}\n")

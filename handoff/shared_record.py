@@ -104,6 +104,7 @@ def open_shared(
     timeline: Timeline | None,
     now_ns: Callable[[], int],
     lease_s: int = 0,
+    account: str | None = None,
     on_trouble: Callable[[str], None] | None = None,
 ) -> EtcdStore:
     """Return a store of the record in the etcd that the environment names.
@@ -115,6 +116,7 @@ def open_shared(
         timeline: How wall-clock time maps to application time; None for who only looks.
         now_ns: Reads the wall clock, nanoseconds UTC.
         lease_s: How long ownership outlasts the last renewal; 0 for who never owns.
+        account: As of `EtcdStore`.
         on_trouble: Told why the home could not follow a commit.
 
     Raises:
@@ -134,7 +136,7 @@ def open_shared(
         app=app,
         timeline=timeline,
         now_ns=now_ns,
-        account=environment.get(ACCOUNT, "") if lease_s else None,
+        account=account,
         lease_s=lease_s,
         patience_s=SHARED_PATIENCE_S,
         home=HostJournal(home, now_ns=now_ns, place=this_place()),
@@ -159,12 +161,16 @@ def look_up(home: Path, environment: Mapping[str, str], *, app: str) -> str | No
 
     Raises:
         OutOfReach: Etcd does not answer.
+        AccountOther: Its record acts for another account; the home follows nothing of it.
         StateError: It or the home cannot be used.
         ClusterUnusable: Its address or its credentials cannot be used.
     """
     from state.errors import RecordMissing  # noqa: PLC0415 - see the head of this module
 
-    store = open_shared(home, environment, app=app, timeline=None, now_ns=time.time_ns)
+    account = environment.get(ACCOUNT, "")
+    store = open_shared(
+        home, environment, app=app, timeline=None, now_ns=time.time_ns, account=account
+    )
     try:
         store.keep_up()
         wanted = store.read().ownership.release

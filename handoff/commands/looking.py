@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from state.hosts_seen import HostsSeen
     from state.record import Record, WorkerId
 
+_BARRED = ("put_back", "other_account")  # why a launcher starts nobody
 _SAID = frozenset({"pid", "app", "stopping", "listening"})  # of what a launcher says of itself
 _OF_CHILD = ("name", "role", "release", "pid", "warm", "owner", "away_since_ms")
 HEALTH_LINES = 16  # of the journal: the newest decision is among them
@@ -117,11 +118,15 @@ def _what_to_stop(home: Path, now_ns: int) -> str:
 def standing_of(view: View) -> Standing:
     """Return the facts of a look from which a sentence is made."""
     record, launcher = view.record, view.launcher
+    put_back, other_account = (str(launcher.get(name, "")) for name in _BARRED)
     if record is None:
         stopping = bool(launcher.get("stopping"))
-        put_back = str(launcher.get("put_back", ""))
         return Standing(
-            running=bool(launcher), stopping=stopping, away=_away(view), put_back=put_back
+            running=bool(launcher),
+            stopping=stopping,
+            away=_away(view),
+            put_back=put_back,
+            other_account=other_account,
         )
     owner, rollout = record.ownership.owner, record.rollout
     found = _hosts(view.home).judge(owner) if owner is not None else Judgement(Verdict.DEAD)
@@ -144,7 +149,8 @@ def standing_of(view: View) -> Standing:
         paused=record.control.paused,
         halted=record.control.halted,
         away=_away(view),
-        put_back=str(launcher.get("put_back", "")),
+        put_back=put_back,
+        other_account=other_account,
         host=_elsewhere(view.home, owner, found),
     )
 

@@ -37,6 +37,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         away: When the record went out of reach, in words; empty while it is within reach.
         host: The owner's, where that is another one than this; empty otherwise.
         put_back: Why its etcd is taken to be put back from a copy; empty where it is not.
+        other_account: Why this host may not act for its etcd's record; empty where it may.
     """
 
     running: bool = False
@@ -58,6 +59,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     away: str = ""
     host: str = ""
     put_back: str = ""
+    other_account: str = ""
 
     @property
     def owner(self) -> str:
@@ -73,7 +75,9 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 def sentence(standing: Standing) -> str:
     """Return how it stands, as one sentence, and a second one where a wish holds."""
     first = _away(standing) if standing.running and standing.away else _first(standing)
-    return " ".join(filter(None, (first, _put_back(standing), _wish(standing))))
+    return " ".join(
+        filter(None, (first, _put_back(standing), _other_account(standing), _wish(standing)))
+    )
 
 
 def _first(now: Standing) -> str:  # noqa: PLR0911 - one sentence for each way of standing
@@ -159,6 +163,13 @@ def _put_back(now: Standing) -> str:
         return ""
     remedy = "stop the launchers of all hosts, then run `state repair` on each of them"
     return f"The {now.put_back}. Nothing is decided or started until it is repaired: {remedy}."
+
+
+def _other_account(now: Standing) -> str:
+    if not now.other_account:
+        return ""
+    remedy = "name the same account on every host, or `etcdctl del` that key while nobody owns"
+    return f"Nobody is started here, for {now.other_account}: {remedy}."
 
 
 def _wish(now: Standing) -> str:

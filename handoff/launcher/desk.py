@@ -160,7 +160,7 @@ class Desk:
             "pid": os.getpid(),
             "app": self._config.app,
             "stopping": self.stopping,
-            "put_back": self._workforce.put_back,
+            **self._workforce.barred,
             "not_standby": self._workforce.why_no_standby(),
             "foreign_modules": sorted(_foreign_modules()),
             "children": [

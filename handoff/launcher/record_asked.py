@@ -3,7 +3,8 @@
 Owns whether it was asked, and what follows from how the job ended. The launcher itself loads no
 store: the job reads through it, writes the mirror, and its exit status says the rest. An etcd that
 does not answer holds nobody up: the worker that is started waits for it. One that was put back
-from a copy does: until it is repaired nothing may be decided from it. Standard library only.
+from a copy does: until it is repaired nothing may be decided from it. So does one whose record acts
+for another account. Standard library only.
 """
 
 from __future__ import annotations
@@ -11,13 +12,16 @@ from __future__ import annotations
 import enum
 
 from handoff.light_typing import TYPE_CHECKING, Any, Final
-from handoff.limits import LOOK_S_MAX, NO_RECORD_STATUS, OLDER_STATUS
+from handoff.limits import LOOK_S_MAX, NO_RECORD_STATUS, OLDER_STATUS, OTHER_STATUS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 JOB: Final = "record"  # name of the child, and of the command
 OLDER: Final = "etcd was put back to an earlier state"  # where nobody says more
+OTHER: Final = "the etcd names another account than this host acts for"  # likewise
+_WORKER_OLDER: Final = ("OLDER", 6)  # `Leaving.OLDER` of a worker
+_WORKER_OTHER: Final = ("OTHER", 8)  # `Leaving.OTHER` of a worker
 _STATE: Final = "HANDOFF_STATE"  # as in `handoff.shared_record`
 
 
@@ -29,6 +33,7 @@ class Answer(enum.Enum):
     THERE = "there"  # the mirror is what etcd has
     ABSENT = "absent"  # there is no record: one may be made
     OLDER = "older"  # it was put back from a copy: nobody may be started
+    OTHER = "other"  # it acts for another account: nobody may be started here
     UNKNOWN = "unknown"  # no answer: the mirror is what this host has seen last
 
 
@@ -36,17 +41,29 @@ _ANSWERS: Final = {
     0: Answer.THERE,
     NO_RECORD_STATUS: Answer.ABSENT,
     OLDER_STATUS: Answer.OLDER,
+    OTHER_STATUS: Answer.OTHER,
 }
 
 
 class RecordAsked:
-    """Asks once before each start, and never while a worker lives."""
+    """Asks once before each start, and never while a worker lives.
+
+    Attributes:
+        answer: What is known now.
+        put_back: Why etcd is taken to be an older one, as was said last; empty where it is not.
+        other_account: Why this host may not act for it, as was said last; empty where it may.
+    """
 
     def __init__(self) -> None:
         """Start without having asked."""
         self.answer = Answer.UNASKED
-        self.put_back = ""  # why etcd is taken to be an older one, as was said last; empty if not
+        self.put_back = self.other_account = ""
         self._since_s = 0.0
+
+    @property
+    def is_barred(self) -> bool:
+        """Whether nobody may be started here, until etcd itself says otherwise."""
+        return bool(self.put_back or self.other_account)
 
     def begin(self, now_s: float) -> None:
         """Note that the job was started."""
@@ -60,10 +77,27 @@ class RecordAsked:
             words: The last that it said.
         """
         self.answer = _ANSWERS.get(-1 if status is None else status, Answer.UNKNOWN)
-        if self.answer is Answer.OLDER:
-            self.put_back = words or OLDER
-        elif self.answer is not Answer.UNKNOWN:
-            self.put_back = ""  # it was repaired, or is not the one that it was then
+        if self.answer is not Answer.UNKNOWN:
+            self._bar(self.answer, words)
+
+    def left(self, leaving: str, status: int | None, reason: str) -> bool:
+        """Note how a worker left; tell whether nobody may be started here for it.
+
+        Args:
+            leaving: Its last message: why it leaves.
+            status: Its exit status; None where there is none.
+            reason: In its words.
+        """
+        for answer, named in ((Answer.OLDER, _WORKER_OLDER), (Answer.OTHER, _WORKER_OTHER)):
+            if leaving == named[0] or status == named[1]:
+                self._bar(answer, reason)
+                return True
+        return False
+
+    def _bar(self, answer: Answer, words: str) -> None:
+        """Note why nobody may be started; another answer says that somebody may."""
+        self.put_back = (words or OLDER) if answer is Answer.OLDER else ""
+        self.other_account = (words or OTHER) if answer is Answer.OTHER else ""
 
     def is_late(self, now_s: float) -> bool:
         """Tell whether the job takes too long: then nobody waits for it any more."""

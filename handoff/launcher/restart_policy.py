@@ -96,9 +96,9 @@ class Failures(NamedTuple):
     last_s: float = 0.0
     next_start_s: float = 0.0
 
-    def after_bad_weather(self, now_s: float) -> Failures:
+    def after_bad_weather(self, now_s: float, pause_s: float = BAD_WEATHER_PAUSE_S) -> Failures:
         """Return the same count: the start failed, and its release had no part in that."""
-        return Failures(self.in_a_row, self.last_s, now_s + BAD_WEATHER_PAUSE_S)
+        return Failures(self.in_a_row, self.last_s, now_s + pause_s)
 
     def after_failure(self, now_s: float, *, warm: bool = False) -> Failures:
         """Return the count with one more failure.

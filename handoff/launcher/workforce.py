@@ -15,13 +15,13 @@ from handoff.launcher.first_start import Failed, FirstReleaseBroken, has_begun, 
 from handoff.launcher.making import JOB as MAKE_JOB
 from handoff.launcher.making import Making, command_for
 from handoff.launcher.newest_line import counted_record
-from handoff.launcher.record_asked import JOB, OLDER, Answer, RecordAsked, is_shared, origin_ns
+from handoff.launcher.record_asked import JOB, Answer, RecordAsked, is_shared, origin_ns
 from handoff.launcher.record_at_rest import read_record
 from handoff.launcher.restart_policy import Failures, Starts, choose_release
 from handoff.launcher.supervision import Child, Role
 from handoff.light_path import LightPath
 from handoff.light_typing import TYPE_CHECKING, Any, Final
-from handoff.limits import FIRST_START_S_MAX, FIRST_STARTS_MAX
+from handoff.limits import BARRED_PAUSE_S, FIRST_START_S_MAX, FIRST_STARTS_MAX
 from handoff.liveness import Verdict
 from handoff.log_events import LogEvent
 from handoff.processes import KILL, identity_of
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 JOB_ATTEMPTS: Final = 3  # a deployer that is killed goes on where it was
 _FAULTY_STATUS: Final = 4  # `Leaving.FAULTY` of a worker
 _OUTSIDE_STATUS: Final = 5  # `Leaving.OUTSIDE` of a worker
-_OLDER_STATUS: Final = 6  # `Leaving.OLDER` of a worker
 _NO_ENTRY_STATUS: Final = 7  # `Leaving.NO_ENTRY` of a worker
 
 
@@ -103,9 +102,9 @@ class Workforce:
             self._log.write(LogEvent.CHILD_ADOPTED, child=name)
 
     @property
-    def put_back(self) -> str:
-        """Why the etcd is taken to be put back from a copy; empty where it is not."""
-        return self._asked.put_back
+    def barred(self) -> dict[str, str]:
+        """Why nobody may be started beside the etcd; empty words where it is not for that."""
+        return {"put_back": self._asked.put_back, "other_account": self._asked.other_account}
 
     def permanent_release(self) -> str:
         """Return the release that the record would go back to, or an empty string."""
@@ -203,11 +202,10 @@ class Workforce:
     def _has_to_ask(self, config: EngineConfig) -> bool:
         """Ask an etcd what its record is; tell whether nobody may be started yet.
 
-        Its answer is still to come, or says that it was put back from a copy: then it is asked
-        again and again, and whoever lives beside it will find that out, too.
+        Its answer is still to come, or bars them; whoever lives beside it finds that out, too.
         """
         roles = {each.role for each in self._children.values()}
-        follows = roles & {Role.STANDBY, Role.CANDIDATE} and not self.put_back
+        follows = roles & {Role.STANDBY, Role.CANDIDATE} and not self._asked.is_barred
         if not is_shared(config.environment) or follows:
             return False
         now_s, job = time.monotonic(), self._children.get(JOB)
@@ -219,9 +217,9 @@ class Workforce:
         if self._asked.answer is Answer.ASKED:
             return True
         self._asked.take()
-        if self.put_back:
-            self.ended_away()  # a pause before it is asked again
-        return bool(self.put_back)
+        if self._asked.is_barred:
+            self._wait_barred()
+        return self._asked.is_barred
 
     def _ask_record(self, config: EngineConfig) -> None:
         record = counted_record(self._home, read_record(self._home))
@@ -251,7 +249,7 @@ class Workforce:
         status = how.status if how is not None and not how.signal else None
         self._asked.told(status, _last_line(running.tail()))
         answer = self._asked.answer.value
-        self._log.write(LogEvent.RECORD_ASKED, answer=answer, put_back=self.put_back)
+        self._log.write(LogEvent.RECORD_ASKED, answer=answer, **self.barred)
 
     def start_previous(self, config: EngineConfig, deploy_id: str) -> None:
         """Start a worker of the release that a bake shall return to, where none lives."""
@@ -367,11 +365,8 @@ class Workforce:
         final = how is not None and how.status == _NO_ENTRY_STATUS
         release, tail = running.child.release, running.tail()
         self._last_failed = Failed(release, words, running.reason, tail, final)
-        if running.leaving == "OLDER" or (how is not None and how.status == _OLDER_STATUS):
-            # Nobody is started until the etcd itself says otherwise.
-            self._asked.put_back = running.reason or OLDER
-            self.ended_away()
-            self.away()
+        if self._asked.left(running.leaving, how.status if how else None, running.reason):
+            self._wait_barred()
             return
         if running.leaving == "OUTSIDE" or (how is not None and how.status == _OUTSIDE_STATUS):
             # Nothing is held against its release: it waits for the world, as a worker does.
@@ -384,6 +379,11 @@ class Workforce:
 
     def away(self) -> None:
         """Note that the record is out of reach: what does not come up has no fault of its own."""
+        self._outside = True
+
+    def _wait_barred(self) -> None:
+        """Let a while pass before etcd is asked again whether somebody may be started."""
+        self._failures = self._failures.after_bad_weather(time.monotonic(), BARRED_PAUSE_S)
         self._outside = True
 
     def ended_away(self) -> None:

@@ -31,14 +31,13 @@ from handoff.worker.bake_health import BakeHealth
 from handoff.worker.cycle import CycleRunner
 from handoff.worker.follower import Follower
 from handoff.worker.glance import baseline
-from handoff.worker.leaving import Leaving
+from handoff.worker.leaving import Leaving, leaving_for
 from handoff.worker.reach import Reach
 from handoff.worker.told import Told
 from handoff.worker.warming import Warming
 from handoff.workload import BodyT, InputsT
 from state.attempts import GIVEN_UP, attempts_spent
 from state.errors import (
-    EtcdOlder,
     OutcomeUnknown,
     OutOfReach,
     Refusal,
@@ -100,8 +99,7 @@ class Worker(Generic[BodyT, InputsT]):
         except WorkloadFaulty as error:
             leaving, self._reason = Leaving.FAILED, error.reason
         except StateError as error:
-            leaving = Leaving.OLDER if isinstance(error, EtcdOlder) else Leaving.FAILED
-            self._reason = str(error)
+            leaving, self._reason = leaving_for(error), str(error)
         finally:
             self._follower.forget_owner()
             await self._close()

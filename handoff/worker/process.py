@@ -34,7 +34,7 @@ from handoff.log_watch import watch_own_log
 from handoff.logs import Log
 from handoff.processes import STOP_SIGNALS, identity_of
 from handoff.release_files import read_manifest
-from handoff.shared_record import cluster_in, is_shared, open_shared
+from handoff.shared_record import ACCOUNT, cluster_in, is_shared, open_shared
 from handoff.wire import WIRE
 from handoff.wish import Wish
 from handoff.worker.boundary_clock import SystemClock, system_clock
@@ -174,6 +174,7 @@ def _open(
             timeline=options.timeline,
             now_ns=clock.now_ns,
             lease_s=lease_s(schedule.bounds),
+            account=os.environ.get(ACCOUNT, ""),
             on_trouble=lambda reason: log.write(LogEvent.HOME_BEHIND, reason=reason),
         )
     return LocalStore(

@@ -100,6 +100,14 @@ PUT_BACK = (
             f"{NOBODY} {PUT_BACK}",
         ),
         (
+            {"worker": 0, "other_account": "app/account in the etcd names another account"},
+            (
+                f"{NOBODY} Nobody is started here, for app/account in the etcd names another "
+                "account: name the same account on every host, or `etcdctl del` that key while "
+                "nobody owns."
+            ),
+        ),
+        (
             {"paused": True, "halted": True},
             "r2 decides: cycle 41 is settled. It is halted: nothing at all is sent.",
         ),

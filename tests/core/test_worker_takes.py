@@ -414,4 +414,5 @@ def test_why_a_worker_leaves_is_a_status_of_its_own_and_the_one_that_launchers_k
     """A launcher of another release reads the number: none of them ever changes."""
     statuses = {leaving.name: leaving.value for leaving in Leaving}
     known = {"DRAINED": 0, "FAILED": 1, "REFUSED": 3, "FAULTY": 4, "OUTSIDE": 5, "OLDER": 6}
-    assert statuses == known | {"NO_ENTRY": 7}  # to launchers before it as any other failure
+    # To launchers before them as any other failure.
+    assert statuses == known | {"NO_ENTRY": 7, "OTHER": 8}

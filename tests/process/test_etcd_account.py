@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from foresight.cluster import forget_account, told_variables
+from foresight.cluster import account_told, forget_account, told_variables
+from foresight.cluster_check import examine_cluster
 from foresight.config import Config, Engine
+from foresight.finding import Verdict
 from handoff.shared_record import ACCOUNT
 from state.errors import AccountOther, RecordMissing
 from state.etcd import wire
@@ -58,6 +60,13 @@ def test_a_record_of_another_account_is_refused_and_an_operator_forgets_it(
     with pytest.raises(AccountOther) as refused:
         theirs.read()
     assert "Mia" not in str(refused.value)
+    asked = [
+        {each.check: each for each in examine_cluster(cluster, account_told(config))}
+        for config in (one, other)
+    ]
+    assert asked[0]["etcd's account"].verdict is Verdict.GOOD
+    assert asked[1]["etcd's account"].verdict is Verdict.BAD
+    assert "etcdctl del" in asked[1]["etcd's account"].remedy
     assert run_cycles(mine).attempt == opened(cluster).read().attempt, "who never owns looks"
     owner = Keys(cluster.prefix).owner
     raw(cluster, wire.put(owner, b"for as long as a lease"))

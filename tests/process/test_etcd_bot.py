@@ -158,18 +158,24 @@ def test_a_host_that_acts_for_another_account_never_owns_not_even_where_nobody_d
     first = bot.the_owner()
     with Beside(tmp_path / "other") as other:
 
-        def refusals() -> int:
-            logs = (other.home / "logs").glob("worker-*.log")
-            return sum("names another account" in each.read_text("utf-8") for each in logs)
+        def is_refused() -> bool:
+            said = other.call("status").stdout
+            return "another account" in said and "Nobody is started here" in said
+
+        def begin() -> None:
+            with monkeypatch.context() as there:
+                there.setenv(ACCOUNT, "another")
+                other.launcher = other.run(other.release("v0"), ENTRY)
 
         other.witness = bot.witness  # it has the release that owns, and need not fetch it
-        with monkeypatch.context() as there:
-            there.setenv(ACCOUNT, "another")
-            other.run(other.release("v0"), ENTRY)
-        other.wait(lambda: refusals() > 0, "a refusal beside an owner")
+        begin()
+        other.wait(is_refused, "a refusal beside an owner")
+        assert other.down() == 0, other.last_words()
         assert bot.down() == 0, bot.last_words()
-        since = refusals()
-        other.wait(lambda: refusals() > since, "a refusal where nobody owns")
+        begin()
+        other.wait(is_refused, "a refusal where nobody owns")
+        assert not list((other.home / "logs").glob("worker-*")), "nobody was started, even to try"
+        assert other.record() is None, "nor followed what is of no concern here"
         last = bot.progress()
         bot.up()
     assert bot.the_owner().release == first.release

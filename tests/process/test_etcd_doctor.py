@@ -38,6 +38,7 @@ def test_an_etcd_is_described_and_its_open_door_is_said(own_etcd: Server) -> Non
         "etcd's size": Verdict.GOOD,
         "etcd's alarms": Verdict.GOOD,
         "etcd's history": Verdict.ODD,
+        "etcd's account": Verdict.GOOD,
         "hosts' clocks": Verdict.GOOD,
     }
     assert "compact and renew leases" in found["etcd's door"].found
@@ -110,6 +111,7 @@ def test_what_a_cluster_says_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
         survey_ = Survey(**({"members": members, "is_compacted": True} | changes))  # type: ignore[arg-type]
         monkeypatch.setattr("foresight.cluster_check.survey", lambda _: survey_)
         monkeypatch.setattr("foresight.cluster_check.overheard", lambda _: heard)
+        monkeypatch.setattr("state.etcd.forgetting.require_account", lambda *_: None)
         cluster = Cluster((Endpoint("h1"),), "x", Credentials("/ca", "/c", "/k"))
         return {name: each.verdict for name, each in found_in(cluster).items()}
 
@@ -130,6 +132,7 @@ def test_what_a_cluster_says_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
         "etcd's size": Verdict.ODD,
         "etcd's alarms": Verdict.BAD,
         "etcd's history": Verdict.BAD,
+        "etcd's account": Verdict.GOOD,
         "hosts' clocks": Verdict.GOOD,
     }
     assert judged(is_compacted=None)["etcd's history"] is Verdict.ODD
