@@ -50,6 +50,9 @@ def examine_cluster(cluster: Cluster, account: str = "") -> Iterator[Finding]:
 
 
 def _reach(found: Survey) -> Finding:
+    if found.is_mixed:
+        remedy = "start them as one cluster (`--initial-cluster`): each would keep a record"
+        return Finding("etcd", Verdict.BAD, "its members do not know each other", remedy)
     silent = [f"{each.endpoint}: {each.why}" for each in found.members if each.status is None]
     if not found.has_majority:
         remedy = "start its members; without a majority nothing is decided"

@@ -220,6 +220,16 @@ class EtcdShut(OutOfReach):
     hint = "check the user in the credentials and its password in etcd"
 
 
+class EtcdMixed(StateUnusable):
+    """The endpoints that are named belong to different etcds: each would have a record."""
+
+    hint = "start its members as one cluster (`--initial-cluster`), or name those of one"
+
+    def __init__(self, where: str) -> None:
+        """Keep which endpoints."""
+        super().__init__(f"{where} is more than one etcd: its members do not know each other")
+
+
 class EtcdOlder(StateUnusable):
     """The etcd knows less than this program has seen: it was put back from a copy."""
 

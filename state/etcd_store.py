@@ -39,6 +39,7 @@ from state.etcd.lines import READINGS_MAX, Lines
 from state.etcd.presence import encode_present
 from state.etcd.reruns import applied, require_another_try, require_same_epoch
 from state.etcd.session import CHUNK_LEASE_S, TAKE_S_MAX, Session
+from state.etcd.survey import require_one
 from state.etcd.watch import SILENCE_S_MAX, Watch
 from state.host_journal import Newest
 from state.journal import AppendInDoubt
@@ -133,6 +134,7 @@ class EtcdStore:
             return self.read()
         except RecordMissing:
             self._check(record)
+            require_one(self._cluster)
         new = self._sent_ahead(plan_genesis(record, now_ns=self._now_ns()), number=1)
         found = self._session.read(wire.get(self._keys.account)).get(self._keys.account)
         held = None if found is None else found.value

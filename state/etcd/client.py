@@ -34,7 +34,7 @@ ANSWER_BYTES_MAX: Final = 8 << 20  # of one answer: two commits' values in base6
 _BLOCK_BYTES: Final = 1 << 16
 _OK: Final = 200
 _HEADER: Final = b'"header":{'
-_HEADED: Final = frozenset({wire.TXN, wire.GRANT, wire.KEEP_ALIVE, wire.LOG_IN})
+_HEADED: Final = frozenset({wire.TXN, wire.GRANT, wire.KEEP_ALIVE, wire.LOG_IN, wire.STATUS})
 _USERS_CHANGED: Final = "revision of auth store is old"
 _JSON: Final = {"Content-Type": "application/json"}
 

@@ -57,6 +57,7 @@ class Session:
         self._client = Client(cluster)
         self._keys = Keys(cluster.prefix)
         self._highest = seen or Sighting()  # of any answer
+        self._cluster_id = 0  # of the first answer
         self._is_placed = seen is None  # known whether a repair came since it was seen
 
     @property
@@ -194,6 +195,10 @@ class Session:
             self._place()
         data = self._client.call(wire.TXN, transaction)
         answer = wire.decode(data, wire.TransactionAnswer)
+        self._cluster_id = self._cluster_id or answer.header.cluster_id
+        if self._cluster_id != answer.header.cluster_id:
+            fact = f"cluster {answer.header.cluster_id} answers, it was {self._cluster_id}"
+            raise self.older(fact)
         found = self._highest._replace(revision=answer.header.revision)
         if found < self._highest:
             fact = f"it is at revision {found.revision}, and {self._highest.words()} was seen"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from state.errors import EtcdMixed
 from state.etcd import wire
 from state.etcd.address import Cluster, Credentials
 from state.etcd.client import Client, NotSent, Rejected, Unclear
@@ -28,11 +29,13 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """What one member says of itself.
 
     Attributes:
+        header: Says which cluster it is of.
         version: Of the server.
         dbSize: Bytes of its database on disk.
         leader: The member that leads; 0 where none does.
     """
 
+    header: wire.Header = wire.Header()
     version: str = ""
     dbSize: int = 0  # noqa: N815 - as the gateway writes it
     leader: int = 0
@@ -88,6 +91,25 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
         led = [each for each in self.members if each.status is not None and each.status.leader]
         return 2 * len(led) > len(self.members)
 
+    @property
+    def is_mixed(self) -> bool:
+        """Whether members that answered are of different clusters, each with its own history."""
+        return len({each.status.header.cluster_id for each in self.members if each.status}) > 1
+
+
+def require_one(cluster: Cluster) -> None:
+    """Refuse endpoints of different clusters, as far as they answer: two records would be made.
+
+    Raises:
+        EtcdMixed: They are.
+    """
+    if len(cluster.endpoints) == 1:
+        return
+    members = (_asked(cluster._replace(endpoints=(each,)), each) for each in cluster.endpoints)
+    if Survey(members=tuple(members)).is_mixed:
+        where = f"etcd at {cluster.words()}"
+        raise EtcdMixed(where)
+
 
 def survey(cluster: Cluster) -> Survey:
     """Ask every endpoint; what does not answer is said, never raised."""
@@ -122,14 +144,17 @@ def _of_all(client: Client, found: Survey) -> Survey:
 
 def _member(cluster: Cluster, endpoint: Endpoint) -> Member:
     alone = cluster._replace(endpoints=(endpoint,))
-    open_for = _open_for(alone)
+    return msgspec.structs.replace(_asked(alone, endpoint), open_for=_open_for(alone))
+
+
+def _asked(alone: Cluster, endpoint: Endpoint) -> Member:
     client = Client(alone)
     try:
         status = wire.decode(client.call(wire.STATUS, {}, timeout_s=_ANSWER_S_MAX), Status)
     except (NotSent, Unclear, Rejected) as error:
-        return Member(endpoint=endpoint.words(), why=str(error), open_for=open_for)
+        return Member(endpoint=endpoint.words(), why=str(error))
     else:
-        return Member(endpoint=endpoint.words(), status=status, open_for=open_for)
+        return Member(endpoint=endpoint.words(), status=status)
     finally:
         client.close()
 

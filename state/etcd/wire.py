@@ -94,8 +94,9 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
-    """What comes with each answer."""
+    """What comes with each answer; the cluster is a number that etcd makes of its first members."""
 
+    cluster_id: int = 0
     revision: int = 0
 
 

@@ -10,12 +10,14 @@ from foresight.checkup import examine
 from foresight.cluster_check import examine_cluster
 from foresight.config import Config, Engine, Venue
 from foresight.finding import Finding, Verdict
+from state.errors import EtcdMixed, EtcdOlder, RecordMissing
 from state.etcd import wire
 from state.etcd.address import Cluster, Credentials, Endpoint
 from state.etcd.survey import Member, Status, Survey, survey
 from state.hosts_seen import HostsSeen
 from tests.process.etcd_door import certificates, with_certificates, with_users
-from tests.process.etcd_server import Server, free_port, tell
+from tests.process.etcd_server import Server, etcd_store, free_port, tell
+from tests.records import empty
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,6 +71,29 @@ def test_hosts_with_an_exchange_each_are_found_before_one_of_them_is_up(
     assert refused.verdict is Verdict.BAD
     assert "an exchange of its own" in refused.found
     assert found(Venue(kind="local", url="http://127.0.0.1:8080")) == []
+
+
+def test_endpoints_of_different_etcds_are_refused_before_a_second_record_is_made(
+    etcd: Server, own_etcd: Server, tmp_path: Path
+) -> None:
+    """Three that were never made one cluster look like one until the first of them is away."""
+    own_etcd.start()
+    both = etcd.cluster(tmp_path.name, ports=[etcd.port, own_etcd.port])
+    store = etcd_store(both)
+    with pytest.raises(EtcdMixed):
+        store.create(empty())
+    with pytest.raises(RecordMissing):
+        store.read()
+    found = found_in(both)["etcd"]
+    assert (found.verdict, found.found) == (Verdict.BAD, "its members do not know each other")
+    one = etcd_store(etcd.cluster(tmp_path.name))
+    one.create(empty())
+    assert store.read() == one.read()
+    store._session._client.drop()  # noqa: SLF001 - the first of them is away
+    with pytest.raises(EtcdOlder, match="answers, it was"):
+        store.read()
+    for each in (store, one):
+        each.close()
 
 
 def test_passwords_alone_leave_leases_and_history_to_whoever_reaches_the_port(
