@@ -100,9 +100,8 @@ class Reach(Generic[BodyT, InputsT]):
         Raises:
             OutOfReach: The record is out of reach.
         """
-        if self._footing.is_lost():
-            bound = self._footing.regain(epoch)
-            self._log.write(LogEvent.LEASE_LOST, epoch=epoch, bound=bound)
+        if self._footing.is_lost() and self._footing.regain(epoch):
+            self._log.write(LogEvent.LEASE_LOST, epoch=epoch, bound=True)
         await self._clock.pause(OWNER_POLL_S)
 
     def _lose(self, reason: str) -> None:

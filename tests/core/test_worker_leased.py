@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from handoff.limits import ELSEWHERE_EVERY_NS, MS, NS, STANDBY_SILENCE_S_MAX
 from handoff.log_events import LogEvent
 from handoff.wire import Kind
+from handoff.worker.reach import Reach
 from handoff.worker.warming import GETTING_WARM
 from handoff.workload import Absent
 from state import transitions
@@ -202,6 +204,27 @@ def test_an_owner_whose_lease_etcd_forgot_binds_the_key_anew_and_goes_on() -> No
     world = told_in(SharedWorld, story)
     assert world.store.read().ownership.epoch == 1
     assert len(world.lines("decide")) >= 3
+
+
+@pytest.mark.parametrize("binds", [True, False])
+def test_an_owner_whose_key_is_anothers_by_now_says_nothing_of_its_lease(*, binds: bool) -> None:
+    """It made way, or somebody seized: an operator would look for what is wrong with etcd."""
+
+    async def pause(_seconds: float) -> None:
+        return
+
+    said: list[dict[str, object]] = []
+    parts: Any = SimpleNamespace(
+        me=None,
+        store=None,
+        channel=None,
+        clock=SimpleNamespace(pause=pause),
+        footing=SimpleNamespace(is_lost=lambda: True, regain=lambda _: binds),
+        log=SimpleNamespace(write=lambda _, **members: said.append(members)),
+    )
+    reach: Reach[Body, object] = Reach(parts, leaving=lambda: False, due=dict)
+    asyncio.run(reach.regain(3))
+    assert said == [{"epoch": 3, "bound": True}] * binds
 
 
 def test_an_owner_sends_nothing_once_its_lease_may_be_over() -> None:
