@@ -47,13 +47,16 @@ def take_kind(book: Book, kind: str) -> None:
     """Let a book belong to a kind of venue: one that belongs to none, or that holds nothing.
 
     Args:
-        book: Changed; the cash of another kind's account is not this one's.
+        book: Changed; the cash of another kind's account is not this one's, and what was won
+            there covers no loss here.
         kind: Where orders go from now on.
     """
     if strange_kind(book, kind):
         return
     if book.venue not in {"", kind}:
         book.cash, book.venue_since_s = None, book.now_s
+        # Losses stay: otherwise a guard would begin anew for whoever goes and comes back.
+        book.results = [one for one in book.results if one.profit_micro < 0]
     book.venue = kind
 
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from foresight.board import Result
-from foresight.book import SCHEMA, Book, Cash, keep_decided
+from foresight.book import SCHEMA, Book, Cash, Gain, keep_decided
 from foresight.config import Config
 from foresight.decision import decide
 from foresight.market import Ruling
@@ -61,6 +61,15 @@ def test_a_book_that_holds_nothing_goes_to_another_kind_and_leaves_its_cash_behi
     assert (moved.venue, moved.cash) == ("paper", None)
     keep_decided(moved, decided())
     assert list(moved.tallies) == ["paper:r1"]
+
+
+def test_what_was_won_at_another_kind_covers_no_loss_at_this_one() -> None:
+    """500 of simulated profit let 1 200 of real money be lost under a drawdown guard of 700."""
+    won = Gain(start_s=NOW_S - 120, profit_micro=500_000_000)
+    lost = Gain(start_s=NOW_S - 60, profit_micro=-100_000_000)
+    book = Book(venue="local", results=[won, lost], now_s=NOW_S - 60)
+    assert run(book).body.results == [won, lost]
+    assert run(book, by=PAPER).body.results == [lost], "whoever comes back finds his losses"
 
 
 @pytest.mark.parametrize("open_one", ["position", "order"])
