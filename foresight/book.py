@@ -11,6 +11,7 @@ of application time. No absent number is stored as null.
 import enum
 import math
 from collections.abc import Iterable, Sequence
+from functools import reduce
 from typing import Final
 
 import msgspec
@@ -293,6 +294,12 @@ def decided_here(book: Book) -> list[Decided]:
     Windows of two venues have the same names: what was paid out at one says nothing of the other.
     """
     return [trade for trade in book.decided if trade.decided_s >= book.venue_since_s]
+
+
+def sums_here(book: Book) -> Tally:
+    """Return the sums over all trades that releases decided at the kind of venue of now."""
+    here = [tally for key, tally in book.tallies.items() if key.partition(":")[0] == book.venue]
+    return reduce(merged, here, Tally())
 
 
 def let_go(book: Book, token: str) -> None:

@@ -13,9 +13,9 @@ from typing import Final
 import msgspec
 
 from foresight.board import MICRO
-from foresight.book import OLDER, Book
+from foresight.book import OLDER, Book, decided_here, sums_here
 from foresight.quarters import design_effect
-from foresight.trades import Tally, tally_of
+from foresight.trades import Decided, Tally, tally_of
 
 RECENT: Final = 100  # decided trades: the figure people ask for
 Z_95: Final = 1.959964  # two-sided 95 % of the normal distribution
@@ -104,7 +104,7 @@ class ByHand(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Scores(msgspec.Struct, frozen=True, kw_only=True):
-    """All figures of a book.
+    """All figures of a book: of trades those at the kind of venue that it trades at now.
 
     Attributes:
         recent: Over the last `RECENT` decided trades that a strategy wanted.
@@ -113,7 +113,7 @@ class Scores(msgspec.Struct, frozen=True, kw_only=True):
         signals: Windows in which a strategy spoke.
         unbought: Of them without a purchase, for good.
         unbought_reasons: By reason.
-        releases: What each release earned, the one that decided last at the end.
+        releases: What each release earned at each kind, the one that decided last at the end.
     """
 
     recent: Score
@@ -126,17 +126,22 @@ class Scores(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def scores_of(book: Book) -> Scores:
-    """Return all figures of a book."""
-    ours = [trade for trade in book.decided if not trade.entry.is_adopted]
+    """Return all figures of a book; simulated money is never added to real."""
+    ours = [trade for trade in decided_here(book) if not trade.entry.is_adopted]
     return Scores(
         recent=score_of(tally_of(ours[-RECENT:], Tally())),
-        overall=score_of(tally_of(ours, book.archived)),
+        overall=score_of(_all_of(book, ours)),
         by_hand=by_hand_of(book),
         signals=book.signals,
         unbought=sum(book.unbought.values()),
         unbought_reasons=dict(sorted(book.unbought.items())),
         releases=earned_by(book),
     )
+
+
+def _all_of(book: Book, kept: Iterable[Decided]) -> Tally:
+    # The archive is of all kinds, and of what 0.2.0 has decided; sums by release are neither.
+    return sums_here(book) if book.venue_since_s else tally_of(kept, book.archived)
 
 
 def earned_by(book: Book) -> tuple[Earned, ...]:

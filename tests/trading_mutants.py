@@ -410,7 +410,7 @@ TRADING_MUTANTS = (
     _mutant(
         "what was bought by hand is a strategy's trade",
         "scoring.py",
-        "ours = [trade for trade in book.decided if not trade.entry.is_adopted]",
+        "ours = [trade for trade in decided_here(book) if not trade.entry.is_adopted]",
         "ours = list(book.decided)",
         "test_trading_cash.py::"
         "test_what_was_bought_by_hand_is_adopted_at_its_real_cost_and_in_no_figure",

@@ -21,6 +21,7 @@ from foresight.cli.tables import TRADE_COLUMNS, earned_cells, trade_cells, trade
 from foresight.scoring import Earned, earned_by, evidence_in, said_of_none
 from handoff.exit_codes import ExitCode
 from handoff.limits import NS
+from handoff.plurals import counted
 from state.moments import rfc3339
 
 if TYPE_CHECKING:
@@ -28,16 +29,24 @@ if TYPE_CHECKING:
 
     from foresight.trades import Decided, Entry, Position
 
-CSV_COLUMNS: Final[tuple[str, ...]] = (
+TRADE_MEMBERS: Final[tuple[str, ...]] = (
+    "ends",
+    "slot",
     "window",
     "side",
     "shares",
     "price",
     "fee",
+    "release",
+    "epoch",
+    "cycle",
+    "config",
+    "order",
     "result",
     "profit",
+    "venue",
 )
-"""The head of a file without a row."""
+"""What a row of a trade has, in this order."""
 EARNED_COLUMNS: Final[tuple[str, ...]] = (
     "release",
     "venue",
@@ -75,13 +84,12 @@ def trades(
         if not rows:
             progress("no release owned yet")
     else:
-        columns = CSV_COLUMNS
-        rows = _rows(book, len(book.decided) if as_csv else last)
+        columns = TRADE_MEMBERS
+        rows = rows_of(book, len(book.decided) if as_csv else last)
     if by_release or as_csv or as_json:
         _emit(rows, columns, as_csv=as_csv, as_json=as_json)
     else:
-        emit_table(TRADE_COLUMNS, map(trade_cells, rows))
-        emit_text(trade_totals(rows))
+        _show(rows, book.venue)
     return ExitCode.DONE
 
 
@@ -123,12 +131,20 @@ def _emit(rows: Sequence[Row], columns: Sequence[str], *, as_csv: bool, as_json:
         for row in rows:
             emit_json(row)
     elif as_csv:
-        names = list(rows[0]) if rows else list(columns)
-        emit_text(_csv_line(names))
+        emit_text(_csv_line(columns))
         for row in rows:
-            emit_text(_csv_line([row[name] for name in names]))
+            emit_text(_csv_line([row[name] for name in columns]))
     else:
         emit_table(columns, map(earned_cells, rows))
+
+
+def _show(rows: Sequence[Row], venue: str) -> None:
+    here = rows_here(rows, venue)
+    emit_table(TRADE_COLUMNS, map(trade_cells, here))
+    emit_text(trade_totals(here))
+    if len(here) < len(rows):
+        others = counted(len(rows) - len(here), "trade")
+        emit_text(f"{others} at another kind of venue left out: it is other money (`--json`)")
 
 
 def _csv_line(values: Sequence[object]) -> str:
@@ -141,19 +157,35 @@ def _shown(value: object) -> object:
     return " to ".join(map(str, value)) if isinstance(value, list) else value
 
 
-def _rows(book: Book, last: int) -> list[Row]:
-    rows = [_open_row(position) for position in book.positions.values()]
+def rows_of(book: Book, last: int) -> list[Row]:
+    """Return what is held, and the newest trades, the one that was decided last in front.
+
+    Args:
+        book: Of the record.
+        last: How many decided trades.
+    """
+    rows = [_open_row(position, book.venue) for position in book.positions.values()]
     newest = book.decided[-last:] if last > 0 else []
-    return rows + [_decided_row(trade) for trade in reversed(newest)]
+    return rows + [
+        # Of those before, at which kind they were is not kept.
+        _decided_row(trade, book.venue if trade.decided_s >= book.venue_since_s else "")
+        for trade in reversed(newest)
+    ]
 
 
-def _open_row(position: Position) -> Row:
-    return _row(position.entry, position) | {"result": "open", "profit": None}
+def rows_here(rows: Iterable[Row], venue: str) -> list[Row]:
+    """Return the rows of a kind of venue: simulated money is never added to real."""
+    return [row for row in rows if row["venue"] == venue]
 
 
-def _decided_row(trade: Decided) -> Row:
+def _open_row(position: Position, venue: str) -> Row:
+    return _row(position.entry, position) | {"result": "open", "profit": None, "venue": venue}
+
+
+def _decided_row(trade: Decided, venue: str) -> Row:
     profit = trade.profit_micro / MICRO
-    return _row(trade.entry, trade) | {"result": trade.result.value, "profit": profit}
+    won = {"result": trade.result.value, "profit": profit, "venue": venue}
+    return _row(trade.entry, trade) | won
 
 
 def _row(entry: Entry, held: Position | Decided) -> Row:

@@ -11,7 +11,7 @@ from typing import Final
 
 from deploy.history import Entry
 from foresight.board import MICRO
-from foresight.book import Book, decided_here
+from foresight.book import Book, decided_here, sums_here
 from foresight.dashboard.deploys import short_name, took_over
 from foresight.dashboard.hues import hue_of
 from foresight.trades import Decided
@@ -105,11 +105,11 @@ def ours_here(book: Book) -> list[Decided]:
 
 def before_kept(book: Book, kept: Sequence[Decided]) -> tuple[int, float]:
     """Return how many trades at this venue are no longer kept in full, and what they came to."""
-    here = [tally for key, tally in book.tallies.items() if key.partition(":")[0] == book.venue]
-    older = sum(tally.trades for tally in here) - len(kept)
+    here = sums_here(book)
+    older = here.trades - len(kept)
     if older <= 0:
         return 0, 0.0  # a book of an older release has no sums by release
-    whole = sum(tally.payout_micro - tally.cost_micro - tally.fee_micro for tally in here)
+    whole = here.payout_micro - here.cost_micro - here.fee_micro
     return older, (whole - sum(each.profit_micro for each in kept)) / MICRO
 
 

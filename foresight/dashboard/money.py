@@ -7,7 +7,7 @@ where they do not reach back to midnight, the page says since when instead of ca
 from dataclasses import dataclass
 
 from foresight.board import MICRO
-from foresight.book import DAY_S, Book, spent_today_micro
+from foresight.book import DAY_S, Book, decided_here, spent_today_micro
 from handoff.cadence import wall_time_ns
 from handoff.limits import MS, NS
 from state.record import Timeline
@@ -19,7 +19,7 @@ class Money:
 
     Attributes:
         venue: Kind of the venue that it is at; empty before the first.
-        profit: After fees, of the strategies' trades decided today, or since `since_ms`.
+        profit: After fees, of the strategies' trades there decided today, or since `since_ms`.
         trades: How many these are.
         since_ms: Where the trades that are kept do not reach back to midnight UTC of the market's
             time: from when on, wall-clock milliseconds. None where they do.
@@ -51,7 +51,7 @@ def money_of(book: Book, timeline: Timeline) -> Money:
         timeline: How wall-clock time maps to application time.
     """
     midnight_s = book.now_s - book.now_s % DAY_S
-    ours = [each for each in book.decided if not each.entry.is_adopted]
+    ours = [each for each in decided_here(book) if not each.entry.is_adopted]
     today = [each for each in ours if each.decided_s >= midnight_s]
     # What is no longer kept in full may be of today as well.
     is_cut = bool(ours) and len(today) == len(ours) and book.archived.newest_s >= midnight_s

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from foresight.board import MICRO, MINUTE_S, TIMEFRAME_S, Slot, Window, window_at, window_of_slug
-from foresight.book import Book, SlotMemory, Word, memory_of
+from foresight.book import Book, SlotMemory, Word, decided_here, memory_of
 from foresight.closes import Closes
 from foresight.config import ASSETS
 from foresight.trades import Decided, OpenOrder, Position
@@ -160,7 +160,7 @@ def _view(book: Book, slot: Slot, timeline: Timeline, now_s: int) -> SlotView:
         path_in_window=inside,
         holding=holding,
         ended=ended,
-        last=_last(book.decided, slot.slot_id),
+        last=_last(decided_here(book), slot.slot_id),
         word=memory.word.value if is_current else Word.NEW.value,
         reason=memory.reason if is_current else "",
         probability_up=memory.probability_ppm / MICRO

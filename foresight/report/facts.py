@@ -6,13 +6,12 @@ is in neither. No file, clock or process enters here.
 
 from __future__ import annotations
 
-from functools import reduce
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from foresight.board import MICRO, Result, Side
-from foresight.book import decided_here
+from foresight.book import decided_here, sums_here
 from foresight.scoring import Score, earned_by, said_of_none, score_of
-from foresight.trades import Decided, Entry, Tally, merged, tally_of
+from foresight.trades import Decided, Entry, Tally, tally_of
 from handoff.plurals import counted
 
 if TYPE_CHECKING:
@@ -122,8 +121,7 @@ def facts_of_book(
     """
     trades = _in_order(each for each in decided_here(book) if not each.entry.is_adopted)
     kept = tally_of(trades, Tally())
-    here = [tally for key, tally in book.tallies.items() if key.partition(":")[0] == book.venue]
-    summed = reduce(merged, here, Tally())
+    summed = sums_here(book)
     # A book of an older release has no sums by release before it was written anew.
     whole = summed if summed.trades > kept.trades else kept
     return Facts(

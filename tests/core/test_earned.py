@@ -7,10 +7,12 @@ import msgspec
 from deploy.history import Entry
 from foresight.board import Result
 from foresight.book import OLDER, RELEASES_KEPT, Book, keep_decided
-from foresight.cli.trading import earned_rows
+from foresight.cli.trading import earned_rows, rows_here, rows_of
 from foresight.dashboard.deploys import past_deploy
-from foresight.scoring import Interval, earned_by, evidence_in
+from foresight.dashboard.money import money_of
+from foresight.scoring import Interval, earned_by, evidence_in, scores_of
 from foresight.trades import Decided
+from state.record import Timeline
 from tests.trading_values import START_S, decided
 
 
@@ -43,6 +45,33 @@ def test_money_of_one_kind_of_venue_is_never_added_to_that_of_another() -> None:
     book.venue = "live"
     keep_decided(book, of("a", 1, result=Result.DOWN))
     assert [(each.venue, each.score.won) for each in earned_by(book)] == [("paper", 1), ("live", 0)]
+
+
+def gone_live() -> Book:
+    """Return a book that won three trades on paper and lost one of real money since."""
+    book = with_trades(*(of("a", number) for number in range(3)), venue="paper")
+    book.venue, book.venue_since_s, book.now_s = "live", START_S + 60, START_S + 120
+    keep_decided(book, of("a", 90, result=Result.DOWN))
+    return book
+
+
+def test_figures_are_of_the_kind_of_venue_that_is_traded_at_now() -> None:
+    """Three wins on paper made a loss of real money look like three of four won."""
+    scores = scores_of(gone_live())
+    assert (scores.recent.trades, scores.recent.won, scores.recent.profit) == (1, 0, -8.1)
+    assert (scores.overall.trades, scores.overall.profit) == (1, -8.1)
+    money = money_of(gone_live(), Timeline())
+    assert (money.trades, money.profit) == (1, -8.1)
+
+
+def test_the_newest_trades_are_those_of_the_kind_that_is_traded_at_now() -> None:
+    """The others stay in what programs read, and are added to nothing."""
+    book = gone_live()
+    shown = rows_of(book, 20)
+    assert [(row["venue"], row["profit"]) for row in shown] == [("live", -8.1), *[("", 1.9)] * 3]
+    assert [row["profit"] for row in rows_here(shown, "live")] == [-8.1]
+    book.venue_since_s = 0
+    assert {row["venue"] for row in rows_of(book, 20)} == {"live"}
 
 
 def test_releases_beyond_the_newest_are_summed_up_and_nothing_is_lost() -> None:

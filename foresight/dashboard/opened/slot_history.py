@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from foresight.board import MICRO, MINUTE_S, Slot, Window, window_at
-from foresight.book import Book
+from foresight.book import Book, decided_here
 from foresight.closes import Closes
 from foresight.dashboard.hues import hue_of
 from foresight.dashboard.slots import SlotView, known_slots, slot_views
@@ -140,7 +140,9 @@ def _card(book: Book, slot: Slot, clock: Clock) -> SlotView:
 
 
 def _bets(book: Book, slot: Slot, window: Window, clock: Clock) -> list[Bet]:
-    decided = [_decided(each, clock) for each in book.decided if each.entry.slot == slot.slot_id]
+    decided = [
+        _decided(each, clock) for each in decided_here(book) if each.entry.slot == slot.slot_id
+    ]
     held = [
         _held(each, window, clock)
         for each in book.positions.values()
