@@ -19,6 +19,8 @@ from foresight.trades import Decided, Tally, tally_of
 
 RECENT: Final = 100  # decided trades: the figure people ask for
 Z_95: Final = 1.959964  # two-sided 95 % of the normal distribution
+TRADES_MIN: Final = 30  # below it an interval means little
+TOO_FEW: Final = "too few to say"
 
 
 class Interval(msgspec.Struct, frozen=True):
@@ -171,6 +173,11 @@ def evidence_in(expectation: Interval) -> str:
     if expectation.high < 0:
         return "loses"
     return "above zero" if expectation.low > 0 else "no evidence of an edge"
+
+
+def evidence_of(score: Score) -> str:
+    """Return what figures allow to say, in words; of a few trades nothing is said."""
+    return TOO_FEW if score.trades < TRADES_MIN else evidence_in(score.expectation_interval)
 
 
 def by_hand_of(book: Book) -> ByHand:

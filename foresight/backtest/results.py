@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from foresight.board import MICRO, window_of_slug
-from foresight.scoring import Score, evidence_in, score_of
+from foresight.scoring import Score, evidence_of, score_of
 from foresight.trades import Tally, tally_of
 
 if TYPE_CHECKING:
@@ -161,5 +161,5 @@ def slot_results(
 
 def _slot(slot_id: str, signals: int, trades: Sequence[Decided]) -> SlotResult:
     score = score_over(trades)
-    evidence = evidence_in(score.expectation_interval)
+    evidence = evidence_of(score)
     return SlotResult(slot=slot_id, signals=signals, score=score, evidence=evidence)

@@ -18,7 +18,7 @@ from foresight.book import Book, memory_of
 from foresight.closes import Closes
 from foresight.market import FeedClock, Market
 from foresight.orders import Bought, Buy
-from foresight.scoring import evidence_in
+from foresight.scoring import evidence_of
 from handoff.limits import MS
 from handoff.workload import Cycle, payload_of, receipt
 from state.record import Outcome
@@ -175,7 +175,7 @@ class _Run:
             signals=book.signals,
             unbought=dict(sorted(book.unbought.items())),
             score=score,
-            evidence=evidence_in(score.expectation_interval),
+            evidence=evidence_of(score),
             slots=slot_results(
                 (slot.slot_id for slot in policy.slots), self._signals, self._trades
             ),

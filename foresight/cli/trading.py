@@ -18,7 +18,7 @@ from foresight.book import SCHEMA, Book
 from foresight.cli.installation import Installation, pass_installation
 from foresight.cli.output import emit_json, emit_table, emit_text, json_option, last_type, progress
 from foresight.cli.tables import TRADE_COLUMNS, earned_cells, trade_cells, trade_totals
-from foresight.scoring import Earned, earned_by, evidence_in, said_of_none
+from foresight.scoring import Earned, earned_by, evidence_of, said_of_none
 from handoff.exit_codes import ExitCode
 from handoff.limits import NS
 from handoff.plurals import counted
@@ -122,7 +122,7 @@ def _earned_row(earned: Earned) -> Row:
         "profit": round(score.profit, 6),
         "expectation": round(score.expectation, 6),
         "interval": [round(low, 6), round(high, 6)],
-        "says": evidence_in(score.expectation_interval),
+        "says": evidence_of(score),
     }
 
 

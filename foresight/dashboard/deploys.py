@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from deploy.history import Entry
-from foresight.scoring import Earned, evidence_in, said_of_none
+from foresight.scoring import Earned, evidence_of, said_of_none
 from handoff.commands.standing import is_promoted
 from handoff.gate_verdict import GateName, GateResult, GateVerdict
 from handoff.plurals import counted
@@ -170,7 +170,7 @@ def _earned_words(entry: Entry, earned: Iterable[Earned]) -> str:
 def _words(earned: Earned, *, at: str) -> str:
     score = earned.score
     where = f" at {at}" if at else ""
-    said = evidence_in(score.expectation_interval)
+    said = evidence_of(score)
     return f"{score.profit:+,.2f} USDC in {counted(score.trades, 'trade')}{where}, {said}"
 
 

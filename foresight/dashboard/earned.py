@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from foresight.book import OLDER
-from foresight.dashboard.figures import TRADES_MIN
 from foresight.dashboard.hues import hue_of
-from foresight.scoring import Earned, evidence_in
+from foresight.scoring import TRADES_MIN, Earned, evidence_of
 
 ROWS_MAX: Final = 6  # the newest: the ones that a deploy is judged by
 
@@ -73,7 +72,6 @@ def _row(
     subjects: Mapping[str, str],
 ) -> EarnedRow:
     score, interval = each.score, each.score.expectation_interval
-    is_enough = score.trades >= TRADES_MIN
     return EarnedRow(
         release=each.release,
         name="older ones" if each.release == OLDER else names.get(each.release, each.release[:12]),
@@ -85,6 +83,6 @@ def _row(
         profit=score.profit,
         low=interval.low,
         high=interval.high,
-        is_enough=is_enough,
-        words=evidence_in(interval) if is_enough else "too few to say",
+        is_enough=score.trades >= TRADES_MIN,
+        words=evidence_of(score),
     )

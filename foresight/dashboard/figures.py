@@ -9,10 +9,9 @@ import enum
 from dataclasses import dataclass
 from typing import Final
 
-from foresight.scoring import Score, Scores
+from foresight.scoring import TRADES_MIN, Score, Scores
 
 MARGIN: Final = 0.01  # USDC a share: about what one trade moves the mean of the last hundred by
-TRADES_MIN: Final = 30  # below it the normal interval of a mean means little
 
 
 class Verdict(enum.StrEnum):

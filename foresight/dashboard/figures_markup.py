@@ -6,8 +6,8 @@ Owns the two interval drawings and the words around them.
 from html import escape
 from typing import Final
 
-from foresight.dashboard.figures import TRADES_MIN, Figures, Verdict
-from foresight.scoring import Interval, Score
+from foresight.dashboard.figures import Figures, Verdict
+from foresight.scoring import TRADES_MIN, Interval, Score
 
 SYMBOLS: Final = {
     Verdict.NOTHING: "\N{EN DASH}",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import jinja2
 
 from foresight.report import charts, curves, sentences
-from foresight.scoring import evidence_in
+from foresight.scoring import evidence_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -180,5 +180,5 @@ def _row(name: str, score: Score | None, says: str, reach: float) -> Row:
         interval=sentences.interval_of(score),
         bar=charts.interval_bar(score.expectation_interval, score.expectation, reach=reach),
         profit=sentences.usdc(score.profit),
-        says=evidence_in(score.expectation_interval),
+        says=evidence_of(score),
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from foresight.scoring import evidence_in
+from foresight.scoring import TRADES_MIN, evidence_of
 from handoff.plurals import counted
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from foresight.report.facts import Facts, Part
     from foresight.scoring import Score
 
-TRADES_MIN: Final = 30  # below it an interval means little, as on the page
 ABOVE: Final = "above zero"
 NO_EDGE: Final = "There is no evidence of an edge."
 
@@ -38,7 +37,7 @@ def verdict_on(score: Score) -> Verdict:
     sums = f"{counted(score.trades, 'trade')}, {usdc(score.profit)} USDC in all."
     if score.trades < TRADES_MIN:
         return Verdict(NO_EDGE, f"Too few trades to say anything: {figures}; {sums}")
-    match evidence_in(score.expectation_interval):
+    match evidence_of(score):
         case "loses":
             return Verdict("It loses.", f"{figures}; {sums}")
         case "above zero":
@@ -55,7 +54,7 @@ def of_parts(parts: Sequence[Part], kind: str) -> str:
         kind: What each of them is, in the singular.
     """
     known = [each.score for each in parts if each.score is not None]
-    good = sum(evidence_in(each.expectation_interval) == ABOVE for each in known)
+    good = sum(evidence_of(each) == ABOVE for each in known)
     if not known:
         return f"No {kind} decided a trade."
     if good == 0:

@@ -10,7 +10,9 @@ from foresight.book import OLDER, RELEASES_KEPT, Book, keep_decided
 from foresight.cli.trading import earned_rows, rows_here, rows_of
 from foresight.dashboard.deploys import past_deploy
 from foresight.dashboard.money import money_of
-from foresight.scoring import Interval, earned_by, evidence_in, scores_of
+from foresight.report.document import document_of
+from foresight.report.facts import facts_of_book
+from foresight.scoring import TRADES_MIN, Interval, earned_by, evidence_in, evidence_of, scores_of
 from foresight.trades import Decided
 from state.record import Timeline
 from tests.trading_values import START_S, decided
@@ -86,7 +88,7 @@ def test_a_release_that_never_decided_a_trade_says_so() -> None:
     rows = earned_rows(with_trades(of("a")), ["idle", "a", "idle", ""])
     assert [(row["release"], row["trades"], row["says"]) for row in rows] == [
         ("idle", 0, "decided no trade"),
-        ("a", 1, "no evidence of an edge"),
+        ("a", 1, "too few to say"),
     ]
 
 
@@ -117,10 +119,24 @@ def test_only_an_interval_beside_zero_says_anything() -> None:
     assert evidence_in(Interval(-0.1, -0.001)) == "loses"
 
 
+def test_a_few_trades_say_nothing_of_a_release_wherever_it_is_asked() -> None:
+    """A listing called one lost favourite evidence that a version loses, which the page did not."""
+    lost = [of("a", number, result=Result.DOWN) for number in range(TRADES_MIN)]
+    took = Entry(deploy="d", requested_at="", requested_ms=5, by="", release="a", boundary_ms=9)
+    for trades, says in ((lost[1:], "too few to say"), (lost, "loses")):
+        book = with_trades(*trades)
+        assert evidence_in(earned_by(book)[0].score.expectation_interval) == "loses"
+        (row,) = earned_rows(book, ["a"])
+        assert row["says"] == evidence_of(earned_by(book)[0].score) == says
+        assert past_deploy(took, earned_by(book)).earned.endswith(says)
+        facts = facts_of_book(book, name="app", marks=(), deployed=())
+        assert f'words">{says}</td>' in document_of(facts)
+
+
 def test_the_page_says_beside_a_deploy_what_its_release_earned() -> None:
     earned = earned_by(with_trades(of("a"), of("a", 1)))
     took = Entry(deploy="d", requested_at="", requested_ms=5, by="ann", release="a", boundary_ms=9)
-    assert past_deploy(took, earned).earned == "+3.80 USDC in 2 trades, no evidence of an edge"
+    assert past_deploy(took, earned).earned == "+3.80 USDC in 2 trades, too few to say"
     idle = msgspec.structs.replace(took, release="b")
     assert past_deploy(idle, earned).earned == "decided no trade"
     refused = msgspec.structs.replace(took, boundary_ms=0)

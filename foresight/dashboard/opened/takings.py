@@ -11,9 +11,8 @@ from typing import Final
 from foresight.board import MICRO
 from foresight.book import DAY_S, Book
 from foresight.dashboard.equity import before_kept, ours_here
-from foresight.dashboard.figures import TRADES_MIN
 from foresight.dashboard.hues import hue_of
-from foresight.scoring import Score, evidence_in, score_of
+from foresight.scoring import Score, evidence_of, score_of
 from foresight.trades import Decided, Tally, tally_of
 from handoff.cadence import wall_time_ns
 from handoff.limits import MS, NS
@@ -170,8 +169,7 @@ def _part(
     key: str, name: str, trades: Sequence[Decided], *, subject: str = "", hue: int | None = None
 ) -> Part:
     score = _score(trades)
-    is_enough = score.trades >= TRADES_MIN
-    words = evidence_in(score.expectation_interval) if is_enough else "too few to say"
+    words = evidence_of(score)
     return Part(key=key, name=name, score=score, words=words, subject=subject, hue=hue)
 
 
