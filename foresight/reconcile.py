@@ -16,7 +16,15 @@ from typing import Final
 import msgspec
 
 from foresight.board import MICRO, window_of_slug
-from foresight.book import LISTING_LAG_CYCLES, Book, decided_here, flag, is_recent, spend
+from foresight.book import (
+    DECIDED_KEPT,
+    LISTING_LAG_CYCLES,
+    Book,
+    decided_here,
+    flag,
+    is_recent,
+    spend,
+)
 from foresight.market import Holdings, VenuePosition
 from foresight.trades import Entry, Position
 
@@ -128,6 +136,8 @@ def adopt(book: Book, holdings: Holdings, *, now_s: int, besides: Collection[str
 
 def _unknown(book: Book, listed: Iterable[VenuePosition], now_s: int) -> Iterator[Difference]:
     decided = {(trade.entry.slug, trade.entry.side) for trade in decided_here(book)}
+    # What ended earlier may have been decided by a trade that is no longer kept.
+    kept_since_s = book.decided[0].decided_s if len(book.decided) >= DECIDED_KEPT else 0
     for found in listed:
         window = window_of_slug(found.slug)
         if window is None:
@@ -135,7 +145,8 @@ def _unknown(book: Book, listed: Iterable[VenuePosition], now_s: int) -> Iterato
         known = _held(book, found.token)
         excess = found.shares_micro - known
         is_live = now_s < window.end_s
-        is_over = (found.slug, found.side) in decided or (now_s >= window.end_s + UNREDEEMED_S)
+        over_s = max(kept_since_s, now_s - UNREDEEMED_S)
+        is_over = (found.slug, found.side) in decided or window.end_s <= over_s
         if excess >= DUST_MICRO and (is_live or not (known or is_over)):
             yield Difference(
                 kind=ADOPTED,

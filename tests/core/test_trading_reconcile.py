@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from foresight.board import Result, Side, Slot, Window
-from foresight.book import Book, Cash, violations_of
+from foresight.book import DECIDED_KEPT, Book, Cash, keep_decided, violations_of
 from foresight.market import Holdings, Ruling, VenuePosition
 from foresight.reconcile import adopt, differences
 from foresight.settlement import settle
@@ -106,6 +106,19 @@ def test_unredeemed_shares_of_decided_windows_are_not_adopted_again() -> None:
     assert kinds(Book(), listed(), now_s=WINDOW.end_s) == ["position_adopted"]
     assert kinds(Book(), listed(), now_s=WINDOW.end_s + 3600) == []
     assert kinds(book_with_position(), listed(shares_micro=12_000_000), now_s=WINDOW.end_s) == []
+
+
+def test_shares_of_a_trade_that_is_no_longer_kept_in_full_are_not_adopted_again() -> None:
+    """Nineteen assets decide more trades in an hour than are kept: each would be paid for twice."""
+    book = Book(now_s=WINDOW.end_s + 60, cycle=7)
+    keep_decided(book, decided(decided_s=WINDOW.end_s + 60))
+    elsewhere = "eth-updown-5m-1"
+    for number in range(DECIDED_KEPT):
+        assert kinds(book, listed(), now_s=WINDOW.end_s + 1200) == []
+        keep_decided(book, decided(slug=elsewhere, decided_s=WINDOW.end_s + 61 + number))
+    assert kinds(book, listed(), now_s=WINDOW.end_s + 1200) == []
+    later = Window(SLOT, WINDOW.end_s)
+    assert kinds(book, listed(window=later), now_s=later.end_s + 600) == ["position_adopted"]
 
 
 def test_shares_may_be_newer_than_the_book_until_their_window_has_ended_in_it() -> None:
