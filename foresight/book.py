@@ -19,7 +19,16 @@ import msgspec
 from foresight.book_versions import down_to_1, up_to_2
 from foresight.closes import Closes
 from foresight.market import WindowFacts
-from foresight.trades import Decided, OpenOrder, Position, Tally, added, merged, tally_of
+from foresight.trades import (
+    Decided,
+    OpenOrder,
+    Position,
+    Tally,
+    added,
+    merged,
+    tally_of,
+    tally_release,
+)
 from state.schema import Schema
 
 DECIDED_KEPT: Final = 300  # in full; what is older lives on in `archived`
@@ -28,8 +37,6 @@ REASONS_MAX: Final = 48  # distinct reasons that are counted by name
 DAY_S: Final = 86_400
 RESULT_STEPS: Final = 100  # of the drawdown guard's lookback
 LISTING_LAG_CYCLES: Final = 2  # a venue's listing of positions may be that late
-RELEASES_KEPT: Final = 32  # with sums of their own
-OLDER: Final = "older"  # in place of a release: the sums of those before them
 
 
 class Word(enum.Enum):
@@ -162,8 +169,8 @@ class Book(msgspec.Struct, kw_only=True, omit_defaults=True):
         venue: Kind of the venue that positions and orders belong to; empty before the first.
         cash: The account's cash; None until it was read.
         results: Profit over time for the drawdown guard, oldest first.
-        tallies: Sums over decided trades by `kind:release`; releases beyond the newest are summed
-            up under `OLDER`.
+        tallies: Sums over decided trades by `kind:release`, those of a body of version 1 by
+            `:release` until a kind is set; releases beyond the newest are summed up.
         let_go: Cycle in which shares turned out not to be ours, by token: those that a listing
             may still show.
         venue_since_s: When it came to this kind of venue, if there was another before.
@@ -223,7 +230,7 @@ def memory_of(book: Book, slot_id: str) -> SlotMemory:
 def keep_decided(book: Book, trade: Decided) -> None:
     """Add a decided trade; the oldest goes to the archive beyond the bound."""
     book.decided.append(trade)
-    _tally_release(book, trade)
+    tally_release(book.tallies, trade, venue=book.venue)
     while len(book.decided) > DECIDED_KEPT:
         oldest = book.decided.pop(0)
         if oldest.entry.is_adopted:
@@ -251,18 +258,6 @@ def keep_result(book: Book, profit_micro: int, *, lookback_s: int) -> None:
         book.results.append(Gain(start_s=book.now_s, profit_micro=profit_micro))
     since_s = book.now_s - lookback_s
     book.results = [one for one in book.results if one.start_s > since_s]
-
-
-def _tally_release(book: Book, trade: Decided) -> None:
-    if trade.entry.is_adopted:
-        return  # no release decided it
-    key = f"{book.venue}:{trade.entry.release}"
-    book.tallies[key] = added(book.tallies.pop(key, Tally()), trade)
-    named = [name for name in book.tallies if not name.endswith(f":{OLDER}")]
-    if len(named) > RELEASES_KEPT:
-        oldest = min(named, key=lambda name: (book.tallies[name].newest_s, name))
-        older = f"{oldest.partition(':')[0]}:{OLDER}"
-        book.tallies[older] = merged(book.tallies.get(older, Tally()), book.tallies.pop(oldest))
 
 
 def spend(book: Book, amount_micro: int) -> None:

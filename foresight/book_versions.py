@@ -1,11 +1,16 @@
 """The body's older shapes: what leads from version 1 to version 2 and back.
 
 Owns the steps of the schema `foresight.book`, on plain JSON values. Version 1 is what 0.2.0 keeps:
-closes alone, no cash, no facts of windows, no sums per release. A step up invents nothing; a step
-down leaves out what the older shape has no place for.
+closes alone, no cash, no facts of windows, no sums per release. A step up invents nothing: what
+each release earned is what the trades that are kept say. A step down leaves out what the older
+shape has no place for.
 """
 
 from typing import Any, Final
+
+import msgspec
+
+from foresight.trades import OLDER, Decided, Tally, tally_release
 
 Json = dict[str, Any]
 
@@ -30,13 +35,17 @@ _NEWER: Final = {
 def up_to_2(book: Json) -> Json:
     """Return a body of version 1 as one of version 2.
 
-    The drawdown guard's losses are what the decided trades that are kept say.
+    The drawdown guard's losses are what the decided trades that are kept say. Of those that are not
+    nobody knows which releases decided them, nor which of them were found.
     """
-    losses = [
-        [trade["decided_s"], trade["payout_micro"] - trade["cost_micro"] - trade["fee_micro"]]
-        for trade in book.get("decided", [])
-    ]
-    return book | ({"results": losses} if losses else {})
+    trades = msgspec.convert(book.get("decided", []), list[Decided])
+    losses = [[trade.decided_s, trade.profit_micro] for trade in trades]
+    older = msgspec.convert(book.get("archived", {}), Tally)
+    tallies = {f":{OLDER}": older} if older.trades else {}
+    for trade in trades:
+        tally_release(tallies, trade, venue="")
+    sums = {"results": losses, "tallies": msgspec.to_builtins(tallies)}
+    return book | {name: found for name, found in sums.items() if found}
 
 
 def down_to_1(book: Json) -> Json:

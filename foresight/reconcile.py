@@ -61,7 +61,12 @@ def take_kind(book: Book, kind: str) -> None:
     """
     if strange_kind(book, kind):
         return
-    if book.venue not in {"", kind}:
+    if not book.venue:
+        # Sums of a book of version 1: it did not say the kind.
+        book.tallies = {
+            kind + key if key.startswith(":") else key: sums for key, sums in book.tallies.items()
+        }
+    elif book.venue != kind:
         book.cash, book.venue_since_s = None, book.now_s
         # Losses stay: otherwise a guard would begin anew for whoever goes and comes back.
         book.results = [one for one in book.results if one.profit_micro < 0]

@@ -13,9 +13,9 @@ from typing import Final
 import msgspec
 
 from foresight.board import MICRO
-from foresight.book import OLDER, Book, decided_here, sums_here
+from foresight.book import Book, decided_here, sums_here
 from foresight.quarters import design_effect
-from foresight.trades import Decided, Tally, tally_of
+from foresight.trades import OLDER, Decided, Tally, tally_of
 
 RECENT: Final = 100  # decided trades: the figure people ask for
 Z_95: Final = 1.959964  # two-sided 95 % of the normal distribution

@@ -1,17 +1,21 @@
 """Orders, positions and decided trades as the body keeps them, and sums over decided ones.
 
-Owns their stored shapes and what a tally counts. How they change is in `orders` and `settlement`;
-what is shown of a tally is in `scoring`.
+Owns their stored shapes, what a tally counts and which releases have one of their own. How they
+change is in `orders` and `settlement`; what is shown of a tally is in `scoring`.
 
 Units as in `board`. No absent number is stored as null.
 """
 
 from collections.abc import Iterable
+from typing import Final
 
 import msgspec
 
 from foresight.board import MICRO, FeeSchedule, Result, Side
 from foresight.quarters import Quarters, joined, with_trade
+
+RELEASES_KEPT: Final = 32  # with sums of their own
+OLDER: Final = "older"  # in place of a release: the sums of those before them
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -204,3 +208,23 @@ def tally_of(trades: Iterable[Decided], start: Tally) -> Tally:
     for trade in trades:
         start = added(start, trade)
     return start
+
+
+def tally_release(tallies: dict[str, Tally], trade: Decided, *, venue: str) -> None:
+    """Add a decided trade to the sums of the release that decided to buy.
+
+    Args:
+        tallies: By `kind:release`; changed: beyond `RELEASES_KEPT` the one that decided nothing
+            for longest is summed up under `OLDER`.
+        trade: What was found at the venue counts for no release.
+        venue: Kind of the venue.
+    """
+    if trade.entry.is_adopted:
+        return
+    key = f"{venue}:{trade.entry.release}"
+    tallies[key] = added(tallies.pop(key, Tally()), trade)
+    named = [name for name in tallies if not name.endswith(f":{OLDER}")]
+    if len(named) > RELEASES_KEPT:
+        oldest = min(named, key=lambda name: (tallies[name].newest_s, name))
+        older = f"{oldest.partition(':')[0]}:{OLDER}"
+        tallies[older] = merged(tallies.get(older, Tally()), tallies.pop(oldest))

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from foresight.book import OLDER
 from foresight.dashboard.hues import hue_of
 from foresight.scoring import TRADES_MIN, Earned, evidence_of
+from foresight.trades import OLDER
 
 ROWS_MAX: Final = 6  # the newest: the ones that a deploy is judged by
 

@@ -2,11 +2,13 @@
 
 import msgspec
 
-from foresight.book import OLDER, RELEASES_KEPT, SCHEMA, Book, Cash, keep_decided
+from foresight.book import SCHEMA, Book, Cash, keep_decided
 from foresight.closes import DETAILS_KEPT, Closes, extended
 from foresight.market import SCHEMA as MARKET
 from foresight.market import Candles, Detail, Market, WindowFacts
-from foresight.trades import Tally, tally_of
+from foresight.reconcile import take_kind
+from foresight.scoring import earned_by
+from foresight.trades import OLDER, RELEASES_KEPT, Tally, tally_of
 from state.record import SchemaId
 from tests.core.test_trading_book import full_book
 from tests.trading_values import START_S, closes, decided
@@ -42,7 +44,35 @@ def test_the_guard_knows_the_losses_of_an_older_body() -> None:
     assert [(one.start_s, one.profit_micro) for one in book.results] == [
         (trade.decided_s, trade.profit_micro)
     ]
-    assert (book.venue, book.cash, book.tallies) == ("", None, {})
+    assert (book.venue, book.cash) == ("", None)
+
+
+def test_what_each_release_earned_is_known_of_an_older_body() -> None:
+    """Its releases were said to have decided no trade; found ones are no release's."""
+    book = full_book()
+    book.decided.append(decided(release="", is_adopted=True))
+    book.archived = tally_of([decided()] * 5, Tally())
+    up = SCHEMA.decode(SCHEMA.encode_down(book, BOOK_1), BOOK_1)
+    assert [(each.release, each.venue, each.score.trades) for each in earned_by(up)] == [
+        (OLDER, "", 5),
+        ("r1", "", 1),
+    ]
+    assert earned_by(up)[-1].score.profit == 1.9
+    take_kind(up, "paper")
+    keep_decided(up, decided())
+    assert [(each.venue, each.score.trades) for each in earned_by(up)] == [
+        ("paper", 5),
+        ("paper", 2),
+    ]
+
+
+def test_an_older_body_of_many_releases_has_the_newest_by_name() -> None:
+    book = Book()
+    for number in range(RELEASES_KEPT + 3):
+        keep_decided(book, decided(release=f"r{number}", decided_s=START_S + number))
+    up = SCHEMA.decode(SCHEMA.encode_down(book, BOOK_1), BOOK_1)
+    assert len(up.tallies) == RELEASES_KEPT + 1
+    assert up.tallies[f":{OLDER}"].trades == 3
 
 
 def test_what_only_this_version_keeps_is_left_out_on_the_way_down() -> None:

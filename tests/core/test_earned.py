@@ -6,14 +6,14 @@ import msgspec
 
 from deploy.history import Entry
 from foresight.board import Result
-from foresight.book import OLDER, RELEASES_KEPT, Book, keep_decided
+from foresight.book import Book, keep_decided
 from foresight.cli.trading import earned_rows, rows_here, rows_of
 from foresight.dashboard.deploys import past_deploy
 from foresight.dashboard.money import money_of
 from foresight.report.document import document_of
 from foresight.report.facts import facts_of_book
 from foresight.scoring import TRADES_MIN, Interval, earned_by, evidence_in, evidence_of, scores_of
-from foresight.trades import Decided
+from foresight.trades import OLDER, RELEASES_KEPT, Decided
 from state.record import Timeline
 from tests.trading_values import START_S, decided
 
