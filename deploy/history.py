@@ -181,12 +181,17 @@ def phase_seconds(entries: Sequence[Entry]) -> list[dict[str, float]]:
 
 
 def owned_in(entries: Iterable[Entry]) -> list[str]:
-    """Return the releases that came to own by some deploys, oldest first; some may be twice.
+    """Return the releases that owned before or after some deploys, in the order in which they did.
 
     Args:
         entries: Finished deploys, oldest first.
     """
-    return [each.release for each in entries if each.cycle is not None or each.outcome in _OWNED]
+    found: dict[str, None] = {}
+    for each in entries:
+        found.setdefault(each.from_release)  # the first one of all is in no line of its own
+        if each.cycle is not None or each.outcome in _OWNED:
+            found.setdefault(each.release)
+    return [release for release in found if release]
 
 
 def read_history(home: Path) -> History:

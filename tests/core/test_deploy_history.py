@@ -100,9 +100,19 @@ def test_releases_that_never_owned_are_none_that_did() -> None:
         Entry(deploy="d", requested_at="", requested_ms=0, by="", release=outcome, outcome=outcome)
         for outcome in map(str, Outcome)
     ]
-    assert owned_in([ENDED, *lines]) == ["new", "permanent", "returned"]
+    assert owned_in([ENDED, *lines]) == ["old", "new", "permanent", "returned"]
     left_late = msgspec.structs.replace(ENDED, release="late", outcome=str(Outcome.ABORTED))
-    assert owned_in([left_late]) == ["late"]
+    assert owned_in([left_late]) == ["old", "late"]
+
+
+def test_what_owned_before_the_first_deploy_is_known_by_it() -> None:
+    """It is in no line of its own; a deploy of it that was refused says that it owned, too."""
+    first = msgspec.structs.replace(ENDED, from_release="first", release="second")
+    refused = msgspec.structs.replace(
+        first, from_release="second", release="third", cycle=None, outcome=str(Outcome.REFUSED)
+    )
+    back = msgspec.structs.replace(ENDED, from_release="second", release="first")
+    assert owned_in([first, refused, back]) == ["first", "second"]
 
 
 def test_how_a_deploy_ended_is_found_again(tmp_path: Path) -> None:
