@@ -270,6 +270,16 @@ def fee_per_share_micro(fee: FeeSchedule, price_micro: int) -> int:
     return -(-fee_micro(fee, shares_micro=1000 * MICRO, price_micro=price_micro) // 1000)
 
 
+def dearest_fee_micro(fee: FeeSchedule, best_micro: int, limit_micro: int) -> int:
+    """Return at which price from the best to the limit a USDC that is spent pays the highest fee.
+
+    By a schedule of exponent 1 that is the best one; by one of exponent 2 the fee of a USDC rises
+    up to a third.
+    """
+    peak_micro = MICRO * (fee.exponent - 1) // (2 * fee.exponent - 1)
+    return min(max(best_micro, peak_micro), limit_micro)
+
+
 def down_to_tick(price_micro: int, tick_micro: int) -> int:
     """Return a price rounded down to the tick."""
     return price_micro - price_micro % tick_micro

@@ -19,6 +19,7 @@ from foresight.board import (
     Rules,
     Window,
     cost_micro,
+    dearest_fee_micro,
     down_to_tick,
     down_to_whole_cents,
     fee_micro,
@@ -79,7 +80,8 @@ class Stake(msgspec.Struct, frozen=True, kw_only=True):
         limit_micro: Highest price, on the tick.
         shares_micro: Whole shares that cost whole cents at that price: the cents are what is
             spent, so a better price buys more of them.
-        reserved_micro: What that costs at most, fee included; a better price costs more fee.
+        reserved_micro: What that costs at most from the best offer to the limit, fee included; a
+            price better than the best offer costs more fee.
     """
 
     limit_micro: int
@@ -223,11 +225,12 @@ def stake_on(
         return Denial.PRICE_TOO_HIGH
     room, narrowest = _room(book, window, risk)
     wanted = _kelly(opinion, best, rules.fee, risk)
-    paid = limit + -(-fee_per_share_micro(rules.fee, best) * limit // best)
+    at = dearest_fee_micro(rules.fee, best, limit)
+    paid = limit + -(-fee_per_share_micro(rules.fee, at) * limit // at)
     shares = down_to_whole_cents(_affordable(min(wanted, room), paid), limit)
     cost = cost_micro(shares_micro=shares, price_micro=limit)
     if cost >= COST_MIN_MICRO:
-        fee = fee_micro(rules.fee, shares_micro=cost * MICRO // best, price_micro=best)
+        fee = fee_micro(rules.fee, shares_micro=cost * MICRO // at, price_micro=at)
         return Stake(limit_micro=limit, shares_micro=shares, reserved_micro=cost + fee)
     return narrowest if room < wanted else Denial.SIZE_TOO_SMALL
 

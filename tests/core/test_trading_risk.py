@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from foresight.board import COST_MIN_MICRO, MICRO, FeeSchedule, Side, Slot, Window, fee_micro
@@ -244,6 +244,10 @@ def test_a_limit_finer_than_half_a_cent_is_not_named() -> None:
     assert answer is Denial.PRICE_TOO_HIGH
 
 
+STEEP: Final = FeeSchedule(rate_ppm=250_000, exponent=2)
+"""A schedule by which a USDC pays the highest fee at a third, and not where a share is cheapest."""
+
+
 @given(
     probability=st.floats(0.01, 0.99),
     ask=st.integers(1, 99),
@@ -252,7 +256,11 @@ def test_a_limit_finer_than_half_a_cent_is_not_named() -> None:
     held=st.integers(0, 50_000_000),
     floor=st.integers(0, 30),
     slippage=st.integers(0, 10),
+    fee=st.sampled_from([FEE, STEEP]),
 )
+@example(
+    probability=0.5, ask=20, window=20, asset=60, held=0, floor=30, slippage=10, fee=STEEP
+)  # there a worse price costs the higher fee
 def test_no_order_can_cost_more_than_any_limit(
     *,
     probability: float,
@@ -262,6 +270,7 @@ def test_no_order_can_cost_more_than_any_limit(
     held: int,
     floor: int,
     slippage: int,
+    fee: FeeSchedule,
 ) -> None:
     risk = Risk(
         edge_min_cents=-100,
@@ -274,16 +283,16 @@ def test_no_order_can_cost_more_than_any_limit(
     book = Book(now_s=NOW_S)
     if held:
         holding(book, position(Window(Slot("BTC", "15m"), START_S), cost_micro=held))
-    answer = stake(
-        book=book, asks=(Level(ask * 10_000, MICRO),), risk=risk, probability=probability
-    )
+    rules = msgspec.structs.replace(RULES, fee=fee)
+    asks = (Level(ask * 10_000, MICRO),)
+    answer = stake_on(opinion(probability), asks, rules, book=book, window=WINDOW, risk=risk)
     if isinstance(answer, Stake):
         assert answer.limit_micro % 10_000 == 0
         assert answer.shares_micro % MICRO == 0
         spent = answer.shares_micro * answer.limit_micro // MICRO
         assert spent >= COST_MIN_MICRO
         worst = spent + max(
-            fee_micro(FEE, shares_micro=spent * MICRO // price, price_micro=price)
+            fee_micro(fee, shares_micro=spent * MICRO // price, price_micro=price)
             for price in range(ask * 10_000, answer.limit_micro + 1, 10_000)
         )
         assert worst <= answer.reserved_micro
