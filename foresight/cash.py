@@ -15,15 +15,23 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from foresight.board import MICRO, Side, window_of_slug
+from foresight.board import (
+    MICRO,
+    Side,
+    cost_micro,
+    dearest_fee_micro,
+    fee_micro,
+    window_of_slug,
+)
 from foresight.book import Book, Cash, decided_here, flag
 from foresight.market import Holdings, Stage, Trades, VenuePosition
 from foresight.reconcile import UNREDEEMED_S
-from foresight.trades import Fill
+from foresight.trades import Fill, OpenOrder
 
 CENT_MICRO: Final = 10_000  # less is rounding, and is believed once it has come to this much
 ADJUSTED: Final = "cash_adjusted"
 UNREDEEMED: Final = "winnings_unredeemed"
+_CHEAPEST_MICRO: Final = 100  # of the smallest tick that there is
 
 
 class Doubt(NamedTuple):
@@ -114,7 +122,7 @@ def _doubt(book: Book, before: Book, holdings: Holdings, trades: Trades) -> Doub
     listed = {row.token for row in holdings.positions}
     held = book.positions.values()
     paid = {position.entry.effect_id: position.stake_micro for position in held}
-    less = sum(order.reserved_micro for order in book.orders.values())
+    less = sum(_most_paid(order) for order in book.orders.values())
     more = sum(paid.get(effect_id, 0) for effect_id in before.orders)
     for fill in _unconfirmed(before, book).values():
         if trades.stages.get(fill.trade) is Stage.FAILED:
@@ -129,6 +137,15 @@ def _doubt(book: Book, before: Book, holdings: Holdings, trades: Trades) -> Doub
             break
         less += trade.payout_micro  # decided now, and perhaps paid a moment after the reading
     return Doubt(less, more)
+
+
+def _most_paid(order: OpenOrder) -> int:
+    # Its reserve counts the fee from the best offer that was read; whoever sold cheaper since costs
+    # the same USDC and a higher fee.
+    cost = cost_micro(shares_micro=order.shares_micro, price_micro=order.limit_micro)
+    at = dearest_fee_micro(order.fee, _CHEAPEST_MICRO, order.limit_micro)
+    fee = fee_micro(order.fee, shares_micro=cost * MICRO // at, price_micro=at)
+    return max(order.reserved_micro, cost + fee)
 
 
 def _unconfirmed(*books: Book) -> dict[str, Fill]:

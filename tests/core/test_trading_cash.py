@@ -5,14 +5,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from foresight.board import Result, Side, Slot, Window
+from foresight.board import FeeSchedule, Result, Side, Slot, Window, fee_micro
 from foresight.book import SCHEMA, Book, Cash, keep_decided, receive, spend, violations_of
 from foresight.confirmation import take_states
 from foresight.market import SCHEMA as MARKET
 from foresight.market import Holdings, Market, Ruling, Stage, Trades, VenuePosition
 from foresight.reconcile import adopt, take_kind
 from foresight.scoring import scores_of
-from foresight.trades import Fill, Position
+from foresight.trades import Fill, OpenOrder, Position
 from state.record import SchemaId
 from tests.core.test_trading_decision import NOW_S, run
 from tests.trading_values import (
@@ -59,6 +59,11 @@ def after(book: Book, cash_micro: int | None, *rows: VenuePosition, **more: Any)
     return run(book, inputs=inputs, now_s=now_s).body
 
 
+def free_order() -> OpenOrder:
+    """Return an order of 9.00 in a market without a fee."""
+    return msgspec.structs.replace(open_order(), fee=FeeSchedule())
+
+
 def cash_of(book: Book) -> tuple[int, int]:
     assert book.cash is not None
     return book.cash.held_micro, book.cash.off_micro
@@ -76,13 +81,13 @@ def test_the_first_reading_of_a_body_without_cash_is_its_start() -> None:
 def test_what_is_under_way_at_the_start_is_found_out_and_not_flagged() -> None:
     """An order of 9.00 may be paid in the first reading or not: the next one shows which."""
     for paid, held in ((0, START), (9 * USDC, START + 9 * USDC), (4 * USDC, START + 4 * USDC)):
-        ordered = Book(now_s=NOW_S - 60, orders={"app:1": open_order()})
+        ordered = Book(now_s=NOW_S - 60, orders={"app:1": free_order()})
         start = after(ordered, START)
         assert start.cash == Cash(held_micro=START, more_micro=9 * USDC)
         start.orders.clear()
         known = after(start, START + paid)
         assert (known.cash, kinds(known)) == (Cash(held_micro=held), [])
-    start = after(Book(now_s=NOW_S - 60, orders={"app:1": open_order()}), START)
+    start = after(Book(now_s=NOW_S - 60, orders={"app:1": free_order()}), START)
     start.orders.clear()
     off = after(start, START + 9_010_000)
     assert cash_of(off) == (START, 10_000)
@@ -176,8 +181,21 @@ def test_an_order_without_a_receipt_may_be_paid_or_not() -> None:
     """It reserves 9.00: any reading down to that much less is no difference."""
     for paid, off in ((0, 0), (9 * USDC, 0), (9 * USDC + 10_000, -10_000), (-10_000, 10_000)):
         book = book_of()
-        book.orders["app:1"] = open_order()
+        book.orders["app:1"] = free_order()
         assert cash_of(after(book, START - paid)) == (START, off)
+
+
+def test_an_order_that_is_filled_better_than_it_was_planned_is_no_difference() -> None:
+    """The same USDC and a higher fee: two readings were flagged as money that went away."""
+    order = msgspec.structs.replace(open_order(), reserved_micro=8_600_000)
+    fee = fee_micro(order.fee, shares_micro=85 * USDC, price_micro=100_000)
+    assert 8_500_000 + fee > 9_000_000
+    book = book_of()
+    book.orders["app:1"] = order
+    for _ in range(2):
+        book = after(book, START - 8_500_000 - fee)
+        assert (cash_of(book), kinds(book)) == ((START, 0), [])
+    assert cash_of(after(book, START - 8_500_000 - 595_000 - 10_000))[1] < 0
 
 
 def fill(trade: str = "t1") -> Fill:
