@@ -121,4 +121,12 @@ BOUND_MUTANTS = (
         "",
         "test_redeciding.py::test_from_a_checkpoint_on_nothing_is_lost_any_more",
     ),
+    _mutant(
+        "an order that was absent before the close never arrives",
+        "foresight/venues/polymarket.py",
+        "return await self._executed(order) or Missing(is_final=True)",
+        "return Missing(is_final=True)",
+        "test_trading_venue.py::"
+        "test_an_order_that_was_executed_while_it_was_asked_about_is_not_written_off",
+    ),
 )

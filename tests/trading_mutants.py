@@ -90,8 +90,8 @@ TRADING_MUTANTS = (
     _mutant(
         "a market that was not read is closed for good",
         "venues/polymarket.py",
-        "Missing(is_final=not offer.failure and not offer.is_accepting)",
-        "Missing(is_final=not offer.is_accepting)",
+        "if offer.failure or offer.is_accepting:",
+        "if offer.is_accepting:",
         "test_trading_venue.py::test_a_market_that_was_not_read_is_not_closed_for_good",
     ),
     _mutant(

@@ -190,7 +190,10 @@ class Polymarket:
             return found
         events = await self._events([order.slug])
         offer = _offer(events[order.slug], order.slug, order.side)
-        return Missing(is_final=not offer.failure and not offer.is_accepting)
+        if offer.failure or offer.is_accepting:
+            return Missing(is_final=False)
+        # It closed after the first question: what was on its way then may be there now.
+        return await self._executed(order) or Missing(is_final=True)
 
     async def _executed(self, order: Buy) -> Bought | NotBought | Waiting | None:
         # What the venue knows of an order; None if it shows neither the order nor a trade of it.

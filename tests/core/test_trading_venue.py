@@ -81,6 +81,15 @@ def venue(**answers: object) -> Polymarket:
     return made
 
 
+class Closing(Client):
+    """Executes the order after it was asked about, and closes the market then."""
+
+    @override
+    async def gammaPublicGetEvents(self, _: object) -> object:
+        self.answers |= {"order": known("12"), "trades": [trade("12")]}
+        return await super().gammaPublicGetEvents(_)
+
+
 def trade(size: str, order_id: str = OURS, status: str = "MATCHED") -> dict[str, str]:
     return {"taker_order_id": order_id, "size": size, "price": "0.82", "status": status}
 
@@ -161,6 +170,16 @@ async def test_a_market_that_was_not_read_is_not_closed_for_good() -> None:
     assert await venue(events=shut).find(ORDER) == Missing(is_final=True)
     for unread in (UNREACHABLE, AnswerUnreadable("broken"), [event(outcomes="[broken")]):
         assert await venue(events=unread).find(ORDER) == Missing(is_final=False)
+
+
+async def test_an_order_that_was_executed_while_it_was_asked_about_is_not_written_off() -> None:
+    """Absent before the close and closed afterwards is no proof: it was on its way, and is lost."""
+    closing = venue()
+    client = Closing(order=http(404, "not found"), trades=[], events=[event(closed=True)])
+    closing._client = client  # noqa: SLF001 - in the place of the library's
+    found = await closing.find(ORDER)
+    assert isinstance(found, Bought)
+    assert found.shares_micro == 12_000_000
 
 
 async def test_an_answer_about_another_order_is_none_about_ours() -> None:
