@@ -19,10 +19,12 @@ def after_trade(book: Book, trade: Decided, *, risk: Risk) -> None:
 
     Args:
         book: Changed; its `now_s` is the time of the decision.
-        trade: What was decided. A void window and shares that were found are nobody's loss.
+        trade: What was decided. To slot and asset a void window and shares that were found are no
+            loss; to the board both are, and what was won by hand covers none.
         risk: The limits.
     """
-    keep_result(book, trade.profit_micro, lookback_s=_seconds(risk.drawdown_lookback_minutes))
+    if not trade.entry.is_adopted or trade.profit_micro < 0:
+        keep_result(book, trade.profit_micro, lookback_s=_seconds(risk.drawdown_lookback_minutes))
     if not trade.entry.is_adopted and trade.result is not Result.VOID:
         _cool_down(book, trade, risk)
         _guard_stops(book, trade, risk)

@@ -135,6 +135,15 @@ def test_a_cooldown_of_zero_is_off_and_adopted_shares_do_not_count() -> None:
     assert book.slots == {}
 
 
+def test_what_was_won_by_hand_covers_no_loss_of_a_strategy() -> None:
+    """What was lost counts, whoever bought: it may be an order of ours without an answer."""
+    for result, counted in ((Result.UP, []), (Result.DOWN, [-8_100_000])):
+        book = holding(Book(now_s=END_S), position(is_adopted=True))
+        settle(book, [Ruling(slug=WINDOW.slug, result=result)], risk=RISK)
+        assert [one.profit_micro for one in book.results] == counted
+        assert len(book.decided) == 1
+
+
 def test_a_drawdown_stops_the_board_once() -> None:
     """Losses that stopped the board must not stop it again for ever."""
     risk = Risk(drawdown_usdc=20, drawdown_lookback_minutes=60, drawdown_stop_minutes=10)
