@@ -42,8 +42,8 @@ class Absence(msgspec.Struct, frozen=True, kw_only=True):
     """What stands behind the outside world's word that it has no such effect.
 
     Attributes:
-        quiet: Every request must have arrived by now: the in-flight bound has passed since the
-            asking worker came to own and since it last sent the effect itself.
+        quiet: Every request must have arrived before the question: the in-flight bound had passed
+            since the asking worker came to own and since it last sent the effect itself.
         enforced: The outside world refuses the effect from now on; its `not_after` passed there.
             The clock of a sender proves nothing.
         repeatable: The outside world refuses a second effect with this id.

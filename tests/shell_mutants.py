@@ -25,10 +25,17 @@ SHELL_MUTANTS = (
     _mutant(
         "what is absent is sent again at once",
         "handoff/worker/requests.py",
-        "        return self.monotonic_ns() > last_ns + IN_FLIGHT_NS",
-        "        return self.monotonic_ns() >= last_ns",
+        "        return self._asked_ns[effect.effect_id] > last_ns + IN_FLIGHT_NS",
+        "        return self._asked_ns[effect.effect_id] >= last_ns",
         "test_effects_outcomes.py::test_what_is_absent_where_repeats_execute_is_not_"
         "sent_while_a_request_may_be_under_way",
+    ),
+    _mutant(
+        "an absence counts from its answer on",
+        "handoff/worker/requests.py",
+        "        return self._asked_ns[effect.effect_id] > last_ns + IN_FLIGHT_NS",
+        "        return self.monotonic_ns() > last_ns + IN_FLIGHT_NS",
+        "test_effects_outcomes.py::test_a_question_from_before_all_had_arrived_proves_no_absence",
     ),
     _mutant(
         "a doubtful effect is sent again",

@@ -83,6 +83,7 @@ class Requests:
         self._log = log
         self._owned_since_ns = clock.monotonic_ns()
         self._sent_ns: dict[str, int] = {}
+        self._asked_ns: dict[str, int] = {}  # when the newest question about an effect began
         self._fault = ""
         self._epoch = epoch
         self._under_way = 0  # requests
@@ -121,6 +122,7 @@ class Requests:
     async def ask(self, effect: Effect, timeout_s: float) -> Receipt | Absent | Unknown:
         """Ask once what became of an effect."""
         limit = asyncio.timeout(timeout_s)
+        self._asked_ns[effect.effect_id] = self._clock.monotonic_ns()
         try:
             async with limit:
                 answer = await self._workload.resolve(effect)
@@ -172,13 +174,14 @@ class Requests:
         return effect.not_after_ns is not None and self.now_ns() >= effect.not_after_ns
 
     def _no_request_under_way(self, effect: Effect) -> bool:
-        """Tell whether every request that was ever started must have arrived by now."""
+        """Tell whether every request that was ever started had arrived when it was asked about."""
         last_ns = max(self._sent_ns.get(effect.effect_id, 0), self._owned_since_ns)
-        return self.monotonic_ns() > last_ns + IN_FLIGHT_NS
+        return self._asked_ns[effect.effect_id] > last_ns + IN_FLIGHT_NS
 
     def settled(self, effect_id: str) -> None:
-        """Forget when an effect was sent last: the record has its receipt."""
+        """Forget when an effect was sent and asked about: the record has its receipt."""
         self._sent_ns.pop(effect_id, None)
+        self._asked_ns.pop(effect_id, None)
 
     def now_ns(self) -> int:
         """Return wall-clock time, nanoseconds UTC."""

@@ -109,6 +109,35 @@ def test_absence_is_final_only_when_no_request_can_be_under_way() -> None:
     assert venue.sent == ["order-1"]
 
 
+@pytest.mark.parametrize("fate", [Fate.PLANNED, Fate.DOUBTFUL])
+def test_a_question_from_before_all_had_arrived_proves_no_absence(fate: Fate) -> None:
+    """What arrives while it is answered, within the bound, was sent again, or written off."""
+
+    async def main() -> tuple[Venue, dict[str, Verdict]]:
+        clock = VirtualClock(START_NS)
+
+        class Slow(Venue):
+            @override
+            async def resolve(self, effect: Effect) -> Receipt | Absent | Unknown:
+                answer = await super().resolve(effect)
+                if isinstance(answer, Absent):
+                    await clock.pause(1.0)
+                    self.executed.append(effect.effect_id)  # of the owner that died
+                    await clock.pause(1.5)
+                return answer
+
+        venue = Slow(refuses_repeats=False)
+        performer = Performer(Application(venue), clock, LogBook().log)
+        await clock.pause(IN_FLIGHT_NS / NS - 1.5)
+        outbox = (msgspec.structs.replace(order(), fate=fate),)
+        found = await performer.settle_all(outbox, fresh=False, limit_s=LIMIT_S, may_send=True)
+        return venue, found
+
+    venue, found = run_virtual(main())
+    assert outcome(found) is Outcome.CONFIRMED
+    assert venue.executed == ["order-1"]
+
+
 def test_a_clock_that_is_set_forward_makes_no_request_arrive() -> None:
     """Safety never rests on a clock that can be set."""
     venue = Venue(refuses_repeats=False)

@@ -210,8 +210,8 @@ MUTANTS: Final = (
             ),
             Edit(
                 REQUESTS,
-                "return self.monotonic_ns() > last_ns + IN_FLIGHT_NS",
-                "return self._clock.now_ns() > last_ns + IN_FLIGHT_NS",
+                "self._asked_ns[effect.effect_id] = self._clock.monotonic_ns()",
+                "self._asked_ns[effect.effect_id] = self._clock.now_ns()",
             ),
         ),
     ),
