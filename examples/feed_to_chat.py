@@ -21,10 +21,9 @@ def tell(line: str) -> None:
         pass
 
 
-@loop(every=60, acts=[tell])
-def feed_to_chat(cycle: PlainLoopCycle, state: dict[str, list[str]]) -> None:
+@loop(every=60, state=list, acts=[tell])
+def feed_to_chat(cycle: PlainLoopCycle, known: list[str]) -> None:
     """Look once a minute, for ever."""
-    known = state.get("known", [])
     try:
         lines = cycle.read(fetch)
     except OSError:
@@ -32,5 +31,5 @@ def feed_to_chat(cycle: PlainLoopCycle, state: dict[str, list[str]]) -> None:
     for line in lines:
         if line not in known:
             cycle.do(tell, line)
-            known = [*known, line][-100:]
-    state["known"] = known
+            known.append(line)
+    del known[:-100]

@@ -33,7 +33,8 @@ def main() -> None:
         for line in lines:
             if line not in known:
                 tell(line)
-                known = [*known, line][-100:]
+                known.append(line)
+        del known[:-100]
         KNOWN.write_text(json.dumps(known))
         time.sleep(60 - time.time() % 60)
 

@@ -10,7 +10,7 @@ from urllib.request import urlopen
 SENSOR = "http://127.0.0.1:8000/reading.json"
 ROWS = Path.home() / "readings.db"
 TABLE = "CREATE TABLE IF NOT EXISTS reading (minute INTEGER PRIMARY KEY, value REAL, change REAL)"
-LAST = Path.home() / "poller.json"
+STATE = Path.home() / "poller.json"
 
 
 def measure() -> float:
@@ -28,16 +28,17 @@ def save(row: list[float | None]) -> None:
 
 def main() -> None:
     """Measure once a minute, for ever."""
-    last = json.loads(LAST.read_text()) if LAST.exists() else None
+    state = json.loads(STATE.read_text()) if STATE.exists() else {}
     while True:
+        last = state.get("last")
         try:
             value = measure()
         except OSError:
             value = None
         change = None if value is None or last is None else value - last
         save([int(time.time()) // 60, value, change])
-        last = last if value is None else value
-        LAST.write_text(json.dumps(last))
+        state["last"] = last if value is None else value
+        STATE.write_text(json.dumps(state))
         time.sleep(60 - time.time() % 60)
 
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from handoff.workload import Workload
 
 BODY: Final = "loop.state"  # not the function's name: that may change
+# A change in place of one of these is none: the loop would forget all it learns.
+_UNCHANGING: Final = (bool, bytes, complex, float, frozenset, int, str, tuple, type(None))
 NOWHERE: Final = Context(app="", release="", tree="", home="", timeline=Timeline())
 
 
@@ -73,7 +75,7 @@ def loop(  # noqa: PLR0913 - each is an option of its own, by name
 
     Args:
         every: Seconds from one cycle to the next, aligned to UTC; half a second at least.
-        state: What the loop remembers: a struct whose fields have defaults, or a dict.
+        state: What the loop remembers: a struct whose fields have defaults, a dict or a list.
         acts: The functions that `cycle.do` may be given, each with a name of its own.
         outside: Exceptions that mean that the world did not answer, beside OSError and
             TimeoutError.
@@ -175,7 +177,11 @@ def _schema(
 def _require_state(state: Any) -> None:  # noqa: ANN401 - whatever was given
     if not isinstance(state, type):
         message = f"state={state!r} is no type"
-        raise LoopMisused(message, "give a msgspec.Struct whose fields have defaults, or dict")
+        hint = "give a msgspec.Struct whose fields have defaults, dict or list"
+        raise LoopMisused(message, hint)
+    if issubclass(state, _UNCHANGING):
+        message = f"state={_named(state)} cannot be changed in place"
+        raise LoopMisused(message, 'keep it in a dict: state["last"] = …')
     config = getattr(state, "__struct_config__", None)
     if config is not None and config.frozen:
         message = f"state={_named(state)} is frozen"

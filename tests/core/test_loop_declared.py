@@ -63,6 +63,8 @@ OPTIONS: list[tuple[dict[str, Any], str]] = [
     ({"every": body}, r"@loop has no brackets: write @loop\(every=60"),
     ({"state": {"known": []}}, "is no type: give a msgspec.Struct"),
     ({"state": Frozen}, "Frozen is frozen: a loop changes its state in place"),
+    ({"state": float}, "float cannot be changed in place: keep it in a dict"),
+    ({"state": tuple}, "tuple cannot be changed in place: keep it in a dict"),
     ({"state": Needy}, "Needy cannot be made .*: give each of its fields a default"),
     ({"state": Opaque}, "Opaque cannot be stored"),
     ({"version": 0}, "version=0 is none: versions of a state count from 1"),

@@ -114,6 +114,25 @@ def test_a_state_may_be_a_dict_or_left_out() -> None:
     assert simulate(counts(), cycles=3).body.state == {"n": 3}
 
 
+def test_a_state_may_be_a_list_that_later_becomes_a_dict() -> None:
+    """A list that a plain program kept in a file is the state as it is."""
+
+    @loop(every=60, state=list)
+    def notes(_cycle: PlainLoopCycle, known: list[int]) -> None:
+        known.append(len(known))
+        del known[:-2]
+
+    @loop(every=60, version=2, up=lambda old: {"known": old}, down=lambda new: new["known"])
+    def counts(_cycle: PlainLoopCycle, state: dict[str, Any]) -> None:
+        state["n"] = state.get("n", 0) + 1
+
+    simulation = simulate(notes(), cycles=3)
+    assert simulation.body.state == [1, 2]
+    simulation.deploy(counts(), bake=9).run(2)
+    assert simulation.body.state == {"known": [1, 2], "n": 2}
+    assert simulation.give_back().run(1).body.state == [2, 2]
+
+
 def test_a_key_of_a_dict_that_is_no_text_is_a_fault_that_names_the_place() -> None:
     """Found by its number in this cycle, it would be missed in the next one."""
 

@@ -66,6 +66,25 @@ def named_back(new):
 
 
 """
+# The feed's first state is a list: what counts needs a dict around it.
+AROUND: Final = """
+def with_count(old):
+    return {"known": old, "cycles": 0}
+
+
+def without_count(new):
+    return new["known"]
+
+
+def renamed(old):
+    return {"known": old["known"], "turns": old["cycles"]}
+
+
+def named_back(new):
+    return {"known": new["known"], "cycles": new["turns"]}
+
+
+"""
 VERSIONS: Final = {
     1: ("", ""),
     2: ("cycles", "version=2, up=with_count, down=without_count"),
@@ -153,10 +172,16 @@ def written(name: str, version: int, place: Path, address: str) -> Path:
     text = changed(text, r"every=\d+", f"every={PERIOD_S}, budget={BUDGET_S}")
     member, options = VERSIONS[version]
     if member:
-        state = "above" if name == "price_alert" else "state"
-        text = changed(text, r"^@loop\(", f"{STEPS.lstrip()}@loop({options}, ")
+        steps, first, state = STEPS, "", "above" if name == "price_alert" else "state"
+        if name == "feed_to_chat":
+            steps, first = AROUND, '    known = state["known"]\n'
+            text = changed(text, "state=list, ", "")
+            text = changed(text, r"known: list\[str\]", "state")
+        text = changed(text, r"^@loop\(", f"{steps.lstrip()}@loop({options}, ")
         text = changed(
-            text, r"^    \"\"\"Look .*$|^    \"\"\"Measure .*$", f'    {state}["{member}"] += 1'
+            text,
+            r"^    \"\"\"Look .*$|^    \"\"\"Measure .*$",
+            f'{first}    {state}["{member}"] += 1',
         )
     tree = place / f"v{version}"
     tree.mkdir(parents=True)
