@@ -18,7 +18,7 @@ class HandoffError(Exception):
 class NotRunning(HandoffError):
     """No launcher answers under this home directory."""
 
-    hint = "start it with `up` (or `handoff run`)"
+    hint = "start it with `up`"
 
 
 class AnotherInCharge(HandoffError):

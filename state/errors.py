@@ -69,7 +69,7 @@ class StateUnusable(StateError):
 class RecordMissing(StateUnusable):
     """There is no record here, and none may be invented."""
 
-    hint = "start with `up` (or `run`) to create one, or check the home directory"
+    hint = "start with `up` to create one, or check the home directory"
 
     def __init__(self, where: str) -> None:
         """Keep where it was looked for."""

@@ -115,8 +115,7 @@ def main(arguments: list[str] | None = None) -> int:  # noqa: PLR0911 - one way 
     except click.Abort:
         return ExitCode.INTERRUPTED
     except click.ClickException as error:
-        complain(error.format_message(), _where_to_look(error))
-        return ExitCode.USAGE
+        return _answered(error)
     except BrokenPipeError:
         to_nobody(sys.stdout)
         return ExitCode.DONE
@@ -134,6 +133,14 @@ def main(arguments: list[str] | None = None) -> int:  # noqa: PLR0911 - one way 
         complain(f"{error.filename or 'system'}: {error.strerror or error}")
         return ExitCode.FAILED
     return int(result) if isinstance(result, int) else ExitCode.DONE
+
+
+def _answered(error: click.ClickException) -> ExitCode:
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        emit_text(error.format_message())  # a group that was asked nothing, as the program itself
+        return ExitCode.DONE
+    complain(error.format_message(), _where_to_look(error))
+    return ExitCode.USAGE
 
 
 def _where_to_look(error: click.ClickException) -> str:

@@ -173,6 +173,8 @@ def uninstall(installation: Installation, *, state: bool, yes: bool, as_json: bo
     home = installation.home
     removed: list[str] = []
     if home.exists():
+        # A home that only a page's token was written into was never started.
+        (home / "run").mkdir(mode=0o700, exist_ok=True)
         lock = take_home(home)  # refused while it runs
         try:
             removed = _remove(home, everything=state, yes=yes)

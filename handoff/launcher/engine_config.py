@@ -23,7 +23,7 @@ ENGINE_FORMAT: Final = 1
 class EngineConfigInvalid(HandoffError):
     """The engine's configuration cannot be read."""
 
-    hint = "start again with `up` (or `handoff run`), which writes it"
+    hint = "start again with `up`, which writes it"
 
 
 class Companion(NamedTuple):

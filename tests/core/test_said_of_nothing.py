@@ -129,6 +129,27 @@ def test_after_an_uninstall_it_is_stopped_and_no_error(
     assert said.err == ""
 
 
+def test_an_uninstall_of_what_was_never_started_removes_it(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A home with a page's token and nothing else was an error about a file that nobody knows."""
+    home.mkdir(mode=0o700, parents=True)
+    (home / "page.token").write_text("a", encoding="ascii")
+    assert main(["uninstall"]) == ExitCode.DONE
+    assert capsys.readouterr().err == "nothing is installed here\n"
+    assert main(["uninstall", "--state", "--yes"]) == ExitCode.DONE
+    assert not home.exists()
+
+
+@pytest.mark.parametrize("group", ["hook", "state", "unit"])
+def test_a_group_without_a_command_helps(group: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """As the bare command does; it was printed as an error before."""
+    assert main([group]) == ExitCode.DONE
+    said = capsys.readouterr()
+    assert said.out.startswith(f"Usage: foresight {group} ")
+    assert said.err == ""
+
+
 def test_the_only_deploy_is_under_way_and_listed(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
