@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from handoff.plurals import counted
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -85,7 +87,7 @@ class TreeDirty(SourceRefused):
 
     def __init__(self, files: Sequence[str]) -> None:
         """Keep the changed files; they are named in the hint."""
-        super().__init__(f"the working tree has {len(files)} uncommitted change(s)")
+        super().__init__(f"the working tree has {counted(len(files), 'uncommitted change')}")
         self.files = tuple(files)
         self.hint = (
             f"commit or stash {_listed(files)}; or name the commit to deploy (for example HEAD)"

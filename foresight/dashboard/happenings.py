@@ -20,7 +20,7 @@ class Happening:
 
     Attributes:
         at_ms: When, wall-clock milliseconds.
-        kind: `took`, `seized`, `released`, `missed`, or the outcome of a deploy.
+        kind: `began`, `took`, `seized`, `released`, `missed`, or the outcome of a deploy.
         text: In words.
     """
 
@@ -44,7 +44,8 @@ def happenings(
     for line in lines:
         text = _text(line, before, names)
         if text:
-            found.append(Happening(at_ms=line.at_ms, kind=_KINDS[line.kind], text=text))
+            kind = "began" if line.kind == "seize" and not before else _KINDS[line.kind]
+            found.append(Happening(at_ms=line.at_ms, kind=kind, text=text))
         before = line.release or before
     ended = [entry for entry in deploys[-SHOWN:] if entry.outcome not in {"", "permanent"}]
     found.extend(_ended(entry, names) for entry in ended)

@@ -61,6 +61,11 @@ def banner_html(view: View) -> str:
     return "".join(parts)
 
 
+def bot_of(view: View) -> str:
+    """Return what the bot is called: several have a page each, and a tab beside the others."""
+    return "Foresight" if view.app in {"", "foresight"} else view.app
+
+
 def version_html(view: View) -> str:
     """Return the release that decides, and since when."""
     version = view.version
@@ -79,9 +84,9 @@ def version_html(view: View) -> str:
             f"{duration(view.now_ms - version.since_ms)}</span> ago"
         )
     level, health = _health(view)
-    label = "Stopped; last ran"
+    label = f"{text(bot_of(view))} is stopped; last ran"
     if view.is_running:
-        label = live(f"Foresight runs · {health}", "Foresight ran")
+        label = live(f"{text(bot_of(view))} runs · {health}", f"{bot_of(view)} ran")
     return (
         f'<p class="label">{label}</p>'
         f'<p class="name hued" data-css="--hue:{version.hue}" '
@@ -258,6 +263,13 @@ def as_of(view: View) -> str:
     return f" · stopped, as of {moment(view.as_of_ms)}"
 
 
+def _day_of(view: View) -> str:
+    """Return which day a day's sums are of: the market's own, and of a stopped bot its last."""
+    if view.tempo.speed > 1:
+        return "this market day" if view.is_running else "on its last market day"
+    return "today, UTC" if view.is_running else "on its last day, UTC"
+
+
 def footer_html(view: View) -> str:
     """Return what else there is to say."""
     chained = f"journal chain checked over {view.chained:,} lines · " if view.chained else ""
@@ -283,7 +295,7 @@ REGIONS: Final[Mapping[str, Callable[[View], str]]] = {
     "tempo": tempo_html,
     "crew": crew_html,
     "hosts": lambda view: hosts_html(view.hosts),
-    "money": lambda view: money_html(view.money),
+    "money": lambda view: money_html(view.money, day=_day_of(view)),
     "strip": strip_html,
     "deploy": deploy_html,
     "acts": acts_html,
@@ -301,4 +313,4 @@ REGIONS: Final[Mapping[str, Callable[[View], str]]] = {
 def title_of(view: View) -> str:
     """Return the title of the window: the version, and whether something is wrong."""
     mark = "■ " if any(trouble.level == "stop" for trouble in view.troubles) else ""
-    return f"{mark}{view.version.name or 'no version'} · Foresight"
+    return f"{mark}{view.version.name or 'no version'} · {bot_of(view)}"

@@ -14,9 +14,11 @@ from foresight.dashboard.happenings import Happening
 from foresight.dashboard.instant_markup import moment
 from foresight.dashboard.money import Money
 from foresight.dashboard.view import Locked, Remark
+from handoff.plurals import plural
 
 VENUES: Final = {"local": "simulated", "paper": "paper money", "": "no venue yet"}
 SYMBOLS: Final = {
+    "began": "○",
     "took": "»",
     "seized": "!",
     "released": "■",
@@ -34,11 +36,16 @@ def usdc(amount: float) -> str:
     return f'<span aria-hidden="true">{symbol}</span> {signed(amount)}'
 
 
-def money_html(money: Money | None) -> str:
-    """Return the money of this moment."""
+def money_html(money: Money | None, *, day: str = "today, UTC") -> str:
+    """Return the money of this moment.
+
+    Args:
+        money: The sums, or None where there is no book.
+        day: Which day those of a day are of, in words.
+    """
     if money is None:
         return '<p class="quiet">No money yet: there is no book.</p>'
-    since = "today, UTC" if money.since_ms is None else f"since {moment(money.since_ms)}"
+    since = day if money.since_ms is None else f"since {moment(money.since_ms)}"
     way = "up" if money.profit > 0 else "down" if money.profit < 0 else ""
     orders = f", {money.orders} ordered for up to {money.ordered:,.2f}" if money.orders else ""
     cash = "not read yet" if money.cash is None else f"{money.cash:,.2f}"
@@ -48,7 +55,7 @@ def money_html(money: Money | None) -> str:
             f'<b class="{way}">{usdc(money.profit)}</b>',
             f"{money.trades} decided {since}",
         ),
-        ("Open positions", f"<b>{money.positions}</b>", f"paid today {money.spent:,.2f}"),
+        ("Open positions", f"<b>{money.positions}</b>", f"paid {day} {money.spent:,.2f}"),
         ("Stake at risk", f"<b>{money.at_risk:,.2f}</b>", f"lost if all of them lose{orders}"),
         ("Cash", f"<b>{cash}</b>", f"USDC, {escape(VENUES.get(money.venue, money.venue))}"),
     )
@@ -79,6 +86,7 @@ def earned_html(rows: Sequence[EarnedRow]) -> str:
 def _earned(row: EarnedRow) -> str:
     hue = "" if row.hue is None else f' data-css="--hue:{row.hue}"'
     owner = ' <span class="tag">decides now</span>' if row.is_owner else ""
+    unit = ' data-unit="a share"' if row.is_enough else ""
     interval = f"{row.low * 100:+.2f} to {row.high * 100:+.2f} ¢" if row.is_enough else "—"
     way = "up" if row.profit > 0 else "down" if row.profit < 0 else ""
     return (
@@ -87,8 +95,9 @@ def _earned(row: EarnedRow) -> str:
         '<span class="swatch" aria-hidden="true"></span>'
         f'<span class="mono">{escape(row.name)}</span> <span class="what">{escape(row.subject)}'
         f"</span>{owner}<small>{escape(VENUES.get(row.venue, row.venue))}</small></th>"
-        f'<td class="num">{row.trades:,}</td><td class="num {way}">{usdc(row.profit)}</td>'
-        f'<td class="num">{interval}</td><td>{escape(row.words)}</td></tr>'
+        f'<td class="num" data-unit="{plural(row.trades, "trade")}">{row.trades:,}</td>'
+        f'<td class="num {way}">{usdc(row.profit)}</td>'
+        f'<td class="num"{unit}>{interval}</td><td>{escape(row.words)}</td></tr>'
     )
 
 

@@ -19,6 +19,7 @@ from handoff.limits import MS, NS
 from state.record import Timeline
 
 PATH_WINDOWS: Final = 4  # of the price are drawn, the running one at the end
+OLD_MINUTES: Final = 1  # a newest close that lacks more than that of the newest cycle is old
 _TIMEFRAMES: Final = tuple(TIMEFRAME_S)
 
 
@@ -79,8 +80,9 @@ class SlotView:
         window_from_ms: Start of the running window, wall-clock.
         window_until_ms: Its end.
         price: Newest close, or None.
+        price_at_ms: When it was that, wall-clock, if newer ones are lacking; None otherwise.
         reference: Price to beat, or None.
-        move: Price over reference minus one; None where either is unknown.
+        move: Price over reference minus one; None where either is unknown, or the price is old.
         path: Closes of the last minutes, oldest first.
         path_in_window: How many of them, from the end, belong to the running window.
         holding: What is held of the running window, or None.
@@ -97,6 +99,7 @@ class SlotView:
     window_from_ms: int
     window_until_ms: int
     price: float | None = None
+    price_at_ms: int | None = None
     reference: float | None = None
     move: float | None = None
     path: tuple[float, ...] = ()
@@ -143,7 +146,8 @@ def _view(book: Book, slot: Slot, timeline: Timeline, now_s: int) -> SlotView:
     is_current = memory.start_s == window.start_s
     reference = _reference(memory, closes, window)
     price = closes.prices[-1] if closes.prices else (memory.price or None)
-    move = price / reference - 1.0 if price and reference else None
+    old_s = _old_s(closes, book.now_s)
+    move = price / reference - 1.0 if price and reference and old_s is None else None
     drawn = PATH_WINDOWS * slot.length_s // MINUTE_S
     holding, ended = _held_in(book, window, move, timeline)
     inside = sum(minute >= window.start_s // MINUTE_S for minute in closes.minutes[-drawn:])
@@ -154,6 +158,7 @@ def _view(book: Book, slot: Slot, timeline: Timeline, now_s: int) -> SlotView:
         window_from_ms=wall_time_ns(timeline, window.start_s * NS) // MS,
         window_until_ms=wall_time_ns(timeline, window.end_s * NS) // MS,
         price=price,
+        price_at_ms=None if old_s is None else wall_time_ns(timeline, old_s * NS) // MS,
         reference=reference,
         move=move,
         path=closes.prices[-drawn:],
@@ -167,6 +172,12 @@ def _view(book: Book, slot: Slot, timeline: Timeline, now_s: int) -> SlotView:
         if is_current and memory.probability_ppm
         else None,
     )
+
+
+def _old_s(closes: Closes, now_s: int) -> int | None:
+    """Return the end of the newest minute that is known where the newest cycle lacks newer ones."""
+    is_old = closes.newest < now_s // MINUTE_S - 1 - OLD_MINUTES
+    return (closes.newest + 1) * MINUTE_S if closes.minutes and is_old else None
 
 
 def _reference(memory: SlotMemory, closes: Closes, window: Window) -> float | None:

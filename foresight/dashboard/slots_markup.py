@@ -19,8 +19,8 @@ SIDES: Final = {"up": "▲ Up", "down": "▼ Down"}
 LEGEND: Final = (
     '<details class="cards-key" data-key="cards-key"><summary>How to read a card</summary><dl>'
     "<div><dt>Above</dt><dd>asset, length of the window, time left of the running one</dd></div>"
-    "<div><dt>Price</dt><dd>newest close, and how far it is ▲ above or ▼ below the price to beat"
-    "</dd></div>"
+    "<div><dt>Price</dt><dd>newest close, and how far it is ▲ above or ▼ below the price to beat; "
+    "! of when it was, where newer ones are lacking</dd></div>"
     "<div><dt>Line</dt><dd>closes of the last four windows; the running one is shaded, the price "
     "to beat dashed</dd></div>"
     "<div><dt>▲ Up, ▼ Down</dt><dd>the side that is held, shares @ price paid; ahead or behind: "
@@ -76,14 +76,18 @@ def _card(slot: SlotView) -> str:
         f'<span class="left num" data-left="{slot.window_until_ms}" '
         'title="left of the running window">&ndash;</span></div>'
         f'<div class="line"><span class="price num">{price_text(slot.price)}</span>'
-        f"{_move(slot.move)}</div>"
+        f"{_move(slot)}</div>"
         f"{_drawing(slot)}"
         f'<div class="line last">{holding}{_last(slot.last)}</div>'
         f'<span class="window" aria-hidden="true"><span {span}></span></span></li>'
     )
 
 
-def _move(move: float | None) -> str:
+def _move(slot: SlotView) -> str:
+    move = slot.move
+    if slot.price_at_ms is not None:
+        at = moment(slot.price_at_ms)
+        return f'<span class="move num old-price" title="no newer price came">! of {at}</span>'
     if move is None:
         return '<span class="move quiet" title="the reference is not known">no reference</span>'
     if abs(move) < LEVEL:

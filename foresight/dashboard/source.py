@@ -21,6 +21,7 @@ from handoff.commands.promoting import lacks_inputs
 from handoff.errors import ReleaseUnusable
 from handoff.launcher.edition_file import EDITIONS_FILE, read_editions
 from handoff.launcher.edition_rules import Known
+from handoff.plurals import counted
 from handoff.processes import Identity
 from handoff.release_files import read_manifest
 from state.errors import RecordMissing, SchemaMismatch, StateError
@@ -176,7 +177,8 @@ class Source:
             self._say("history", Trouble(level="warn", text=text))
             return
         self._deploys = history.entries
-        text = f"{history.unreadable} line(s) of the history of deploys cannot be read."
+        lines = counted(history.unreadable, "line")
+        text = f"{lines} of the history of deploys cannot be read."
         self._say("history", Trouble(level="warn", text=text) if history.unreadable else None)
 
     def _read_current(self) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from foresight.book import Book
+from foresight.dashboard.blindness import blind_troubles
 from foresight.dashboard.cycles import (
     CycleLine,
     Strip,
@@ -41,6 +42,7 @@ from foresight.locks import locks_of
 from foresight.scoring import Earned, scores_of
 from handoff.cadence import wall_time_ns
 from handoff.limits import MS, NS, bounds_for
+from handoff.plurals import counted
 from state.record import Control, Fate, Record, WorkerId
 
 DEPLOYS_SHOWN: Final = 4
@@ -247,6 +249,7 @@ def view_of(snapshot: Snapshot, *, now_ms: int, before: Verdict | None = None) -
             *host_troubles(snapshot.hosts, now_ms),
             *snapshot.troubles,
             *_troubles(snapshot, tempo, crew, is_away=away),
+            *(blind_troubles(lines) if is_running(snapshot) else ()),
         ),
         kept=_kept(snapshot),
         hosts=host_rows(snapshot.hosts),
@@ -427,6 +430,7 @@ def _troubles(
         text = f"Cycle {tempo.due} is overdue by {duration(tempo.overdue_ms)}."
         found.append(Trouble(level="stop", text=text, hint="foresight status"))
     if crew.doubtful:
-        text = f"{crew.doubtful} order(s) with an unknown outcome; the venue is being asked."
+        orders = counted(crew.doubtful, "order")
+        text = f"{orders} with an unknown outcome; the venue is being asked."
         found.append(Trouble(level="warn", text=text))
     return found

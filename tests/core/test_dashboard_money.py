@@ -11,7 +11,7 @@ from foresight.book import AssetMemory, keep_decided
 from foresight.dashboard.markup import REGIONS
 from foresight.dashboard.money import money_of
 from foresight.dashboard.shell import LABELS, shell
-from foresight.dashboard.snapshot import Snapshot
+from foresight.dashboard.snapshot import Sign, Snapshot
 from foresight.trades import OpenOrder
 from state.record import Phase, Timeline
 from tests.core.dashboard_values import (
@@ -65,6 +65,18 @@ def test_today_begins_at_midnight_of_the_market() -> None:
     assert money.profit == (won.profit_micro + trades[2].profit_micro) / MICRO
 
 
+def test_a_market_that_is_faster_than_the_clock_has_days_of_its_own() -> None:
+    """A day of the demonstration is over in 24 minutes: what it earned is not today's."""
+    fast = record(timeline=Timeline(speed=60))
+    html = REGIONS["money"](seen(Snapshot(record=fast, book=book(), owner=Sign.RUNS)))
+    assert "0 decided this market day" in html
+    assert "paid this market day 0.00" in html
+    html = REGIONS["money"](seen(Snapshot(record=fast, book=book(), owner=Sign.GONE)))
+    assert "on its last market day" in html
+    html = REGIONS["money"](seen(Snapshot(record=record(), book=book(), owner=Sign.RUNS)))
+    assert "paid today, UTC 0.00" in html
+
+
 def test_a_day_that_the_book_does_not_hold_whole_is_not_called_one() -> None:
     """300 trades are kept in full; of a busy day they are the last three hours."""
     busy = book(now_s=START_S)
@@ -75,7 +87,7 @@ def test_a_day_that_the_book_does_not_hold_whole_is_not_called_one() -> None:
     assert money.since_ms == (START_S - 390) * 1000
     html = REGIONS["money"](seen(Snapshot(record=record(), book=busy)))
     assert "300 decided since" in html
-    assert "today, UTC" not in html
+    assert "300 decided today" not in html
 
 
 def test_too_few_trades_say_nothing_about_a_version() -> None:
@@ -129,7 +141,7 @@ def test_events_tell_a_return_from_a_crash_and_a_deploy() -> None:
         "missed",
         "took",
         "seized",
-        "seized",
+        "began",
     ]
     texts = [each.text for each in view.events]
     assert "back from" in texts[1]

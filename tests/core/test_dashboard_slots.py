@@ -20,6 +20,7 @@ from tests.core.dashboard_values import (
     NOW_MS,
     START_S,
     book,
+    closes,
     decided,
     entry,
     position,
@@ -69,6 +70,20 @@ def test_what_was_said_of_an_older_window_is_not_repeated() -> None:
     memory = SlotMemory(start_s=START_S - 300, reference=1.0, word=Word.QUIET, reason="too_early")
     view = slot(book(slots={"btc-5m": memory}))
     assert (view.reference, view.word, view.reason) == (129.0, "new", "")
+
+
+def test_a_price_that_lacks_newer_ones_says_of_when_it_is() -> None:
+    """An asset's feed fell silent: its last close stood there as the price of now, bet ahead."""
+    newest_s = (closes().newest + 1) * 60
+    held = {"a": position()}
+    for late_s, is_old in ((0, False), (119, False), (120, True), (3600, True)):
+        view = slot(book(now_s=newest_s + late_s, positions=held))
+        assert view.price_at_ms == (newest_s * 1000 if is_old else None), late_s
+        assert (view.price, view.move is None) == (131.0, is_old)
+        assert (view.holding.is_ahead is None) is is_old
+        html = slots_html([view])
+        assert ("! of <time" in html, "▲ 1" in html) == (is_old, not is_old)
+    assert slot(book(closes={}, now_s=newest_s + 3600)).price_at_ms is None
 
 
 def test_an_unknown_price_is_unknown() -> None:

@@ -17,6 +17,7 @@ from foresight.dashboard.snapshot import Child, Sign, Snapshot, Trouble
 from foresight.dashboard.view import duration
 from foresight.scoring import Interval, scores_of
 from handoff.gate_verdict import passed, skipped
+from state.journal_frames import Health
 from state.record import (
     Control,
     Effect,
@@ -160,6 +161,15 @@ def test_the_version_says_since_when_and_after_whom() -> None:
     assert title_of(seen(snapshot)) == "a81c4e5 · Foresight"
 
 
+def test_a_page_says_whose_it_is() -> None:
+    """Two bots of one user had the same words in their tabs, and nowhere their names."""
+    view = seen(Snapshot(record=record(app="my-<bot>"), lines=cycle_lines(5, 20)))
+    assert title_of(view) == "3f2a91c07d5e · my-<bot>"
+    assert "my-&lt;bot&gt; runs" in REGIONS["version"](view)
+    gone = seen(Snapshot(record=record(app="my-<bot>"), owner=Sign.GONE))
+    assert "my-&lt;bot&gt; is stopped" in REGIONS["version"](gone)
+
+
 def test_a_journal_ahead_of_the_record_names_no_moment() -> None:
     lines = [*cycle_lines(1, 9), line("take", 9, release=SECOND, seq=30)]
     assert seen(Snapshot(record=record(), lines=lines)).version.since_ms is None
@@ -301,13 +311,15 @@ def test_figures_of_a_stopped_system_say_so(owner: Sign) -> None:
     lines = cycle_lines(5, 20)
     view = seen(Snapshot(record=record(), lines=lines, owner=owner, book=book()))
     words = {name: make(view) for name, make in REGIONS.items()}
-    assert "Stopped; last ran" in words["version"]
+    assert "Foresight is stopped; last ran" in words["version"]
     assert "stopped: none is due" in words["tempo"]
     assert "data-boundary" not in words["tempo"]
     assert "trading" not in words["crew"]
     assert "nobody" in words["crew"]
     for name in ("board", "numbers"):
         assert "stopped, as of" in words[name]
+    assert "on its last day, UTC" in words["money"]
+    assert "today" not in words["money"]
 
 
 def test_a_system_that_nobody_owns_is_said_to_be_stopped() -> None:
@@ -324,7 +336,25 @@ def test_a_doubtful_order_is_said() -> None:
     )
     view = seen(Snapshot(record=record(outbox=outbox)))
     assert (view.crew.outbox, view.crew.doubtful) == (2, 1)
-    assert "1 order(s) with an unknown outcome" in view.troubles[0].text
+    assert "1 order with an unknown outcome" in view.troubles[0].text
+
+
+def test_a_bot_that_sees_nothing_is_not_all_well() -> None:
+    """Its feeds were out of reach for hours, and the page said so in a tooltip alone."""
+    lines = cycle_lines(5, 18)
+    blind = [line("decide", cycle, unavailable="the feed is out of reach") for cycle in (19, 20)]
+    assert seen(Snapshot(record=record(), lines=[*lines, *blind])).troubles == ()
+    blind.append(line("decide", 21, health=Health(asked=12, answered=0)))
+    for newest, why in ((blind, "nothing."), (blind[::-1], "nothing: the feed is out of reach.")):
+        view = seen(Snapshot(record=record(), lines=[*lines, *newest]))
+        (trouble,) = view.troubles
+        assert (trouble.level, trouble.hint) == ("warn", "foresight logs")
+        assert trouble.text.startswith(f"The newest 3 cycles saw {why} Nothing is bought")
+        assert "there is a warning" in REGIONS["version"](view)
+    sees = line("decide", 22, health=Health(asked=12, answered=1))
+    assert seen(Snapshot(record=record(), lines=[*lines, *blind, sees])).troubles == ()
+    gone = Snapshot(record=record(), lines=[*lines, *blind], owner=Sign.GONE)
+    assert not any("saw nothing" in each.text for each in seen(gone).troubles)
 
 
 def test_an_order_that_may_still_be_sent_is_held_and_no_trouble() -> None:

@@ -24,9 +24,8 @@ WORDS = {
     acts banner board crew data-about data-act data-boundary data-changed data-clock data-copy
     data-css data-deploy data-epoch data-for data-from data-key data-left data-name data-next
     data-period data-port data-release data-says data-shown data-since data-stamp data-told
-    data-until
-    data-view deploy earned equity events footer guards hosts money neighbours numbers strip tempo
-    version
+    data-unit data-until data-view deploy earned equity events footer guards hosts money neighbours
+    numbers strip tempo version
     """,
 }
 

@@ -112,6 +112,17 @@ def test_a_screen_shows_first_what_matters_first(browser: Chromium, served: Serv
 
 
 @needs_chromium
+def test_a_moment_of_another_day_has_its_day(browser: Chromium, served: Served) -> None:
+    """A deploy of three days ago, or the last line of a stopped bot, stood there as of today."""
+    browser.open(served.link)
+    shown = "document.querySelector('.events time[data-clock]')"
+    browser.value(f"{shown}.dataset.clock = Date.now() - 3 * 86_400_000")
+    browser.expect_that(f"/^\\d{{4}}-\\d\\d-\\d\\d \\d\\d:\\d\\d$/.test({shown}.textContent)")
+    browser.value(f"{shown}.dataset.clock = Date.now()")
+    browser.expect_that(f"/^\\d\\d:\\d\\d:\\d\\d$/.test({shown}.textContent)")
+
+
+@needs_chromium
 def test_nothing_is_asked_of_another_machine(browser: Chromium, served: Served) -> None:
     """It has to work on a host without a way out, and to tell nobody that it is open."""
     browser.asked.clear()

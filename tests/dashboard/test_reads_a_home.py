@@ -166,7 +166,7 @@ def test_a_bad_line_of_the_history_is_counted(home: Home) -> None:
     with (home.path / "deploys.jsonl").open("ab") as file:
         file.write(b'{"deploy":\n')
     source = Source(home.path)
-    assert "1 line(s) of the history of deploys cannot be read" in troubles(source)
+    assert "1 line of the history of deploys cannot be read" in troubles(source)
     assert len(seen(source).deploys) == 3
 
 

@@ -109,7 +109,8 @@ class Views:
 
     async def _slot(self, request: web.Request) -> web.Response:
         def answer(snapshot: Snapshot, span: Span) -> dict[str, Any]:
-            return {"history": self._history(request, snapshot, span)}
+            speed = snapshot.record.timeline.speed if snapshot.record is not None else 1
+            return {"history": self._history(request, snapshot, span), "speed": speed}
 
         return await self._shown(request, "slot.html", answer)
 

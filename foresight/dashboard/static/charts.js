@@ -45,7 +45,8 @@
 
   function times(_plot, splits, _axis, _space, step) {
     if (step >= 86_400_000) return splits.map(day);
-    return splits.map((ms) => clock(ms, step < 60_000));
+    const isMidnight = (ms) => new Date(ms).getHours() + new Date(ms).getMinutes() + new Date(ms).getSeconds() === 0;
+    return splits.map((ms) => (isMidnight(ms) ? day(ms) : clock(ms, step < 60_000)));
   }
 
   // --- what both charts have in common -------------------------------------------------------------
@@ -206,6 +207,7 @@
       setCursor: [(plot) => tell(figure, plot, (index) => prices[index].toFixed(digits))],
     });
     const running = data.window_from_ms;
+    const [x, y] = axes((_plot, splits) => splits.map((value) => value.toFixed(digits > 2 ? digits : 1)));
     const beat = at.map((ms) => (reference && ms >= running ? reference : null));
     return new uPlot(
       {
@@ -216,7 +218,7 @@
           { stroke: named("--quiet"), width: 1.5, dash: [3, 3], points: { show: false } },
           { stroke: named("--text"), width: 1.75, points: { show: at.length < 2 } },
         ],
-        axes: axes((_plot, splits) => splits.map((value) => value.toFixed(digits > 2 ? digits : 1))),
+        axes: [{ ...x, grid: { show: false } }, y], // upright lines are ends of windows
       },
       [at, beat, prices],
       figure,

@@ -13,7 +13,7 @@ window.foresight = (() => {
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   let skewMs = 0; // server clock minus ours
 
-  const { pad, clock, length } = moments;
+  const { pad, clock, when, length } = moments;
   const now = () => Date.now() + skewMs;
 
   // --- changing only what differs, so that focus, tooltips and movements stay ---------------
@@ -166,7 +166,7 @@ window.foresight = (() => {
       write(element, length(ms - Number(element.dataset.since)));
     }
     for (const element of document.querySelectorAll("[data-clock]")) {
-      if (!element.closest("[data-next]")) write(element, clock(Number(element.dataset.clock)));
+      if (!element.closest("[data-next]")) write(element, when(Number(element.dataset.clock), ms));
     }
   }
 

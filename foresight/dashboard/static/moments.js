@@ -16,6 +16,11 @@ const moments = (() => {
     return `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())}`;
   }
 
+  // An instant as it is told now: what is not of today has its day.
+  function when(ms, nowMs) {
+    return day(ms) === day(nowMs) ? clock(ms) : `${day(ms)} ${clock(ms, false)}`;
+  }
+
   function length(ms) {
     const seconds = Math.max(0, Math.floor(ms / 1000));
     const minutes = Math.floor(seconds / 60);
@@ -26,5 +31,5 @@ const moments = (() => {
     return `${Math.floor(hours / 24)} d ${hours % 24} h`;
   }
 
-  return { pad, clock, day, length };
+  return { pad, clock, day, when, length };
 })();

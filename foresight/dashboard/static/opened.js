@@ -9,7 +9,7 @@
   const wallMs = Date.now();
 
   for (const element of document.querySelectorAll("[data-clock]")) {
-    element.textContent = moments.clock(Number(element.dataset.clock));
+    element.textContent = moments.when(Number(element.dataset.clock), wallMs);
   }
   for (const element of document.querySelectorAll("[data-date]")) {
     const ms = Number(element.dataset.date);
