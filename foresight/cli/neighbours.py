@@ -5,7 +5,7 @@ Owns what is said of each. They are found among the processes: what is not shown
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -23,6 +23,11 @@ from state.errors import StateError
 
 if TYPE_CHECKING:
     from handoff.commands.launchers import Launcher
+
+
+UNANSWERED: Final = (
+    "It runs, and does not answer: it begins or ends, or stands in a container of its own."
+)
 
 
 @click.command()
@@ -49,6 +54,8 @@ def row_of(launcher: Launcher) -> dict[str, Any]:
         summary = summary_of(look(launcher.home, now_ns()))
     except (HandoffError, StateError, OSError) as error:
         return row | {"says": f"It runs, and cannot be asked: {error}."}
+    if not summary["running"]:
+        return row | {"app": summary.get("app", ""), "says": UNANSWERED}
     address = summary.get("listening", {}).get(PAGE, "")
     return row | {
         "app": summary.get("app", ""),

@@ -90,6 +90,8 @@ def trades(
         _emit(rows, columns, as_csv=as_csv, as_json=as_json)
     else:
         _show(rows, book.venue)
+        if rows and record.timeline.speed > 1:
+            progress(f"times are the market's, {record.timeline.speed} times as fast as the clock")
     return ExitCode.DONE
 
 

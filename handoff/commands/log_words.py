@@ -66,9 +66,9 @@ def is_of(said: Said, worker: str) -> bool:
 
 
 def words_of(said: Said) -> str:
-    """Return a line for people: when, who, what happened, and its facts."""
-    clock = said.at[11:19] or "        "
-    return f"{clock} {said.source}  {_what(said)}"
+    """Return a line for people: when, with its day, who, what happened, and its facts."""
+    when = f"{said.at[5:10]} {said.at[11:19]}" if said.at else " " * 14
+    return f"{when} {said.source}  {_what(said)}"
 
 
 def json_of(said: Said) -> dict[str, Any]:

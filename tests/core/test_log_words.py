@@ -18,13 +18,13 @@ def line(second: int, event: str, **members: object) -> str:
 
 def test_an_event_is_said_with_its_time_whose_it_is_and_its_facts() -> None:
     (said,) = said_in("worker-3-1", [line(1, "worker_warm", worker="a1", release="r1", cycle=4)])
-    assert words_of(said) == "10:00:01 worker-3-1  worker warm: release r1, cycle 4"
+    assert words_of(said) == "11-29 10:00:01 worker-3-1  worker warm: release r1, cycle 4"
 
 
 def test_what_a_program_prints_has_the_time_of_the_line_before_it() -> None:
     """A traceback without a time would be shown first, or last, and mean nothing there."""
     _, printed = said_in("worker-3-1", [line(2, "worker_warm"), "Traceback: x"])
-    assert words_of(printed) == "10:00:02 worker-3-1  Traceback: x"
+    assert words_of(printed) == "11-29 10:00:02 worker-3-1  Traceback: x"
 
 
 @pytest.mark.parametrize("name", ["a1", "7", "worker-3-1", "3-1"])
@@ -51,7 +51,7 @@ def test_lines_of_several_logs_are_shown_in_the_order_in_which_they_were_written
     for name, lines in (("launcher", launcher), ("worker-3-1", worker)):
         path = tmp_path / "logs" / f"{name}.log"
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    shown = [words_of(said)[9:] for said in Logs(tmp_path, Wanted(lines=4)).newest()]
+    shown = [words_of(said)[15:] for said in Logs(tmp_path, Wanted(lines=4)).newest()]
     assert shown == [
         "worker-3-1  worker warm",
         "worker-3-1  printed",

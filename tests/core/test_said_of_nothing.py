@@ -14,11 +14,15 @@ import msgspec
 import pytest
 
 from deploy.history import finish, requested, write_current
+from foresight.board import Result
 from foresight.book import SCHEMA, Book
 from foresight.cli.main import main
+from foresight.cli.neighbours import row_of
+from handoff.commands.launchers import Launcher
 from handoff.exit_codes import ExitCode
 from handoff.processes import identity_of
-from state.record import Ownership
+from state.record import Ownership, Timeline
+from tests.core.dashboard_values import decided
 from tests.homes import open_store
 from tests.records import APP, empty, worker
 
@@ -148,6 +152,31 @@ def test_a_group_without_a_command_helps(group: str, capsys: pytest.CaptureFixtu
     said = capsys.readouterr()
     assert said.out.startswith(f"Usage: foresight {group} ")
     assert said.err == ""
+
+
+def test_a_launcher_that_is_seen_and_does_not_answer_is_not_said_to_be_none(home: Path) -> None:
+    """`ps` showed the pid of one in a container, and below it that no launcher runs."""
+    home.mkdir(mode=0o700, parents=True)
+    owner = worker()
+    known = {"ownership": Ownership(epoch=1, owner=owner, last_owner=owner)}
+    open_store(home).create(msgspec.structs.replace(empty(), **known))
+    row = row_of(Launcher(pid=os.getpid(), home=home))
+    assert row["says"].startswith("It runs, and does not answer:")
+    assert (row["app"], row["pid"], row["page"]) == (APP, os.getpid(), "")
+
+
+def test_trades_of_a_fast_market_say_whose_times_they_show(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Beside the clock they were hours off, in either direction."""
+    home.mkdir(mode=0o700, parents=True)
+    body = SCHEMA.encode(Book(venue="local", decided=[decided(Result.UP)]))
+    fast = Timeline(speed=60)
+    known = {"body": body, "schema": SCHEMA.schema_id, "timeline": fast}
+    store = open_store(home, timeline=fast)
+    store.create(msgspec.structs.replace(empty(), **known))
+    assert main(["trades"]) == ExitCode.DONE
+    assert capsys.readouterr().err == "times are the market's, 60 times as fast as the clock\n"
 
 
 def test_the_only_deploy_is_under_way_and_listed(
