@@ -194,6 +194,17 @@ def owned_in(entries: Iterable[Entry]) -> list[str]:
     return [release for release in found if release]
 
 
+def never_owned(entries: Sequence[Entry], release: str) -> bool:
+    """Tell whether deploys of a release ended, and nothing says that it ever owned.
+
+    Args:
+        entries: Finished deploys.
+        release: A release's id; of one that no entry is about nothing is known.
+    """
+    owned = {*owned_in(entries), *(each.from_release for each in entries)}
+    return release not in owned and any(each.release == release for each in entries)
+
+
 def read_history(home: Path) -> History:
     """Return every finished deploy."""
     try:

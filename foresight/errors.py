@@ -36,6 +36,16 @@ class RepositoryUnmade(ForesightError):
         super().__init__(f"git could not make the first commit: {said}")
 
 
+class NeverOwned(ForesightError):
+    """There is no way back to a release that was never in charge."""
+
+    hint = "`foresight deploy` puts a commit in charge, through every gate"
+
+    def __init__(self, release: str) -> None:
+        """Keep which one it is."""
+        super().__init__(f"{release} never owned: a rollback would pass over what refused it")
+
+
 class FileInTheWay(ForesightError):
     """A file that would be replaced is there, and nobody said that it may be."""
 

@@ -33,6 +33,7 @@ from foresight.cli.output import (
 )
 from foresight.cli.planning import show_plan
 from foresight.cli.tables import deploy_lines
+from foresight.errors import NeverOwned
 from foresight.project import ENTRY
 from handoff.commands.kept_releases import kept_releases, named
 from handoff.commands.looking import left_out, look
@@ -177,6 +178,8 @@ def rollback(
     installation.require_shown()
     _require_launcher(home)
     wanted = _wanted(installation, release) if release else _previous_release(installation)
+    if history.never_owned(history.read_history(home).entries, wanted):
+        raise NeverOwned(wanted)
     for line in overriding.lines_of(overriding.shown(installation, wanted)):
         progress(line)
     request = requests.Request(
@@ -226,25 +229,27 @@ def deploys(installation: Installation, *, last: int, as_json: bool) -> int:
 @json_option
 @pass_installation
 def releases(installation: Installation, *, as_json: bool) -> int:
-    """List the releases that are kept, the newest first: `rollback` takes each of them."""
+    """List the releases that are kept, the newest first: `rollback` takes each that owned."""
     view = look(installation.home, now_ns())
+    entries = history.read_history(installation.home).entries
     found = kept_releases(installation.home, view.record)
     if not found:
         progress("no release is kept yet: `foresight up` builds the first one")
     for each in found:
         manifest, when = each.manifest, rfc3339(round(each.made_s * NS))
+        part = "never owned" if history.never_owned(entries, manifest.release) else each.part
         row = {
             "release": manifest.release,
             "commit": manifest.commit,
             "subject": manifest.subject,
             "at": when,
-            "part": each.part,
+            "part": part,
         }
         if as_json:
             emit_json(row)
         else:
-            part = f" ({each.part})" if each.part else ""
-            text = f"{when[:16].replace('T', ' ')}  {manifest.release}{part}  {manifest.subject}"
+            said = f" ({part})" if part else ""
+            text = f"{when[:16].replace('T', ' ')}  {manifest.release}{said}  {manifest.subject}"
             emit_folded(text, later=BELOW)
     return ExitCode.DONE
 

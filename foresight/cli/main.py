@@ -18,7 +18,7 @@ from deploy.errors import DeployError, SourceRefused, UnknownRef
 from foresight.cli.catalogue import Catalogue
 from foresight.cli.installation import Installation
 from foresight.cli.output import NORMAL, complain, detail, emit_text, explain, speak
-from foresight.errors import ConfigError, FileInTheWay, ForesightError
+from foresight.errors import ConfigError, FileInTheWay, ForesightError, NeverOwned
 from foresight.exchange.errors import RecordingError
 from foresight.places import started_in
 from foresight.shown import Asked, ShownChanged
@@ -156,7 +156,7 @@ def exit_code_of(error: Exception) -> ExitCode:  # noqa: PLR0911 - one for each 
     match error:
         case ConfigError() | UnknownRef() | ReleaseUnnamed() | WorkerUnheard():
             return ExitCode.USAGE
-        case SourceRefused() | OpenFilesLacking() | StartRefused() | FileInTheWay():
+        case SourceRefused() | OpenFilesLacking() | StartRefused() | FileInTheWay() | NeverOwned():
             return ExitCode.REFUSED
         case NotBaking() | OtherBake() | ShownChanged() | EtcdOlder():
             return ExitCode.REFUSED

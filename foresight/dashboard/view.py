@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from deploy.history import never_owned
 from foresight.book import Book
 from foresight.dashboard.blindness import blind_troubles
 from foresight.dashboard.cycles import (
@@ -263,7 +264,7 @@ def _kept(snapshot: Snapshot) -> tuple[tuple[str, str], ...]:
     return tuple(
         (release, f"{short_name(release, known.commit)} {known.subject}".strip())
         for release, known in sorted(snapshot.names.items())
-        if release != owning
+        if release != owning and not never_owned(snapshot.deploys, release)
     )
 
 

@@ -18,6 +18,7 @@ from deploy.history import (
     entry_line,
     finish,
     history_of,
+    never_owned,
     owned_in,
     phase_seconds,
     read_history,
@@ -34,6 +35,21 @@ ENDED = msgspec.structs.replace(
     gates=(passed("boot", "said hello", seconds=0.5),),
     phases={"building": 0.25},
 )
+
+
+def test_a_release_that_only_ever_was_refused_never_owned() -> None:
+    """A rollback to it was offered, and took it past the gates that had refused it."""
+    refused = msgspec.structs.replace(
+        ASKED, release="bad", outcome=str(Outcome.REFUSED), from_release="new"
+    )
+    entries = [ENDED, refused]
+    assert never_owned(entries, "bad")
+    assert not never_owned(entries, "new")
+    assert not never_owned(entries, "old"), "it owned when another one was asked for"
+    assert not never_owned(entries, "unheard of"), "of that nothing is known"
+    returned = msgspec.structs.replace(refused, outcome=str(Outcome.RETURNED), cycle=9)
+    assert not never_owned([*entries, returned], "bad")
+    assert not never_owned([*entries, msgspec.structs.replace(refused, release="new")], "new")
 
 
 def test_a_line_carries_the_documented_members() -> None:

@@ -70,6 +70,10 @@ def test_what_can_be_done_is_offered_and_what_was_shown_stands_beside_it() -> No
     assert f'data-deploy="d7" data-release="{SECOND}" data-epoch="4"' in html
     assert f'<option value="{FIRST}"' in html
     assert f'<option value="{SECOND}"' not in html, "it owns"
+    asked = DeployEntry(deploy="d1", requested_at="", requested_ms=0, by="mia", release=FIRST)
+    refused = changed(asked, from_release=SECOND, outcome="refused")
+    html = acts_html(view_of(replace(baking(), deploys=(refused,))))
+    assert f'<option value="{FIRST}"' not in html, "what only was refused is no way back"
     assert '<option value="BTC"' in html
     paused = changed(record(), control=Control(paused=True))
     calm = acts_html(view_of(replace(baking(), record=paused)))

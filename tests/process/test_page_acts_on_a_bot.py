@@ -8,8 +8,11 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
+from deploy import history
 from foresight.page_link import page_token
+from handoff.release_files import read_manifest, release_directory, write_manifest
 from tests.dashboard.serving import Served
 from tests.process.bot import Bot
 
@@ -113,3 +116,10 @@ def test_a_running_bot_is_deployed_promoted_rolled_back_and_aborted(bot: Bot, pa
     assert owner(bot) == first
     assert [each.outcome for each in bot.deploys()] == ["permanent", "permanent", "returned"]
     assert all(each.by.startswith("page, ") and ", 127.0.0.1:" in each.by for each in bot.deploys())
+    never = f"{'0' * 12}-{'0' * 6}"
+    release_directory(bot.home, never).mkdir()
+    write_manifest(bot.home, read_manifest(bot.home, first)._replace(release=never))
+    ended = {"release": never, "outcome": "refused", "boundary_ms": None, "cycle": None}
+    history.finish(bot.home, replace(bot.deploys()[0], deploy="d0", **ended))
+    status, said = act(page, bot, "rollback", never)
+    assert (status, f"{never} never owned" in said["error"]) == (409, True), "no gate would look"

@@ -14,6 +14,7 @@ import msgspec
 from aiohttp import web
 from markupsafe import Markup
 
+from deploy.history import never_owned
 from foresight.dashboard import shell
 from foresight.dashboard.deploys import short_name
 from foresight.dashboard.equity import curve_of, equity_of, marks_in, within
@@ -175,7 +176,13 @@ class Views:
 
     async def _releases(self, request: web.Request) -> web.Response:
         def answer(snapshot: Snapshot, _span: Span) -> dict[str, Any]:
-            return {"kept": kept_releases(self._home, snapshot.record)}
+            kept = kept_releases(self._home, snapshot.record)
+            refused = {
+                each.manifest.release
+                for each in kept
+                if never_owned(snapshot.deploys, each.manifest.release)
+            }
+            return {"kept": kept, "refused": refused}
 
         return await self._shown(request, "releases.html", answer)
 
