@@ -13,11 +13,10 @@ import msgspec
 
 from handoff.cadence import Schedule, seed_of
 from handoff.errors import WorkloadFaulty
-from handoff.plain_text import is_storable
 from handoff.workload import BodyT, Cycle, Decision, InputsT, Unavailable, Workload, is_json
-from state.errors import SchemaMismatch
+from state.errors import SchemaMismatch, ValueUnstorable
 from state.journal_frames import Health
-from state.open_struct import decode_open
+from state.open_struct import as_read, decode_open
 from state.outbox import planned_in
 from state.record import Effect, Fallback, Record, Rollout, SchemaId
 
@@ -97,8 +96,8 @@ def decide_once(
     try:
         body = workload.body.decode(record.body, record.schema)
         decision = workload.decide(cycle, body, inputs, record.receipts)
-        violations = workload.invariants(decision.body)
-        strangers = [each for each in decision.effects if not _is_effect(each)]
+        violations = [str(each.reason) for each in workload.invariants(decision.body)]
+        planned = tuple(decision.effects)
     except SchemaMismatch as error:
         raise WorkloadFaulty(str(error)) from error
     except WorkloadFaulty:
@@ -106,21 +105,28 @@ def decide_once(
     except Exception as error:
         message = f"decide raised {type(error).__name__}: {error}"
         raise WorkloadFaulty(message) from error
-    if strangers:
-        message = f"decide planned {strangers[0]!r}, which cannot be stored"
-        raise WorkloadFaulty(message)
+    effects = tuple(_as_recorded(each) for each in planned)
     if violations:
-        reasons = "; ".join(violation.reason for violation in violations)
-        message = f"invariant violated: {reasons}"
+        message = f"invariant violated: {'; '.join(violations)}"
         raise WorkloadFaulty(message)
-    return decision
+    return Decision(body=decision.body, effects=effects)
 
 
-def _is_effect(planned: object) -> bool:
-    if not isinstance(planned, Effect) or not is_json(planned.payload):
-        return False
-    names = (planned.effect_id, planned.kind, planned.lane, planned.after)
-    return all(is_storable(name) for name in names)
+def _as_recorded(planned: object) -> Effect:
+    """Return an effect as every later owner reads it, who must do the same with it.
+
+    Raises:
+        WorkloadFaulty: It is none, or could be read by nobody.
+    """
+    why = ""
+    # By an empty id nothing is found, and whatever comes after nothing would wait for it.
+    if isinstance(planned, Effect) and planned.effect_id and is_json(planned.payload):
+        try:
+            return as_read(planned)
+        except ValueUnstorable as error:
+            why = f": {error}"
+    message = f"decide planned {planned!r}, which cannot be stored{why}"
+    raise WorkloadFaulty(message)
 
 
 def encode_bodies(

@@ -325,11 +325,13 @@ def _payload(value: object) -> msgspec.Raw:
     return msgspec.Raw(data)
 
 
-def is_json(raw: msgspec.Raw) -> bool:
-    """Tell whether raw bytes are JSON: anything else would make the record unreadable."""
+def is_json(raw: object) -> bool:
+    """Tell whether this is raw JSON: anything else would make the record unreadable."""
+    if not isinstance(raw, msgspec.Raw):
+        return False  # bytes would be written as the text of their base64
     try:
         msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
     return True
 

@@ -12,10 +12,13 @@ not written while it holds its default: to the older release it is then unknown 
 
 from __future__ import annotations
 
+import enum
 import functools
 from typing import ClassVar, Final, TypeVar
 
 import msgspec
+
+from state.errors import ValueUnstorable
 
 UNKNOWN = "unknown_fields"
 _ALWAYS: Final = object()  # equal to no value: a member of the first release is always written
@@ -49,6 +52,35 @@ def decode_open(data: bytes | msgspec.Raw, kind: type[StructT]) -> StructT:
         msgspec.DecodeError: The data is not JSON of this shape.
     """
     return _with_members(msgspec.json.decode(data, type=kind), data)
+
+
+def as_read(value: StructT) -> StructT:
+    """Return a struct as whoever reads it later has it: made of its own types.
+
+    A struct that is made in Python is checked by nobody. A number with a fraction in the place of a
+    whole one, or words that no enumeration has, would be written, and never read again.
+
+    Raises:
+        ValueUnstorable: It cannot be written, or not be read, or would be read as something else.
+    """
+    try:
+        found = decode_open(encode_open(value), type(value))
+    except (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise ValueUnstorable(str(error)) from error
+    for name in value.__struct_fields__:
+        # What is no number is written as null, and raw JSON that is none as the text of it.
+        if _has_changed(getattr(value, name), getattr(found, name)):
+            message = f"{name} would be read as {getattr(found, name)!r}"
+            raise ValueUnstorable(message)
+    return found
+
+
+def _has_changed(held: object, found: object) -> bool:
+    if isinstance(found, enum.Enum):
+        return held not in (found, found.value)
+    if isinstance(held, msgspec.Raw) and isinstance(found, msgspec.Raw):
+        return bytes(held).strip() != bytes(found)
+    return held != found
 
 
 def _plain(value: object) -> object:

@@ -30,13 +30,6 @@ TEXT_MUTANTS: Final = (
         "test_a_payload_may_say_that_something_is_missing",
     ),
     _mutant(
-        "an effect may have a name that is no text",
-        "handoff/deciding.py",
-        "    return all(is_storable(name) for name in names)",
-        "    return any(is_storable(name) for name in names)",
-        "test_a_name_that_cannot_be_written_down_is_the_releases_fault[effect_id-no text]",
-    ),
-    _mutant(
         "a reason that is no text ends the loop",
         "handoff/worker/observing.py",
         'Unavailable(storable(str(inputs.reason or "no reason given")))',
@@ -67,9 +60,16 @@ TEXT_MUTANTS: Final = (
     _mutant(
         "a receipt that cannot be stored is believed",
         "handoff/worker/requests.py",
-        "    if not is_json(answer.payload) or not is_storable(answer.kind):",
-        "    if not is_json(answer.payload):",
+        "            return as_read(msgspec.structs.replace(",
+        "            return (msgspec.structs.replace(",
         "test_a_receipt_that_cannot_be_stored_proves_nothing",
+    ),
+    _mutant(
+        "an effect that no owner could read again is planned",
+        "handoff/deciding.py",
+        "            return as_read(planned)",
+        "            return planned",
+        "test_an_effect_with_a_fraction_of_a_nanosecond_is_the_releases_fault",
     ),
     _mutant(
         "a deploy whose reason is no text has no line",

@@ -16,11 +16,12 @@ import msgspec
 from handoff.limits import IN_FLIGHT_NS, LEASE_POLL_S, NS, REGAIN_PAUSE_NS
 from handoff.log_events import LogEvent
 from handoff.outside import fault_words, is_outside
-from handoff.plain_text import is_storable, storable
+from handoff.plain_text import storable
 from handoff.worker.footing import Alone
 from handoff.workload import Absent, Pending, Unknown, is_json, receipt
 from state.absence import Absence
-from state.errors import StateError
+from state.errors import StateError, ValueUnstorable
+from state.open_struct import as_read
 from state.record import Effect, Fate, Outcome, Receipt
 
 if TYPE_CHECKING:
@@ -214,6 +215,7 @@ def _checked(answer: object, effect: Effect, what: str) -> Receipt | Unknown:
         return Unknown(f"{what} returned {type(answer).__name__}")
     if answer.effect_id != effect.effect_id:
         return Unknown(f"{what} returned the receipt of {answer.effect_id}")
-    if not is_json(answer.payload) or not is_storable(answer.kind):
-        return Unknown(f"{what} returned a receipt that cannot be stored")
-    return msgspec.structs.replace(answer, reason=storable(str(answer.reason)))
+    if is_json(answer.payload):
+        with contextlib.suppress(ValueUnstorable):
+            return as_read(msgspec.structs.replace(answer, reason=storable(str(answer.reason))))
+    return Unknown(f"{what} returned a receipt that cannot be stored")

@@ -139,11 +139,42 @@ def test_a_receipt_in_such_words_is_a_receipt() -> None:
     assert _settled_with(answer) == [msgspec.structs.replace(answer, reason=ESCAPED)]
 
 
-def test_a_receipt_that_cannot_be_stored_proves_nothing() -> None:
-    """It is asked about instead: the venue did execute the order."""
-    venue_says = msgspec.structs.replace(receipt(order(), Outcome.REFUSED), kind=LONE)
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"kind": LONE},
+        {"outcome": "filled"},
+        {"outcome": None},
+        {"schema_version": "1"},
+        {"payload": b"null"},
+        {"payload": {"filled": 1}},
+        {"payload": msgspec.Raw(b"[" * 100_000 + b"]" * 100_000)},
+    ],
+    ids=["kind", "outcome", "no outcome", "version", "bytes", "dict", "depth"],
+)
+def test_a_receipt_that_cannot_be_stored_proves_nothing(wrong: dict[str, Any]) -> None:
+    """It is asked about instead; written down, it would make the record unreadable for good."""
+    venue_says = msgspec.structs.replace(receipt(order(), Outcome.REFUSED), **wrong)
     found = _settled_with(venue_says)
-    assert [each.outcome for each in found] != [Outcome.REFUSED]
+    assert [each.outcome for each in found] == [Outcome.CONFIRMED]
+
+
+def test_a_receipt_that_says_its_outcome_in_words_is_one() -> None:
+    """The next decision finds the member, whoever decides it."""
+    venue_says = msgspec.structs.replace(receipt(order(), Outcome.REFUSED), outcome="refused")
+    assert [each.outcome for each in _settled_with(venue_says)] == [Outcome.REFUSED]
+
+
+def test_an_effect_with_a_fraction_of_a_nanosecond_is_the_releases_fault() -> None:
+    """Written down it stays in the record, which then no owner can read any more."""
+
+    async def story(world: World) -> None:
+        late = msgspec.structs.replace(order(), not_after_ns=world.clock.now_ns() + 30 * 1e9)
+        world.app.plans[NEXT] = [late]
+        await expect_faulty(world, world.run(), match=r"Expected `int \| null`, got `float`")
+        world.store.read()
+
+    in_world(story)
 
 
 def test_a_deploy_that_ends_in_such_words_has_its_line() -> None:

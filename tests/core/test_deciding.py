@@ -19,10 +19,10 @@ from handoff.deciding import (
     shape_fault,
 )
 from handoff.errors import WorkloadFaulty
-from handoff.workload import Cycle, Decision, Unavailable, effect
+from handoff.workload import Cycle, Decision, Unavailable, Violation, effect
 from state.errors import SchemaMismatch
 from state.journal_frames import Health
-from state.record import Effect, Fallback, Progress, Record, Rollout, SchemaId
+from state.record import Delivery, Effect, Fallback, Progress, Record, Rollout, SchemaId
 from state.schema import Schema
 from state.store import Note
 from tests.engine_world import APP, FIRST, Application, Body, order
@@ -56,6 +56,12 @@ class Planning(Application):
     @override
     def decide(self, cycle: Cycle, body: Body, inputs: Any, receipts: Any) -> Decision[Body]:
         return Decision(body=body, effects=self._planned)
+
+
+class Word(str):
+    """Text to Python, and of no kind that an encoder knows, as the words of numpy are."""
+
+    __slots__ = ()
 
 
 class Stepping(Application):
@@ -132,8 +138,21 @@ def test_only_the_same_version_with_another_shape_is_at_fault() -> None:
         replace(order(), payload=Raw(b"{")),
         replace(order(), lane="caf\udc80"),
         replace(order(), kind="caf\udc80"),
+        replace(order(), effect_id=""),
+        replace(order(), payload=b"{}"),
+        replace(order(), payload={"of": "order-1"}),
+        replace(order(), not_after_ns=CYCLE.now_ns + 30 * 1e9),
+        replace(order(), not_after_ns=float("nan")),
+        replace(order(), not_after_ns="soon"),
+        replace(order(), delivery="perhaps"),
+        replace(order(), schema_version="1"),
+        replace(order(), effect_id=Word("order-1")),
     ],
-    ids=["words", "nothing", "plain values", "no JSON", "no lane", "no kind"],
+    ids=[
+        *("words", "nothing", "plain values", "no JSON", "no lane", "no kind", "no id"),
+        *("bytes", "dict", "fraction", "no number", "no time", "no delivery", "no version"),
+        "no plain text",
+    ],
 )
 def test_what_cannot_be_stored_as_an_effect_is_the_releases_fault(stranger: object) -> None:
     """In the record it would stop every later owner; here it costs one decision."""
@@ -144,6 +163,32 @@ def test_what_cannot_be_stored_as_an_effect_is_the_releases_fault(stranger: obje
 def test_effects_are_passed_on_as_they_were_planned() -> None:
     planned: tuple[Effect, ...] = (order("a"), effect("alert", effect_id="b", payload=None))
     assert tuple(decide_once(Planning(*planned), record(), CYCLE, []).effects) == planned
+
+
+def test_an_effect_that_says_its_delivery_in_words_is_delivered_so() -> None:
+    """Who plans it sees the words, a later owner the member: one of them would send it twice."""
+    planned = replace(order(), delivery="at_most_once")
+    (effect_once,) = decide_once(Planning(planned), record(), CYCLE, []).effects
+    assert effect_once.delivery is Delivery.AT_MOST_ONCE
+
+
+def test_effects_that_can_be_counted_only_once_are_all_there() -> None:
+    """A generator that was looked through for faults has none left to send."""
+    planned = (order("a"), order("b"))
+
+    class Yielding(Planning):
+        @override
+        def decide(self, cycle: Cycle, body: Body, inputs: Any, receipts: Any) -> Decision[Body]:
+            return Decision(body=body, effects=(each for each in planned))  # type: ignore[arg-type]  # a tired author's
+
+    assert tuple(decide_once(Yielding(), record(), CYCLE, []).effects) == planned
+
+
+def test_a_violation_in_whatever_words_is_a_violation() -> None:
+    app = Application()
+    app.violations = [Violation(7)]  # type: ignore[arg-type]  # as above
+    with pytest.raises(WorkloadFaulty, match="invariant violated: 7"):
+        decide_once(app, record(), CYCLE, [])
 
 
 # --- bodies ------------------------------------------------------------------------------

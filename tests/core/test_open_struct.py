@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from state import transitions
-from state.open_struct import OpenStruct, decode_open, encode_open
+from state.errors import ValueUnstorable
+from state.open_struct import OpenStruct, as_read, decode_open, encode_open
 from state.record import Control, Progress, Record
 
 
@@ -94,3 +95,22 @@ def test_missing_members_get_their_defaults() -> None:
 def test_what_has_another_shape_is_refused(data: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
         decode_open(data, Tree)
+
+
+def test_a_struct_is_read_as_it_was_written() -> None:
+    tree = Tree(leaf=Leaf(name="a"), words=("x",), body=msgspec.Raw(b' {"a": 1}\n'))
+    found = as_read(tree)
+    assert found == msgspec.structs.replace(tree, body=msgspec.Raw(b'{"a": 1}'))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"leaf": None}, {"words": ["x", 7]}, {"maybe": float("nan")}, {"body": b"{}"}, {"table": {1}}],
+    ids=str,
+)
+def test_a_struct_that_nobody_could_read_is_refused_before_it_is_written(
+    wrong: dict[str, object],
+) -> None:
+    """Python lets every member be anything; a document with such a member is lost for good."""
+    with pytest.raises(ValueUnstorable):
+        as_read(msgspec.structs.replace(Tree(), **wrong))
