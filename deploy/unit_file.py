@@ -50,6 +50,7 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
         app: Its name.
         command: What starts it; the program absolute.
         directory: Where it runs, absolute.
+        home: The state directory, absolute; empty where nobody says it.
         user: Whom it runs as under the system's manager; empty for a user's own.
         variables: What it needs to know, by name.
         credential: The secret that it needs, or None.
@@ -58,6 +59,7 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     app: str
     command: Sequence[str]
     directory: str
+    home: str = ""
     user: str = ""
     variables: dict[str, str] = {}
     credential: Credential | None = None
@@ -72,7 +74,7 @@ def unit_text(template: str, service: Service) -> str:
     """Return the unit of an installation."""
     account = [f"User={service.user}"] if service.user else []
     account += [
-        f"Environment={quoted(f'{name}={value}')}" for name, value in service.variables.items()
+        f"Environment={_assigned(name, value)}" for name, value in service.variables.items()
     ]
     if service.credential is not None:
         secret = service.credential
@@ -82,6 +84,7 @@ def unit_text(template: str, service: Service) -> str:
         app=service.app,
         command=" ".join(quoted(word) for word in service.command),
         directory=_plain(service.directory),
+        mounts=_mounts(service),
         account="\n".join(account),
         hardening=_SYSTEM if service.user else "",
         target="multi-user.target" if service.user else "default.target",
@@ -90,8 +93,24 @@ def unit_text(template: str, service: Service) -> str:
 
 def quoted(word: str) -> str:
     """Return a word of a command as systemd reads it back: quotes, variables and specifiers."""
+    return _in_quotes(word).replace("$", "$$")
+
+
+def _assigned(name: str, value: str) -> str:
+    """Return a variable as systemd reads it back, which expands no variable in one."""
+    return _in_quotes(f"{name}={value}")
+
+
+def _mounts(service: Service) -> str:
+    """Return what the system's manager waits for: a home that is not there yet looks like none."""
+    if not (service.user and service.home):
+        return ""
+    return f"RequiresMountsFor={_in_quotes(service.home)}\n"
+
+
+def _in_quotes(word: str) -> str:
     escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return '"' + escaped.replace("%", "%%").replace("$", "$$") + '"'
+    return '"' + escaped.replace("%", "%%") + '"'
 
 
 def _plain(path: str) -> str:

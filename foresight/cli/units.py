@@ -107,6 +107,7 @@ def _service(installation: Installation, *, system: bool, live: bool) -> Service
         app=config.engine.app,
         command=[*command, "--live"] if live else command,
         directory=str(installation.repository),
+        home=str(installation.home),
         user=_user(installation.repository.stat().st_uid) if system else "",
         variables={name: os.environ[name] for name in sorted(os.environ) if _is_carried(name)},
         credential=credential_of(installation.place_of(key_file)) if key_file else None,

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 import deploy
 from deploy.unit_file import Credential, Service, quoted, unit_text
@@ -67,3 +68,26 @@ def test_paths_and_names() -> None:
     named = Service(app="mine", command=["/x"], directory="/", variables={"XDG_STATE_HOME": "/s"})
     assert 'Environment="XDG_STATE_HOME=/s"' in lines(named)
     assert (SERVICE.unit, named.unit) == ("foresight.service", "foresight-mine.service")
+
+
+def test_a_variable_is_handed_over_as_it_is() -> None:
+    """Nothing is expanded there: with two of them, `$` named another home."""
+    named = Service(app="x", command=["/x"], directory="/", variables={"HOMES": '/a$b "100%"'})
+    assert 'Environment="HOMES=/a$b \\"100%%\\""' in lines(named)
+
+
+def test_the_disk_of_the_home_is_there_before_it_starts() -> None:
+    """Without its disk a home looks like one in which nothing ever ran."""
+    service = Service(app="x", command=["/x"], directory="/", user="mia", home="/srv/my 100%")
+    assert 'RequiresMountsFor="/srv/my 100%%"' in lines(service)
+    unit, _, rest = unit_text(TEMPLATE, service).partition("[Service]")
+    assert "RequiresMountsFor" in unit
+    assert "RequiresMountsFor" not in rest
+    # A user's manager knows of no disk that is not mounted yet.
+    assert "RequiresMountsFor" not in unit_text(TEMPLATE, replace(service, user=""))
+
+
+def test_what_is_missing_at_a_boot_is_waited_for() -> None:
+    """After ten starts in half a minute nobody would have started it again, ever."""
+    assert "StartLimitIntervalSec=0" in lines(SERVICE)
+    assert not [line for line in lines(SERVICE) if line.startswith("StartLimitBurst")]

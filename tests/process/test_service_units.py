@@ -141,8 +141,9 @@ def test_systemd_understands_the_unit(tmp_path: Path, user: str) -> None:
         app="tried",
         command=["/bin/sh", "-c", "exit $0 100%"],
         directory="/",
+        home="/srv/a home",
         user=user,
-        variables={"XDG_STATE_HOME": "/var/lib"},
+        variables={"XDG_STATE_HOME": "/var/$lib"},
         credential=Credential(name="key", file="/etc/hostname", variable="KEY_FILE"),
     )
     path = tmp_path / service.unit
