@@ -34,9 +34,11 @@ Drawn by `make docs` from [foresight/config.py](../foresight/config.py) and
 
 `[engine]` belongs to the running installation and is read at `foresight up`; everything else is
 part of each release, so it is changed by a commit and a deploy. A key that is left out has its
-default; one that nobody knows is refused, with the nearest name. `foresight doctor` checks the
-file. Any key but `kind`, `live` and `wallet` of `[venue]` can be overridden by a variable
-([how](runbook.md#overriding-the-configuration)).
+default; one that nobody knows is refused, with the nearest name. What ran before comes up again
+by its own release's file, however wrong this one is outside of `[engine]`; orders that want less
+of a bot, such as `halt` and `down`, need no more of it than where the home is. `foresight doctor`
+checks the file. Any key but `kind`, `live` and `wallet` of `[venue]` can be overridden by a
+variable ([how](runbook.md#overriding-the-configuration)).
 """
 STRATEGIES_BEGIN: Final = """\
 ## `[strategy.5m]`, `[strategy.15m]`, `[strategy.btc-5m]`

@@ -278,13 +278,14 @@ _SECTIONS: Final[Mapping[str, type[_Section]]] = {
 }
 
 
-def load(path: str, environment: Mapping[str, str]) -> Config:
+def load(path: str, environment: Mapping[str, str], *, only: str = "") -> Config:
     """Read a configuration file; a file that does not exist means the defaults.
 
     Args:
         path: Path of the TOML file.
         environment: Variables. Those named `FORESIGHT_SECTION_KEY` override the file, as do the
             overrides that travelled here; of these, a key that nobody knows is left out.
+        only: The one section that is read; empty for all.
 
     Raises:
         ConfigError: It cannot be read, or says something unknown or out of range.
@@ -297,16 +298,17 @@ def load(path: str, environment: Mapping[str, str]) -> Config:
     except (OSError, UnicodeDecodeError) as error:
         what = f"{path} cannot be read: {error}"
         raise ConfigError(what) from error
-    return parse(text, environment, where=path)
+    return parse(text, environment, where=path, only=only)
 
 
-def parse(text: str, environment: Mapping[str, str], *, where: str) -> Config:
+def parse(text: str, environment: Mapping[str, str], *, where: str, only: str = "") -> Config:
     """Return what a configuration text means.
 
     Args:
         text: TOML.
         environment: As for `load`.
         where: What to call the text in an error.
+        only: As for `load`.
 
     Raises:
         ConfigError: It says something unknown or out of range.
@@ -316,6 +318,9 @@ def parse(text: str, environment: Mapping[str, str], *, where: str) -> Config:
     except tomllib.TOMLDecodeError as error:
         what = f"{where} is not TOML: {error}"
         raise ConfigError(what) from error
+    if only:
+        tables = {only: tables.get(only, {})}
+        environment = overrides.of_section(environment, only)
     _refuse_unknown(tables, where)
     board = tables.get("board")
     named = board.get("assets", ASSETS) if isinstance(board, dict) else ASSETS

@@ -63,6 +63,16 @@ def key_of(variable: str) -> str:
     return f"{section}.{key.replace('_', '.', 1)}" if section == STRATEGY else f"{section}.{key}"
 
 
+def of_section(environment: Mapping[str, str], section: str) -> dict[str, str]:
+    """Return an environment less the overrides of every other section."""
+    wanted = f"{section}."
+    return {
+        name: text
+        for name, text in environment.items()
+        if name != OVERRIDES and (key_of(name) or wanted).startswith(wanted)
+    }
+
+
 def variable_of(key: str) -> str:
     """Return the variable that overrides a key."""
     return VARIABLE_PREFIX + key.replace(".", "_").upper()

@@ -41,8 +41,9 @@ def halt(installation: Installation, *, note: str) -> int:
 
 
 def _command(installation: Installation, *, paused: bool, halted: bool, note: str) -> int:
+    # Trading again is wished of what the file names; trading less, of whatever runs.
     write_control(
-        installation.home,
+        installation.home_in_need() if paused else installation.home,
         paused=paused,
         halted=halted,
         note=note,

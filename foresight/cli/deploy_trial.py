@@ -65,7 +65,7 @@ def standing_trial(installation: Installation) -> Trial | None:
     Raises:
         ConfigError: No recording is named.
     """
-    engine = installation.config.engine
+    engine = installation.engine
     if not engine.backtest:
         return None
     folder = _recording(installation, None)
@@ -92,7 +92,7 @@ def trial_asked(
         ConfigError: No recording is named.
         RecordingError: The folder that is named holds none.
     """
-    engine = installation.config.engine
+    engine = installation.engine
     days = engine.backtest if days is None else days
     if not days:
         if limit_cents is not None or folder is not None:
@@ -107,7 +107,7 @@ def trial_asked(
 
 def _recording(installation: Installation, folder: Path | None) -> Path:
     """Return where the candles are, absolute: a deployer stands elsewhere."""
-    named = installation.config.engine.candles
+    named = installation.engine.candles
     if folder is None and not named:
         what = "no recording is named that both releases could be tried over"
         hint = "say --candles DIR, or [engine] candles; `foresight download` makes such a folder"

@@ -133,7 +133,7 @@ def deploy(  # noqa: PLR0913 - one for each option of the command
         raise click.UsageError(what)
     repository = GitTree(installation.repository)
     commit = repository.commit(ref or "HEAD")
-    engine = installation.config.engine
+    engine = installation.engine
     wish = structs.replace(
         engine.wish,
         bake=engine.bake if bake is None else bake,
@@ -285,8 +285,9 @@ def _previous_release(installation: Installation) -> str:
 
 
 def _abort(installation: Installation) -> int:
+    home = installation.home_in_need()
     installation.require_shown()
-    home, by, asked = installation.home, installation.asker(), installation.asked
+    by, asked = installation.asker(), installation.asked
     # What the page does not show is nobody's to end from there.
     shown = None if asked is None else requests.deploy_of(asked.shown.deploy)
     found = [each.deploy for each in requests.open_requests(home) if shown in (None, each.deploy)]

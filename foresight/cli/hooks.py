@@ -120,7 +120,7 @@ def policy_of(installation: Installation, repository: GitTree) -> Policy:
     Raises:
         BranchUnnamed: It names none, and none is checked out.
     """
-    engine = installation.config.engine
+    engine = installation.engine
     name = engine.branch or _branch_before(installation) or repository.branch()
     if not name:
         raise BranchUnnamed(str(repository.root))
@@ -140,7 +140,7 @@ def watcher_of(installation: Installation) -> Companion | None:
 
     As the configuration says; where it says nothing, if merges are to go live by themselves.
     """
-    engine = installation.config.engine
+    engine = installation.engine
     try:
         repository = GitTree(installation.repository)
         wanted = engine.watch

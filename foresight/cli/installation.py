@@ -15,9 +15,10 @@ import click
 from deploy import history
 from foresight import config as configuration
 from foresight import overrides
-from foresight.cli.output import detail, progress
+from foresight.cli.output import complain, detail, progress
 from foresight.errors import ConfigError
 from foresight.places import place_of, started_in
+from foresight.running_bots import homes_of
 from foresight.shown import require, shown_in
 from handoff.account import asker, user_directory
 from handoff.cadence import Cadence, Schedule
@@ -68,12 +69,48 @@ class Installation:
         return configuration.load(str(self.config_path), environment)
 
     @cached_property
+    def engine(self) -> configuration.Engine:
+        """`[engine]`, which is the installation's own, also where a release's part is wrong."""
+        try:
+            return self.config.engine
+        except ConfigError as error:
+            engine = self.engine_alone()
+            complain(f"{error}; [engine] holds all the same", error.hint)
+            return engine
+
+    def engine_alone(self) -> configuration.Engine:
+        """Return `[engine]`, whatever else the file says.
+
+        Raises:
+            ConfigError: There is no file, or that section is wrong itself.
+        """
+        self._require_project()
+        return configuration.load(str(self.config_path), os.environ, only="engine").engine
+
+    @cached_property
     def home(self) -> Path:
         """The state directory, absolute."""
         environment = os.environ | {"HOME": user_directory(os.environ)}
-        home = self.place_of(configuration.home_of(self.config, environment))
+        whole = configuration.Config(engine=self.engine)
+        home = self.place_of(configuration.home_of(whole, environment))
         detail(f"home {home}")
         return home
+
+    def home_in_need(self) -> Path:
+        """Return the home for who wants less of a bot: also that of one that runs, without a file.
+
+        Raises:
+            ConfigError: The file does not say it, and not just one bot of this project runs.
+        """
+        try:
+            return self.home
+        except ConfigError as error:
+            running = homes_of(self.config_path.parent)
+            if len(running) != 1:
+                raise
+            complain(f"{error}; meant is the bot of {running[0]}, which runs here", error.hint)
+            self.home = running[0]
+            return self.home
 
     @property
     def repository(self) -> Path:
@@ -149,7 +186,9 @@ class Installation:
 
     def schedule(self, record: Record) -> Schedule:
         """Return the boundaries of the cycles that the record speaks of."""
-        period_ns = round(self.config.engine.period_s * NS)
+        # What its numbers mean, the record says; a file that cannot be read is not asked.
+        held = record.cadence
+        period_ns = held.period_ns if held is not None else round(self.engine.period_s * NS)
         return Schedule(Cadence(period_ns=period_ns), record.timeline)
 
     def launcher_status(self) -> Message:

@@ -6,6 +6,7 @@ and nothing has to be running for it; the owner hears it in its next cycle.
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from typing import TYPE_CHECKING
 
@@ -64,6 +65,7 @@ def locks(installation: Installation, *, as_json: bool) -> int:
 @pass_installation
 def lock(installation: Installation, *, asset: str, note: str) -> int:
     """Buy nothing of ASSET until it is unlocked; what is held runs to its end."""
+    installation.home_in_need()
     named = _asset(installation, asset)
     _say(installation, lock_word(named), note)
     progress(f"{named} is locked from the next cycle on")
@@ -118,11 +120,17 @@ def _asset(installation: Installation, named: str) -> str:
     """
     record = installation.record()
     book: Book = SCHEMA.decode(record.body, record.schema)
-    known = {*installation.config.board.assets, *book.closes}
+    known = {*_assets(installation), *book.closes}
     if named.upper() not in known:
         what = f"no asset on the board is called {named!r}"
         raise ConfigError(what, nearest(named.upper(), known))
     return named.upper()
+
+
+def _assets(installation: Installation) -> tuple[str, ...]:
+    with contextlib.suppress(ConfigError):  # what is traded by another file can be locked
+        return installation.config.board.assets
+    return ()
 
 
 def _say(installation: Installation, word: str, note: str) -> None:

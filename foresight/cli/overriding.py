@@ -55,7 +55,7 @@ def refuse_contradictions(installation: Installation) -> None:
     wanted = {key: told[key] for key in overrides.FIXED if key in told}
     if not wanted:
         return
-    venue = configuration.load(str(installation.config_path), {}).venue
+    venue = configuration.load(str(installation.config_path), {}, only="venue").venue
     for key, text in wanted.items():
         said = getattr(venue, key.removeprefix("venue."))
         if overrides.value_of(text, is_list=False) != said:

@@ -115,7 +115,7 @@ def _of_home(installation: Installation) -> Facts:
     marks = [_mark(each, each.cycle, schedule) for each in entries if each.cycle is not None]
     return facts_of_book(
         book,
-        name=installation.config.engine.app,
+        name=installation.engine.app,
         marks=sorted(marks),
         deployed=[*history.owned_in(entries), record.ownership.release],
     )

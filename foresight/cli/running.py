@@ -33,25 +33,29 @@ from foresight.cli.local_exchange import EXCHANGE, exchange_words, has_exchange,
 from foresight.cli.moments import now_ns, pause
 from foresight.cli.output import complain, detail, emit_text, progress
 from foresight.cli.overriding import refuse_contradictions, refuse_unknown, say_changes
-from foresight.cli.repairing import counted_header, owning_release, repair_for_start
+from foresight.cli.repairing import counted_header, repair_for_start
 from foresight.cli.serving import control_words
+from foresight.cli.start_basis import (
+    Basis,
+    basis_of,
+    require_open_files,
+    require_sound,
+    unless_it_ran,
+)
 from foresight.cli.worker_environment import PASSED, kept_variables
 from foresight.cluster import account_of, refuse_put_back, require_usable
 from foresight.errors import ConfigError
 from foresight.exchange.prices.recordings import recorded_assets
 from foresight.extras import refuse_lacking
 from foresight.login_session import remedy, this_session, why_ended
-from foresight.overrides import EXCHANGE_URL, REPLAYED, gathered
+from foresight.overrides import EXCHANGE_URL, gathered
 from foresight.page_link import COMMAND, address_for_people, is_terminal, metrics_token, page_token
 from foresight.project import ENTRY
-from foresight.sound_config import refuse_unsound
-from foresight.table_files import check_strategies
 from foresight.venues.keys import key_file_of
-from handoff import open_files
 from handoff.commands import background
 from handoff.commands.log_lines import LogLines
 from handoff.commands.looking import ask_to_stop
-from handoff.errors import NotRunning, OpenFilesLacking
+from handoff.errors import NotRunning
 from handoff.exit_codes import ExitCode
 from handoff.launcher import process as launcher_process
 from handoff.launcher.account_lock import require_directory
@@ -115,20 +119,21 @@ def up(
 ) -> int:
     """Start trading: launcher, owner, page and, for the local venue, the exchange."""
     refuse_contradictions(installation)
-    _require_open_files(installation.home)
-    home, config = installation.home, installation.config
-    require_usable(config, gathered(os.environ), installation.repository, home)
-    refuse_other_rule(home, config, rule)
-    refuse_lacking(config)
+    basis = basis_of(installation)
+    home, config, own = installation.home, basis.here, basis.own
+    require_open_files(installation)
+    require_usable(own, gathered(os.environ), installation.repository, home)
+    refuse_other_rule(home, basis.exchanged, rule)
+    refuse_lacking(own)
     say_changes(home)
-    _check_live(config, live=live)
-    _require_sound(installation, replayed=replay is not None)
-    if config.venue.kind == "live":  # what every worker would refuse is refused now
-        key_file_of(config, gathered(os.environ), installation.repository).check()
+    _check_live(basis, live=live)
+    require_sound(installation, replayed=replay is not None)
+    if own.venue.kind == "live":  # what every worker would refuse is refused now
+        key_file_of(own, gathered(os.environ), installation.repository).check()
     _make_home(home, config)
     home_disk.refuse_noexec(home)
     _say_disk(home, installation.repository)
-    account, accounts = account_of(config), _accounts(installation)
+    account, accounts = account_of(basis.accounted), _accounts(installation, own)
     doubt = launcher_lock_free(home, account, accounts)
     if doubt:
         complain(f"another launcher may have this account: {doubt}")
@@ -136,9 +141,11 @@ def up(
     timeline = _timeline(installation, speed or config.engine.speed)  # refuses before a build
     first_release = release_to_start(installation)  # whose code a repair may need
     refuse_unknown(installation, first_release)
-    places = _places(home, config)
+    places = _places(home, basis)
     traded = assets_at_start(installation, first_release)
-    told = _told(installation, places, traded, replay, live=live)  # may refuse: before a repair
+    told = _told(
+        installation, basis, places, traded, replay, live=live
+    )  # may refuse: before a repair
     if config.engine.state:
         refuse_put_back(home, told, config.engine.app)
     else:
@@ -175,7 +182,7 @@ def up(
 @pass_installation
 def down(installation: Installation) -> int:
     """Finish the cycle under way and stop; what is held stays held."""
-    home = installation.home
+    home = installation.home_in_need()
     lines = LogLines()
     lines.skip(background.log_of(home))
     ask_to_stop(home, now_ns())
@@ -193,40 +200,17 @@ def down(installation: Installation) -> int:
     return ExitCode.TIMED_OUT
 
 
-def _require_open_files(home: Path) -> None:
-    """Refuse to begin where a deploy could not open its files; what ran before comes up again."""
-    try:
-        open_files.require()
-    except OpenFilesLacking as error:
-        if not owning_release(home):
-            raise
-        complain(f"{error}; until then a deploy is refused", error.hint)
-
-
-def _require_sound(installation: Installation, *, replayed: bool) -> None:
-    """Refuse to begin with what cannot trade; what ran before comes up again by its own files."""
-    config = installation.config
-    try:
-        refuse_unsound(config, {REPLAYED: "1"} if replayed else {})
-        where = str(installation.config_path)
-        check_strategies(config, installation.repository, replayed=replayed, where=where)
-    except ConfigError as error:
-        if not owning_release(installation.home):
-            raise
-        complain(f"{error}; the release that owns goes by its own files", error.hint)
-
-
-def _check_live(config: Config, *, live: bool) -> None:
-    if live and not config.venue.live:
+def _check_live(basis: Basis, *, live: bool) -> None:
+    if live and not basis.is_live:
         what = "--live was said, but the configuration does not say [venue] live = true"
         raise ConfigError(what, "real money needs both")
 
 
-def _accounts(installation: Installation) -> str:
+def _accounts(installation: Installation, own: Config) -> str:
     """Return the configured directory of account locks; real money needs one that can be used."""
-    engine = installation.config.engine
+    engine = installation.engine
     named = str(installation.place_of(engine.accounts)) if engine.accounts else ""
-    if installation.config.venue.live:
+    if own.venue.live:
         refuse_shared(Path(require_directory(named)), engine.trusted_group)
     return named
 
@@ -280,16 +264,17 @@ def _origin_ns(installation: Installation, speed: int) -> int:
     return now_ns()
 
 
-def _places(home: Path, config: Config) -> dict[str, Bound]:
+def _places(home: Path, basis: Basis) -> dict[str, Bound]:
     """Bind where companions listen, before anybody is told; return it by companion."""
-    places = {PAGE: bound_for(home, PAGE, config.engine.page, elsewhere=True)}
-    if has_exchange(config):
+    places = {PAGE: bound_for(home, PAGE, basis.here.engine.page, elsewhere=True)}
+    if has_exchange(basis.exchanged):
         places[EXCHANGE] = bound_for(home, EXCHANGE, "127.0.0.1:0", stays=True)
     return places
 
 
 def _told(
     installation: Installation,
+    basis: Basis,
     places: Mapping[str, Bound],
     traded: Sequence[str],
     replay: Path | None,
@@ -301,6 +286,7 @@ def _told(
     recorded = recorded_assets(replay) if replay is not None else ()
     return kept_variables(
         installation,
+        basis,
         exchange=exchange,
         traded=traded,
         recorded=recorded,
@@ -333,26 +319,39 @@ def _companions(
             in_release=(*shown, "--release", "{release}"),
         )
     ]
-    if has_exchange(config):
+    if EXCHANGE in places:
         words = exchange_words(home, config, timeline, replay, traded, rule=rule)
         argv = (sys.executable, "-I", "-m", "foresight.exchange", "--fd", "{fd}", *words)
         address = places[EXCHANGE].address
         found.insert(0, Companion(EXCHANGE, argv, listen=address, told=EXCHANGE_URL))
-    followers = (watcher_of(installation), _notifier(installation), _hosts(installation))
+    followers = (_watcher(installation), _notifier(installation), _hosts(installation))
     return (*found, *(each for each in followers if each is not None))
+
+
+def _watcher(installation: Installation) -> Companion | None:
+    """Return the companion that follows the branch, if this installation wants one.
+
+    Raises:
+        DeployError: It does, and nobody can: nothing ran before.
+        ConfigError: As above.
+    """
+    with unless_it_ran(installation, "no merge goes live by itself"):
+        return watcher_of(installation)
+    return None
 
 
 def _notifier(installation: Installation) -> Companion | None:
     """Return the companion that tells people, if the configuration names a file of addresses.
 
     Raises:
-        AddressesUnusable: The file cannot be used.
+        AddressesUnusable: The file cannot be used, and nothing ran before.
     """
-    named = installation.config.engine.notify
+    named = installation.engine.notify
     if not named:
         return None
     path = installation.place_of(named)
-    read_addresses(path)  # what is wrong is said now, not in a log
+    with unless_it_ran(installation, "nobody is told of anything until it can be used"):
+        read_addresses(path)  # what is wrong is said now, not in a log
     argv = [sys.executable, "-I", "-m", "deploy", "notify", "--home", str(installation.home)]
     return Companion("notifier", (*argv, "--config", str(path)))
 

@@ -79,7 +79,7 @@ def dashboard(installation: Installation, *, port: int | None, new_token: bool) 
         return ExitCode.DONE
     if new_token:
         return ExitCode.DONE
-    engine = installation.config.engine
+    engine = installation.engine
     chosen = PORT if port is None else port
     words = ["--home", str(home), "--app", engine.app, "--port", str(chosen)]
     words += [word for host in engine.page_hosts for word in ("--host", host)]

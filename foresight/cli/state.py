@@ -138,9 +138,9 @@ def restore(
 
     Beside an etcd, on no host: first `repair` on each of the others, then this on one.
     """
-    home, app = installation.home, installation.config.engine.app
-    prepare_home(home, trusted_group=installation.config.engine.trusted_group)
-    if installation.config.engine.state:
+    home, app = installation.home, installation.engine.app
+    prepare_home(home, trusted_group=installation.engine.trusted_group)
+    if installation.engine.state:
         asked = partial(repairing.restore_shared, installation, without, file, force=force)
         return _repair_shared(installation, asked, as_json=as_json)
     _refuse_without(without)
@@ -170,12 +170,12 @@ def repair(installation: Installation, *, without: tuple[str, ...], as_json: boo
 
     Beside an etcd that was put back it is run on every host, with nothing running on any.
     """
-    if installation.config.engine.state:
-        prepare_home(installation.home, trusted_group=installation.config.engine.trusted_group)
+    if installation.engine.state:
+        prepare_home(installation.home, trusted_group=installation.engine.trusted_group)
         asked = partial(repairing.repair_shared, installation, without)
         return _repair_shared(installation, asked, as_json=as_json)
     _refuse_without(without)
-    found = repairing.repair(installation.home, installation.config.engine.app)
+    found = repairing.repair(installation.home, installation.engine.app)
     if as_json:
         emit_json(found)
     else:

@@ -77,7 +77,7 @@ def status(installation: Installation, *, watch: bool, as_json: bool) -> int:
 
 def summary_of(installation: Installation) -> dict[str, Any]:
     """Return everything that `status` shows as JSON builtins."""
-    view = look(installation.home, now_ns())
+    view = look(installation.home_in_need(), now_ns())
     launcher, record = view.launcher, view.record
     says = sentence(standing_of(view))
     if record is None:  # never started, or about to decide for the first time

@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from foresight.cli.installation import Installation
+    from foresight.cli.start_basis import Basis
 
 PASSED = overrides.HANDED  # as `up` was started with them; never kept
 
 
 def kept_variables(
     installation: Installation,
+    basis: Basis,
     *,
     exchange: str,
     traded: Sequence[str],
@@ -35,6 +37,7 @@ def kept_variables(
 
     Args:
         installation: Which one.
+        basis: What the start goes by.
         exchange: Address of the exchange that runs beside it.
         traded: The assets that this exchange has, where it plays no recordings.
         recorded: The assets of the recordings that this exchange plays; empty for none.
@@ -44,17 +47,17 @@ def kept_variables(
     Raises:
         ConfigError: Assets were asked for that nobody recorded.
     """
-    config, told = installation.config, overrides.travelling(os.environ)
-    engine = config.engine
+    engine, told = installation.engine, overrides.travelling(os.environ)
+    venue = basis.exchanged.venue
     found = dict(variables_of(Settings(engine.bake_outside_s, engine.health_drop)))
     found[overrides.PROJECT] = str(installation.repository)
     found |= _trusted(installation) | overrides.as_variable(told)
-    found |= dict(told_variables(config, os.environ, installation.repository))
+    found |= dict(told_variables(basis.accounted, os.environ, installation.repository))
     if overrides.PERIOD in os.environ:  # every release knows this one
         found[overrides.PERIOD] = os.environ[overrides.PERIOD]
-    if config.venue.kind == "local":
-        found[overrides.EXCHANGE_URL] = config.venue.url or f"http://{exchange}"
-        if not config.venue.url:
+    if venue.kind == "local":
+        found[overrides.EXCHANGE_URL] = venue.url or f"http://{exchange}"
+        if not venue.url:
             found[overrides.EXCHANGE_ASSETS] = ",".join(recorded or traded)
     if recorded:
         found[overrides.REPLAYED] = "1"
@@ -67,7 +70,7 @@ def kept_variables(
 
 def _trusted(installation: Installation) -> dict[str, str]:
     """Return what the installation trusts: a worker reads a key by it, whatever its file says."""
-    engine = installation.config.engine
+    engine = installation.engine
     found = {
         overrides.SECRETS: os.pathsep.join(engine.secrets),
         overrides.TRUSTED_GROUP: str(engine.trusted_group),

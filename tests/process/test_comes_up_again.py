@@ -40,6 +40,7 @@ ONE: Final = "1" * 32
 CYCLES: Final = 2  # that are waited for each time
 PATIENCE_S: Final = 90.0
 POLL_S: Final = 0.05
+UNTRIED: Final = {"FORESIGHT_ENGINE_WATCH": "true", "FORESIGHT_ENGINE_BACKTEST": "3"}
 
 
 class Kept:
@@ -162,6 +163,35 @@ def test_after_a_reboot(kept: Kept) -> None:
         assert (old.boot_id, new.boot_id) == ("boot-1", "boot-2")
         assert new.release == old.release
         assert_record_goes_on(kept, before)
+
+
+def test_after_a_reboot_amid_a_change_that_was_never_deployed(kept: Kept) -> None:
+    """Each gate refused it and the bot went on; the file is wrong in what a release reads.
+
+    A merge that stopped half-way leaves no configuration at all: it is halted all the same.
+    """
+    file, old = kept.tree / "foresight.toml", kept.the_owner()
+    before, said = max(kept.settled()), file.read_text("utf-8")
+    file.write_text(said.replace("[risk]", "[rsik]"), encoding="utf-8")
+    try:
+        with kept.host(boot="boot-2a") as host:
+            # Neither whom to tell of a deploy nor what to try one over has to be there.
+            kept.up(host, FORESIGHT_ENGINE_NOTIFY="gone", **UNTRIED)
+            kept.wait_other_owner(old)
+            assert_record_goes_on(kept, before)
+            file.write_text(f"<<<<<<< HEAD\n{said}", encoding="utf-8")
+            for word in ("halt", "status"):
+                done = host.run(*kept.words(word), variables=kept.variables())
+                assert done.returncode == 0, done.stderr
+                assert "which runs here" in done.stderr
+            record = kept.record()
+            assert record is not None
+            assert record.control.halted
+            file.write_text(said, encoding="utf-8")
+            done = host.run(*kept.words("resume"), variables=kept.variables())
+            assert done.returncode == 0, done.stderr
+    finally:
+        file.write_text(said, encoding="utf-8")
 
 
 def test_in_a_new_container_over_the_same_volume(kept: Kept) -> None:
