@@ -280,7 +280,8 @@ def _unpack(archive: Path, fresh: Path) -> Contents:
             _refuse_unlisted(archive, infos, contents)
             _refuse_too_much(archive, fresh, contents)
             found = tuple(_lay_out(tar, fresh, info) for info in infos)
-    except (tarfile.TarError, EOFError, SealBroken, msgspec.DecodeError) as error:
+    except (tarfile.TarError, EOFError, ValueError, SealBroken, msgspec.DecodeError) as error:
+        # The library takes a number of a header for one, and raises what `int` does.
         raise _damaged(archive, str(error)) from error
     if found != contents.members:
         raise _damaged(archive, "its files are not the ones that were put in")

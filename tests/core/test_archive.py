@@ -374,3 +374,28 @@ def test_a_restore_that_dies_is_finished_by_whoever_opens_the_home(
         run_cycles(open_store(other), 1)
         prove(other)
     assert seen == {14, 17}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"GNU.sparse.map": "a,b"},
+        {"GNU.sparse.major": "1", "GNU.sparse.minor": "0"},
+        {"GNU.sparse.name": "x", "GNU.sparse.realsize": "q"},
+        {"size": "9" * 30},
+    ],
+    ids=lambda said: next(iter(said)),
+)
+def test_a_header_with_numbers_that_are_none_is_damage(
+    home: Path, tmp_path: Path, said: dict[str, str]
+) -> None:
+    """Who forges an archive gets a refusal as well, and no traceback."""
+    archive = tmp_path / "forged.tar"
+    with tarfile.open(archive, "w", format=tarfile.PAX_FORMAT) as tar:
+        info = tarfile.TarInfo("state/record.json")
+        info.pax_headers = said
+        tar.addfile(info)
+    before = read(home)
+    with pytest.raises(ArchiveDamaged):
+        restored(home, archive, force=True)
+    assert read(home) == before
