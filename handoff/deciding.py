@@ -13,6 +13,7 @@ import msgspec
 
 from handoff.cadence import Schedule, seed_of
 from handoff.errors import WorkloadFaulty
+from handoff.outside import words_of
 from handoff.workload import BodyT, Cycle, Decision, InputsT, Unavailable, Workload, is_json
 from state.errors import SchemaMismatch, ValueUnstorable
 from state.journal_frames import Health
@@ -62,7 +63,7 @@ def health_of(workload: Workload[BodyT, InputsT], inputs: InputsT | Unavailable)
         health = workload.health(inputs)
         asked, answered = int(health.asked), int(health.answered)
     except Exception as error:
-        message = f"health raised {type(error).__name__}: {error}"
+        message = f"health raised {words_of(error)}"
         raise WorkloadFaulty(message) from error
     if not 0 <= answered <= asked:
         message = f"health says that {answered} of {asked} were answered"
@@ -103,7 +104,7 @@ def decide_once(
     except WorkloadFaulty:
         raise  # its words are whole
     except Exception as error:
-        message = f"decide raised {type(error).__name__}: {error}"
+        message = f"decide raised {words_of(error)}"
         raise WorkloadFaulty(message) from error
     effects = tuple(_as_recorded(each) for each in planned)
     if violations:

@@ -9,8 +9,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from handoff.plain_text import storable
+
 # Refused connections, names that do not resolve, missing files; and whatever took too long.
 ALWAYS: Final = (OSError, TimeoutError)
+
+WORDS_MAX: Final = 4000  # letters of an exception: a venue answers with whole pages
 
 # What the reason of a return begins with where a bake had no inputs, and nobody is to blame.
 BAKE_WORDS: Final = "outside: "
@@ -21,6 +25,22 @@ def is_outside(error: Exception, declared: tuple[type[Exception], ...]) -> bool:
     return isinstance(error, (*ALWAYS, *declared))
 
 
+def words_of(error: Exception) -> str:
+    """Return an exception and what it says, as `said_by` has it."""
+    return f"{type(error).__name__}: {said_by(error)}"
+
+
+def said_by(error: Exception) -> str:
+    """Return what an exception says, in words that every file can hold and that have an end.
+
+    One that cannot say itself was raised all the same: what it raises then is not in its place.
+    """
+    try:
+        return storable(str(error))[:WORDS_MAX]
+    except Exception:  # noqa: BLE001 - the code of an application may raise anything
+        return "it cannot say why"
+
+
 def fault_words(stage: str, error: Exception) -> str:
     """Return why an exception is held against the release, and what would say otherwise.
 
@@ -28,10 +48,9 @@ def fault_words(stage: str, error: Exception) -> str:
         stage: The application's method that raised it.
         error: What it raised.
     """
-    kind = type(error)
     return (
-        f"{stage} raised {kind.__name__}: {error} (if that is how the outside world fails, "
-        f"declare it: outside = ({_path(kind)},))"
+        f"{stage} raised {words_of(error)} (if that is how the outside world fails, "
+        f"declare it: outside = ({_path(type(error))},))"
     )
 
 

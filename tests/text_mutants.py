@@ -38,10 +38,31 @@ TEXT_MUTANTS: Final = (
     ),
     _mutant(
         "an exception whose words are no text ends the loop",
-        "handoff/worker/observing.py",
-        'Unavailable(storable(f"{type(error).__name__}: {error}"))',
-        'Unavailable(f"{type(error).__name__}: {error}")',
+        "handoff/outside.py",
+        "        return storable(str(error))[:WORDS_MAX]",
+        "        return str(error)[:WORDS_MAX]",
         "test_a_reason_that_no_file_can_hold_is_escaped[_raises]",
+    ),
+    _mutant(
+        "an exception that cannot say itself is another one",
+        "handoff/outside.py",
+        '        return "it cannot say why"',
+        "        raise",
+        "test_an_exception_that_cannot_say_itself_is_what_it_is[observe]",
+    ),
+    _mutant(
+        "an exception says whole pages",
+        "handoff/outside.py",
+        "        return storable(str(error))[:WORDS_MAX]",
+        "        return storable(str(error))",
+        "test_a_venue_that_answers_with_pages_fills_no_disk",
+    ),
+    _mutant(
+        "why something is pending is whatever the application says",
+        "handoff/worker/requests.py",
+        "        return _told(answer) if isinstance(answer, Pending)",
+        "        return answer if isinstance(answer, Pending)",
+        "test_a_receipt_of_what_stays_unknown_can_be_read[pending-no text]",
     ),
     _mutant(
         "a fault whose words are no text is another fault",
@@ -60,8 +81,8 @@ TEXT_MUTANTS: Final = (
     _mutant(
         "a receipt that cannot be stored is believed",
         "handoff/worker/requests.py",
-        "            return as_read(msgspec.structs.replace(",
-        "            return (msgspec.structs.replace(",
+        "            return as_read(_told(answer))",
+        "            return _told(answer)",
         "test_a_receipt_that_cannot_be_stored_proves_nothing",
     ),
     _mutant(

@@ -23,6 +23,7 @@ from handoff.errors import HandoffError, WorkloadFaulty
 from handoff.logs import last_words
 from handoff.loops.decorator import Loop
 from handoff.loops.trial import loop_in
+from handoff.outside import words_of
 from handoff.release_files import Manifest
 from handoff.tree_snapshot import engine_paths
 from handoff.worker.observing import observe_once
@@ -167,7 +168,7 @@ async def _tried(
         try:
             await workload.warm(body)
         except Exception as error:
-            message = f"warm raised {type(error).__name__}: {error}"
+            message = f"warm raised {words_of(error)}"
             raise WorkloadFaulty(message) from error
         inputs = (await observe_once(workload, schedule, cycle, body)).inputs
     finally:

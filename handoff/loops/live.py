@@ -17,8 +17,7 @@ from handoff.loops.errors import LoopFaulty
 from handoff.loops.facts import NULL, Read, json_of
 from handoff.loops.functions import is_async
 from handoff.loops.threads import THREADS_MAX
-from handoff.outside import is_outside
-from handoff.plain_text import storable
+from handoff.outside import is_outside, said_by, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -111,7 +110,7 @@ class LiveReads:
             if limit.expired() and isinstance(error, TimeoutError):
                 return read(error="TimeoutError", words=f"no answer within {self._seconds:.3g} s")
             if is_outside(error, self._outside):
-                return read(error=type(error).__name__, words=storable(str(error)))
+                return read(error=type(error).__name__, words=said_by(error))
             raise LoopFaulty(_fault_words(call, error)) from error
         return read(value=json_of(value, f"what {name} returned"))
 
@@ -126,8 +125,7 @@ class LiveReads:
 
 
 def _fault_words(call: Call, error: Exception) -> str:
-    kind = type(error)
     return (
-        f"{call.name} raised {kind.__name__}: {error} (if that is how the outside world fails, "
-        f"declare it: @loop(..., outside=({kind.__qualname__},)))"
+        f"{call.name} raised {words_of(error)} (if that is how the outside world fails, "
+        f"declare it: @loop(..., outside=({type(error).__qualname__},)))"
     )

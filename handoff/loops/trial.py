@@ -19,7 +19,7 @@ from handoff.loops.errors import LoopMisused
 from handoff.loops.facts import READS, Reads
 from handoff.loops.functions import decoder_of
 from handoff.loops.workload import LoopWorkload
-from handoff.outside import is_outside
+from handoff.outside import is_outside, said_by, words_of
 from handoff.workload import Cycle, Unavailable
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ async def _observed(workload: LoopWorkload, cycle: Cycle, seconds: float) -> Rea
     except Exception as error:
         if not is_outside(error, workload.outside):
             raise
-        return Unavailable(f"{type(error).__name__}: {error}" if str(error) else "it took too long")
+        return Unavailable(words_of(error) if said_by(error) else "it took too long")
     if isinstance(inputs, Unavailable):
         return inputs
     return READS.decode(READS.encode(inputs), READS.schema_id)

@@ -28,6 +28,7 @@ from handoff.loops.live import CycleOver, LiveReads
 from handoff.loops.recorded import RecordedReads
 from handoff.loops.threads import Calls
 from handoff.loops.turn import Act, Turn, arguments_of
+from handoff.outside import words_of
 from handoff.workload import Decision, Pending, Unavailable, Workload, receipt
 from state.journal_frames import Health
 from state.record import Outcome
@@ -222,7 +223,7 @@ class LoopWorkload(Workload["Envelope[Any]", Reads]):
             raise turn.fault
 
     def _words(self, error: Exception) -> str:
-        words = f"{self._declared.name} raised {type(error).__name__}: {error}{_place(error)}"
+        words = f"{self._declared.name} raised {words_of(error)}{_place(error)}"
         if isinstance(error, OSError):
             return f"{words}: what the loop asks of the world goes through cycle.read"
         return words

@@ -13,6 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from handoff.deciding import inputs_of
+from handoff.outside import words_of
 from handoff.workload import Appraisal, Cycle, TwiceDecided, Workload
 from state.open_struct import decode_open
 from state.record import Effect, Record
@@ -88,7 +89,7 @@ class Aftermath:
             # It crosses a pipe: what the other end could not read is this application's fault.
             said = msgspec.json.decode(msgspec.json.encode(said), type=Appraisal | str)
         except Exception as error:  # noqa: BLE001 - the application's code may raise anything
-            said = f"appraise raised {type(error).__name__}: {error}"
+            said = f"appraise raised {words_of(error)}"
         return said[:WORDS_MAX] if isinstance(said, str) else said
 
     def _cycles(self) -> Iterator[TwiceDecided[Any]]:

@@ -20,6 +20,7 @@ from handoff.believed_clock import due_members, has_just_booted
 from handoff.deciding import cycle_of
 from handoff.limits import MS, NS
 from handoff.log_events import LogEvent
+from handoff.outside import words_of
 from handoff.wire import Kind
 from handoff.worker.control_group import ControlGroup
 from handoff.worker.fallback import as_owned_by, is_previous
@@ -166,8 +167,7 @@ class Follower(Generic[BodyT, InputsT]):
         key = (record.ownership.epoch, record.progress.cycle)
         if self._followed == key:
             return True
-        parts = self._parts
-        mine = as_owned_by(parts.me, record)
+        parts, mine = self._parts, as_owned_by(self._parts.me, record)
         body = parts.workload.body.decode(mine.body, mine.schema)
         cycle = cycle_of(record, record.progress.cycle, parts.schedule, release=parts.me.release)
         budget_s = parts.schedule.bounds.budget_ns / NS
@@ -176,7 +176,7 @@ class Follower(Generic[BodyT, InputsT]):
             async with limit:
                 answer = await parts.workload.follow(cycle, body)
         except Exception as error:  # noqa: BLE001 - who cannot say that it is ready is not
-            answer = NotReady(f"{type(error).__name__}: {error}")
+            answer = NotReady(words_of(error))
             if limit.expired():
                 remedy = parts.schedule.budget_remedy()
                 answer = NotReady(f"follow ran over its budget of {budget_s:g} s: {remedy}")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from handoff.deciding import shape_fault
 from handoff.gate_verdict import LIMITS_S, GateName, GateVerdict, failed, passed
 from handoff.limits import MS, NS, RECONCILE_PAUSE_S
-from handoff.outside import fault_words, is_outside
+from handoff.outside import fault_words, is_outside, words_of
 from state.errors import SchemaMismatch, StateError
 from state.moments import milliseconds, rfc3339
 
@@ -134,7 +134,7 @@ def _fault_of(gate: GateName, error: Exception, workload: Workload[Any, Any]) ->
     if isinstance(error, StateError):
         return str(error)
     if is_outside(error, workload.outside) or gate is GateName.SCHEMA:
-        return f"{type(error).__name__}: {error}"
+        return words_of(error)
     return fault_words(gate.value, error)
 
 

@@ -24,6 +24,7 @@ from handoff.limits import (
     YIELD_NS,
 )
 from handoff.log_events import LogEvent
+from handoff.outside import words_of
 from handoff.wire import Kind
 from handoff.wish import Wish
 from handoff.worker import gates
@@ -119,7 +120,7 @@ class Worker(Generic[BodyT, InputsT]):
             async with asyncio.timeout(CLOSE_S_MAX):
                 await self._parts.workload.close()
         except Exception as error:  # noqa: BLE001 - whatever it is, this worker leaves
-            self._reason = f"{self._reason}; close raised {type(error).__name__}: {error}"
+            self._reason = f"{self._reason}; close raised {words_of(error)}"
 
     async def _live(self) -> Leaving:
         while True:

@@ -13,7 +13,7 @@ import msgspec
 
 from handoff.errors import WorkloadFaulty
 from handoff.limits import NS
-from handoff.outside import fault_words, is_outside
+from handoff.outside import fault_words, is_outside, words_of
 from handoff.plain_text import storable
 from handoff.workload import BodyT, Cycle, InputsT, Unavailable, Workload
 
@@ -71,7 +71,7 @@ async def observe_once(
             return Observed(Unavailable(reason), budget_ns)
         if not is_outside(error, workload.outside):
             raise WorkloadFaulty(fault_words("observe", error)) from error
-        return Observed(Unavailable(storable(f"{type(error).__name__}: {error}")))
+        return Observed(Unavailable(words_of(error)))
     if isinstance(inputs, Unavailable):
         inputs = Unavailable(storable(str(inputs.reason or "no reason given")))
     return Observed(inputs)

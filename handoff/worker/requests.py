@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import msgspec
 
 from handoff.limits import IN_FLIGHT_NS, LEASE_POLL_S, NS, REGAIN_PAUSE_NS
 from handoff.log_events import LogEvent
-from handoff.outside import fault_words, is_outside
+from handoff.outside import fault_words, is_outside, words_of
 from handoff.plain_text import storable
 from handoff.worker.footing import Alone
 from handoff.workload import Absent, Pending, Unknown, is_json, receipt
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 Verdict = Receipt | Fate
 """A receipt, or `Fate.DOUBTFUL`."""
+
+ToldT = TypeVar("ToldT", Pending, Unknown, Receipt)
 
 
 class NotSent(Unknown, frozen=True):
@@ -111,6 +113,8 @@ class Requests:
         try:
             async with limit:
                 answer = await self._workload.perform(effect)
+        except asyncio.CancelledError:
+            return _cancelled()
         except Exception as error:  # noqa: BLE001 - any exception means unknown, by contract
             if limit.expired() and isinstance(error, TimeoutError):
                 return Unknown(f"no answer within {timeout_s:.2f} s")
@@ -118,7 +122,7 @@ class Requests:
         finally:
             self._under_way -= 1
             self._sent_ns[effect.effect_id] = self._clock.monotonic_ns()
-        return answer if isinstance(answer, Pending) else _checked(answer, effect, "perform")
+        return _told(answer) if isinstance(answer, Pending) else _checked(answer, effect, "perform")
 
     async def ask(self, effect: Effect, timeout_s: float) -> Receipt | Absent | Unknown:
         """Ask once what became of an effect."""
@@ -127,6 +131,8 @@ class Requests:
         try:
             async with limit:
                 answer = await self._workload.resolve(effect)
+        except asyncio.CancelledError:
+            return _cancelled()
         except Exception as error:  # noqa: BLE001 - an answer that fails is no answer
             if limit.expired() and isinstance(error, TimeoutError):
                 return Unknown(f"no answer within {timeout_s:.2f} s")
@@ -163,7 +169,7 @@ class Requests:
     def _raised(self, stage: str, error: Exception) -> Unknown:
         if not is_outside(error, self._workload.outside):
             self._fault = self._fault or fault_words(stage, error)
-        return Unknown(storable(f"{type(error).__name__}: {error}"))
+        return Unknown(words_of(error))
 
     def absence(self, effect: Effect, answer: Absent) -> Absence:
         """Return what stands behind the word that there is no such effect."""
@@ -207,15 +213,32 @@ class Requests:
         return receipt(effect, Outcome.UNKNOWN, reason=reason)
 
 
+def _cancelled() -> Unknown:
+    """Return what an attempt came to that was cancelled within the application.
+
+    Raises:
+        CancelledError: It was this worker that was.
+    """
+    task = asyncio.current_task()
+    if task is None or task.cancelling():
+        raise asyncio.CancelledError
+    return Unknown("the application cancelled it")
+
+
+def _told(answer: ToldT) -> ToldT:
+    """Return an answer whose reason can stand in a receipt, whatever it is made of."""
+    return msgspec.structs.replace(answer, reason=storable(str(answer.reason)))
+
+
 def _checked(answer: object, effect: Effect, what: str) -> Receipt | Unknown:
     """Take only an answer that is one, and about this effect; anything else proves nothing."""
     if isinstance(answer, Unknown):
-        return answer
+        return _told(answer)
     if not isinstance(answer, Receipt):
         return Unknown(f"{what} returned {type(answer).__name__}")
     if answer.effect_id != effect.effect_id:
         return Unknown(f"{what} returned the receipt of {answer.effect_id}")
     if is_json(answer.payload):
         with contextlib.suppress(ValueUnstorable):
-            return as_read(msgspec.structs.replace(answer, reason=storable(str(answer.reason))))
+            return as_read(_told(answer))
     return Unknown(f"{what} returned a receipt that cannot be stored")

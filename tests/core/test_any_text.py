@@ -6,17 +6,20 @@ has no word for NaN. Either must cost one decision or a few letters, and never t
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
+from typing_extensions import override
 
 from deploy import history
 from handoff.errors import WorkloadFaulty
+from handoff.outside import WORDS_MAX
 from handoff.virtual_time import run_virtual
-from handoff.workload import Unavailable, effect, receipt
+from handoff.workload import Pending, Unavailable, Unknown, effect, receipt
 from state.errors import ValueUnstorable
-from state.record import Outcome, Phase, Receipt
+from state.record import Delivery, Outcome, Phase, Receipt
 from tests.engine_world import Application, Venue, order
 from tests.owner_world import NEXT, World, expect_faulty, in_world
 
@@ -163,6 +166,92 @@ def test_a_receipt_that_says_its_outcome_in_words_is_one() -> None:
     """The next decision finds the member, whoever decides it."""
     venue_says = msgspec.structs.replace(receipt(order(), Outcome.REFUSED), outcome="refused")
     assert [each.outcome for each in _settled_with(venue_says)] == [Outcome.REFUSED]
+
+
+@pytest.mark.parametrize("reason", [LONE, None, 7], ids=["no text", "nothing", "number"])
+@pytest.mark.parametrize("answer", [Pending, Unknown], ids=["pending", "unknown"])
+def test_a_receipt_of_what_stays_unknown_can_be_read(
+    answer: Callable[[Any], Any], reason: object
+) -> None:
+    """What is sent at most once ends with it, in the words of whoever sent it."""
+
+    async def story(world: World) -> None:
+        world.app.plans[NEXT] = [order(delivery=Delivery.AT_MOST_ONCE)]
+        world.app.venue.answers["order-1"] = [answer(reason)]
+        record = await world.run()
+        said = [(each.outcome, each.reason) for each in record.receipts]
+        assert said == [(Outcome.UNKNOWN, ESCAPED if reason == LONE else str(reason))]
+        world.store.read()
+
+    in_world(story)
+
+
+class Mute(ConnectionError):
+    """A tired author's: it looks for a second argument that nobody gave."""
+
+    @override
+    def __str__(self) -> str:
+        return str(self.args[1])
+
+
+@pytest.mark.parametrize("stage", ["observe", "perform", "decide"])
+def test_an_exception_that_cannot_say_itself_is_what_it_is(stage: str) -> None:
+    """Weather is weather, an outcome unknown, a fault a fault: never a worker that dies of it."""
+
+    async def story(world: World) -> None:
+        def fails(*_: object) -> Any:  # noqa: ANN401 - it returns nothing
+            raise Mute
+
+        async def awaited(_: object) -> Any:  # noqa: ANN401 - as above
+            fails()
+
+        if stage == "decide":
+            world.app.deciding = fails
+            await expect_faulty(world, world.run(), match="decide raised Mute: it cannot say why")
+            return
+        if stage == "observe":
+            world.app.observed = awaited
+        world.app.plans[NEXT] = [order(delivery=Delivery.AT_MOST_ONCE)]
+        world.app.venue.answers["order-1"] = [Mute()] if stage == "perform" else []
+        record = await world.run()
+        assert record.progress.phase is Phase.SETTLED
+        said = [each.unavailable for each in world.lines("decide")]
+        said += [each.reason for each in record.receipts]
+        assert "Mute: it cannot say why" in said
+
+    in_world(story)
+
+
+def test_an_attempt_that_is_cancelled_within_the_application_is_unknown() -> None:
+    """Its client may end its own task: the worker goes on, and asks what became of it."""
+
+    async def story(world: World) -> None:
+        async def ends() -> None:
+            raise asyncio.CancelledError
+
+        world.app.plans[NEXT] = [order()]
+        world.app.venue.hooks["order-1"] = ends
+        record = await world.run()
+        assert record.progress.phase is Phase.SETTLED
+        assert world.app.venue.asked
+
+    in_world(story)
+
+
+def test_a_venue_that_answers_with_pages_fills_no_disk() -> None:
+    """One line of the journal for each cycle of an outage holds them, for years."""
+
+    async def story(world: World) -> None:
+        async def awaited(_: object) -> Any:  # noqa: ANN401 - it returns nothing
+            raise ConnectionError("<html>" * 1_000_000)
+
+        world.app.observed = awaited
+        await world.run()
+        said = world.lines("decide")[-1].unavailable
+        assert said.startswith("ConnectionError: <html>")
+        assert len(said) < 2 * WORDS_MAX
+
+    in_world(story)
 
 
 def test_an_effect_with_a_fraction_of_a_nanosecond_is_the_releases_fault() -> None:
