@@ -21,6 +21,16 @@ class NotRunning(HandoffError):
     hint = "start it with `up`"
 
 
+class StoppedHalf(HandoffError):
+    """A launcher ended before what it was asked to stop."""
+
+    hint = "`up` takes it over, then `down`"
+
+    def __init__(self, pid: int) -> None:
+        """Keep who goes on."""
+        super().__init__(f"the launcher ended, and pid {pid} goes on without one")
+
+
 class AnotherInCharge(HandoffError):
     """A living launcher holds this home directory already."""
 

@@ -17,8 +17,7 @@ from handoff.commands.background import Start, log_of
 from handoff.commands.deploy_words import words_of
 from handoff.commands.kept_releases import kept_releases, release_before
 from handoff.commands.kept_releases import named as kept_release
-from handoff.commands.looking import ask_to_stop
-from handoff.errors import NotRunning
+from handoff.commands.looking import ask_to_stop, has_stopped
 from handoff.launcher.account_lock import take_account
 from handoff.launcher.edition_file import releases_in_editions
 from handoff.launcher.engine_config import EngineConfig, read_engine_config, write_engine_config
@@ -350,10 +349,7 @@ def down(home: Path) -> bool:
     ask_to_stop(home, time.time_ns())
     deadline_s = time.monotonic() + DOWN_S_MAX
     while time.monotonic() < deadline_s:
-        try:
-            with LauncherClient(home):
-                pass
-        except NotRunning:
+        if has_stopped(home, time.time_ns()):
             return True
         time.sleep(0.1)  # noqa: TID251 - nothing tells when a socket is gone
     return False

@@ -54,8 +54,7 @@ from foresight.project import ENTRY
 from foresight.venues.keys import key_file_of
 from handoff.commands import background
 from handoff.commands.log_lines import LogLines
-from handoff.commands.looking import ask_to_stop
-from handoff.errors import NotRunning
+from handoff.commands.looking import ask_to_stop, has_stopped
 from handoff.exit_codes import ExitCode
 from handoff.launcher import process as launcher_process
 from handoff.launcher.account_lock import require_directory
@@ -70,7 +69,6 @@ from handoff.launcher.making import RELEASE
 from handoff.launcher.self_replacement import left_to
 from handoff.logs import open_log
 from handoff.plain import launcher_lock_free, prepare_home, vouched_in
-from handoff.rollout.launcher_client import LauncherClient
 from state.errors import HomeUnsuitable, RecordMissing
 from state.premises import narrow, refuse_shared
 from state.record import Timeline, check_identity
@@ -189,9 +187,7 @@ def down(installation: Installation) -> int:
     deadline_s = time.monotonic() + DOWN_S_MAX
     while time.monotonic() < deadline_s:
         _tell(lines, home)
-        try:
-            LauncherClient(home).__exit__()
-        except NotRunning:
+        if has_stopped(home, now_ns()):
             _tell(lines, home)
             progress("stopped")
             return ExitCode.DONE

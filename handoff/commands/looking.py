@@ -15,7 +15,7 @@ from handoff.clean_text import cleaned_line
 from handoff.commands.host_words import hosts_as_json, not_standby, titled
 from handoff.commands.promoting import lacks_inputs
 from handoff.commands.standing import Standing, is_promoted, sentence
-from handoff.errors import HandoffError, NotRunning
+from handoff.errors import HandoffError, NotRunning, StoppedHalf, WireBroken
 from handoff.limits import MS, NS, SHARED_LATE_NS, overdue_of
 from handoff.liveness import Judgement, Verdict
 from handoff.plurals import counted
@@ -104,15 +104,38 @@ def ask_to_stop(home: Path, now_ns: int) -> None:
         raise
 
 
+def has_stopped(home: Path, now_ns: int) -> bool:
+    """Tell whether a launcher that was asked to stop has done so.
+
+    Raises:
+        StoppedHalf: It is gone, and the owner goes on.
+    """
+    try:
+        with LauncherClient(home):
+            return False
+    except NotRunning:
+        pid = _goes_on(home, now_ns)
+    except WireBroken:
+        return False  # it is there, and busy
+    if pid:
+        raise StoppedHalf(pid)
+    return True
+
+
 def _what_to_stop(home: Path, now_ns: int) -> str:
-    nothing = "there is nothing to stop"
+    pid = _goes_on(home, now_ns)
+    if pid:
+        return f"pid {pid} goes on without one: `up` takes it over, then `down`"
+    return "there is nothing to stop"
+
+
+def _goes_on(home: Path, now_ns: int) -> int:
+    """Return the owner that lives here without a launcher; 0 for none."""
     try:
         standing = standing_of(look(home, now_ns))
     except (HandoffError, StateError):  # a record that cannot be read is not this command's
-        return nothing
-    if standing.is_owned and not standing.host:
-        return f"pid {standing.worker} goes on without one: `up` takes it over, then `down`"
-    return nothing
+        return 0
+    return standing.worker if standing.is_owned and not standing.host else 0
 
 
 def standing_of(view: View) -> Standing:

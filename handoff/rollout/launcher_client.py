@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from handoff import wire
 from handoff.errors import HandoffError, NotRunning, WireBroken
@@ -17,7 +17,11 @@ from handoff.sockets import connect_unix
 from handoff.wire import Kind, Message
 
 if TYPE_CHECKING:
+    import socket
     from pathlib import Path
+
+_NOBODY: Final = (FileNotFoundError, NotADirectoryError, ConnectionRefusedError)
+_QUEUE_POLL_S: Final = 0.05
 
 
 class RequestRefused(HandoffError):
@@ -29,16 +33,19 @@ class LauncherClient:
 
     Raises:
         NotRunning: Nobody listens there.
+        WireBroken: Whether somebody does cannot be told, or it lets nobody in.
     """
 
     def __init__(self, home: Path) -> None:
         """Connect."""
-        path = home / "run" / "control.sock"
         try:
-            self._socket = connect_unix(path, LAUNCHER_REPLY_S_MAX)
-        except OSError as error:
+            self._socket = _connected(home / "run" / "control.sock")
+        except _NOBODY as error:
             text = f"no launcher answers under {home}"
             raise NotRunning(text) from error
+        except OSError as error:  # a failed question is no answer: one that hangs runs
+            text = f"the launcher under {home} cannot be asked: {error.strerror or error}"
+            raise WireBroken(text) from error
         self._buffer = wire.LineBuffer()
         self._events: deque[Message] = deque()
 
@@ -100,6 +107,18 @@ class LauncherClient:
                 raise WireBroken(text)
             self._events.extend(self._buffer.feed(data))
         return self._events.popleft()
+
+
+def _connected(path: Path) -> socket.socket:
+    """Connect; where its queue is full, wait for it as long as for an answer."""
+    deadline_s = time.monotonic() + LAUNCHER_REPLY_S_MAX
+    while True:
+        try:
+            return connect_unix(path, LAUNCHER_REPLY_S_MAX)
+        except BlockingIOError:
+            if time.monotonic() >= deadline_s:
+                raise
+        time.sleep(_QUEUE_POLL_S)  # noqa: TID251 - nothing tells when a place is free
 
 
 def _checked(reply: Message) -> Message:
