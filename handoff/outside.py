@@ -14,7 +14,7 @@ from handoff.plain_text import storable
 # Refused connections, names that do not resolve, missing files; and whatever took too long.
 ALWAYS: Final = (OSError, TimeoutError)
 
-WORDS_MAX: Final = 4000  # letters of an exception: a venue answers with whole pages
+WORDS_MAX: Final = 4000  # letters of an exception: some answer with a whole page
 
 # What the reason of a return begins with where a bake had no inputs, and nobody is to blame.
 BAKE_WORDS: Final = "outside: "
