@@ -17,19 +17,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def homes_of(project: Path) -> list[Path]:
+def homes_of(project: Path, app: str = "") -> list[Path]:
     """Return the homes of this user's launchers that were started for a project.
 
     Args:
         project: Its directory, absolute.
+        app: Name of the application; empty for any.
     """
     wanted = os.path.realpath(project)
-    return [each.home for each in launchers() if _project_of(each.home) == wanted]
+    return [each.home for each in launchers() if _is_its(each.home, wanted, app)]
 
 
-def _project_of(home: Path) -> str:
+def _is_its(home: Path, wanted: str, app: str) -> bool:
     try:
-        told = dict(read_engine_config(home).environment).get(PROJECT, "")
+        config = read_engine_config(home)
     except EngineConfigInvalid:
-        return ""
-    return os.path.realpath(told) if told else ""
+        return False
+    told = dict(config.environment).get(PROJECT, "")
+    return bool(told) and os.path.realpath(told) == wanted and app in ("", config.app)

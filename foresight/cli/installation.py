@@ -97,20 +97,26 @@ class Installation:
         return home
 
     def home_in_need(self) -> Path:
-        """Return the home for who wants less of a bot: also that of one that runs, without a file.
+        """Return the home for who wants less of a bot: where one runs, whatever says otherwise.
+
+        A file may be half of a merge, and a shell without its variables names another home.
 
         Raises:
             ConfigError: The file does not say it, and not just one bot of this project runs.
         """
         try:
-            return self.home
+            if (self.home / "state").exists():
+                return self.home
+            app, why, hint = self.engine.app, f"nothing ever ran under {self.home}", ""
         except ConfigError as error:
-            running = homes_of(self.config_path.parent)
-            if len(running) != 1:
+            app, why, hint = "", str(error), error.hint
+            if len(homes_of(self.config_path.parent)) != 1:
                 raise
-            complain(f"{error}; meant is the bot of {running[0]}, which runs here", error.hint)
+        running = homes_of(self.config_path.parent, app)
+        if len(running) == 1:
+            complain(f"{why}; meant is the bot of {running[0]}, which runs here", hint)
             self.home = running[0]
-            return self.home
+        return self.home
 
     @property
     def repository(self) -> Path:

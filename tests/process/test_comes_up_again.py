@@ -190,6 +190,15 @@ def test_after_a_reboot_amid_a_change_that_was_never_deployed(kept: Kept) -> Non
             file.write_text(said, encoding="utf-8")
             done = host.run(*kept.words("resume"), variables=kept.variables())
             assert done.returncode == 0, done.stderr
+            # A shell without its variables names another home, under which nothing ever ran.
+            elsewhere = kept.variables(XDG_STATE_HOME=str(kept.place / "elsewhere"))
+            done = host.run(*kept.words("pause"), variables=elsewhere)
+            assert done.returncode == 0, done.stderr
+            record = kept.record()
+            assert record is not None
+            assert record.control.paused
+            done = host.run(*kept.words("resume"), variables=kept.variables())
+            assert done.returncode == 0, done.stderr
     finally:
         file.write_text(said, encoding="utf-8")
 
