@@ -115,10 +115,11 @@ def read_request(home: Path, deploy: str) -> Request:
 
     Raises:
         RequestMissing: There is none of that id or try: its deploy has ended, or never was.
+        OSError: Whether there is one cannot be told now.
     """
     try:
         return from_flat_json(_path(home, deploy).read_bytes(), Request)
-    except (OSError, msgspec.MsgspecError) as error:
+    except (FileNotFoundError, msgspec.MsgspecError) as error:
         raise RequestMissing(deploy) from error
 
 
@@ -153,7 +154,7 @@ def interruption(
         request: Its request; that somebody wants it undone is read anew.
         is_replaceable: It was not approved yet, so that a newer request supersedes it.
     """
-    with contextlib.suppress(RequestMissing):
+    with contextlib.suppress(RequestMissing, OSError):  # the next look asks again
         by = read_request(home, request.deploy).aborted_by
         if by:
             return AbortAsked(by)

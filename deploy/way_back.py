@@ -39,7 +39,7 @@ def bake_to_return_from(home: Path, release: str) -> str:
 
 def ask(home: Path, request: requests.Request) -> None:
     """Ask whoever drives such a bake to end it: the request's turn comes after that."""
-    with contextlib.suppress(StateError, RequestMissing):
+    with contextlib.suppress(StateError, RequestMissing, OSError):
         deploy_id = bake_to_return_from(home, request.release)
         if deploy_id and not requests.read_request(home, deploy_id).aborted_by:
             requests.ask_abort(home, deploy_id, request.by)

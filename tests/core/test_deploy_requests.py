@@ -176,3 +176,18 @@ def test_a_new_request_is_the_newest_whatever_the_clock_says(
     assert newest.requested_ns == request_of.requested_ns + MS_NS
     ahead = msgspec.structs.replace(back, requested_ns=10**18)
     assert as_newest(tmp_path, ahead) == ahead
+
+
+def test_a_request_that_cannot_be_read_now_has_not_ended(
+    tmp_path: Path, request_of: Request
+) -> None:
+    """Its job would end well, nobody would go on with it, and its history would never end."""
+    path = tmp_path / "run" / "deploys" / "d1.json"
+    path.unlink()
+    path.symlink_to(path)  # any error of the system but that there is none
+    with pytest.raises(OSError, match="symbolic links"):
+        read_request(tmp_path, "d1")
+    assert interruption(tmp_path, request_of, is_replaceable=True) is None
+    path.unlink()
+    with pytest.raises(RequestMissing):
+        read_request(tmp_path, "d1")
