@@ -38,6 +38,7 @@ from foresight.cli.serving import control_words
 from foresight.cli.start_basis import (
     Basis,
     basis_of,
+    require_key,
     require_open_files,
     require_sound,
     unless_it_ran,
@@ -127,7 +128,7 @@ def up(
     _check_live(basis, live=live)
     require_sound(installation, replayed=replay is not None)
     if own.venue.kind == "live":  # what every worker would refuse is refused now
-        key_file_of(own, gathered(os.environ), installation.repository).check()
+        require_key(installation, key_file_of(own, gathered(os.environ), installation.repository))
     _make_home(home, config)
     home_disk.refuse_noexec(home)
     _say_disk(home, installation.repository)

@@ -23,6 +23,7 @@ from foresight.errors import ConfigError
 from foresight.overrides import REPLAYED, gathered
 from foresight.sound_config import refuse_unsound
 from foresight.table_files import check_strategies
+from foresight.venues.keys import KeyUnreadable
 from handoff import open_files
 from handoff.errors import OpenFilesLacking, ReleaseUnusable
 from handoff.release_files import read_manifest
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from foresight.cli.installation import Installation
+    from foresight.venues.keys import KeyFile
 
 
 class Basis(NamedTuple):
@@ -99,6 +101,15 @@ def require_open_files(installation: Installation) -> None:
     """Refuse to begin where a deploy could not open its files; what ran before comes up again."""
     with unless_it_ran(installation, "until then a deploy is refused"):
         open_files.require()
+
+
+def require_key(installation: Installation, key: KeyFile) -> None:
+    """Refuse a key that others could read or replace; one that is not there yet is waited for."""
+    try:
+        key.check()
+    except KeyUnreadable:
+        with unless_it_ran(installation, "workers are started until it can be read"):
+            raise
 
 
 def require_sound(installation: Installation, *, replayed: bool) -> None:

@@ -24,6 +24,10 @@ PLACES: Final = ("/run/credentials", "/run/secrets")
 _KEY: Final = re.compile(rb"(?:0x)?[0-9a-fA-F]{64}")
 
 
+class KeyUnreadable(ConfigError):
+    """The file with the key is not there, or cannot be read: that may pass, as at a boot."""
+
+
 class KeyFile(NamedTuple):
     """Where the key is, and who is trusted with it.
 
@@ -41,7 +45,8 @@ class KeyFile(NamedTuple):
         """Refuse a file that others can read or replace; what it holds is not read.
 
         Raises:
-            ConfigError: They can, or it is not there.
+            ConfigError: They can.
+            KeyUnreadable: It is not there, or nobody can look.
         """
         try:
             refuse_open_secret(self.path, self.places, self.trusted_group)
@@ -70,9 +75,9 @@ class KeyFile(NamedTuple):
         key = text.decode("ascii")
         return key if key.startswith("0x") else f"0x{key}"
 
-    def _unreadable(self, error: OSError) -> ConfigError:
+    def _unreadable(self, error: OSError) -> KeyUnreadable:
         what = f"[venue] key_file {self.path} cannot be read: {error.strerror}"
-        return ConfigError(what, "name a file with the wallet's private key")
+        return KeyUnreadable(what, "name a file with the wallet's private key")
 
 
 def key_file_of(config: Config, environment: Mapping[str, str], project: Path) -> KeyFile:

@@ -14,11 +14,12 @@ import pytest
 from deploy.errors import AddressesUnusable, BranchUnnamed
 from foresight.cli.controlling import halt
 from foresight.cli.installation import Installation
-from foresight.cli.start_basis import basis_of, unless_it_ran
+from foresight.cli.start_basis import basis_of, require_key, unless_it_ran
 from foresight.cli.worker_environment import kept_variables
 from foresight.cluster import account_of
 from foresight.errors import ConfigError
 from foresight.overrides import EXCHANGE_URL
+from foresight.venues.keys import key_file_of
 from handoff.release_files import Manifest, release_directory, write_manifest
 from state.local_store import LocalStore, read_only_snapshot
 from state.record import Ownership, Progress, Record, Timeline
@@ -194,3 +195,22 @@ def test_what_keeps_nothing_from_trading_is_refused_at_a_first_start_alone(
     forget(installation)
     with pytest.raises(type(error)), unless_it_ran(installation, "nobody is told"):
         raise error
+
+
+def test_a_key_that_is_late_at_a_boot_is_waited_for(
+    installation: Installation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its disk may be mounted a minute later; what others could read is refused all the same."""
+    says(installation, LIVE, own=LIVE)
+    project = installation.config_path.parent
+    key = key_file_of(basis_of(installation).own, {}, project)
+    require_key(installation, key)
+    assert "key cannot be read" in capsys.readouterr().err
+    (project / "key").write_text("0" * 64)
+    (project / "key").chmod(0o644)
+    with pytest.raises(ConfigError, match="can be read by others"):
+        require_key(installation, key)
+    (project / "key").unlink()
+    forget(installation)
+    with pytest.raises(ConfigError, match="cannot be read"):
+        require_key(installation, key)
