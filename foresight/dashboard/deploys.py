@@ -26,10 +26,17 @@ NAME_CHARS: Final = 12  # of a release that has no commit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseName:
-    """What a release is called; from its manifest."""
+    """What a release is called, from its manifest, else from a deploy of it.
+
+    Attributes:
+        commit: Its full commit, or an empty string.
+        subject: First line of its message.
+        is_kept: Whether it is still there.
+    """
 
     commit: str = ""
     subject: str = ""
+    is_kept: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ LEGEND: Final = (
     '<details class="cards-key" data-key="cards-key"><summary>How to read a card</summary><dl>'
     "<div><dt>Above</dt><dd>asset, length of the window, time left of the running one</dd></div>"
     "<div><dt>Price</dt><dd>newest close, and how far it is ▲ above or ▼ below the price to beat; "
-    "! of when it was, where newer ones are lacking</dd></div>"
+    "! and when it was, where newer ones are lacking</dd></div>"
     "<div><dt>Line</dt><dd>closes of the last four windows; the running one is shaded, the price "
     "to beat dashed</dd></div>"
     "<div><dt>▲ Up, ▼ Down</dt><dd>the side that is held, shares @ price paid; ahead or behind: "
@@ -87,7 +87,7 @@ def _move(slot: SlotView) -> str:
     move = slot.move
     if slot.price_at_ms is not None:
         at = moment(slot.price_at_ms)
-        return f'<span class="move num old-price" title="no newer price came">! of {at}</span>'
+        return f'<span class="move num old-price" title="no newer price came">! {at}</span>'
     if move is None:
         return '<span class="move quiet" title="the reference is not known">no reference</span>'
     if abs(move) < LEVEL:

@@ -41,6 +41,7 @@ Token = tuple[int, int, int] | None
 LAUNCHER: Final = "launcher.json"
 COMPANION: Final = "dashboard"  # what the page is to the launcher
 SHORT_CHARS: Final = 7  # of a commit, as everywhere on the page
+DEPLOYS_NAMED: Final = 32  # the newest: more releases than are kept
 
 
 class Source:
@@ -177,12 +178,14 @@ class Source:
             self._say("history", Trouble(level="warn", text=text))
             return
         self._deploys = history.entries
+        self._names.clear()  # a deploy ends with some releases less
         lines = counted(history.unreadable, "line")
         text = f"{lines} of the history of deploys cannot be read."
         self._say("history", Trouble(level="warn", text=text) if history.unreadable else None)
 
     def _read_current(self) -> None:
         self._current = None
+        self._names.clear()
         try:
             self._current = read_current(self._home)
         except (HistoryUnreadable, OSError) as error:
@@ -220,8 +223,12 @@ class Source:
             held = self._record.ownership
             workers = (held.previous, held.last_owner, held.owner)
             seen += [worker.release for worker in workers if worker is not None]
+        if self._book is not None:
+            seen += [key.partition(":")[2] for key in self._book.tallies]
+        for entry in self._deploys[-DEPLOYS_NAMED:]:
+            seen += [entry.from_release, entry.release]
         for release in dict.fromkeys(seen):
-            if release not in self._names:
+            if release and release not in self._names:
                 self._names[release] = self._name(release)
 
     def _name(self, release: str) -> ReleaseName:
@@ -233,7 +240,7 @@ class Source:
             if entry is None:
                 return ReleaseName()
             return ReleaseName(commit=entry.commit, subject=entry.subject)
-        return ReleaseName(commit=manifest.commit, subject=manifest.subject)
+        return ReleaseName(commit=manifest.commit, subject=manifest.subject, is_kept=True)
 
 
 def token_of(path: Path) -> Token:

@@ -259,12 +259,12 @@ def view_of(snapshot: Snapshot, *, now_ms: int, before: Verdict | None = None) -
 
 
 def _kept(snapshot: Snapshot) -> tuple[tuple[str, str], ...]:
-    """Return what a rollback may go to, as far as this page has read of it."""
+    """Return what a rollback may go to: what is kept of the newest releases, and owned."""
     owning = snapshot.record.ownership.release if snapshot.record is not None else ""
     return tuple(
         (release, f"{short_name(release, known.commit)} {known.subject}".strip())
         for release, known in sorted(snapshot.names.items())
-        if release != owning and not never_owned(snapshot.deploys, release)
+        if known.is_kept and release != owning and not never_owned(snapshot.deploys, release)
     )
 
 

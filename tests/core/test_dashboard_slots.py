@@ -82,7 +82,7 @@ def test_a_price_that_lacks_newer_ones_says_of_when_it_is() -> None:
         assert (view.price, view.move is None) == (131.0, is_old)
         assert (view.holding.is_ahead is None) is is_old
         html = slots_html([view])
-        assert ("! of <time" in html, "▲ 1" in html) == (is_old, not is_old)
+        assert ("! <time" in html, "▲ 1" in html) == (is_old, not is_old)
     assert slot(book(closes={}, now_s=newest_s + 3600)).price_at_ms is None
 
 

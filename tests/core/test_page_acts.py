@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from foresight.dashboard.view import View
 
 NAMES = {
-    FIRST: ReleaseName(commit=FIRST, subject="First"),
-    SECOND: ReleaseName(commit=SECOND, subject="Second"),
+    FIRST: ReleaseName(commit=FIRST, subject="First", is_kept=True),
+    SECOND: ReleaseName(commit=SECOND, subject="Second", is_kept=True),
 }
 
 
@@ -70,6 +70,8 @@ def test_what_can_be_done_is_offered_and_what_was_shown_stands_beside_it() -> No
     assert f'data-deploy="d7" data-release="{SECOND}" data-epoch="4"' in html
     assert f'<option value="{FIRST}"' in html
     assert f'<option value="{SECOND}"' not in html, "it owns"
+    gone = replace(baking(), names={FIRST: replace(NAMES[FIRST], is_kept=False)})
+    assert f'<option value="{FIRST}"' not in acts_html(view_of(gone)), "it was tidied away"
     asked = DeployEntry(deploy="d1", requested_at="", requested_ms=0, by="mia", release=FIRST)
     refused = changed(asked, from_release=SECOND, outcome="refused")
     html = acts_html(view_of(replace(baking(), deploys=(refused,))))

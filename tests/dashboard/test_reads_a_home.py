@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,9 +17,10 @@ from foresight.dashboard.snapshot import Sign
 from foresight.dashboard.source import Source
 from foresight.dashboard.view import View, view_of
 from handoff.processes import identity_of
+from handoff.release_files import release_directory
 from state.hosts_file import write_hosts
 from state.hosts_seen import HostSeen, HostsSeen, Role
-from tests.dashboard.homes import FIRST, SECOND, THIRD, Home, busy_home
+from tests.dashboard.homes import FIRST, SECOND, SUBJECTS, THIRD, Home, busy_home
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -160,6 +162,20 @@ def test_a_journal_that_begins_anew_is_read_anew(home: Home) -> None:
     assert seen(source).strip.cycles == 20
     segment.unlink()
     assert seen(source).strip.cycles == 0
+
+
+def test_releases_are_named_and_offered_that_the_newest_lines_do_not_name(home: Home) -> None:
+    """Each new page read the newest lines alone: what others had earned stood there without words,
+    and none of them could be chosen to go back to.
+    """
+    (segment,) = (home.path / "journal").glob("*.jsonl")
+    segment.unlink()
+    view = seen(Source(home.path))
+    assert {row.subject for row in view.earned} == {SUBJECTS[SECOND]}
+    assert {release for release, _ in view.kept} == {FIRST, SECOND}
+    shutil.rmtree(release_directory(home.path, FIRST))
+    view = seen(Source(home.path))
+    assert {release for release, _ in view.kept} == {SECOND}
 
 
 def test_a_bad_line_of_the_history_is_counted(home: Home) -> None:
