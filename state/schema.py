@@ -23,6 +23,7 @@ from state.seal import digest_of
 T = TypeVar("T")
 Step = Callable[[Any], Any]
 
+NEWER = "it is newer than this code"  # what is stored: nothing leads back from it
 _ABSENT = object()  # no JSON value, so that a missing member differs from null
 _ENCODER = msgspec.json.Encoder(order="deterministic")
 
@@ -81,7 +82,7 @@ class Schema(Generic[T]):
         if stored.name != known.name:
             raise self._mismatch(stored.version, f"it is of schema {stored.name}")
         if stored.version > known.version:
-            raise self._mismatch(stored.version, "it is newer than this code")
+            raise self._mismatch(stored.version, NEWER)
         try:
             if stored.version == known.version:
                 return msgspec.json.decode(data, type=self.kind)

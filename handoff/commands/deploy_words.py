@@ -21,6 +21,7 @@ from handoff.rollout.events import (
     Took,
 )
 from handoff.rollout.table import Deploy, Phase
+from state.schema import NEWER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,6 +42,11 @@ REMEDIES: Final[Mapping[str, str]] = {
         "its inputs are used up by reading, and leaves the gate out"
     ),
 }
+# As a rollback past a change of the state meets it; no option makes old code read it.
+UNREADABLE: Final = (
+    "it cannot read the state as it is now: deploy a version that raises the state's once more "
+    "and takes back what you want back"
+)
 
 
 def words_of(  # noqa: PLR0911 - one line for each kind of event
@@ -94,5 +100,9 @@ def end_of(deploy: Deploy) -> str:
 
 def remedy_of(deploy: Deploy) -> str:
     """Return what to do about the gate that refused a deploy; empty where none did."""
-    refused = [gate.name for gate in deploy.gates if not gate.allows]
-    return REMEDIES.get(refused[-1], "") if refused else ""
+    refused = [gate for gate in deploy.gates if not gate.allows]
+    if not refused:
+        return ""
+    if refused[-1].name == GateName.SCHEMA and refused[-1].reason.endswith(NEWER):
+        return UNREADABLE
+    return REMEDIES.get(refused[-1].name, "")

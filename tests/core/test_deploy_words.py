@@ -5,7 +5,7 @@ import re
 import pytest
 
 from handoff.command_line import _parser
-from handoff.commands.deploy_words import REMEDIES, end_of, remedy_of, words_of
+from handoff.commands.deploy_words import REMEDIES, UNREADABLE, end_of, remedy_of, words_of
 from handoff.gate_verdict import GateName, failed, passed
 from handoff.rollout.events import (
     BakeEnded,
@@ -18,6 +18,8 @@ from handoff.rollout.events import (
     Took,
 )
 from handoff.rollout.table import Deploy, Phase
+from state.errors import SchemaMismatch
+from state.schema import Schema
 
 DEPLOY = Deploy("d1", Phase.BAKING, release="r2", cycle=9, boundary_ms=2_500)
 DEPLOYERS = GateName.MEMORY, GateName.REPLAY, GateName.EFFECTS, GateName.BACKTEST
@@ -63,6 +65,18 @@ def test_each_gate_that_a_plain_directory_meets_has_a_remedy() -> None:
     refused = Deploy("d1", Phase.REFUSED, "r2", gates=(passed("boot", "b"), failed("warm", "w")))
     assert remedy_of(refused) == REMEDIES[GateName.WARM]
     assert remedy_of(DEPLOY) == ""
+
+
+def test_what_a_release_cannot_read_is_helped_by_no_option() -> None:
+    """A rollback past a change of the state named an option that it does not have."""
+    new, old = Schema("news", 2, dict), Schema("news", 1, dict)
+    with pytest.raises(SchemaMismatch) as mismatch:
+        old.decode(b"{}", new.schema_id)
+    refused = Deploy("d1", Phase.REFUSED, "r1", gates=(failed("schema", str(mismatch.value)),))
+    assert remedy_of(refused) == UNREADABLE
+    assert "--" not in UNREADABLE
+    shape = Deploy("d1", Phase.REFUSED, "r1", gates=(failed("schema", "no step down"),))
+    assert remedy_of(shape) == REMEDIES[GateName.SCHEMA]
 
 
 def test_how_it_ended_is_one_sentence() -> None:
