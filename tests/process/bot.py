@@ -9,6 +9,7 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -40,7 +41,7 @@ from tests.process.git_project import Project
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from types import TracebackType
     from typing import Self
 
@@ -358,6 +359,18 @@ class Bot:
         texts = [(path.name, path.read_text("utf-8", "replace")[-1500:]) for path in logs[-5:]]
         ended = json.dumps(self.outcomes())
         return "\n".join([ended, *(f"--- {name}\n{text}" for name, text in texts)])
+
+
+def end_together(pids: Iterable[int]) -> None:
+    """Kill processes as a reboot does: none of them sees another one die and acts on it."""
+    living = [identity for identity in map(identity_of, set(pids)) if identity is not None]
+    watched = [found for found in map(watch, living) if found is not None]
+    for number in (signal.SIGSTOP, KILL):
+        for each in watched:
+            each.send(number)
+    for each in watched:
+        each.wait(PATIENCE_S)
+        each.close()
 
 
 def end(pid: int) -> None:

@@ -15,7 +15,7 @@ from deploy import history, jobs, requests, turn
 from deploy.deployer import Deployer
 from handoff.release_files import read_manifest
 from handoff.rollout.table import Phase
-from tests.process.bot import Bot, end
+from tests.process.bot import Bot, end_together
 from tests.process.test_deploy_outcomes import Killed, deployer_of
 
 if TYPE_CHECKING:
@@ -111,8 +111,7 @@ def test_a_deploy_under_way_is_resumed_by_the_next_start(bot: Bot, dies: str) ->
     assert record.ownership.owner is not None
     pids += [int(each["pid"]) for each in bot.children()] if dies == "all" else []
     bot.kill_launcher()
-    for pid in set(pids):
-        end(pid)
+    end_together(pids)
     bot.up()
     bot.wait_live(second)
     (entry,) = bot.deploys()
@@ -129,8 +128,7 @@ def test_a_deploy_that_was_not_approved_when_all_died_is_examined_as_any_other(b
     wait_waiting(bot, deploy)
     pids = [int(each["pid"]) for each in bot.children()]
     bot.kill_launcher()
-    for pid in pids:
-        end(pid)
+    end_together(pids)
     requests.ask_abort(bot.home, baking, "carol")
     bot.up()
     bot.wait_live(second)

@@ -104,7 +104,7 @@ def test_an_outage_kills_restarts_and_returns_nothing(bot: Beside, own_etcd: Ser
     bot.wait_cycles(2)
     assert "out of reach since" in soon
     assert "out of reach since" in said
-    assert not bot.says_away(), "it is heard again"
+    bot.wait(lambda: not bot.says_away(), "the word of all hosts that it is heard again")
     assert before <= bot.progress() - 2
     assert (bot.restarts(), bot.the_owner()) == (children, owner)
     record = bot.record()

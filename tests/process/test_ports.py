@@ -183,11 +183,13 @@ def test_the_link_with_the_token_leads_to_nobody_else(bot: Bot) -> None:
 def test_doctor_names_the_address_of_the_page(bot: Bot) -> None:
     """Whoever wished another port finds the page where it is, not where it was wished."""
     (bot.home / "run").mkdir(parents=True, exist_ok=True)
-    for listen, verdict in (("127.0.0.1:8642", "good"), ("127.0.0.1:4711", "odd")):
+    with bind("127.0.0.1:0") as once, bind("127.0.0.1:0") as chosen:
+        wished, other = address_of(once), address_of(chosen)
+    for listen, verdict in ((wished, "good"), (other, "odd")):
         page = Companion("dashboard", ("page",), listen=listen)
         engine = EngineConfig(app="bot", first_release="", companions=(page,))
         write_engine_config(bot.home, engine)
-        findings = examine(Config(), bot.home, bot.home)
+        findings = examine(Config(engine=Engine(page=wished)), bot.home, bot.home)
         found = next(each for each in findings if each.check == "page")
         assert found.verdict.value == verdict
         assert found.found.startswith(f"http://{listen}")

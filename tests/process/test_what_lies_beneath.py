@@ -20,7 +20,7 @@ from deploy import engine, frozen_directory, history, interpreters, requests
 from handoff.exit_codes import ExitCode
 from handoff.release_files import read_manifest
 from state.local_store import read_only_snapshot
-from tests.process.bot import end
+from tests.process.bot import end, end_together
 from tests.process.own_project import Project
 
 if TYPE_CHECKING:
@@ -92,10 +92,9 @@ class Beneath(Project):
         place.rename(library / f"python{NEITHER}")
 
     def crash(self) -> None:
-        """Kill everything, the launcher first, as a reboot does."""
+        """Kill everything, as a reboot does."""
         table = json.loads((self.home / "run" / "launcher.json").read_bytes())
-        for pid in (table["pid"], *(each["pid"] for each in table["children"])):
-            end(int(pid))
+        end_together([table["pid"], *(each["pid"] for each in table["children"])])
 
     def companion(self, name: str) -> int:
         """Return the pid of a companion; 0 where none lives."""
